@@ -1,0 +1,108 @@
+#include "base/log.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <mutex>
+
+#include "base/errors.h"
+
+namespace selfsup {
+namespace {
+
+std::atomic<uint64_t> dropped{0};
+
+// Appends lines to a file that may run full: the run goes on, the lines are counted.
+class LossyFile {
+ public:
+  explicit LossyFile(const std::string& path) : file_(std::fopen(path.c_str(), "ae")) {
+    if (!file_) throw Error(Exit::storage, "cannot write the log " + path);
+  }
+  ~LossyFile() { std::fclose(file_); }
+  LossyFile(const LossyFile&) = delete;
+  LossyFile& operator=(const LossyFile&) = delete;
+
+  void line(Severity severity, std::string_view text) {
+    static constexpr const char* names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    char stamp[32];
+    const std::time_t now = std::time(nullptr);
+    std::tm local;
+    std::strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&now, &local));
+    const int written = std::fprintf(file_, "%s - selfsup - %s - %.*s\n", stamp, names[static_cast<int>(severity)],
+                                     static_cast<int>(text.size()), text.data());
+    if (written < 0 || std::fflush(file_) != 0) {
+      dropped.fetch_add(1, std::memory_order_relaxed);
+      std::clearerr(file_);
+    }
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+std::mutex file_mutex;
+std::unique_ptr<LossyFile> file;
+
+spdlog::logger& terminal() {
+  static const std::shared_ptr<spdlog::logger> logger = [] {
+    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(color_allowed() ? spdlog::color_mode::always
+                                                                                      : spdlog::color_mode::never);
+    auto made = std::make_shared<spdlog::logger>("selfsup", sink);
+    made->set_pattern("%^%v%$");
+    made->set_level(spdlog::level::info);
+    made->set_error_handler([](const std::string&) {});  // a closed stderr stops nobody
+    return made;
+  }();
+  return *logger;
+}
+
+spdlog::level::level_enum level_of(Severity severity) {
+  switch (severity) {
+    case Severity::debug: return spdlog::level::debug;
+    case Severity::info: return spdlog::level::info;
+    case Severity::warning: return spdlog::level::warn;
+    case Severity::error: break;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+void log(Severity severity, std::string_view text) {
+  static constexpr const char* prefixes[] = {"", "", "warning: ", "error: "};
+  terminal().log(level_of(severity), "{}{}", prefixes[static_cast<int>(severity)], text);
+  if (severity == Severity::debug) return;
+  const std::lock_guard lock(file_mutex);
+  if (file) file->line(severity, text);
+}
+
+void set_log_level(Severity lowest) { terminal().set_level(level_of(lowest)); }
+
+void open_log_file(const std::string& path) {
+  auto opened = std::make_unique<LossyFile>(path);
+  const std::lock_guard lock(file_mutex);
+  file = std::move(opened);
+}
+
+void close_log_file() {
+  const std::lock_guard lock(file_mutex);
+  file.reset();
+}
+
+uint64_t dropped_log_lines() { return dropped.load(std::memory_order_relaxed); }
+
+bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
+
+bool color_allowed() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return stderr_is_terminal() && !(no_color && *no_color);
+}
+
+}  // namespace selfsup

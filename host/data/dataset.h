@@ -22,7 +22,7 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
-  virtual int channels() const = 0;  // of every picture: 1 or 3
+  virtual int channels() const = 0;                                      // of every picture: 1 or 3
   virtual ImageShape image_shape() const { return {0, 0, channels()}; }  // height and width are 0 when they differ
   virtual bool has_labels() const { return false; }
   virtual int64_t label(int64_t) const { return -1; }  // 0 .. class_count() - 1; -1: this one has none

@@ -7,6 +7,12 @@
 
 namespace selfsup::data {
 
+// A transform and its place in the pipeline, counted through nested ones.
+struct Step {
+  std::unique_ptr<Transform> transform;
+  int position;
+};
+
 // Immutable once built; apply may run in several threads at once.
 class Pipeline {
  public:
@@ -21,15 +27,10 @@ class Pipeline {
   std::vector<ImageShape> output_shapes(ImageShape input) const;
 
  private:
-  friend class PipelineBuilder;
-  struct Step {
-    std::unique_ptr<Transform> transform;
-    int position;
-  };
   std::vector<Step> steps_;
 };
 
-// Deterministic: the shorter side to `resize_short` (0: the smaller of the two sizes), then the centre, height x width.
+// Deterministic: the shorter side to `resize_short` (0: the larger of the two sizes), then the centre, height x width.
 Json evaluation_pipeline(int height, int width, int resize_short = 0);
 
 }  // namespace selfsup::data

@@ -57,9 +57,9 @@ class SampleRandom {
   }
 
   uint64_t next() { return stream_.next(); }
-  double uniform() { return stream_.uniform(); }                              // [0, 1)
-  double uniform(double lo, double hi) { return stream_.uniform(lo, hi); }    // [lo, hi)
-  uint64_t below(uint64_t n) { return stream_.below(n); }                     // 0 .. n-1
+  double uniform() { return stream_.uniform(); }                            // [0, 1)
+  double uniform(double lo, double hi) { return stream_.uniform(lo, hi); }  // [lo, hi)
+  uint64_t below(uint64_t n) { return stream_.below(n); }                   // 0 .. n-1
 
  private:
   uint64_t base_;

@@ -25,7 +25,8 @@ ssp_build& checked(ssp_build* build, bool describe_too) {
   const Active& a = active();
   require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the main thread of a running host");
   require(build != nullptr, SSP_E_ARGUMENT, "the ssp_build is null");
-  require(a.builds.count(build) != 0, SSP_E_PRECONDITION, "this ssp_build is not alive: it is for the create that got it");
+  require(a.builds.count(build) != 0, SSP_E_PRECONDITION,
+          "this ssp_build is not alive: it is for the create that got it");
   require(a.phase == Phase::create || (describe_too && a.phase == Phase::describe), SSP_E_PRECONDITION,
           a.phase == Phase::describe ? "in defaults only config.fact answers" : "only inside create");
   return *build;

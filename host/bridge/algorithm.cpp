@@ -23,7 +23,8 @@ struct Algorithm::Impl {
   Instance* self = nullptr;
   bool stepped = false;
 
-  Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store) : facts(f), session{registry, facts, store, {}, {}, {}} {}
+  Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
+      : facts(f), session{registry, facts, store, {}, {}, {}} {}
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
 
@@ -52,7 +53,8 @@ struct Algorithm::Impl {
   }
 };
 
-Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store)
+Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts,
+                     model::ParameterStore& store)
     : impl_(std::make_unique<Impl>(registry, facts, store)) {
   const plugin::Component& component = registry.find(SSP_KIND_ALGORITHM, config.get("type").as_string());
   ssp_build root;
@@ -83,7 +85,9 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
   CallScope call(step, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
   BatchTable table(batch);
   TensorCollector collector(*impl_->self, "training_step", Emits::losses, call.batch);
-  impl_->run("training_step", [&] { return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get()); });
+  impl_->run("training_step", [&] {
+    return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
+  });
   return impl_->take(collector);
 }
 
@@ -97,8 +101,10 @@ bool Algorithm::can_reconstruct() const {
   return SSP_HAS(ssp_algorithm, table, reconstruct);
 }
 
-std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor& images, std::span<const std::string> layers) {
-  if (!can_extract_features()) throw Error(Exit::usage, fmt::format("{} offers no features", impl_->self->component->name));
+std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor& images,
+                                             std::span<const std::string> layers) {
+  if (!can_extract_features())
+    throw Error(Exit::usage, fmt::format("{} offers no features", impl_->self->component->name));
   c10::NoGradGuard no_grad;
   Step eval = step;
   eval.mode = Mode::eval;
@@ -109,8 +115,8 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
   TensorCollector collector(*impl_->self, "features", Emits::features, images.size(0));
   try {
     impl_->run("features", [&] {
-      return impl_->table().features(impl_->self->self, call.root(), handle, names.data(), static_cast<uint32_t>(names.size()),
-                                     collector.get());
+      return impl_->table().features(impl_->self->self, call.root(), handle, names.data(),
+                                     static_cast<uint32_t>(names.size()), collector.get());
     });
   } catch (...) {
     handles::release(handle);
@@ -121,14 +127,16 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
 }
 
 std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatch& batch) {
-  if (!can_reconstruct()) throw Error(Exit::usage, fmt::format("{} offers no reconstruct", impl_->self->component->name));
+  if (!can_reconstruct())
+    throw Error(Exit::usage, fmt::format("{} offers no reconstruct", impl_->self->component->name));
   c10::NoGradGuard no_grad;
   Step eval = step;
   eval.mode = Mode::eval;
   CallScope call(eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
   BatchTable table(batch);
   TensorCollector collector(*impl_->self, "reconstruct", Emits::images, call.batch);
-  impl_->run("reconstruct", [&] { return impl_->table().reconstruct(impl_->self->self, call.root(), table.get(), collector.get()); });
+  impl_->run("reconstruct",
+             [&] { return impl_->table().reconstruct(impl_->self->self, call.root(), table.get(), collector.get()); });
   return impl_->take(collector);
 }
 
@@ -158,13 +166,16 @@ void Algorithm::load_state(const std::vector<State>& states) {
   const auto* table = &impl_->table();
   for (const State& state : states) {
     if (state.component != impl_->self->path) {
-      throw Error(Exit::checkpoint, fmt::format("saved state of component '{}', which this model does not have", state.component));
+      throw Error(Exit::checkpoint,
+                  fmt::format("saved state of component '{}', which this model does not have", state.component));
     }
     if (!SSP_HAS(ssp_algorithm, table, load_state)) {
-      throw Error(Exit::checkpoint, fmt::format("{} saved a state but offers no load_state", impl_->self->component->name));
+      throw Error(Exit::checkpoint,
+                  fmt::format("{} saved a state but offers no load_state", impl_->self->component->name));
     }
     impl_->run("load_state", [&] {
-      return table->load_state(impl_->self->self, state.per_rank ? SSP_STATE_RANK : SSP_STATE_SHARED, state.bytes.data(), state.bytes.size());
+      return table->load_state(impl_->self->self, state.per_rank ? SSP_STATE_RANK : SSP_STATE_SHARED,
+                               state.bytes.data(), state.bytes.size());
     });
   }
 }

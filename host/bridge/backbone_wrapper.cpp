@@ -17,7 +17,8 @@ namespace {
 ssp_status layer(ssp_component component, int64_t h, int64_t w, uint32_t index, ssp_layer_info* out) {
   return guarded([&] {
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE);
-    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT, "layer: set out->struct_size first");
+    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT,
+            "layer: set out->struct_size first");
     const auto* table = &who.table<ssp_backbone>();
     require(SSP_HAS(ssp_backbone, table, layer), SSP_E_UNSUPPORTED, "this backbone does not describe its layers");
     ssp_layer_info info{};
@@ -25,8 +26,9 @@ ssp_status layer(ssp_component component, int64_t h, int64_t w, uint32_t index, 
     cross(who, "layer", active().phase, [&] { return table->layer(who.self, h, w, index, &info); });
     if (info.shape > SSP_SHAPE_TOKENS) bad_result(who, "layer", fmt::format("unknown shape {}", info.shape));
     if (info.shape != SSP_SHAPE_NONE && (info.channels <= 0 || info.height < 0 || info.width < 0 || info.prefix < 0)) {
-      bad_result(who, "layer", fmt::format("layer {} has {} channels, {}x{}, {} prefix tokens", index, info.channels,
-                                           info.height, info.width, info.prefix));
+      bad_result(who, "layer",
+                 fmt::format("layer {} has {} channels, {}x{}, {} prefix tokens", index, info.channels, info.height,
+                             info.width, info.prefix));
     }
     const uint32_t size = out->struct_size;
     std::memcpy(out, &info, std::min<size_t>(size, sizeof info));
@@ -39,7 +41,9 @@ ssp_status forward(ssp_component component, ssp_call* call, ssp_tensor images, c
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE);
     checked(call);
     const at::Tensor& x = handles::peek(images);
-    if (x.dim() != 4) fail(SSP_E_ARGUMENT, fmt::format("{}.forward: images must be [B, C, h, w], they are [{}]", who.label, fmt::join(x.sizes(), ", ")));
+    if (x.dim() != 4)
+      fail(SSP_E_ARGUMENT, fmt::format("{}.forward: images must be [B, C, h, w], they are [{}]", who.label,
+                                       fmt::join(x.sizes(), ", ")));
     const auto* table = &who.table<ssp_backbone>();
     require(SSP_HAS(ssp_backbone, table, forward), SSP_E_UNSUPPORTED, "this backbone offers no forward");
     RelaySink relay(who, "forward", layers);

@@ -15,12 +15,13 @@ int64_t batch_size(const StepBatch& batch) {
   const int64_t size = batch.views[0].size(0);
   for (const at::Tensor& v : batch.views) {
     if (v.dim() != 4 || v.size(0) != size) {
-      throw Error(Exit::failed, fmt::format("views must be [{}, C, H, W], one is [{}]", size, fmt::join(v.sizes(), ", ")));
+      throw Error(Exit::failed,
+                  fmt::format("views must be [{}, C, H, W], one is [{}]", size, fmt::join(v.sizes(), ", ")));
     }
   }
   const at::Tensor& index = batch.sample_index;
-  if (index.defined() && (index.scalar_type() != at::kLong || index.dim() != 1 || index.size(0) != size || !index.is_cpu() ||
-                          !index.is_contiguous())) {
+  if (index.defined() && (index.scalar_type() != at::kLong || index.dim() != 1 || index.size(0) != size ||
+                          !index.is_cpu() || !index.is_contiguous())) {
     throw Error(Exit::failed, fmt::format("sample_index must be i64 [{}] on the CPU", size));
   }
   return size;
@@ -60,7 +61,8 @@ at::Tensor BatchTable::find(std::string_view name, int32_t view) {
     if (f.name == name && f.view == view) return f.value;
   }
   if (name != "sample_index" || view != -1 || !batch_.sample_index.defined()) return {};
-  if (!sample_index_.defined()) sample_index_ = batch_.sample_index.to(active().environment.device, at::kLong, false, true);
+  if (!sample_index_.defined())
+    sample_index_ = batch_.sample_index.to(active().environment.device, at::kLong, false, true);
   return sample_index_;
 }
 

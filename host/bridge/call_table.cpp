@@ -20,7 +20,8 @@ namespace {
 ssp_status info(const ssp_call* call, ssp_call_info* out) {
   return guarded([&] {
     const ssp_call& c = checked(call);
-    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT, "call.info: set out->struct_size first");
+    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT,
+            "call.info: set out->struct_size first");
     const Step& s = c.scope->step;
     ssp_call_info i{};
     i.struct_size = out->struct_size;
@@ -88,7 +89,8 @@ CallScope::CallScope(const Step& s, int64_t b, at::Tensor index, uint32_t views)
 
 CallScope::~CallScope() {
   auto& alive = active().calls;
-  alive.erase(std::remove_if(alive.begin(), alive.end(), [&](const ssp_call* c) { return c->scope == this; }), alive.end());
+  alive.erase(std::remove_if(alive.begin(), alive.end(), [&](const ssp_call* c) { return c->scope == this; }),
+              alive.end());
   generators::reclaim();
 }
 

@@ -36,9 +36,11 @@ ssp_status TensorCollector::receive(const ssp_sink* self, ssp_str name, ssp_tens
 void TensorCollector::check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) const {
   const uint32_t kind = flags & kFlags;
   if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC) {
-    bad_result(emitter_, function_, fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
+    bad_result(emitter_, function_,
+               fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
   }
-  const bool number = value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
+  const bool number =
+      value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
   if (!number) {
     bad_result(emitter_, function_,
                fmt::format("{} '{}' must be a {}scalar, it is {}", kind == SSP_EMIT_LOSS ? "loss" : "metric", name,
@@ -65,8 +67,9 @@ void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_
       break;
     case Emits::images:
       if (value.dim() != 4 || !value.is_floating_point() || !(flags & SSP_EMIT_IMAGE)) {
-        bad_result(emitter_, function_, fmt::format("'{}' must be f32 [n, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
-                                                    shape_text(value), flags));
+        bad_result(emitter_, function_,
+                   fmt::format("'{}' must be f32 [n, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
+                               shape_text(value), flags));
       }
       break;
   }

@@ -52,7 +52,8 @@ Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) 
     if (!bytes.any()) return Json::object();
     const std::string_view text(reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size());
     Json defaults = parse_json(text, fmt::format("defaults of {}", algorithm.name), who.plugin);
-    if (!defaults.is_object()) fail(SSP_E_PLUGIN, fmt::format("defaults of {}: expected a JSON object", algorithm.name));
+    if (!defaults.is_object())
+      fail(SSP_E_PLUGIN, fmt::format("defaults of {}: expected a JSON object", algorithm.name));
     return defaults;
   });
 }

@@ -110,11 +110,18 @@ ssp_status json(ssp_build* build, ssp_str* out) {
 
 ssp_value find_fact(ssp_build& b, std::string_view name) {
   const Facts& f = *b.facts;
-  const std::pair<std::string_view, const std::optional<int64_t>*> numbers[] = {
-      {"dataset_length", &f.dataset_length}, {"batch_size", &f.batch_size},   {"global_batch", &f.global_batch},
-      {"micros", &f.micros},                 {"epoch_iters", &f.epoch_iters}, {"max_iters", &f.max_iters},
-      {"max_updates", &f.max_updates},       {"max_epochs", &f.max_epochs},   {"world", &f.world},
-      {"views", &f.views},                   {"image_size", &f.image_size},   {"channels", &f.channels}};
+  const std::pair<std::string_view, const std::optional<int64_t>*> numbers[] = {{"dataset_length", &f.dataset_length},
+                                                                                {"batch_size", &f.batch_size},
+                                                                                {"global_batch", &f.global_batch},
+                                                                                {"micros", &f.micros},
+                                                                                {"epoch_iters", &f.epoch_iters},
+                                                                                {"max_iters", &f.max_iters},
+                                                                                {"max_updates", &f.max_updates},
+                                                                                {"max_epochs", &f.max_epochs},
+                                                                                {"world", &f.world},
+                                                                                {"views", &f.views},
+                                                                                {"image_size", &f.image_size},
+                                                                                {"channels", &f.channels}};
   for (const auto& [known, value] : numbers) {
     if (name == known) return *value ? of_int(**value) : none();
   }

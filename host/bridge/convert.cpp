@@ -13,9 +13,20 @@
 namespace selfsup::bridge {
 namespace {
 
-constexpr const char* kKinds[] = {"none", "the default", "a tensor", "an int", "a double", "a bool", "a string", "a list of ints",
-                                  "a list of doubles", "a list of bools", "a list of tensors", "an element type",
-                                  "the device of a tensor", "a generator"};
+constexpr const char* kKinds[] = {"none",
+                                  "the default",
+                                  "a tensor",
+                                  "an int",
+                                  "a double",
+                                  "a bool",
+                                  "a string",
+                                  "a list of ints",
+                                  "a list of doubles",
+                                  "a list of bools",
+                                  "a list of tensors",
+                                  "an element type",
+                                  "the device of a tensor",
+                                  "a generator"};
 
 const char* kind_name(uint32_t kind) { return kind < std::size(kKinds) ? kKinds[kind] : "a value of unknown kind"; }
 

@@ -124,7 +124,8 @@ Json read_schema(const plugin::Component& component) {
   who.component = &component;
   who.label = component.name;
   who.plugin = component.plugin ? component.plugin->file.note.id : "test";
-  if (!SSP_HAS(Head, head, schema)) fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
+  if (!SSP_HAS(Head, head, schema))
+    fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
   ssp_str text{};
   cross(who, "schema", Phase::describe, [&] {
     text = head->schema();

@@ -34,7 +34,8 @@ std::string Cross::name() const { return fmt::format("{}.{}", who_.label, functi
 void Cross::returned(ssp_status status) {
   if (status != SSP_OK) {
     if (error_serial() == serial_) {
-      fail(status, fmt::format("{}: plugin {} reported {} and gave no text", name(), who_.plugin, describe_status(status)));
+      fail(status,
+           fmt::format("{}: plugin {} reported {} and gave no text", name(), who_.plugin, describe_status(status)));
     }
     fail(status, fmt::format("{}: {}", name(), view(last_error())));
   }

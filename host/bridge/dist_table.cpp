@@ -18,7 +18,8 @@ uint32_t world() { return static_cast<uint32_t>(active().environment.world); }
 
 void require_one_process(const char* what) {
   if (active().environment.world != 1) {
-    fail(SSP_E_UNSUPPORTED, fmt::format("{} over {} ranks is not built yet in this host", what, active().environment.world));
+    fail(SSP_E_UNSUPPORTED,
+         fmt::format("{} over {} ranks is not built yet in this host", what, active().environment.world));
   }
 }
 
@@ -72,19 +73,22 @@ ssp_status batch_norm(ssp_call* call, ssp_tensor x, ssp_tensor weight, ssp_tenso
     const ssp_call& c = checked(call);
     require(out != nullptr, SSP_E_ARGUMENT, "batch_norm: out is null");
     require(sync <= SSP_SYNC_AS_RUN, SSP_E_ARGUMENT, "batch_norm: unknown sync");
-    require((mean.id == 0) == (var.id == 0), SSP_E_ARGUMENT, "batch_norm: running mean and variance come together or not at all");
+    require((mean.id == 0) == (var.id == 0), SSP_E_ARGUMENT,
+            "batch_norm: running mean and variance come together or not at all");
     if (sync != SSP_SYNC_LOCAL) require_one_process("synchronised batch norm");
     const at::Tensor& input = handles::peek(x);
     require(input.dim() >= 2, SSP_E_ARGUMENT, "batch_norm: x must be [N, C] or [N, C, …]");
     const bool from_batch = c.mode == Mode::train || mean.id == 0;
     if (from_batch && input.numel() == input.size(1)) {
-      fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two", fmt::join(input.sizes(), ", ")));
+      fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two",
+                                       fmt::join(input.sizes(), ", ")));
     }
     if (count.id && c.mode == Mode::train) {
       c10::NoGradGuard no_grad;
       handles::peek(count).add_(1);
     }
-    *out = handles::give(at::batch_norm(input, maybe(weight), maybe(bias), maybe(mean), maybe(var), from_batch, momentum, eps,
+    *out = handles::give(at::batch_norm(input, maybe(weight), maybe(bias), maybe(mean), maybe(var), from_batch,
+                                        momentum, eps,
                                         /*cudnn_enabled=*/true));
   });
 }

@@ -12,9 +12,10 @@ struct Pair {
   at::ScalarType torch;
   const char* name;
 };
-constexpr Pair kTypes[] = {{SSP_F32, at::kFloat, "f32"},      {SSP_F64, at::kDouble, "f64"}, {SSP_F16, at::kHalf, "f16"},
-                           {SSP_BF16, at::kBFloat16, "bf16"}, {SSP_I64, at::kLong, "i64"},   {SSP_I32, at::kInt, "i32"},
-                           {SSP_U8, at::kByte, "u8"},         {SSP_BOOL, at::kBool, "bool"}};
+constexpr Pair kTypes[] = {{SSP_F32, at::kFloat, "f32"}, {SSP_F64, at::kDouble, "f64"},
+                           {SSP_F16, at::kHalf, "f16"},  {SSP_BF16, at::kBFloat16, "bf16"},
+                           {SSP_I64, at::kLong, "i64"},  {SSP_I32, at::kInt, "i32"},
+                           {SSP_U8, at::kByte, "u8"},    {SSP_BOOL, at::kBool, "bool"}};
 
 }  // namespace
 

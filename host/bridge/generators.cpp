@@ -42,8 +42,6 @@ void reclaim() {
   ++g_round;
 }
 
-uint64_t seed_for(at::Device device, uint64_t key) {
-  return device.is_cpu() ? (key >> 32) ^ (key & 0xffffffffu) : key;
-}
+uint64_t seed_for(at::Device device, uint64_t key) { return device.is_cpu() ? (key >> 32) ^ (key & 0xffffffffu) : key; }
 
 }  // namespace selfsup::bridge::generators

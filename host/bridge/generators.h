@@ -1,4 +1,5 @@
-// Generators that plugins draw from: a pool, seeded anew for each key, valid until the per-step call ends. Owner thread.
+// Generators that plugins draw from: a pool, seeded anew for each key, valid until the per-step call ends. Owner
+// thread.
 #pragma once
 #include <ATen/core/Generator.h>
 

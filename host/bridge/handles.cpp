@@ -100,7 +100,8 @@ void close() {
     Slot& s = slot(index);
     uint64_t state = s.state.load(std::memory_order_acquire);
     while (references_of(state) != 0) {
-      if (!s.state.compare_exchange_weak(state, pack(after(generation_of(state)), 0), std::memory_order_acq_rel)) continue;
+      if (!s.state.compare_exchange_weak(state, pack(after(generation_of(state)), 0), std::memory_order_acq_rel))
+        continue;
       s.tensor.reset();
       ++g_dropped;
       g_free.push_back(index);

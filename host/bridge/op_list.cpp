@@ -30,7 +30,8 @@ bool flag(std::string_view word, std::string_view key, const std::string& line) 
 ListedOp parse_line(const std::string& line) {
   const size_t open = line.find('('), close = line.find(')');
   if (line.rfind("aten::", 0) != 0 || open == std::string::npos || close == std::string::npos || close < open) {
-    throw Error(Exit::failed, fmt::format("list of operators: expected aten::name[.overload](arguments), found \"{}\"", line));
+    throw Error(Exit::failed,
+                fmt::format("list of operators: expected aten::name[.overload](arguments), found \"{}\"", line));
   }
   ListedOp op;
   const std::string name = line.substr(0, open);
@@ -39,7 +40,8 @@ ListedOp parse_line(const std::string& line) {
   if (dot != std::string::npos) op.overload = name.substr(dot + 1);
   op.arguments = split(std::string_view(line).substr(open + 1, close - open - 1), ',');
   std::vector<std::string> words = split(std::string_view(line).substr(std::min(close + 2, line.size())), ' ');
-  if (words.size() != 2) throw Error(Exit::failed, fmt::format("list of operators: expected two flags in \"{}\"", line));
+  if (words.size() != 2)
+    throw Error(Exit::failed, fmt::format("list of operators: expected two flags in \"{}\"", line));
   op.backward = flag(words[0], "backward", line);
   op.bf16 = flag(words[1], "bf16", line);
   return op;

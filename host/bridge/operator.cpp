@@ -33,7 +33,7 @@ Accept accept_of_list(const c10::TypePtr& element) {
       return Accept::tensors;
     case Kind::OptionalType:
       return element->castRaw<c10::OptionalType>()->getElementType()->kind() == Kind::TensorType ? Accept::maybe_tensors
-                                                                                               : Accept::nothing;
+                                                                                                 : Accept::nothing;
     default:
       return Accept::nothing;
   }
@@ -85,8 +85,8 @@ Argument describe(const c10::Argument& schema, size_t position) {
 
 // Changes metadata in place, ownership or the graph: what a handle's holder must be able to rely on.
 bool is_forbidden(const c10::OperatorHandle& handle, const std::string& name) {
-  static constexpr const char* names[] = {"aten::set_data", "aten::requires_grad_", "aten::retain_grad", "aten::_backward",
-                                          "aten::set_", "aten::rename_"};
+  static constexpr const char* names[] = {"aten::set_data",  "aten::requires_grad_", "aten::retain_grad",
+                                          "aten::_backward", "aten::set_",           "aten::rename_"};
   return handle.hasTag(at::Tag::inplace_view) || std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
@@ -96,10 +96,11 @@ const ListedOp& listed(const std::string& full, const std::string& name) {
   }
   const ListedOp* op = find_listed(full);
   if (!op) {
-    fail(SSP_E_UNSUPPORTED,
-         fmt::format("operator {} is not in the list that this host's SDK promises (sdk/ops-1.txt); use one that is, or "
-                     "a host with a newer SDK",
-                     full));
+    fail(
+        SSP_E_UNSUPPORTED,
+        fmt::format("operator {} is not in the list that this host's SDK promises (sdk/ops-1.txt); use one that is, or "
+                    "a host with a newer SDK",
+                    full));
   }
   return *op;
 }
@@ -112,7 +113,8 @@ ssp_op_s make(const std::string& name, const std::string& overload, const std::s
     fail(SSP_E_UNSUPPORTED, fmt::format("LibTorch {} of this host has no operator {}", TORCH_VERSION, full));
   }
   if (is_forbidden(*handle, name)) {
-    fail(SSP_E_UNSUPPORTED, fmt::format("operator {} changes a tensor's metadata or graph in place; not offered", full));
+    fail(SSP_E_UNSUPPORTED,
+         fmt::format("operator {} changes a tensor's metadata or graph in place; not offered", full));
   }
   ssp_op_s op{*handle, full, {}, {}, true, false, 0};
   const c10::FunctionSchema& schema = handle->schema();
@@ -126,13 +128,14 @@ ssp_op_s make(const std::string& name, const std::string& overload, const std::s
   std::istringstream words(args);
   for (std::string word; std::getline(words, word, ',');) {
     if (!promise.accepts(word)) {
-      fail(SSP_E_UNSUPPORTED, fmt::format("operator {}: argument '{}' is not in the list that this host's SDK promises: ({})", full,
-                                          word, fmt::join(promise.arguments, ",")));
+      fail(SSP_E_UNSUPPORTED,
+           fmt::format("operator {}: argument '{}' is not in the list that this host's SDK promises: ({})", full, word,
+                       fmt::join(promise.arguments, ",")));
     }
     const auto position = schema.argumentIndexWithName(word);
     if (!position) {
-      fail(SSP_E_UNSUPPORTED, fmt::format("operator {} of LibTorch {} has no argument '{}'; it is {}", full, TORCH_VERSION,
-                                          word, schema_text(op)));
+      fail(SSP_E_UNSUPPORTED, fmt::format("operator {} of LibTorch {} has no argument '{}'; it is {}", full,
+                                          TORCH_VERSION, word, schema_text(op)));
     }
     const auto at = static_cast<size_t>(*position);
     if (seen[at]) fail(SSP_E_ARGUMENT, fmt::format("operator {}: argument '{}' is named twice", full, word));
@@ -145,8 +148,8 @@ ssp_op_s make(const std::string& name, const std::string& overload, const std::s
     // Without its generator an operator draws from the process's own, and a resumed run would differ.
     const bool needed = !a.default_value() || (a.name() == "generator" && promise.accepts("generator"));
     if (!seen[i] && needed) {
-      fail(SSP_E_UNSUPPORTED, fmt::format("operator {} needs argument '{}', which the plugin does not pass; it is {}", full, a.name(),
-                                          schema_text(op)));
+      fail(SSP_E_UNSUPPORTED, fmt::format("operator {} needs argument '{}', which the plugin does not pass; it is {}",
+                                          full, a.name(), schema_text(op)));
     }
   }
   return op;

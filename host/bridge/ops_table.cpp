@@ -167,7 +167,8 @@ ssp_status from_host(const void* data, int32_t dtype, const int64_t* sizes, uint
     require(ndim <= 64, SSP_E_ARGUMENT, "from_host: more than 64 dimensions");
     const at::IntArrayRef shape(sizes, ndim);
     for (int64_t size : shape) {
-      if (size < 0) fail(SSP_E_ARGUMENT, fmt::format("from_host: sizes [{}] hold a negative one", fmt::join(shape, ", ")));
+      if (size < 0)
+        fail(SSP_E_ARGUMENT, fmt::format("from_host: sizes [{}] hold a negative one", fmt::join(shape, ", ")));
     }
     at::Tensor copy = at::empty(shape, at::TensorOptions(to_torch(dtype)));
     require(data != nullptr || copy.numel() == 0, SSP_E_ARGUMENT, "from_host: data is null");
@@ -181,8 +182,9 @@ ssp_status to_host(ssp_tensor handle, int32_t dtype, void* data, uint64_t bytes)
     require_operators();
     const at::Tensor host = handles::peek(handle).detach().to(at::kCPU, to_torch(dtype)).contiguous();
     if (host.nbytes() != bytes) {
-      fail(SSP_E_ARGUMENT, fmt::format("to_host: a tensor {}[{}] has {} bytes, the plugin's buffer {}",
-                                       dtype_name(host.scalar_type()), fmt::join(host.sizes(), ", "), host.nbytes(), bytes));
+      fail(SSP_E_ARGUMENT,
+           fmt::format("to_host: a tensor {}[{}] has {} bytes, the plugin's buffer {}", dtype_name(host.scalar_type()),
+                       fmt::join(host.sizes(), ", "), host.nbytes(), bytes));
     }
     require(data != nullptr || bytes == 0, SSP_E_ARGUMENT, "to_host: data is null");
     if (bytes != 0) std::memcpy(data, host.const_data_ptr(), bytes);
@@ -212,7 +214,7 @@ ssp_status state_pop() {
 
 }  // namespace
 
-const ssp_ops ops_table = {sizeof(ssp_ops), 0,         resolve, call,      retain,        release,
-                           info,            from_host, to_host, grad_push, autocast_push, state_pop};
+const ssp_ops ops_table = {sizeof(ssp_ops), 0,       resolve,   call,          retain,   release, info,
+                           from_host,       to_host, grad_push, autocast_push, state_pop};
 
 }  // namespace selfsup::bridge

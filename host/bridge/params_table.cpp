@@ -30,7 +30,8 @@ std::string checked_name(ssp_str text, const char* what) {
   const std::string_view name = view(text);
   bool good = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == name.npos;
   for (char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.');
-  if (!good) fail(SSP_E_ARGUMENT, fmt::format("{} '{}' must match [A-Za-z0-9_.]+ with parts between the dots", what, name));
+  if (!good)
+    fail(SSP_E_ARGUMENT, fmt::format("{} '{}' must match [A-Za-z0-9_.]+ with parts between the dots", what, name));
   return std::string(name);
 }
 
@@ -104,10 +105,12 @@ ssp_status declare(ssp_build* build, const ssp_param_desc* desc, ssp_tensor* out
     require(out != nullptr, SSP_E_ARGUMENT, "declare: out is null");
     const std::string name = join_names(b.prefix, checked_name(desc->name, "name"));
     const uint32_t kind = desc->kind & kKinds;
-    if ((kind != SSP_PARAM && kind != SSP_PARAM_FROZEN && kind != SSP_BUFFER) || (desc->kind & 0xffff & ~(kKinds | kFlags))) {
+    if ((kind != SSP_PARAM && kind != SSP_PARAM_FROZEN && kind != SSP_BUFFER) ||
+        (desc->kind & 0xffff & ~(kKinds | kFlags))) {
       fail(SSP_E_ARGUMENT, fmt::format("'{}': kind {:#x} is not one kind and known flags", name, desc->kind));
     }
-    if (desc->roles & 0xffff & ~kRoles) fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown roles {:#x}", name, desc->roles));
+    if (desc->roles & 0xffff & ~kRoles)
+      fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown roles {:#x}", name, desc->roles));
     const at::ScalarType type = to_torch(desc->dtype);
     const bool trained = kind == SSP_PARAM && !b.frozen;
     if (trained && !at::isFloatingType(type)) {
@@ -139,7 +142,8 @@ ssp_status scope(ssp_build* build, const ssp_scope* scope, ssp_build** child) {
     const uint32_t known = SSP_SCOPE_FROZEN | SSP_SCOPE_EXTERNAL;
     if (scope->flags & 0xffff & ~known) fail(SSP_E_ARGUMENT, fmt::format("scope: unknown flags {:#x}", scope->flags));
     if (scope->flags & SSP_SCOPE_EXTERNAL) {
-      fail(SSP_E_UNSUPPORTED, "SSP_SCOPE_EXTERNAL is not built yet in this host; use SSP_SCOPE_FROZEN, which stores the values");
+      fail(SSP_E_UNSUPPORTED,
+           "SSP_SCOPE_EXTERNAL is not built yet in this host; use SSP_SCOPE_FROZEN, which stores the values");
     }
     auto made = std::make_unique<ssp_build>();
     made->session = b.session;
@@ -170,19 +174,23 @@ ssp_status scope(ssp_build* build, const ssp_scope* scope, ssp_build** child) {
 // The name relative to `prefix`, or nothing when it is not below it.
 std::string_view below(std::string_view name, std::string_view prefix) {
   if (prefix.empty()) return name;
-  if (name.size() <= prefix.size() + 1 || name.substr(0, prefix.size()) != prefix || name[prefix.size()] != '.') return {};
+  if (name.size() <= prefix.size() + 1 || name.substr(0, prefix.size()) != prefix || name[prefix.size()] != '.')
+    return {};
   return name.substr(prefix.size() + 1);
 }
 
 uint32_t kind_and_flags(const model::Entry& e) {
-  const uint32_t kind = e.kind == model::Kind::parameter ? SSP_PARAM : e.kind == model::Kind::frozen ? SSP_PARAM_FROZEN : SSP_BUFFER;
-  return kind | (e.transient ? SSP_TENSOR_TRANSIENT : 0u) | (e.per_rank ? SSP_TENSOR_PER_RANK : 0u);
+  const uint32_t kind = e.kind == model::Kind::parameter ? SSP_PARAM
+                        : e.kind == model::Kind::frozen  ? SSP_PARAM_FROZEN
+                                                         : SSP_BUFFER;
+  return kind | (e.transient ? uint32_t{SSP_TENSOR_TRANSIENT} : 0u) | (e.per_rank ? uint32_t{SSP_TENSOR_PER_RANK} : 0u);
 }
 
 ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink* sink) {
   return guarded([&] {
     ssp_build& b = checked(build);
-    if (kinds == 0 || (kinds & 0xffff & ~kKinds)) fail(SSP_E_ARGUMENT, fmt::format("list: {:#x} is no set of kinds", kinds));
+    if (kinds == 0 || (kinds & 0xffff & ~kKinds))
+      fail(SSP_E_ARGUMENT, fmt::format("list: {:#x} is no set of kinds", kinds));
     require(SSP_HAS(ssp_sink, sink, tensor), SSP_E_ARGUMENT, "list: the sink takes no tensors");
     const std::string full = prefix.size ? join_names(b.prefix, checked_name(prefix, "prefix")) : b.prefix;
     for (const model::Entry& e : b.session->store.entries()) {

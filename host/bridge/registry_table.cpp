@@ -16,7 +16,8 @@ ssp_status create(ssp_build* at, const char* kind, const void** table, ssp_compo
     ssp_build& b = checked(at);
     require(kind != nullptr && table != nullptr && out != nullptr, SSP_E_ARGUMENT, "registry.create: a null argument");
     const void* wrapper = wrapper_of(kind);
-    if (!wrapper) fail(SSP_E_UNSUPPORTED, fmt::format("registry.create: this host hands out no components of kind {}", kind));
+    if (!wrapper)
+      fail(SSP_E_UNSUPPORTED, fmt::format("registry.create: this host hands out no components of kind {}", kind));
     const Json* type = b.node->find("type");
     if (!type || !type->is_string()) {
       fail(SSP_E_CONFIG, fmt::format("'{}' has no type, so that no {} can be made of it", b.config_path, kind));

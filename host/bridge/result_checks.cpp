@@ -25,8 +25,9 @@ void check_shape(const Instance& who, const char* function, const char* what, co
   if (good) return;
   std::string expected;
   for (int64_t s : sizes) expected += (expected.empty() ? "" : ", ") + (s < 0 ? std::string("any") : std::to_string(s));
-  bad_result(who, function,
-             fmt::format("result '{}' must be [{}], the plugin gave [{}]", what, expected, fmt::join(tensor.sizes(), ", ")));
+  bad_result(
+      who, function,
+      fmt::format("result '{}' must be [{}], the plugin gave [{}]", what, expected, fmt::join(tensor.sizes(), ", ")));
 }
 
 void bad_result(const Instance& who, const char* function, const std::string& text) {

@@ -31,7 +31,8 @@ int64_t expected_rows(const ssp_call& c) {
 uint64_t row_key(const ssp_call& c, uint64_t site, int64_t row, const int64_t* samples) {
   const Environment& e = active().environment;
   const Step& s = c.scope->step;
-  if (!c.known_rows || !samples) return hash_key(e.seed, static_cast<uint64_t>(e.rank), s.iter, static_cast<uint64_t>(row), site);
+  if (!c.known_rows || !samples)
+    return hash_key(e.seed, static_cast<uint64_t>(e.rank), s.iter, static_cast<uint64_t>(row), site);
   const auto views = static_cast<int64_t>(c.views.size());
   int64_t sample = row;
   uint64_t view = kNoView;
@@ -53,7 +54,8 @@ at::Tensor draw(const ssp_call& c, uint64_t site, int64_t rows, int64_t n) {
   float* data = out.mutable_data_ptr<float>();
   const int64_t* samples = c.scope->sample_index.defined() ? c.scope->sample_index.const_data_ptr<int64_t>() : nullptr;
   std::vector<uint64_t> columns(static_cast<size_t>(n));
-  for (int64_t j = 0; j < n; ++j) columns[static_cast<size_t>(j)] = mix64(static_cast<uint64_t>(j) + 0x632be59bd9b4e019ull);
+  for (int64_t j = 0; j < n; ++j)
+    columns[static_cast<size_t>(j)] = mix64(static_cast<uint64_t>(j) + 0x632be59bd9b4e019ull);
   for (int64_t r = 0; r < rows; ++r) fill_row(row_key(c, site, r, samples), columns.data(), data + r * n, n);
   return out;
 }
@@ -66,11 +68,13 @@ ssp_status per_sample(ssp_call* call, ssp_str site, int64_t rows, int64_t n, ssp
             "per_sample: rows or n is out of range");
     const std::string_view name = view(site);
     if (c.known_rows && rows != expected_rows(c)) {
-      fail(SSP_E_ARGUMENT, fmt::format("per_sample('{}'): {} rows asked for, this call has {}; fork the call to say which views "
-                                       "the rows are",
-                                       name, rows, expected_rows(c)));
+      fail(SSP_E_ARGUMENT,
+           fmt::format("per_sample('{}'): {} rows asked for, this call has {}; fork the call to say which views "
+                       "the rows are",
+                       name, rows, expected_rows(c)));
     }
-    at::Tensor values = replacement() ? replacement()(name, rows, n) : draw(c, hash_key(c.site, hash_name(name)), rows, n);
+    at::Tensor values =
+        replacement() ? replacement()(name, rows, n) : draw(c, hash_key(c.site, hash_name(name)), rows, n);
     *out = handles::give(values.to(active().environment.device));
   });
 }

@@ -21,7 +21,8 @@ Instance& checked_instance(ssp_component component, std::string_view kind) {
   const auto it = std::find(g_instances.begin(), g_instances.end(), static_cast<Instance*>(component));
   require(it != g_instances.end(), SSP_E_ARGUMENT, "this is no component that ssp.registry gave, or it was destroyed");
   if ((*it)->component->kind != kind) {
-    fail(SSP_E_ARGUMENT, fmt::format("{} is a component of kind {}, not {}", (*it)->label, (*it)->component->kind, kind));
+    fail(SSP_E_ARGUMENT,
+         fmt::format("{} is a component of kind {}, not {}", (*it)->label, (*it)->component->kind, kind));
   }
   return **it;
 }

@@ -1,4 +1,5 @@
-// The components of one algorithm and how they came to be: instances, build objects, the order of creation. Owner thread.
+// The components of one algorithm and how they came to be: instances, build objects, the order of creation. Owner
+// thread.
 #pragma once
 #include <deque>
 #include <memory>
@@ -32,7 +33,7 @@ struct Session {
   const plugin::Registry& registry;
   const Facts& facts;
   model::ParameterStore& store;
-  std::vector<std::unique_ptr<Instance>> instances;  // in order of completion: destroyed from the back
+  std::vector<std::unique_ptr<Instance>> instances;        // in order of completion: destroyed from the back
   std::vector<Instance*> creating;                         // the innermost last
   std::vector<std::pair<std::string, std::string>> edges;  // who asked for whom
 };

@@ -25,8 +25,9 @@ ssp_token_info ask(Instance& who, int64_t h, int64_t w) {
   info.struct_size = sizeof info;
   cross(who, "info", active().phase, [&] { return table->info(who.self, h, w, &info); });
   if (info.dim <= 0 || info.grid_h <= 0 || info.grid_w <= 0 || info.out_dim <= 0) {
-    bad_result(who, "info", fmt::format("{}x{} pixels: dim {}, grid {}x{}, out_dim {}: each must be positive", h, w,
-                                        info.dim, info.grid_h, info.grid_w, info.out_dim));
+    bad_result(who, "info",
+               fmt::format("{}x{} pixels: dim {}, grid {}x{}, out_dim {}: each must be positive", h, w, info.dim,
+                           info.grid_h, info.grid_w, info.out_dim));
   }
   return info;
 }
@@ -34,7 +35,8 @@ ssp_token_info ask(Instance& who, int64_t h, int64_t w) {
 ssp_status info(ssp_component component, int64_t h, int64_t w, ssp_token_info* out) {
   return guarded([&] {
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE_TOKENS);
-    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT, "info: set out->struct_size first");
+    require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT,
+            "info: set out->struct_size first");
     const ssp_token_info full = ask(who, h, w);
     const uint32_t size = out->struct_size;
     std::memcpy(out, &full, std::min<size_t>(size, sizeof full));
@@ -49,7 +51,8 @@ ssp_status embed(ssp_component component, ssp_call* call, ssp_tensor images, ssp
     require(out != nullptr, SSP_E_ARGUMENT, "embed: out is null");
     const at::Tensor& x = handles::peek(images);
     if (x.dim() != 4) {
-      fail(SSP_E_ARGUMENT, fmt::format("{}.embed: images must be [B, C, h, w], they are [{}]", who.label, fmt::join(x.sizes(), ", ")));
+      fail(SSP_E_ARGUMENT,
+           fmt::format("{}.embed: images must be [B, C, h, w], they are [{}]", who.label, fmt::join(x.sizes(), ", ")));
     }
     const int64_t batch = x.size(0);
     const Table* table = table_of(who);
@@ -62,7 +65,8 @@ ssp_status embed(ssp_component component, ssp_call* call, ssp_tensor images, ssp
   });
 }
 
-ssp_status positions(ssp_component component, ssp_call* call, int64_t h, int64_t w, ssp_tensor* patch, ssp_tensor* prefix) {
+ssp_status positions(ssp_component component, ssp_call* call, int64_t h, int64_t w, ssp_tensor* patch,
+                     ssp_tensor* prefix) {
   return guarded([&] {
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE_TOKENS);
     checked(call);
@@ -89,14 +93,15 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
     if (request->flags & 0xffff) fail(SSP_E_ARGUMENT, fmt::format("encode: unknown flags {:#x}", request->flags));
     const at::Tensor& tokens = handles::peek(request->tokens);
     if (tokens.dim() != 3) {
-      fail(SSP_E_ARGUMENT, fmt::format("{}.encode: tokens must be [B, K, dim], they are [{}]", who.label, fmt::join(tokens.sizes(), ", ")));
+      fail(SSP_E_ARGUMENT, fmt::format("{}.encode: tokens must be [B, K, dim], they are [{}]", who.label,
+                                       fmt::join(tokens.sizes(), ", ")));
     }
     const int64_t batch = tokens.size(0), kept = tokens.size(1);
     if (request->ids.id) {
       const at::Tensor& ids = handles::peek(request->ids);
       if (ids.scalar_type() != at::kLong || ids.dim() != 2 || ids.size(0) != batch || ids.size(1) != kept) {
-        fail(SSP_E_ARGUMENT, fmt::format("{}.encode: ids must be i64 [{}, {}], they are {} [{}]", who.label, batch, kept,
-                                         c10::toString(ids.scalar_type()), fmt::join(ids.sizes(), ", ")));
+        fail(SSP_E_ARGUMENT, fmt::format("{}.encode: ids must be i64 [{}, {}], they are {} [{}]", who.label, batch,
+                                         kept, c10::toString(ids.scalar_type()), fmt::join(ids.sizes(), ", ")));
       }
     }
     if (request->bias.id) handles::peek(request->bias);
@@ -116,6 +121,7 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
 
 }  // namespace
 
-const ssp_backbone_tokens tokens_wrapper = {sizeof(Table), 0, nullptr, nullptr, nullptr, info, embed, positions, encode};
+const ssp_backbone_tokens tokens_wrapper = {sizeof(Table), 0,     nullptr,   nullptr, nullptr,
+                                            info,          embed, positions, encode};
 
 }  // namespace selfsup::bridge

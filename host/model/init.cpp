@@ -45,18 +45,20 @@ void normal(float* out, int64_t n, double mean, double deviation, uint64_t key) 
 // The quantile of the standard normal distribution: Acklam's rational approximation and one step of Halley's method,
 // which brings it to the precision of double.
 double normal_quantile(double p) {
-  static constexpr double a[] = {-3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02,
+  static constexpr double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                                  1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
   static constexpr double b[] = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
                                  6.680131188771972e+01, -1.328068155288572e+01};
   static constexpr double c[] = {-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e+00,
-                                 -2.549732539343734e+00, 4.374664141464968e+00, 2.938163982698783e+00};
-  static constexpr double d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00, 3.754408661907416e+00};
+                                 -2.549732539343734e+00, 4.374664141464968e+00,  2.938163982698783e+00};
+  static constexpr double d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                                 3.754408661907416e+00};
   constexpr double low = 0.02425;
   double x;
   if (p < low || p > 1 - low) {
     const double q = std::sqrt(-2 * std::log(p < low ? p : 1 - p));
-    x = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) / ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
+    x = (((((c[0] * q + c[1]) * q + c[2]) * q + c[3]) * q + c[4]) * q + c[5]) /
+        ((((d[0] * q + d[1]) * q + d[2]) * q + d[3]) * q + 1);
     if (p > 1 - low) x = -x;
   } else {
     const double q = p - 0.5, r = q * q;
@@ -90,7 +92,9 @@ Fans fans_of(const at::Tensor& t, const InitSpec& s) {
   if (t.dim() < 2 && !(s.fan_in > 0)) {
     throw Error(Exit::failed, fmt::format("fan_in and fan_out of a tensor with {} dimensions must be given", t.dim()));
   }
-  const double receptive = t.dim() < 2 ? 1 : static_cast<double>(t.numel()) / static_cast<double>(std::max<int64_t>(t.size(0) * t.size(1), 1));
+  const double receptive =
+      t.dim() < 2 ? 1
+                  : static_cast<double>(t.numel()) / static_cast<double>(std::max<int64_t>(t.size(0) * t.size(1), 1));
   const double in = t.dim() < 2 ? 0 : static_cast<double>(t.size(1)) * receptive;
   const double out = t.dim() < 2 ? static_cast<double>(s.fan_in) : static_cast<double>(t.size(0)) * receptive;
   return {s.fan_in > 0 ? static_cast<double>(s.fan_in) : in, s.fan_out > 0 ? static_cast<double>(s.fan_out) : out};
@@ -134,7 +138,8 @@ void initialise(at::Tensor& tensor, const InitSpec& spec, uint64_t key) {
   if (tensor.numel() == 0) return;
   if (spec.kind == InitKind::data) {
     if (spec.data.size() != tensor.nbytes()) {
-      throw Error(Exit::failed, fmt::format("initial data of {} bytes for a tensor of {}", spec.data.size(), tensor.nbytes()));
+      throw Error(Exit::failed,
+                  fmt::format("initial data of {} bytes for a tensor of {}", spec.data.size(), tensor.nbytes()));
     }
     std::memcpy(tensor.mutable_data_ptr(), spec.data.data(), spec.data.size());
     return;

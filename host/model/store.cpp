@@ -10,7 +10,8 @@ namespace selfsup::model {
 
 Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype) {
   if (index_.count(entry.name)) {
-    throw Error(Exit::failed, fmt::format("the tensor '{}' is declared twice; owners may share a prefix, never a name", entry.name));
+    throw Error(Exit::failed,
+                fmt::format("the tensor '{}' is declared twice; owners may share a prefix, never a name", entry.name));
   }
   entry.tensor = at::empty(sizes, at::TensorOptions(dtype));
   index_.emplace(entry.name, entries_.size());

@@ -48,9 +48,9 @@ TEST_CASE("the bar is one line that is drawn over, as wide as the terminal allow
   const Terminal terminal;
   Progress progress(terminal.fd(), true, false, false);
   progress.update(25, 100, "Epoch 1/5", "eta 0:01:02", start);
-  CHECK(terminal.read() == "\r\x1b[KEpoch 1/5 ######.....................  25/100  25%  eta 0:01:02\r");
+  CHECK(terminal.read() == "\r\x1b[KEpoch 1/5 #####..................  25/100  25%  eta 0:01:02\r");
   progress.update(100, 100, "Epoch 1/5", "", start);  // the end is always drawn
-  CHECK(terminal.read() == "\r\x1b[KEpoch 1/5 ###################################### 100/100 100%\r");
+  CHECK(terminal.read() == "\r\x1b[KEpoch 1/5 #################################### 100/100 100%\r");
   progress.update(1, 3, std::string(100, 'x'), "", start + 1s);
   CHECK(terminal.read() == "\r\x1b[K" + std::string(59, 'x') + "\r");
 }

@@ -16,15 +16,17 @@ constexpr std::pair<at::ScalarType, std::string_view> dtypes[] = {
 
 }  // namespace
 
+std::string dtype_name(at::ScalarType type) {
+  for (const auto& [known, text] : dtypes)
+    if (known == type) return std::string(text);
+  throw Error(Exit::failed, fmt::format("a checkpoint cannot hold tensors of dtype {}", c10::toString(type)));
+}
+
 checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor) {
-  for (const auto& [type, text] : dtypes) {
-    if (tensor.scalar_type() != type) continue;
-    if (!tensor.device().is_cpu() || !tensor.is_contiguous())
-      throw Error(Exit::failed, fmt::format("tensor \"{}\" is not a dense tensor on the host", name));
-    return {std::move(name), std::string(text), tensor.sizes().vec(), tensor.const_data_ptr(), tensor.nbytes()};
-  }
-  throw Error(Exit::failed, fmt::format("tensor \"{}\" has dtype {}, which a checkpoint cannot hold", name,
-                                        c10::toString(tensor.scalar_type())));
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous())
+    throw Error(Exit::failed, fmt::format("tensor \"{}\" is not a dense tensor on the host", name));
+  return {std::move(name), dtype_name(tensor.scalar_type()), tensor.sizes().vec(), tensor.const_data_ptr(),
+          tensor.nbytes()};
 }
 
 at::Tensor to_tensor(const checkpoint::TensorView& view) {

@@ -8,6 +8,9 @@
 
 namespace selfsup::train {
 
+// "F32" and so on; Error(failed) for a dtype that checkpoints do not hold.
+std::string dtype_name(at::ScalarType type);
+
 // A view of a dense, contiguous CPU tensor; the tensor keeps the bytes alive. Another tensor is Error(failed).
 checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor);
 

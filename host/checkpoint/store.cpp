@@ -323,7 +323,7 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   const int64_t iter = found->manifest().iter;
   for (const Damaged& ruin : ruins) {
     set_aside(ruin.name, ruin.reason,
-              ruin.iter ? fmt::format("{} iterations are lost: resuming from {} at iteration {} instead of {}",
+              ruin.iter ? fmt::format("iterations lost: {}; resuming from {} at iteration {} instead of {}",
                                       *ruin.iter - iter, found->path(), iter, *ruin.iter)
                         : fmt::format("its step is unknown; resuming from {} at iteration {}", found->path(), iter));
   }

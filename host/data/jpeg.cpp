@@ -117,6 +117,7 @@ void decode_jpeg(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (!read_header(decoder, bytes)) fail();
   jpeg_decompress_struct& info = decoder.info;
   check_image_size(info.image_width, info.image_height);
+  const int turned = orientation(info);  // the markers go with the end of the decompression
   const bool inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   // libjpeg has no way from RGB or an unknown space with one or three channels to the other, but from grey to RGB.
@@ -127,7 +128,7 @@ void decode_jpeg(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (!read_pixels(decoder, out.pixels.data(), out.row_bytes())) fail();
   if (inks) cmyk_to_rgb(out);
   convert_channels(channels, out);
-  apply_orientation(orientation(info), out);
+  apply_orientation(turned, out);
 }
 
 }  // namespace selfsup::data

@@ -23,7 +23,9 @@ struct Note {
 struct NoteFile {
   std::string path;  // absolute
   Note note;
-  std::string newest_glibc;  // highest GLIBC_x.y that .gnu.version_r asks for; empty: none
+  std::string elf_machine;                    // what the file was built for, by its ELF header
+  std::string newest_glibc;                   // highest GLIBC_x.y that .gnu.version_r asks for, as "2.36"; empty: none
+  std::vector<std::string> needed_libraries;  // DT_NEEDED
 };
 
 // Bounds-checked at every step; the file is opened once. Anything but a regular file with a well-formed note is
@@ -32,5 +34,10 @@ NoteFile read_note(const std::string& path);
 
 // Error(plugin) if this host cannot run it: SDK, machine, glibc, tier. One message names both sides and the remedy.
 void check_compatible(const NoteFile& file);
+
+// "ssp.algorithm/0 Name", for messages.
+std::string describe(const ComponentName& component);
+// "vendor.name 1.2.3 (/path/file.so)".
+std::string describe(const NoteFile& file);
 
 }  // namespace selfsup::plugin

@@ -2,6 +2,7 @@
 #pragma once
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin/note.h"
@@ -32,6 +33,9 @@ class Registry {
   // note, compatibility, dlopen, entry checks, init. On failure nothing of it stays registered: Error(plugin).
   // Loading a plugin whose id is already here from the same file does nothing; from another file is an error.
   const Plugin& load(const std::string& path);
+  // What a run does: all of `paths` and what they need from the folders. Every note is read, compared and resolved
+  // before any plugin's code runs; all that is wrong is in one Error(plugin). Returns those of `paths`, in their order.
+  std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
   // Loads what the loaded plugins need and do not have yet, from the folders given; Error(plugin) with the list.
   void load_needed(const std::vector<std::string>& folders);
 
@@ -42,6 +46,9 @@ class Registry {
   const std::deque<Plugin>& plugins() const { return plugins_; }
 
  private:
+  const Plugin* loaded_from(const NoteFile& file) const;
+  const Plugin& load(const NoteFile& file);
+
   const ssp_host* host_;
   std::deque<Plugin> plugins_;
   std::deque<Component> components_;

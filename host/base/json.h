@@ -72,8 +72,8 @@ class Json {
   double get_double(std::string_view key, double otherwise) const;
   std::string get_string(std::string_view key, std::string_view otherwise) const;
 
-  // Equal values; origins do not count. 1 and 1.0 differ.
-  bool operator==(const Json& other) const { return value_ == other.value_; }
+  // Equal values; origins and the order of members do not count. 1 and 1.0 differ.
+  bool operator==(const Json& other) const;
 
   Origin origin;
 
@@ -87,12 +87,16 @@ struct JsonLimits {
   bool comments = true;  // // and /* */, as in configuration files
 };
 
-// Strict: UTF-8 without BOM trouble or NUL, no duplicate keys, no trailing text or commas, no leading zeros, integers
-// that fit 64 bits, finite doubles. Errors are Error(usage) "FILE:LINE:COLUMN: …". Every value gets its origin.
-Json parse_json(std::string_view text, const std::string& source, const std::string& layer, const JsonLimits& limits = {});
+// Strict: UTF-8 (a leading BOM is skipped) without NUL, no duplicate keys, no trailing text or commas, no leading
+// zeros, integers that fit 64 bits, doubles that neither overflow nor vanish. Errors are Error(usage)
+// "FILE:LINE:COLUMN: …". Every value gets its origin; columns count characters. read_json_file takes regular files
+// only: a FIFO or a folder is an error, not a wait.
+Json parse_json(std::string_view text, const std::string& source, const std::string& layer,
+                const JsonLimits& limits = {});
 Json read_json_file(const std::string& path, const std::string& layer, const JsonLimits& limits = {});
 
-// indent < 0: one line. Doubles are written so that they read back equal, and never as an integer.
+// indent < 0: one line. Doubles are written so that they read back equal, and never as an integer; one that is not
+// finite is Error(failed). Bytes of strings that are not UTF-8 become U+FFFD.
 std::string to_text(const Json& value, int indent = -1);
 
 // "file.json:12:5", or "--cfg-options a.b=1", or "the default"; for messages.

@@ -18,13 +18,13 @@ class Ema {
     }
   }
   // target = source.
-  void copy() const {
+  SSP_IF_USED void copy() const {
     NoGrad guard;
     foreach_copy_(refs(target_), refs(source_));
     copy_fixed();
   }
   // target = momentum * target + (1 - momentum) * source; buffers and frozen parameters are copied.
-  void move(double momentum) const {
+  SSP_IF_USED void move(double momentum) const {
     NoGrad guard;
     foreach_lerp_(refs(target_), refs(source_), 1 - momentum);
     copy_fixed();
@@ -32,7 +32,7 @@ class Ema {
 
  private:
   static std::vector<TensorRef> refs(const std::vector<Tensor>& tensors) { return {tensors.begin(), tensors.end()}; }
-  void copy_fixed() const {
+  SSP_IF_USED void copy_fixed() const {
     if (!fixed_source_.empty()) foreach_copy_(refs(fixed_target_), refs(fixed_source_));
   }
   static void pair(const Scope& scope, const std::string& prefix, const std::string& to, uint32_t kinds,

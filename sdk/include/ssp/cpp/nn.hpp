@@ -20,7 +20,7 @@ struct Linear {
       : weight(s.parameter("weight", {out, in}, weight_init)) {
     if (with_bias) bias = s.parameter("bias", {out}, bias_init, SSP_ROLE_BIAS);
   }
-  Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
+  SSP_IF_USED Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
 };
 
 // x [N, in, H, W]; weight [out, in, k, k], bias [out].
@@ -35,7 +35,9 @@ struct Conv2d {
       : weight(s.parameter("weight", {out, in, kernel, kernel}, weight_init)), stride(stride_), padding(padding_) {
     if (with_bias) bias = s.parameter("bias", {out}, Init::torch_default(in * kernel * kernel), SSP_ROLE_BIAS);
   }
-  Tensor operator()(const Tensor& x) const { return conv2d(x, weight, bias, {stride, stride}, {padding, padding}); }
+  SSP_IF_USED Tensor operator()(const Tensor& x) const {
+    return conv2d(x, weight, bias, {stride, stride}, {padding, padding});
+  }
 };
 
 // Over the last dimension.
@@ -48,7 +50,7 @@ struct LayerNorm {
         bias(s.parameter("bias", {dim_}, Init::zeros(), SSP_ROLE_NORM)),
         dim(dim_),
         eps(eps_) {}
-  Tensor operator()(const Tensor& x) const { return layer_norm(x, {dim}, weight, bias, eps); }
+  SSP_IF_USED Tensor operator()(const Tensor& x) const { return layer_norm(x, {dim}, weight, bias, eps); }
 };
 
 // Multi-head self-attention; q, k and v come from one matrix, in that order. scale 1 / sqrt(head_dim).
@@ -61,7 +63,7 @@ struct Attention {
                                                std::to_string(heads) + " heads: the width must be a multiple");
   }
   // mask: added to the logits, [B or 1, heads or 1, L, L]; or empty.
-  Tensor operator()(const Tensor& x, const Tensor& mask = {}) const {
+  SSP_IF_USED Tensor operator()(const Tensor& x, const Tensor& mask = {}) const {
     const auto [B, L, D] = x.sizes<3>();
     const auto [q, k, v] = unbind<3>(qkv(x).reshape({B, L, 3, heads, D / heads}).permute({2, 0, 3, 1, 4}), 0);
     return proj(scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).reshape({B, L, D}));
@@ -75,7 +77,7 @@ struct Mlp {
   Mlp(const Scope& s, int64_t dim, int64_t hidden)
       : fc1(s / "layers.0.0", dim, hidden, true, Init::xavier_uniform(), Init::normal(0, 1e-6)),
         fc2(s / "layers.1", hidden, dim, true, Init::xavier_uniform(), Init::normal(0, 1e-6)) {}
-  Tensor operator()(const Tensor& x) const { return fc2(gelu(fc1(x))); }
+  SSP_IF_USED Tensor operator()(const Tensor& x) const { return fc2(gelu(fc1(x))); }
 };
 
 // Stochastic depth: in training a residual branch [B, …] is dropped for a sample with probability rate, kept ones are
@@ -83,7 +85,7 @@ struct Mlp {
 struct DropPath {
   double rate = 0;
   std::string site;  // unlike that of every other DropPath of the network
-  Tensor operator()(const Tensor& x, const Call& call) const {
+  SSP_IF_USED Tensor operator()(const Tensor& x, const Call& call) const {
     if (rate <= 0 || !call.training()) return x;
     const double keep = 1 - rate;
     std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
@@ -108,7 +110,7 @@ struct Block {
         ffn(s / "ffn", dim, hidden),
         drop_attn{drop_path_rate, site + ".drop_attn"},
         drop_ffn{drop_path_rate, site + ".drop_ffn"} {}
-  Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
+  SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
     x = x + drop_attn(attn(ln1(x), mask), call);
     return x + drop_ffn(ffn(ln2(x)), call);
   }

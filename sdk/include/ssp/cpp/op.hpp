@@ -1,7 +1,7 @@
 // Calls of operators: one line declares another of those in sdk/ops-1.txt.
 //
 //   SSP_OP(cosh, "cosh", "", "self");                                       // name, overload, arguments passed
-//   inline ssp::Tensor cosh(const ssp::Tensor& x) { return ssp::call<op::cosh>(x); }
+//   SSP_IF_USED inline ssp::Tensor cosh(const ssp::Tensor& x) { return ssp::call<op::cosh>(x); }
 #pragma once
 #include "ssp/cpp/tensor.hpp"
 

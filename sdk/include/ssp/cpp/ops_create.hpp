@@ -22,40 +22,45 @@ SSP_OP(bernoulli, "bernoulli", "", "self,generator");
 SSP_OP(multinomial, "multinomial", "", "self,num_samples,replacement,generator");
 }  // namespace op
 
-inline Tensor zeros(Ints size, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor zeros(Ints size, const Tensor& like, DType dtype = f32) {
   return call<op::zeros>(size, dtype, DeviceOf{like});
 }
-inline Tensor ones(Ints size, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor ones(Ints size, const Tensor& like, DType dtype = f32) {
   return call<op::ones>(size, dtype, DeviceOf{like});
 }
-inline Tensor full(Ints size, double value, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor full(Ints size, double value, const Tensor& like, DType dtype = f32) {
   return call<op::full>(size, value, dtype, DeviceOf{like});
 }
-inline Tensor zeros_like(const Tensor& x) { return call<op::zeros_like>(x); }
-inline Tensor ones_like(const Tensor& x) { return call<op::ones_like>(x); }
-inline Tensor full_like(const Tensor& x, double value) { return call<op::full_like>(x, value); }
-inline Tensor arange(int64_t start, int64_t end, const Tensor& like, DType dtype = i64) {
+SSP_IF_USED inline Tensor zeros_like(const Tensor& x) { return call<op::zeros_like>(x); }
+SSP_IF_USED inline Tensor ones_like(const Tensor& x) { return call<op::ones_like>(x); }
+SSP_IF_USED inline Tensor full_like(const Tensor& x, double value) { return call<op::full_like>(x, value); }
+SSP_IF_USED inline Tensor arange(int64_t start, int64_t end, const Tensor& like, DType dtype = i64) {
   return call<op::arange>(start, end, dtype, DeviceOf{like});
 }
-inline Tensor arange(int64_t end, const Tensor& like, DType dtype = i64) { return arange(0, end, like, dtype); }
-inline Tensor linspace(double start, double end, int64_t steps, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor arange(int64_t end, const Tensor& like, DType dtype = i64) {
+  return arange(0, end, like, dtype);
+}
+SSP_IF_USED inline Tensor linspace(double start, double end, int64_t steps, const Tensor& like, DType dtype = f32) {
   return call<op::linspace>(start, end, steps, dtype, DeviceOf{like});
 }
-inline Tensor eye(int64_t n, const Tensor& like, DType dtype = f32) { return call<op::eye>(n, dtype, DeviceOf{like}); }
+SSP_IF_USED inline Tensor eye(int64_t n, const Tensor& like, DType dtype = f32) {
+  return call<op::eye>(n, dtype, DeviceOf{like});
+}
 
-inline Tensor rand(Ints size, const Generator& generator, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor rand(Ints size, const Generator& generator, const Tensor& like, DType dtype = f32) {
   return call<op::rand>(size, generator, dtype, DeviceOf{like});
 }
-inline Tensor randn(Ints size, const Generator& generator, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor randn(Ints size, const Generator& generator, const Tensor& like, DType dtype = f32) {
   return call<op::randn>(size, generator, dtype, DeviceOf{like});
 }
-inline Tensor randperm(int64_t n, const Generator& generator, const Tensor& like) {
+SSP_IF_USED inline Tensor randperm(int64_t n, const Generator& generator, const Tensor& like) {
   return call<op::randperm>(n, generator, i64, DeviceOf{like});
 }
-inline Tensor bernoulli(const Tensor& probabilities, const Generator& generator) {
+SSP_IF_USED inline Tensor bernoulli(const Tensor& probabilities, const Generator& generator) {
   return call<op::bernoulli>(probabilities, generator);
 }
-inline Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement, const Generator& generator) {
+SSP_IF_USED inline Tensor multinomial(const Tensor& weights, int64_t num_samples, bool replacement,
+                                      const Generator& generator) {
   return call<op::multinomial>(weights, num_samples, replacement, generator);
 }
 

@@ -24,36 +24,44 @@ SSP_OP(foreach_lerp_, "_foreach_lerp_", "Scalar", "self,tensors1,weight");
 SSP_OP(foreach_mul_, "_foreach_mul_", "Scalar", "self,scalar");
 }  // namespace op
 
-inline void remainder_(const Tensor& self, int64_t other) { call_void<op::remainder_>(self, other); }
-inline void clamp_(const Tensor& self, std::optional<double> low, std::optional<double> high) {
+SSP_IF_USED inline void remainder_(const Tensor& self, int64_t other) { call_void<op::remainder_>(self, other); }
+SSP_IF_USED inline void clamp_(const Tensor& self, std::optional<double> low, std::optional<double> high) {
   call_void<op::clamp_>(self, low, high);
 }
-inline void normal_(const Tensor& self, double mean, double std, const Generator& generator) {
+SSP_IF_USED inline void normal_(const Tensor& self, double mean, double std, const Generator& generator) {
   call_void<op::normal_>(self, mean, std, generator);
 }
-inline void uniform_(const Tensor& self, double from, double to, const Generator& generator) {
+SSP_IF_USED inline void uniform_(const Tensor& self, double from, double to, const Generator& generator) {
   call_void<op::uniform_>(self, from, to, generator);
 }
 // Lists of equal length, one call for all of them.
-inline void foreach_copy_(const TensorList& self, const TensorList& src) { call_void<op::foreach_copy_>(self, src); }
-inline void foreach_lerp_(const TensorList& self, const TensorList& end, double weight) {
+SSP_IF_USED inline void foreach_copy_(const TensorList& self, const TensorList& src) {
+  call_void<op::foreach_copy_>(self, src);
+}
+SSP_IF_USED inline void foreach_lerp_(const TensorList& self, const TensorList& end, double weight) {
   call_void<op::foreach_lerp_>(self, end, weight);
 }
-inline void foreach_mul_(const TensorList& self, double factor) { call_void<op::foreach_mul_>(self, factor); }
+SSP_IF_USED inline void foreach_mul_(const TensorList& self, double factor) {
+  call_void<op::foreach_mul_>(self, factor);
+}
 
-inline const Tensor& Tensor::copy_(const Tensor& source) const {
+template <class>
+const Tensor& Tensor::copy_(const Tensor& source) const {
   call_void<op::copy_>(*this, source);
   return *this;
 }
-inline const Tensor& Tensor::fill_(double value) const {
+template <class>
+const Tensor& Tensor::fill_(double value) const {
   call_void<op::fill_>(*this, value);
   return *this;
 }
-inline const Tensor& Tensor::zero_() const {
+template <class>
+const Tensor& Tensor::zero_() const {
   call_void<op::zero_>(*this);
   return *this;
 }
-inline const Tensor& Tensor::add_(const Tensor& other, double alpha) const {
+template <class>
+const Tensor& Tensor::add_(const Tensor& other, double alpha) const {
   // An alpha with a fraction is refused for integer tensors; 1 must stay an int for them.
   if (alpha == 1)
     call_void<op::add_tensor_>(*this, other, 1);
@@ -61,15 +69,18 @@ inline const Tensor& Tensor::add_(const Tensor& other, double alpha) const {
     call_void<op::add_tensor_>(*this, other, alpha);
   return *this;
 }
-inline const Tensor& Tensor::mul_(const Tensor& other) const {
+template <class>
+const Tensor& Tensor::mul_(const Tensor& other) const {
   call_void<op::mul_tensor_>(*this, other);
   return *this;
 }
-inline const Tensor& Tensor::mul_(double other) const {
+template <class>
+const Tensor& Tensor::mul_(double other) const {
   call_void<op::mul_scalar_>(*this, other);
   return *this;
 }
-inline const Tensor& Tensor::lerp_(const Tensor& end, double weight) const {
+template <class>
+const Tensor& Tensor::lerp_(const Tensor& end, double weight) const {
   call_void<op::lerp_>(*this, end, weight);
   return *this;
 }

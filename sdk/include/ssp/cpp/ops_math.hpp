@@ -26,7 +26,7 @@ auto number(N n) {
   namespace op {                   \
   SSP_OP(name, #name, "", "self"); \
   }                                \
-  inline Tensor name(const Tensor& self) { return call<op::name>(self); }
+  SSP_IF_USED inline Tensor name(const Tensor& self) { return call<op::name>(self); }
 SSP_UNARY(abs)
 SSP_UNARY(neg)
 SSP_UNARY(exp)
@@ -66,7 +66,7 @@ SSP_UNARY(trace)
   namespace op {                         \
   SSP_OP(name, #name, "", "self,other"); \
   }                                      \
-  inline Tensor name(const Tensor& self, const Tensor& other) { return call<op::name>(self, other); }
+  SSP_IF_USED inline Tensor name(const Tensor& self, const Tensor& other) { return call<op::name>(self, other); }
 SSP_BINARY(maximum)
 SSP_BINARY(minimum)
 SSP_BINARY(atan2)
@@ -80,20 +80,22 @@ SSP_OP(mm, "mm", "", "self,mat2");
 SSP_OP(bmm, "bmm", "", "self,mat2");
 SSP_OP(outer, "outer", "", "self,vec2");
 }  // namespace op
-inline Tensor mm(const Tensor& self, const Tensor& mat2) { return call<op::mm>(self, mat2); }
-inline Tensor bmm(const Tensor& self, const Tensor& mat2) { return call<op::bmm>(self, mat2); }
-inline Tensor outer(const Tensor& self, const Tensor& vec2) { return call<op::outer>(self, vec2); }
+SSP_IF_USED inline Tensor mm(const Tensor& self, const Tensor& mat2) { return call<op::mm>(self, mat2); }
+SSP_IF_USED inline Tensor bmm(const Tensor& self, const Tensor& mat2) { return call<op::bmm>(self, mat2); }
+SSP_IF_USED inline Tensor outer(const Tensor& self, const Tensor& vec2) { return call<op::outer>(self, vec2); }
 
 // a + b, a + 2, 2 + a; comparisons alike.
-#define SSP_OPERATOR(symbol, name)                                                                          \
-  namespace op {                                                                                            \
-  SSP_OP(name##_tensor, #name, "Tensor", "self,other");                                                     \
-  SSP_OP(name##_scalar, #name, "Scalar", "self,other");                                                     \
-  }                                                                                                         \
-  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return call<op::name##_tensor>(a, b); } \
-  template <class N, detail::IfNumber<N> = 0>                                                               \
-  Tensor operator symbol(const Tensor& a, N b) {                                                            \
-    return call<op::name##_scalar>(a, detail::number(b));                                                   \
+#define SSP_OPERATOR(symbol, name)                                              \
+  namespace op {                                                                \
+  SSP_OP(name##_tensor, #name, "Tensor", "self,other");                         \
+  SSP_OP(name##_scalar, #name, "Scalar", "self,other");                         \
+  }                                                                             \
+  SSP_IF_USED inline Tensor operator symbol(const Tensor& a, const Tensor& b) { \
+    return call<op::name##_tensor>(a, b);                                       \
+  }                                                                             \
+  template <class N, detail::IfNumber<N> = 0>                                   \
+  Tensor operator symbol(const Tensor& a, N b) {                                \
+    return call<op::name##_scalar>(a, detail::number(b));                       \
   }
 SSP_OPERATOR(+, add)
 SSP_OPERATOR(-, sub)
@@ -135,26 +137,34 @@ template <class N, detail::IfNumber<N> = 0>
 Tensor operator/(N a, const Tensor& b) {
   return reciprocal(b) * a;
 }
-inline Tensor operator-(const Tensor& a) { return neg(a); }
+SSP_IF_USED inline Tensor operator-(const Tensor& a) { return neg(a); }
 template <class N, detail::IfNumber<N> = 0>
 Tensor remainder(const Tensor& self, N other) {
   return call<op::remainder>(self, detail::number(other));
 }
-inline Tensor remainder(const Tensor& self, const Tensor& other) { return call<op::remainder_tensor>(self, other); }
-inline Tensor floor_divide(const Tensor& self, int64_t other) { return call<op::floor_divide>(self, other); }
-inline Tensor clamp(const Tensor& self, std::optional<double> low, std::optional<double> high = {}) {
+SSP_IF_USED inline Tensor remainder(const Tensor& self, const Tensor& other) {
+  return call<op::remainder_tensor>(self, other);
+}
+SSP_IF_USED inline Tensor floor_divide(const Tensor& self, int64_t other) {
+  return call<op::floor_divide>(self, other);
+}
+SSP_IF_USED inline Tensor clamp(const Tensor& self, std::optional<double> low, std::optional<double> high = {}) {
   return call<op::clamp>(self, low, high);
 }
-inline Tensor pow(const Tensor& self, double exponent) { return call<op::pow_scalar>(self, exponent); }
-inline Tensor pow(const Tensor& self, const Tensor& exponent) { return call<op::pow_tensor>(self, exponent); }
-inline Tensor lerp(const Tensor& self, const Tensor& end, double weight) { return call<op::lerp>(self, end, weight); }
-inline Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other) {
+SSP_IF_USED inline Tensor pow(const Tensor& self, double exponent) { return call<op::pow_scalar>(self, exponent); }
+SSP_IF_USED inline Tensor pow(const Tensor& self, const Tensor& exponent) {
+  return call<op::pow_tensor>(self, exponent);
+}
+SSP_IF_USED inline Tensor lerp(const Tensor& self, const Tensor& end, double weight) {
+  return call<op::lerp>(self, end, weight);
+}
+SSP_IF_USED inline Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other) {
   return call<op::where>(condition, self, other);
 }
-inline Tensor masked_fill(const Tensor& self, const Tensor& mask, double value) {
+SSP_IF_USED inline Tensor masked_fill(const Tensor& self, const Tensor& mask, double value) {
   return call<op::masked_fill>(self, mask, value);
 }
-inline Tensor nan_to_num(const Tensor& self) { return call<op::nan_to_num>(self); }
+SSP_IF_USED inline Tensor nan_to_num(const Tensor& self) { return call<op::nan_to_num>(self); }
 
 namespace op {
 SSP_OP(sum_dim, "sum", "dim_IntList", "self,dim,keepdim");
@@ -175,59 +185,96 @@ SSP_OP(diagonal, "diagonal", "", "self,offset,dim1,dim2");
 SSP_OP(tril, "tril", "", "self,diagonal");
 SSP_OP(triu, "triu", "", "self,diagonal");
 }  // namespace op
-inline Tensor sum(const Tensor& self, Ints dims, bool keepdim = false) {
+SSP_IF_USED inline Tensor sum(const Tensor& self, Ints dims, bool keepdim = false) {
   return call<op::sum_dim>(self, dims, keepdim);
 }
-inline Tensor mean(const Tensor& self, Ints dims, bool keepdim = false) {
+SSP_IF_USED inline Tensor mean(const Tensor& self, Ints dims, bool keepdim = false) {
   return call<op::mean_dim>(self, dims, keepdim);
 }
 // correction 1: unbiased.
-inline Tensor var(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
+SSP_IF_USED inline Tensor var(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
   return call<op::var>(self, dims, correction, keepdim);
 }
-inline Tensor std(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
+SSP_IF_USED inline Tensor std(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
   return call<op::std>(self, dims, correction, keepdim);
 }
-inline std::array<Tensor, 2> var_mean(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
+SSP_IF_USED inline std::array<Tensor, 2> var_mean(const Tensor& self, Ints dims, int64_t correction = 1,
+                                                  bool keepdim = false) {
   return call_n<op::var_mean, 2>(self, dims, correction, keepdim);
 }
-inline Tensor amax(const Tensor& self, Ints dims, bool keepdim = false) { return call<op::amax>(self, dims, keepdim); }
-inline Tensor amin(const Tensor& self, Ints dims, bool keepdim = false) { return call<op::amin>(self, dims, keepdim); }
-inline Tensor argmax(const Tensor& self, int64_t dim, bool keepdim = false) {
+SSP_IF_USED inline Tensor amax(const Tensor& self, Ints dims, bool keepdim = false) {
+  return call<op::amax>(self, dims, keepdim);
+}
+SSP_IF_USED inline Tensor amin(const Tensor& self, Ints dims, bool keepdim = false) {
+  return call<op::amin>(self, dims, keepdim);
+}
+SSP_IF_USED inline Tensor argmax(const Tensor& self, int64_t dim, bool keepdim = false) {
   return call<op::argmax>(self, dim, keepdim);
 }
-inline Tensor argmin(const Tensor& self, int64_t dim, bool keepdim = false) {
+SSP_IF_USED inline Tensor argmin(const Tensor& self, int64_t dim, bool keepdim = false) {
   return call<op::argmin>(self, dim, keepdim);
 }
-inline Tensor logsumexp(const Tensor& self, Ints dims, bool keepdim = false) {
+SSP_IF_USED inline Tensor logsumexp(const Tensor& self, Ints dims, bool keepdim = false) {
   return call<op::logsumexp>(self, dims, keepdim);
 }
-inline Tensor cumsum(const Tensor& self, int64_t dim) { return call<op::cumsum>(self, dim); }
-inline Tensor vector_norm(const Tensor& self, double ord, Ints dims, bool keepdim = false) {
+SSP_IF_USED inline Tensor cumsum(const Tensor& self, int64_t dim) { return call<op::cumsum>(self, dim); }
+SSP_IF_USED inline Tensor vector_norm(const Tensor& self, double ord, Ints dims, bool keepdim = false) {
   return call<op::vector_norm>(self, ord, dims, keepdim);
 }
-inline Tensor cdist(const Tensor& x1, const Tensor& x2, double p = 2) { return call<op::cdist>(x1, x2, p); }
-inline Tensor einsum(const char* equation, const TensorList& tensors) { return call<op::einsum>(equation, tensors); }
-inline Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) {
+SSP_IF_USED inline Tensor cdist(const Tensor& x1, const Tensor& x2, double p = 2) { return call<op::cdist>(x1, x2, p); }
+SSP_IF_USED inline Tensor einsum(const char* equation, const TensorList& tensors) {
+  return call<op::einsum>(equation, tensors);
+}
+SSP_IF_USED inline Tensor diagonal(const Tensor& self, int64_t offset = 0, int64_t dim1 = 0, int64_t dim2 = 1) {
   return call<op::diagonal>(self, offset, dim1, dim2);
 }
-inline Tensor tril(const Tensor& self, int64_t diagonal = 0) { return call<op::tril>(self, diagonal); }
-inline Tensor triu(const Tensor& self, int64_t diagonal = 0) { return call<op::triu>(self, diagonal); }
+SSP_IF_USED inline Tensor tril(const Tensor& self, int64_t diagonal = 0) { return call<op::tril>(self, diagonal); }
+SSP_IF_USED inline Tensor triu(const Tensor& self, int64_t diagonal = 0) { return call<op::triu>(self, diagonal); }
 // x / max(|x|, eps) along dim, as torch.nn.functional.normalize.
-inline Tensor normalize(const Tensor& self, int64_t dim = 1, double eps = 1e-12) {
+SSP_IF_USED inline Tensor normalize(const Tensor& self, int64_t dim = 1, double eps = 1e-12) {
   return self / clamp(vector_norm(self, 2, {dim}, true), eps);
 }
 
-inline Tensor Tensor::sum() const { return ssp::sum(*this); }
-inline Tensor Tensor::sum(Ints dims, bool keepdim) const { return ssp::sum(*this, dims, keepdim); }
-inline Tensor Tensor::mean() const { return ssp::mean(*this); }
-inline Tensor Tensor::mean(Ints dims, bool keepdim) const { return ssp::mean(*this, dims, keepdim); }
-inline Tensor Tensor::pow(double exponent) const { return ssp::pow(*this, exponent); }
-inline Tensor Tensor::sqrt() const { return ssp::sqrt(*this); }
-inline Tensor Tensor::abs() const { return ssp::abs(*this); }
-inline Tensor Tensor::exp() const { return ssp::exp(*this); }
-inline Tensor Tensor::log() const { return ssp::log(*this); }
-inline Tensor Tensor::neg() const { return ssp::neg(*this); }
+template <class>
+Tensor Tensor::sum() const {
+  return ssp::sum(*this);
+}
+template <class>
+Tensor Tensor::sum(Ints dims, bool keepdim) const {
+  return ssp::sum(*this, dims, keepdim);
+}
+template <class>
+Tensor Tensor::mean() const {
+  return ssp::mean(*this);
+}
+template <class>
+Tensor Tensor::mean(Ints dims, bool keepdim) const {
+  return ssp::mean(*this, dims, keepdim);
+}
+template <class>
+Tensor Tensor::pow(double exponent) const {
+  return ssp::pow(*this, exponent);
+}
+template <class>
+Tensor Tensor::sqrt() const {
+  return ssp::sqrt(*this);
+}
+template <class>
+Tensor Tensor::abs() const {
+  return ssp::abs(*this);
+}
+template <class>
+Tensor Tensor::exp() const {
+  return ssp::exp(*this);
+}
+template <class>
+Tensor Tensor::log() const {
+  return ssp::log(*this);
+}
+template <class>
+Tensor Tensor::neg() const {
+  return ssp::neg(*this);
+}
 
 }  // namespace v0
 }  // namespace ssp

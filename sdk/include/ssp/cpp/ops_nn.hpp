@@ -37,78 +37,88 @@ SSP_OP(pixel_shuffle, "pixel_shuffle", "", "self,upscale_factor");
 }  // namespace op
 
 // bias, weight: an empty tensor stands for none.
-inline Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}) {
+SSP_IF_USED inline Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {}) {
   return call<op::linear>(x, weight, bias);
 }
-inline Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Ints stride = {1, 1},
-                     Ints padding = {0, 0}, Ints dilation = {1, 1}, int64_t groups = 1) {
+SSP_IF_USED inline Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, Ints stride = {1, 1},
+                                 Ints padding = {0, 0}, Ints dilation = {1, 1}, int64_t groups = 1) {
   return call<op::conv2d>(x, weight, bias, stride, padding, dilation, groups);
 }
-inline Tensor max_pool2d(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0}) {
+SSP_IF_USED inline Tensor max_pool2d(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0}) {
   return call<op::max_pool2d>(x, kernel, stride, padding);
 }
-inline Tensor avg_pool2d(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0}) {
+SSP_IF_USED inline Tensor avg_pool2d(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0}) {
   return call<op::avg_pool2d>(x, kernel, stride, padding);
 }
-inline Tensor adaptive_avg_pool2d(const Tensor& x, Ints output) { return call<op::adaptive_avg_pool2d>(x, output); }
-inline Tensor layer_norm(const Tensor& x, Ints shape, const Tensor& weight, const Tensor& bias, double eps) {
+SSP_IF_USED inline Tensor adaptive_avg_pool2d(const Tensor& x, Ints output) {
+  return call<op::adaptive_avg_pool2d>(x, output);
+}
+SSP_IF_USED inline Tensor layer_norm(const Tensor& x, Ints shape, const Tensor& weight, const Tensor& bias,
+                                     double eps) {
   return call<op::layer_norm>(x, shape, weight, bias, eps);
 }
-inline Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
+SSP_IF_USED inline Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
+                                     double eps) {
   return call<op::group_norm>(x, groups, weight, bias, eps);
 }
-inline Tensor weight_norm(const Tensor& v, const Tensor& g, int64_t dim = 0) {
+SSP_IF_USED inline Tensor weight_norm(const Tensor& v, const Tensor& g, int64_t dim = 0) {
   return call<op::weight_norm>(v, g, dim);
 }
 // approximate: "none" is exact (erf), or "tanh".
-inline Tensor gelu(const Tensor& x, const char* approximate = "none") { return call<op::gelu>(x, approximate); }
-inline Tensor leaky_relu(const Tensor& x, double slope = 0.01) { return call<op::leaky_relu>(x, slope); }
-inline Tensor softplus(const Tensor& x) { return call<op::softplus>(x); }
-inline Tensor softmax(const Tensor& x, int64_t dim) { return call<op::softmax>(x, dim); }
-inline Tensor log_softmax(const Tensor& x, int64_t dim) { return call<op::log_softmax>(x, dim); }
+SSP_IF_USED inline Tensor gelu(const Tensor& x, const char* approximate = "none") {
+  return call<op::gelu>(x, approximate);
+}
+SSP_IF_USED inline Tensor leaky_relu(const Tensor& x, double slope = 0.01) { return call<op::leaky_relu>(x, slope); }
+SSP_IF_USED inline Tensor softplus(const Tensor& x) { return call<op::softplus>(x); }
+SSP_IF_USED inline Tensor softmax(const Tensor& x, int64_t dim) { return call<op::softmax>(x, dim); }
+SSP_IF_USED inline Tensor log_softmax(const Tensor& x, int64_t dim) { return call<op::log_softmax>(x, dim); }
 // [B, heads, L, head_dim]; mask: added to the logits, or boolean with true = attend.
-inline Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask = {}) {
+SSP_IF_USED inline Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                                       const Tensor& mask = {}) {
   return call<op::attention>(q, k, v, mask);
 }
 
-inline Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight = {},
-                            Reduction reduction = Reduction::mean, double label_smoothing = 0) {
+SSP_IF_USED inline Tensor cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& weight = {},
+                                        Reduction reduction = Reduction::mean, double label_smoothing = 0) {
   return call<op::cross_entropy_loss>(logits, target, weight, static_cast<int64_t>(reduction), -100, label_smoothing);
 }
-inline Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean) {
+SSP_IF_USED inline Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean) {
   return call<op::mse_loss>(x, target, static_cast<int64_t>(reduction));
 }
-inline Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean) {
+SSP_IF_USED inline Tensor l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean) {
   return call<op::l1_loss>(x, target, static_cast<int64_t>(reduction));
 }
-inline Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
-                             double beta = 1) {
+SSP_IF_USED inline Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction = Reduction::mean,
+                                         double beta = 1) {
   return call<op::smooth_l1_loss>(x, target, static_cast<int64_t>(reduction), beta);
 }
-inline Tensor kl_div(const Tensor& log_x, const Tensor& target, Reduction reduction = Reduction::mean,
-                     bool log_target = false) {
+SSP_IF_USED inline Tensor kl_div(const Tensor& log_x, const Tensor& target, Reduction reduction = Reduction::mean,
+                                 bool log_target = false) {
   return call<op::kl_div>(log_x, target, static_cast<int64_t>(reduction), log_target);
 }
-inline Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
-                                               Reduction reduction = Reduction::mean) {
+SSP_IF_USED inline Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target,
+                                                           Reduction reduction = Reduction::mean) {
   return call<op::bce_logits>(x, target, std::nullopt, std::nullopt, static_cast<int64_t>(reduction));
 }
-inline Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim = 1, double eps = 1e-8) {
+SSP_IF_USED inline Tensor cosine_similarity(const Tensor& a, const Tensor& b, int64_t dim = 1, double eps = 1e-8) {
   return call<op::cosine_similarity>(a, b, dim, eps);
 }
 
-inline Tensor upsample_nearest2d(const Tensor& x, Ints size) { return call<op::upsample_nearest2d>(x, size); }
-inline Tensor upsample_bilinear2d(const Tensor& x, Ints size, bool align_corners = false) {
+SSP_IF_USED inline Tensor upsample_nearest2d(const Tensor& x, Ints size) {
+  return call<op::upsample_nearest2d>(x, size);
+}
+SSP_IF_USED inline Tensor upsample_bilinear2d(const Tensor& x, Ints size, bool align_corners = false) {
   return call<op::upsample_bilinear2d>(x, size, align_corners);
 }
-inline Tensor upsample_bicubic2d(const Tensor& x, Ints size, bool align_corners = false) {
+SSP_IF_USED inline Tensor upsample_bicubic2d(const Tensor& x, Ints size, bool align_corners = false) {
   return call<op::upsample_bicubic2d>(x, size, align_corners);
 }
 // [N, C, H, W] -> [N, C * kh * kw, L], torch.nn.functional.unfold.
-inline Tensor im2col(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0}, Ints dilation = {1, 1}) {
+SSP_IF_USED inline Tensor im2col(const Tensor& x, Ints kernel, Ints stride, Ints padding = {0, 0},
+                                 Ints dilation = {1, 1}) {
   return call<op::im2col>(x, kernel, dilation, padding, stride);
 }
-inline Tensor pixel_shuffle(const Tensor& x, int64_t factor) { return call<op::pixel_shuffle>(x, factor); }
+SSP_IF_USED inline Tensor pixel_shuffle(const Tensor& x, int64_t factor) { return call<op::pixel_shuffle>(x, factor); }
 
 }  // namespace v0
 }  // namespace ssp

@@ -10,6 +10,9 @@
 
 #include "ssp/cpp/runtime.hpp"
 
+// Before a function: it is compiled, and the operators that it calls are resolved, only where a plugin uses it.
+#define SSP_IF_USED template <class = void>
+
 namespace ssp {
 inline namespace v0 {
 
@@ -113,48 +116,48 @@ class Tensor {
   }
 
   // As in ATen.
-  Tensor reshape(Ints shape) const;
-  Tensor view(Ints shape) const;
-  Tensor expand(Ints sizes) const;
-  Tensor transpose(int64_t dim0, int64_t dim1) const;
-  Tensor t() const;
-  Tensor permute(Ints dims) const;
-  Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
-  Tensor unsqueeze(int64_t dim) const;
-  Tensor squeeze(int64_t dim) const;
-  Tensor select(int64_t dim, int64_t index) const;
-  Tensor slice(int64_t dim, int64_t start, std::optional<int64_t> end = {}) const;
-  Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
-  Tensor index_select(int64_t dim, const Tensor& index) const;
-  Tensor contiguous() const;
-  Tensor clone() const;
-  Tensor detach() const;
-  Tensor to(DType dtype) const;
-  Tensor sum() const;
-  Tensor sum(Ints dims, bool keepdim = false) const;
-  Tensor sum(int64_t dim, bool keepdim = false) const { return sum(Ints{dim}, keepdim); }
-  Tensor mean() const;
-  Tensor mean(Ints dims, bool keepdim = false) const;
-  Tensor mean(int64_t dim, bool keepdim = false) const { return mean(Ints{dim}, keepdim); }
-  Tensor pow(double exponent) const;
-  Tensor sqrt() const;
-  Tensor abs() const;
-  Tensor exp() const;
-  Tensor log() const;
-  Tensor neg() const;
+  SSP_IF_USED Tensor reshape(Ints shape) const;
+  SSP_IF_USED Tensor view(Ints shape) const;
+  SSP_IF_USED Tensor expand(Ints sizes) const;
+  SSP_IF_USED Tensor transpose(int64_t dim0, int64_t dim1) const;
+  SSP_IF_USED Tensor t() const;
+  SSP_IF_USED Tensor permute(Ints dims) const;
+  SSP_IF_USED Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
+  SSP_IF_USED Tensor unsqueeze(int64_t dim) const;
+  SSP_IF_USED Tensor squeeze(int64_t dim) const;
+  SSP_IF_USED Tensor select(int64_t dim, int64_t index) const;
+  SSP_IF_USED Tensor slice(int64_t dim, int64_t start, std::optional<int64_t> end = {}) const;
+  SSP_IF_USED Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
+  SSP_IF_USED Tensor index_select(int64_t dim, const Tensor& index) const;
+  SSP_IF_USED Tensor contiguous() const;
+  SSP_IF_USED Tensor clone() const;
+  SSP_IF_USED Tensor detach() const;
+  SSP_IF_USED Tensor to(DType dtype) const;
+  SSP_IF_USED Tensor sum() const;
+  SSP_IF_USED Tensor sum(Ints dims, bool keepdim = false) const;
+  SSP_IF_USED Tensor sum(int64_t dim, bool keepdim = false) const { return sum(Ints{dim}, keepdim); }
+  SSP_IF_USED Tensor mean() const;
+  SSP_IF_USED Tensor mean(Ints dims, bool keepdim = false) const;
+  SSP_IF_USED Tensor mean(int64_t dim, bool keepdim = false) const { return mean(Ints{dim}, keepdim); }
+  SSP_IF_USED Tensor pow(double exponent) const;
+  SSP_IF_USED Tensor sqrt() const;
+  SSP_IF_USED Tensor abs() const;
+  SSP_IF_USED Tensor exp() const;
+  SSP_IF_USED Tensor log() const;
+  SSP_IF_USED Tensor neg() const;
   // In place; legal on parameters and buffers without gradients. The result is this tensor.
-  const Tensor& copy_(const Tensor& source) const;
-  const Tensor& fill_(double value) const;
-  const Tensor& zero_() const;
-  const Tensor& add_(const Tensor& other, double alpha = 1) const;
+  SSP_IF_USED const Tensor& copy_(const Tensor& source) const;
+  SSP_IF_USED const Tensor& fill_(double value) const;
+  SSP_IF_USED const Tensor& zero_() const;
+  SSP_IF_USED const Tensor& add_(const Tensor& other, double alpha = 1) const;
   template <class N, std::enable_if_t<std::is_arithmetic_v<N>, int> = 0>
   const Tensor& add_(N other) const;
-  const Tensor& mul_(const Tensor& other) const;
-  const Tensor& mul_(double other) const;
-  const Tensor& lerp_(const Tensor& end, double weight) const;
+  SSP_IF_USED const Tensor& mul_(const Tensor& other) const;
+  SSP_IF_USED const Tensor& mul_(double other) const;
+  SSP_IF_USED const Tensor& lerp_(const Tensor& end, double weight) const;
 
   // The one element, or all of them row by row. Waits for the device.
-  double item() const;
+  SSP_IF_USED double item() const;
   template <class T>
   std::vector<T> to_vector() const;
   // A new dense tensor on the device of the run.

@@ -4,41 +4,62 @@
 # Looked up in this order: SELFSUP_TORCH_DIR (cache or environment), .deps/torch in the source tree, an importable torch.
 # Sets LibTorch_FOUND, LibTorch_VERSION, LibTorch_DIR (the folder `torch` itself).
 
-set(_ssp_torch_dirs "")
-foreach(_dir "${SELFSUP_TORCH_DIR}" "$ENV{SELFSUP_TORCH_DIR}")
-  if(_dir)
-    if(NOT EXISTS "${_dir}/lib/libtorch_cpu.so")
-      message(FATAL_ERROR "SELFSUP_TORCH_DIR is ${_dir}, which holds no lib/libtorch_cpu.so. "
-                          "Point it at the folder `torch` of an installed wheel, or unset it and run `sh scripts/setup.sh`.")
-    endif()
-    list(APPEND _ssp_torch_dirs "${_dir}")
+function(_ssp_torch_version dir out)
+  set(version "")
+  if(EXISTS "${dir}/lib/libtorch_cpu.so" AND EXISTS "${dir}/version.py")
+    file(STRINGS "${dir}/version.py" line REGEX "^__version__")
+    string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" version "${line}")
   endif()
-endforeach()
-list(APPEND _ssp_torch_dirs "${CMAKE_SOURCE_DIR}/.deps/torch-${SELFSUP_TORCH_PREFERRED}/torch")
-find_package(Python3 QUIET COMPONENTS Interpreter)
-if(Python3_FOUND)
-  execute_process(
-    COMMAND "${Python3_EXECUTABLE}" -c
-            "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-    OUTPUT_VARIABLE _ssp_importable OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-  list(APPEND _ssp_torch_dirs "${_ssp_importable}")
-endif()
+  set(${out} "${version}" PARENT_SCOPE)
+endfunction()
 
+set(_ssp_how "run `sh scripts/setup.sh`, or set SELFSUP_TORCH_DIR to the folder `torch` of an installed wheel")
+set(_ssp_range "supported are ${LibTorch_FIND_VERSION_MIN} up to, not including, ${LibTorch_FIND_VERSION_MAX}")
+set(_ssp_tried "")
 set(LibTorch_DIR "")
-foreach(_dir IN LISTS _ssp_torch_dirs)
-  if(_dir AND NOT LibTorch_DIR AND EXISTS "${_dir}/lib/libtorch_cpu.so")
-    set(LibTorch_DIR "${_dir}")
-  endif()
-endforeach()
+set(LibTorch_VERSION "")
 
-if(LibTorch_DIR)
-  file(STRINGS "${LibTorch_DIR}/version.py" _ssp_line REGEX "^__version__")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${_ssp_line}")
+# Takes DIR if nothing was taken yet and its version is in range; notes why not.
+macro(_ssp_consider dir)
+  if(NOT LibTorch_DIR)
+    _ssp_torch_version("${dir}" _version)
+    if(NOT _version)
+      string(APPEND _ssp_tried "\n  ${dir}: no lib/libtorch_cpu.so and version.py there")
+    elseif(_version VERSION_LESS LibTorch_FIND_VERSION_MIN OR NOT _version VERSION_LESS LibTorch_FIND_VERSION_MAX)
+      string(APPEND _ssp_tried "\n  ${dir}: LibTorch ${_version}; ${_ssp_range}")
+    else()
+      get_filename_component(LibTorch_DIR "${dir}" ABSOLUTE)
+      set(LibTorch_VERSION "${_version}")
+    endif()
+  endif()
+endmacro()
+
+# The environment's word is kept, as CMake keeps CC: a build folder stays with the LibTorch that it began with.
+if(NOT SELFSUP_TORCH_DIR AND NOT "$ENV{SELFSUP_TORCH_DIR}" STREQUAL "")
+  set(SELFSUP_TORCH_DIR "$ENV{SELFSUP_TORCH_DIR}" CACHE PATH "the folder torch of an unpacked wheel")
+endif()
+if(SELFSUP_TORCH_DIR)
+  _ssp_consider("${SELFSUP_TORCH_DIR}")
+  if(NOT LibTorch_DIR)
+    message(FATAL_ERROR "SELFSUP_TORCH_DIR does not serve:${_ssp_tried}\n${_ssp_how}")
+  endif()
+else()
+  _ssp_consider("${CMAKE_SOURCE_DIR}/.deps/torch-${SELFSUP_TORCH_PREFERRED}/torch")
+  if(NOT LibTorch_DIR)
+    execute_process(
+      COMMAND python3 -c "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+      OUTPUT_VARIABLE _ssp_importable OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    if(_ssp_importable)
+      _ssp_consider("${_ssp_importable}")
+    endif()
+  endif()
+  if(NOT LibTorch_DIR)
+    message(FATAL_ERROR "no LibTorch found. Tried:${_ssp_tried}\n${_ssp_how}")
+  endif()
 endif()
 
 include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_DIR VERSION_VAR LibTorch_VERSION HANDLE_VERSION_RANGE
-                                  REASON_FAILURE_MESSAGE "run `sh scripts/setup.sh`, or set SELFSUP_TORCH_DIR to the folder `torch` of a wheel")
+find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_DIR VERSION_VAR LibTorch_VERSION HANDLE_VERSION_RANGE)
 
 if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   foreach(_lib c10 torch_cpu)

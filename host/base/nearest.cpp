@@ -1,0 +1,44 @@
+#include "base/nearest.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace selfsup {
+
+namespace {
+int replace_cost(char a, char b) {
+  if (a == b) return 0;
+  return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)) ? 1 : 2;
+}
+}  // namespace
+
+int edit_distance(std::string_view a, std::string_view b) {
+  const size_t n = b.size();
+  std::vector<int> before(n + 1), above(n + 1), row(n + 1);
+  for (size_t j = 0; j <= n; ++j) above[j] = static_cast<int>(2 * j);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    row[0] = static_cast<int>(2 * i);
+    for (size_t j = 1; j <= n; ++j) {
+      row[j] = std::min({above[j] + 2, row[j - 1] + 2, above[j - 1] + replace_cost(a[i - 1], b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 2);
+    }
+    std::swap(before, above);
+    std::swap(above, row);
+  }
+  return above[n];
+}
+
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  int best_edits = 2 * std::max<int>(2, static_cast<int>(word.size() + 2) / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const int edits = edit_distance(word, candidate);
+    if (edits < best_edits) {
+      best = candidate;
+      best_edits = edits;
+    }
+  }
+  return best;
+}
+
+}  // namespace selfsup

@@ -1,0 +1,16 @@
+// The nearest of some names to one that was mistyped, for "did you mean". Knows nobody.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace selfsup {
+
+// Edits (insert, delete, replace, swap of neighbours; case counts half) that turn a into b, doubled so that they stay
+// whole numbers.
+int edit_distance(std::string_view a, std::string_view b);
+
+// The candidate with the fewest edits; empty if even that one needs more than about a third of the word.
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace selfsup

@@ -1,0 +1,55 @@
+#include "bridge/active.h"
+
+#include <algorithm>
+
+#include "bridge/handles.h"
+#include "bridge/status.h"
+
+namespace selfsup::bridge {
+
+Active& active() {
+  static auto& it = *new Active;  // outlives every static destructor
+  return it;
+}
+
+void require_operators() {
+  const Active& a = active();
+  if ((a.phase == Phase::create || a.phase == Phase::call) && handles::on_owner_thread()) return;
+  require(a.open, SSP_E_PRECONDITION, "the host has shut down");
+  require(handles::on_owner_thread(), SSP_E_PRECONDITION,
+          "operators are for the thread of the call or create in progress; this is another thread");
+  fail(SSP_E_PRECONDITION, "operators are for create and per-step calls; none is in progress");
+}
+
+ssp_build& checked(ssp_build* build, bool describe_too) {
+  const Active& a = active();
+  require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the main thread of a running host");
+  require(build != nullptr, SSP_E_ARGUMENT, "the ssp_build is null");
+  require(a.builds.count(build) != 0, SSP_E_PRECONDITION,
+          "this ssp_build is not alive: it is for the create that got it");
+  require(a.phase == Phase::create || (describe_too && a.phase == Phase::describe), SSP_E_PRECONDITION,
+          a.phase == Phase::describe ? "in defaults only config.fact answers" : "only inside create");
+  return *build;
+}
+
+ssp_call& checked(const ssp_call* call) {
+  const Active& a = active();
+  require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the thread of the call in progress");
+  require(call != nullptr, SSP_E_ARGUMENT, "the ssp_call is null");
+  require(std::find(a.calls.begin(), a.calls.end(), call) != a.calls.end(), SSP_E_PRECONDITION,
+          "this ssp_call is not alive: it is for the per-step call that got it");
+  return *const_cast<ssp_call*>(call);
+}
+
+bool aliases_trained(const at::Tensor& tensor) {
+  Active& a = active();
+  if (!tensor.has_storage()) return false;
+  if (!a.storages_known) {
+    a.trained_storages.clear();
+    for (const at::Tensor& t : a.trained) a.trained_storages.insert(t.storage().unsafeGetStorageImpl());
+    a.storages_known = true;
+  }
+  return a.trained_storages.count(tensor.storage().unsafeGetStorageImpl()) != 0;
+}
+
+}  // namespace selfsup::bridge

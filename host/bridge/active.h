@@ -1,0 +1,50 @@
+// The state of the one active host: C tables carry no host pointer, so it is the process's. Owner thread only.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "bridge/algorithm.h"
+
+namespace selfsup::bridge {
+
+struct Instance;
+
+// What this thread is doing: decides which table functions may be called.
+enum class Phase {
+  idle,      // no plugin code above us but init: operators may be resolved
+  describe,  // schema, defaults: facts only
+  create,    // operators, parameters, configuration, registry
+  call,      // operators, call, rng, dist
+  destroy    // release only
+};
+
+struct Active {
+  bool open = false;
+  Environment environment;
+  Phase phase = Phase::idle;
+  Instance* current = nullptr;  // whose code runs
+  bool strict = false;          // an imbalance of grad mode or autocast is an error, not a warning
+
+  std::unordered_set<const ssp_build*> builds;  // alive
+  std::vector<const ssp_call*> calls;           // alive: the root and its forks
+
+  // Trained parameters, for the autocast cache; storages are looked up anew in each step, since they may move.
+  std::vector<at::Tensor> trained;
+  std::unordered_set<const c10::StorageImpl*> trained_storages;
+  bool storages_known = false;
+};
+
+Active& active();
+
+// Failures for what comes at the wrong time or on the wrong thread.
+void require_operators();  // in create or a call, on the owner thread
+ssp_build& checked(ssp_build* build, bool describe_too = false);
+ssp_call& checked(const ssp_call* call);
+
+// True if changing this tensor in place changes a trained parameter.
+bool aliases_trained(const at::Tensor& tensor);
+
+}  // namespace selfsup::bridge

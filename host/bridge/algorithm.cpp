@@ -1,0 +1,185 @@
+#include "bridge/algorithm.h"
+
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "bridge/batch.h"
+#include "bridge/call.h"
+#include "bridge/collector.h"
+#include "bridge/create.h"
+#include "bridge/cross.h"
+#include "bridge/handles.h"
+#include "bridge/modes.h"
+#include "bridge/status.h"
+
+namespace selfsup::bridge {
+
+bool NamedTensor::is_loss() const { return (flags & SSP_EMIT_LOSS) != 0; }
+
+struct Algorithm::Impl {
+  Facts facts;
+  Session session;
+  Instance* self = nullptr;
+  bool stepped = false;
+
+  Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
+      : facts(f), session{registry, facts, store, {}, {}, {}} {}
+
+  const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
+
+  // Before the first step has been through, a failure is a plugin that cannot work; later, a run that failed.
+  Error to_error(const Failure& e) const {
+    if (!stepped && e.status == SSP_E_CONFIG) return Error(Exit::usage, e.text);
+    return Error(stepped ? Exit::failed : Exit::plugin, e.text);
+  }
+
+  // A callback of the algorithm itself.
+  template <class Body>
+  void run(const char* function, Body&& body) {
+    try {
+      cross(*self, function, Phase::call, body);
+    } catch (const Failure& e) {
+      throw to_error(e);
+    }
+  }
+
+  std::vector<NamedTensor> take(TensorCollector& collector) {
+    try {
+      return collector.take();
+    } catch (const Failure& e) {
+      throw to_error(e);
+    }
+  }
+};
+
+Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts,
+                     model::ParameterStore& store)
+    : impl_(std::make_unique<Impl>(registry, facts, store)) {
+  const plugin::Component& component = registry.find(SSP_KIND_ALGORITHM, config.get("type").as_string());
+  ssp_build root;
+  root.session = &impl_->session;
+  root.facts = &impl_->facts;
+  root.config_path = "model";
+  root.node = std::shared_ptr<const Json>(std::shared_ptr<void>(), &config);
+  active().trained.clear();
+  try {
+    impl_->self = &create_component(impl_->session, component, root);
+    const auto* table = &impl_->table();
+    if (!SSP_HAS(ssp_algorithm, table, training_step)) {
+      destroy_components(impl_->session, 0);
+      fail(SSP_E_PLUGIN, fmt::format("algorithm {} offers no training_step", component.name));
+    }
+  } catch (const Failure& e) {
+    throw impl_->to_error(e);
+  }
+}
+
+Algorithm::~Algorithm() {
+  destroy_components(impl_->session, 0);
+  active().trained.clear();
+}
+
+std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBatch& batch) {
+  impl_->stepped = true;
+  CallScope call(step, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
+  BatchTable table(batch);
+  TensorCollector collector(*impl_->self, "training_step", Emits::losses, call.batch);
+  impl_->run("training_step", [&] {
+    return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
+  });
+  return impl_->take(collector);
+}
+
+bool Algorithm::can_extract_features() const {
+  const auto* table = &impl_->table();
+  return SSP_HAS(ssp_algorithm, table, features);
+}
+
+bool Algorithm::can_reconstruct() const {
+  const auto* table = &impl_->table();
+  return SSP_HAS(ssp_algorithm, table, reconstruct);
+}
+
+std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor& images,
+                                             std::span<const std::string> layers) {
+  if (!can_extract_features())
+    throw Error(Exit::usage, fmt::format("{} offers no features", impl_->self->component->name));
+  c10::NoGradGuard no_grad;
+  Step eval = step;
+  eval.mode = Mode::eval;
+  CallScope call(eval, images.size(0), {}, 1);
+  std::vector<ssp_str> names;
+  for (const std::string& layer : layers) names.push_back(borrow(layer));
+  const ssp_tensor handle = handles::give(images);
+  TensorCollector collector(*impl_->self, "features", Emits::features, images.size(0));
+  try {
+    impl_->run("features", [&] {
+      return impl_->table().features(impl_->self->self, call.root(), handle, names.data(),
+                                     static_cast<uint32_t>(names.size()), collector.get());
+    });
+  } catch (...) {
+    handles::release(handle);
+    throw;
+  }
+  handles::release(handle);
+  return impl_->take(collector);
+}
+
+std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatch& batch) {
+  if (!can_reconstruct())
+    throw Error(Exit::usage, fmt::format("{} offers no reconstruct", impl_->self->component->name));
+  c10::NoGradGuard no_grad;
+  Step eval = step;
+  eval.mode = Mode::eval;
+  CallScope call(eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
+  BatchTable table(batch);
+  TensorCollector collector(*impl_->self, "reconstruct", Emits::images, call.batch);
+  impl_->run("reconstruct",
+             [&] { return impl_->table().reconstruct(impl_->self->self, call.root(), table.get(), collector.get()); });
+  return impl_->take(collector);
+}
+
+void Algorithm::on_event(const Step& step, Event event) {
+  const auto* table = &impl_->table();
+  if (!SSP_HAS(ssp_algorithm, table, on_event)) return;
+  modes::Guard modes;
+  c10::GradMode::set_enabled(false);
+  modes::push_autocast(false, 0);
+  CallScope call(step, 0, {}, 1);
+  impl_->run("on_event", [&] { return table->on_event(impl_->self->self, call.root(), static_cast<uint32_t>(event)); });
+}
+
+std::vector<Algorithm::State> Algorithm::save_state() {
+  std::vector<State> states;
+  const auto* table = &impl_->table();
+  if (!SSP_HAS(ssp_algorithm, table, save_state)) return states;
+  for (uint32_t scope : {SSP_STATE_SHARED, SSP_STATE_RANK}) {
+    ByteCollector collector;
+    impl_->run("save_state", [&] { return table->save_state(impl_->self->self, scope, collector.get()); });
+    if (collector.any()) states.push_back({impl_->self->path, scope == SSP_STATE_RANK, std::move(collector.bytes)});
+  }
+  return states;
+}
+
+void Algorithm::load_state(const std::vector<State>& states) {
+  const auto* table = &impl_->table();
+  for (const State& state : states) {
+    if (state.component != impl_->self->path) {
+      throw Error(Exit::checkpoint,
+                  fmt::format("saved state of component '{}', which this model does not have", state.component));
+    }
+    if (!SSP_HAS(ssp_algorithm, table, load_state)) {
+      throw Error(Exit::checkpoint,
+                  fmt::format("{} saved a state but offers no load_state", impl_->self->component->name));
+    }
+    impl_->run("load_state", [&] {
+      return table->load_state(impl_->self->self, state.per_rank ? SSP_STATE_RANK : SSP_STATE_SHARED,
+                               state.bytes.data(), state.bytes.size());
+    });
+  }
+}
+
+int64_t Algorithm::live_handles() const { return handles::live(); }
+
+}  // namespace selfsup::bridge

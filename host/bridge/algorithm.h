@@ -1,0 +1,114 @@
+// The algorithm of a run, as the training loop sees it: tensors in, named tensors out. Hides every C table.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/store.h"
+#include "plugin/registry.h"
+
+namespace selfsup::bridge {
+
+// Facts of the run that components may ask for; absent: not known.
+struct Facts {
+  std::optional<int64_t> dataset_length, batch_size, global_batch, micros, epoch_iters, max_iters, max_updates,
+      max_epochs;
+  std::optional<int64_t> world, views, image_size, channels;
+  std::optional<bool> drop_last;
+  std::vector<double> mean, std;
+};
+
+enum class Mode { train, eval };
+enum class Origin { fresh, loaded, resumed };
+enum class Event { ready = 1, epoch_begin, updated, epoch_end, end };
+
+// Where a per-step call stands in the run; fields as in ssp/call.h.
+struct Step {
+  Mode mode = Mode::train;
+  Origin origin = Origin::fresh;
+  uint32_t micro = 0, micros = 1;
+  uint64_t iter = 0, max_iters = 0, update = 0, max_updates = 0, epoch = 0, max_epochs = 0, epoch_iters = 0;
+};
+
+struct Field {
+  std::string name;
+  int view = -1;
+  at::Tensor value;
+};
+
+// views: f32 [B,C,H,W] on the run's device. sample_index: i64 [B] on the CPU, for the keys of random numbers.
+struct StepBatch {
+  std::vector<at::Tensor> views;
+  at::Tensor sample_index;
+  std::vector<Field> fields;  // "label" and what transforms set; "sample_index" is offered without being here
+};
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor value;
+  uint32_t flags;  // SSP_EMIT_*
+  bool is_loss() const;
+};
+
+struct Environment {
+  uint64_t seed = 0;
+  int rank = 0, world = 1;
+  at::Device device = at::kCPU;
+};
+
+// The one active host of the process: tables that plugins get, tensor handles, operators. A second one is an error.
+// Declare it before the registry, so that it dies after it.
+class Host {
+ public:
+  Host();
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  const ssp_host* table() const;
+  void set_environment(const Environment& environment);
+  static int64_t live_handles();
+};
+
+// JSON text of a component's schema, and of an algorithm's run-level defaults for these facts. Error(plugin) on
+// failure.
+Json component_schema(const plugin::Component& component);
+Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts);
+
+class Algorithm {
+ public:
+  // Creates the component and all it asks for; declares every tensor in `store` (values not yet filled).
+  // config: the validated node `model`. All references must outlive this object.
+  Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
+  ~Algorithm();  // destroys components in reverse order
+
+  // Errors of plugins are Error(failed), prefixed by the component: "backbone (NAME).encode: …".
+  std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
+  std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
+                                    std::span<const std::string> layers = {});
+  std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
+  bool can_extract_features() const;
+  bool can_reconstruct() const;
+  void on_event(const Step& step, Event event);
+
+  struct State {
+    std::string component;  // path, "" for the algorithm itself
+    bool per_rank;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<State> save_state();
+  void load_state(const std::vector<State>& states);
+
+  // Handles of tensors alive after the last call, for the leak watch.
+  int64_t live_handles() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace selfsup::bridge

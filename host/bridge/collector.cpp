@@ -1,0 +1,114 @@
+#include "bridge/collector.h"
+
+#include <fmt/format.h>
+
+#include "bridge/active.h"
+#include "bridge/dtype.h"
+#include "bridge/result_checks.h"
+#include "bridge/status.h"
+
+namespace selfsup::bridge {
+namespace {
+
+constexpr uint32_t kFlags = SSP_EMIT_LOSS | SSP_EMIT_METRIC | SSP_EMIT_IMAGE;
+
+std::string shape_text(const at::Tensor& t) {
+  return fmt::format("{} [{}]", dtype_name(t.scalar_type()), fmt::join(t.sizes(), ", "));
+}
+
+}  // namespace
+
+TensorCollector::TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch)
+    : emitter_(emitter), function_(function), emits_(emits), batch_(batch) {
+  table_.struct_size = sizeof table_;
+  table_.receiver = this;
+  table_.tensor = receive;
+}
+
+ssp_status TensorCollector::receive(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags) {
+  return guarded([&] {
+    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    require_operators();
+    static_cast<TensorCollector*>(self->receiver)->add(view(name), tensor, flags);
+  });
+}
+
+void TensorCollector::check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) const {
+  const uint32_t kind = flags & kFlags;
+  if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC) {
+    bad_result(emitter_, function_,
+               fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
+  }
+  const bool number =
+      value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
+  if (!number) {
+    bad_result(emitter_, function_,
+               fmt::format("{} '{}' must be a {}scalar, it is {}", kind == SSP_EMIT_LOSS ? "loss" : "metric", name,
+                           kind == SSP_EMIT_LOSS ? "floating-point " : "", shape_text(value)));
+  }
+}
+
+void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_t flags) {
+  const std::string name(name_view);
+  if (name.empty()) bad_result(emitter_, function_, "a tensor was emitted without a name");
+  if (flags & 0xffff & ~kFlags) bad_result(emitter_, function_, fmt::format("'{}': unknown flags {:#x}", name, flags));
+  for (const NamedTensor& t : got_) {
+    if (t.name == name) bad_result(emitter_, function_, fmt::format("'{}' was emitted twice", name));
+  }
+  const at::Tensor& value = checked_result(emitter_, function_, name.c_str(), tensor);
+  switch (emits_) {
+    case Emits::losses:
+      check_loss(name, value, flags);
+      break;
+    case Emits::features:
+      if (value.dim() < 2 || value.size(0) != batch_) {
+        bad_result(emitter_, function_, fmt::format("'{}' must be [{}, …], it is {}", name, batch_, shape_text(value)));
+      }
+      break;
+    case Emits::images:
+      if (value.dim() != 4 || !value.is_floating_point() || !(flags & SSP_EMIT_IMAGE)) {
+        bad_result(emitter_, function_,
+                   fmt::format("'{}' must be f32 [n, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
+                               shape_text(value), flags));
+      }
+      break;
+  }
+  got_.push_back({name, value, flags & kFlags});
+}
+
+std::vector<NamedTensor> TensorCollector::take() {
+  if (got_.empty()) bad_result(emitter_, function_, "nothing was emitted");
+  if (emits_ == Emits::losses) {
+    int losses = 0;
+    bool named_total = false, total_is_loss = false;
+    for (const NamedTensor& t : got_) {
+      losses += t.is_loss();
+      named_total = named_total || t.name == "loss";
+      total_is_loss = total_is_loss || (t.name == "loss" && t.is_loss());
+    }
+    if (losses == 0) bad_result(emitter_, function_, "no loss was emitted");
+    if (named_total && !(total_is_loss && losses == 1)) {
+      bad_result(emitter_, function_, "the name 'loss' is kept for the total, unless it is the only loss");
+    }
+  }
+  return std::move(got_);
+}
+
+ByteCollector::ByteCollector() {
+  table_.struct_size = sizeof table_;
+  table_.receiver = this;
+  table_.bytes = receive;
+}
+
+ssp_status ByteCollector::receive(const ssp_sink* self, const void* data, uint64_t size) {
+  return guarded([&] {
+    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    require(data != nullptr || size == 0, SSP_E_ARGUMENT, "bytes at a null address");
+    auto& collector = *static_cast<ByteCollector*>(self->receiver);
+    const auto* bytes = static_cast<const std::byte*>(data);
+    collector.bytes.insert(collector.bytes.end(), bytes, bytes + size);
+    collector.any_ = true;
+  });
+}
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,61 @@
+// Schemas of components and run-level defaults of algorithms: what is asked before anything is created.
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "bridge/algorithm.h"
+#include "bridge/collector.h"
+#include "bridge/create.h"
+#include "bridge/cross.h"
+#include "bridge/status.h"
+
+namespace selfsup::bridge {
+namespace {
+
+// Whatever goes wrong here is the plugin's doing.
+template <class Body>
+Json ask(Body&& body) {
+  try {
+    return body();
+  } catch (const Failure& e) {
+    throw Error(Exit::plugin, e.text);
+  } catch (const Error& e) {
+    throw Error(Exit::plugin, e.what());
+  }
+}
+
+}  // namespace
+
+Json component_schema(const plugin::Component& component) {
+  return ask([&] {
+    Json schema = read_schema(component);
+    if (!schema.is_object()) fail(SSP_E_PLUGIN, fmt::format("schema of {}: expected a JSON object", component.name));
+    return schema;
+  });
+}
+
+Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) {
+  return ask([&]() -> Json {
+    if (algorithm.kind != SSP_KIND_ALGORITHM) fail(SSP_E_ARGUMENT, fmt::format("{} is no algorithm", algorithm.name));
+    const auto* table = static_cast<const ssp_algorithm*>(algorithm.table);
+    if (!SSP_HAS(ssp_algorithm, table, defaults)) return Json::object();
+    Facts told = facts;  // default schedules are in epochs: they must not depend on how much data there is
+    told.dataset_length.reset();
+    told.epoch_iters.reset();
+    Instance who;
+    who.component = &algorithm;
+    who.label = algorithm.name;
+    who.plugin = algorithm.plugin->file.note.id;
+    ssp_build build;
+    build.facts = &told;
+    ByteCollector bytes;
+    cross(who, "defaults", Phase::describe, [&] { return table->defaults(&build, bytes.get()); });
+    if (!bytes.any()) return Json::object();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size());
+    Json defaults = parse_json(text, fmt::format("defaults of {}", algorithm.name), who.plugin);
+    if (!defaults.is_object())
+      fail(SSP_E_PLUGIN, fmt::format("defaults of {}: expected a JSON object", algorithm.name));
+    return defaults;
+  });
+}
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,137 @@
+#include "bridge/create.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "bridge/cross.h"
+#include "bridge/status.h"
+#include "bridge/wrappers.h"
+
+namespace selfsup::bridge {
+namespace {
+
+// Every kind's table starts alike.
+struct Head {
+  uint32_t struct_size, caps;
+  ssp_str (*schema)(void);
+};
+struct Lifetime {
+  ssp_status (*create)(ssp_build*, ssp_component*);
+  void (*destroy)(ssp_component);
+};
+
+template <class Table>
+Lifetime lifetime_of(const void* table) {
+  const auto* t = static_cast<const Table*>(table);
+  return {SSP_HAS(Table, t, create) ? t->create : nullptr, SSP_HAS(Table, t, destroy) ? t->destroy : nullptr};
+}
+
+Lifetime lifetime(const plugin::Component& c) {
+  Lifetime l{};
+  if (c.kind == SSP_KIND_ALGORITHM) l = lifetime_of<ssp_algorithm>(c.table);
+  if (c.kind == SSP_KIND_BACKBONE) l = lifetime_of<ssp_backbone>(c.table);
+  if (c.kind == SSP_KIND_BACKBONE_TOKENS) l = lifetime_of<ssp_backbone_tokens>(c.table);
+  if (c.kind == SSP_KIND_TRANSFORM) l = lifetime_of<ssp_transform>(c.table);
+  if (!l.create || !l.destroy) {
+    fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no create or no destroy", c.name, c.kind));
+  }
+  return l;
+}
+
+std::string label_of(const plugin::Component& c, const ssp_build& at) {
+  return fmt::format("{} ({})", at.prefix.empty() ? at.config_path : at.prefix, c.name);
+}
+
+void refuse_cycle(const Session& session, const plugin::Component& c, const ssp_build& at) {
+  std::string chain;
+  for (const Instance* i : session.creating) {
+    chain += i->label + " → ";
+    // The same component on a deeper node ends some day; on the same node it never does.
+    if (i->component == &c && i->node == at.node.get()) {
+      fail(SSP_E_CONFIG, fmt::format("components ask for each other in a circle: {}{}", chain, label_of(c, at)));
+    }
+  }
+  if (session.creating.size() >= 32) fail(SSP_E_CONFIG, fmt::format("components nest 32 deep: {}…", chain));
+}
+
+void destroy(Instance& instance) {
+  if (instance.self) {
+    try {
+      cross(instance, "destroy", Phase::destroy, [&] {
+        lifetime(*instance.component).destroy(instance.self);
+        return SSP_OK;
+      });
+    } catch (const Failure& e) {
+      log_warning(e.text);
+    }
+  }
+  forget_instance(instance);
+}
+
+}  // namespace
+
+Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at) {
+  refuse_cycle(session, component, at);
+  const Lifetime functions = lifetime(component);
+  auto fresh = std::make_unique<Instance>();
+  fresh->component = &component;
+  fresh->path = at.prefix;
+  fresh->label = label_of(component, at);
+  fresh->plugin = component.plugin ? component.plugin->file.note.id : "test";
+  fresh->key = hash_key(hash_name(at.prefix), hash_name(component.name));
+  fresh->node = at.node.get();
+  if (!session.creating.empty()) session.edges.emplace_back(session.creating.back()->label, fresh->label);
+
+  const size_t children = session.instances.size();
+  const size_t scopes = at.children.size();
+  session.creating.push_back(fresh.get());
+  register_instance(*fresh);
+  const auto undo = [&] {
+    session.creating.pop_back();
+    while (at.children.size() > scopes) at.children.pop_back();
+    fresh->node = nullptr;
+  };
+  try {
+    cross(*fresh, "create", Phase::create, [&] { return functions.create(&at, &fresh->self); });
+  } catch (...) {
+    undo();
+    forget_instance(*fresh);
+    destroy_components(session, children);
+    throw;
+  }
+  undo();
+  session.instances.push_back(std::move(fresh));
+  return *session.instances.back();
+}
+
+void destroy_components(Session& session, size_t keep) {
+  while (session.instances.size() > keep) {
+    destroy(*session.instances.back());
+    session.instances.pop_back();
+  }
+}
+
+const void* wrapper_of(std::string_view kind) {
+  if (kind == SSP_KIND_BACKBONE) return &backbone_wrapper;
+  if (kind == SSP_KIND_BACKBONE_TOKENS) return &tokens_wrapper;
+  return nullptr;
+}
+
+Json read_schema(const plugin::Component& component) {
+  const auto* head = static_cast<const Head*>(component.table);
+  Instance who;
+  who.component = &component;
+  who.label = component.name;
+  who.plugin = component.plugin ? component.plugin->file.note.id : "test";
+  if (!SSP_HAS(Head, head, schema))
+    fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
+  ssp_str text{};
+  cross(who, "schema", Phase::describe, [&] {
+    text = head->schema();
+    return SSP_OK;
+  });
+  return parse_json(view(text), fmt::format("schema of {} ({})", component.name, who.plugin), who.plugin);
+}
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,20 @@
+// Makes and destroys components, for the algorithm and for ssp.registry. Owner thread.
+#pragma once
+#include "bridge/session.h"
+
+namespace selfsup::bridge {
+
+// Calls the component's create at `at`. On failure what it asked for is destroyed again. Failure with the component's
+// name, and for a cycle with the chain.
+Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at);
+
+// Destroys, in reverse order, what was created after the first `keep` instances.
+void destroy_components(Session& session, size_t keep);
+
+// The table that requesters get for a kind, with the host's checks; null for a kind that is never requested.
+const void* wrapper_of(std::string_view kind);
+
+// JSON text of the component's schema. Failure or Error when it gives none.
+Json read_schema(const plugin::Component& component);
+
+}  // namespace selfsup::bridge

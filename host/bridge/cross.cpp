@@ -1,0 +1,67 @@
+#include "bridge/cross.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "bridge/handles.h"
+#include "bridge/speaker.h"
+#include "bridge/status.h"
+
+namespace selfsup::bridge {
+
+Cross::Cross(Instance& who, const char* function, Phase phase)
+    : who_(who),
+      function_(function),
+      note_(who.plugin.c_str(), function),
+      serial_(error_serial()),
+      outer_phase_(active().phase),
+      outer_(active().current),
+      outer_account_(handles::set_account(&who.references)) {
+  active().phase = phase;
+  active().current = &who;
+  set_speaker(who.plugin.c_str());
+}
+
+Cross::~Cross() {
+  active().phase = outer_phase_;
+  active().current = outer_;
+  set_speaker(outer_ ? outer_->plugin.c_str() : nullptr);
+  handles::set_account(outer_account_);
+}
+
+std::string Cross::name() const { return fmt::format("{}.{}", who_.label, function_); }
+
+void Cross::returned(ssp_status status) {
+  if (status != SSP_OK) {
+    if (error_serial() == serial_) {
+      fail(status,
+           fmt::format("{}: plugin {} reported {} and gave no text", name(), who_.plugin, describe_status(status)));
+    }
+    fail(status, fmt::format("{}: {}", name(), view(last_error())));
+  }
+  const std::string imbalance = modes_.imbalance();
+  if (imbalance.empty()) return;
+  const std::string text = fmt::format("{}: plugin {}: {}; the host has put it back", name(), who_.plugin, imbalance);
+  if (active().strict) fail(SSP_E_PLUGIN, text);
+  log_warning(text);
+}
+
+void Cross::threw() {
+  std::string what = "an exception that is no std::exception";
+  try {
+    throw;
+  } catch (const Failure& e) {
+    what = e.text;
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+  }
+  fail(SSP_E_PLUGIN, fmt::format("{}: plugin {} let an exception cross into the host: {}", name(), who_.plugin, what));
+}
+
+void hand_over(Instance& from, int64_t references) {
+  from.references -= references;
+  if (Instance* to = active().current) to->references += references;
+}
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,101 @@
+#include "bridge/status.h"
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <new>
+
+#include "base/errors.h"
+
+namespace selfsup::bridge {
+namespace {
+
+thread_local std::string t_text;
+thread_local uint64_t t_serial = 0;
+
+ssp_status status_of_exit(Exit exit) {
+  switch (exit) {
+    case Exit::usage:
+      return SSP_E_CONFIG;
+    case Exit::plugin:
+      return SSP_E_UNSUPPORTED;
+    default:
+      return SSP_E_ARGUMENT;
+  }
+}
+
+ssp_status keep(ssp_status status, const char* text) noexcept {
+  try {
+    set_error(text);
+  } catch (...) {
+    set_error({});
+  }
+  return status;
+}
+
+}  // namespace
+
+void set_error(std::string text) noexcept {
+  t_text.swap(text);
+  ++t_serial;
+}
+
+ssp_str last_error() noexcept { return {t_text.data(), t_text.size()}; }
+
+uint64_t error_serial() noexcept { return t_serial; }
+
+std::string describe_status(ssp_status status) {
+  const char* meaning = "a status that this SDK does not name";
+  switch (status) {
+    case SSP_E_ARGUMENT:
+      meaning = "a bad argument";
+      break;
+    case SSP_E_HANDLE:
+      meaning = "a bad tensor handle";
+      break;
+    case SSP_E_OP:
+      meaning = "an operator failed";
+      break;
+    case SSP_E_UNSUPPORTED:
+      meaning = "not supported";
+      break;
+    case SSP_E_PLUGIN:
+      meaning = "the plugin failed";
+      break;
+    case SSP_E_CONFIG:
+      meaning = "a bad configuration";
+      break;
+    case SSP_E_MEMORY:
+      meaning = "out of memory";
+      break;
+    case SSP_E_PRECONDITION:
+      meaning = "called at the wrong time";
+      break;
+  }
+  return fmt::format("{} (status {})", meaning, status);
+}
+
+ssp_status status_of_current_exception() noexcept {
+  try {
+    throw;
+  } catch (Failure& e) {
+    set_error(std::move(e.text));
+    return e.status;
+  } catch (const Error& e) {
+    return keep(status_of_exit(e.exit()), e.what());
+  } catch (const c10::OutOfMemoryError& e) {
+    return keep(SSP_E_MEMORY, e.what_without_backtrace());
+  } catch (const c10::Error& e) {
+    return keep(SSP_E_OP, e.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return keep(SSP_E_MEMORY, "out of memory");
+  } catch (const std::exception& e) {
+    return keep(SSP_E_OP, e.what());
+  } catch (...) {
+    return keep(SSP_E_OP, "an exception of no known type");
+  }
+}
+
+void fail(ssp_status status, std::string text) { throw Failure{status, std::move(text)}; }
+
+}  // namespace selfsup::bridge

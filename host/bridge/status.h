@@ -1,0 +1,44 @@
+// Failures inside the tables: how they are thrown, turned into a status, and kept as text for each thread. Knows no
+// table.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "ssp/base.h"
+
+namespace selfsup::bridge {
+
+// Thrown by the code behind a table function; never crosses to a plugin.
+struct Failure {
+  ssp_status status;
+  std::string text;
+};
+
+void set_error(std::string text) noexcept;
+ssp_str last_error() noexcept;
+// Counts set_error on this thread: tells whether a failing callback left a text.
+uint64_t error_serial() noexcept;
+
+// "an operator failed (status 3)"
+std::string describe_status(ssp_status status);
+
+// The status of the exception in flight; its text goes to this thread's store. Only inside a catch block.
+ssp_status status_of_current_exception() noexcept;
+
+// Runs the body of a table function. Nothing leaves but a status.
+template <class Body>
+ssp_status guarded(Body&& body) noexcept {
+  try {
+    body();
+    return SSP_OK;
+  } catch (...) {
+    return status_of_current_exception();
+  }
+}
+
+[[noreturn]] void fail(ssp_status status, std::string text);
+inline void require(bool condition, ssp_status status, const char* text) {
+  if (!condition) fail(status, text);
+}
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,81 @@
+// Owns files on disk at the level of descriptors: whole writes, digests taken in the same pass, syncs whose failure is
+// never retried. Knows no tensor and no checkpoint.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+
+namespace selfsup::checkpoint {
+
+// A descriptor that closes itself. -1: none.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release();
+
+ private:
+  int fd_ = -1;
+};
+
+// Error(storage): "cannot DOING PATH: REASON", for a full disk with the free space there and, if given, the bytes
+// needed.
+[[noreturn]] void throw_storage(const std::string& doing, const std::string& path, int error,
+                                uint64_t bytes_needed = 0);
+
+// The folder as a descriptor, also through a link: a user may keep checkpoints on another disk. Error(storage).
+Fd open_folder(const std::string& path);
+void sync_folder(int fd, const std::string& path);  // Error(storage)
+void make_folders(const std::string& path);         // like mkdir -p; Error(storage)
+
+// Entries without "." and "..", in byte order. Error(storage).
+std::vector<std::string> list_folder(const std::string& path);
+
+// Removes a file or a whole tree below the folder, never following a link. `first` (a file name) goes before its
+// siblings. Returns 0 or the errno of the first failure; goes on after a failure.
+int remove_tree(int folder, const std::string& name, std::string_view first = {});
+
+struct FileRecord {
+  std::string name;  // relative to the checkpoint
+  uint64_t size = 0;
+  std::string sha256;
+};
+
+// A new file, written once from front to back while its digest is taken. Large pieces go to the kernel from where they
+// lie; small ones are gathered. One thread. Every failure is Error(storage); the caller then removes the file.
+class HashingFile {
+ public:
+  // folder: where `name` is created (it must not exist). path: for messages. bytes: the size to come, reserved at once
+  // where the file system can, so that a full disk shows early; 0 = unknown.
+  HashingFile(int folder, const std::string& name, std::string path, uint64_t bytes);
+  void write(const void* data, size_t bytes);
+  FileRecord finish();  // once: flushes, syncs and closes; the record's name is empty
+
+ private:
+  void flush();
+  void write_out(const char* data, size_t bytes);
+
+  std::string path_;
+  uint64_t expected_, size_ = 0;
+  Fd fd_;
+  Sha256 hash_;
+  std::unique_ptr<char[]> buffer_;
+  size_t buffered_ = 0;
+};
+
+// The whole of an open regular file: its digest, or its bytes (at most `limit`, else Error(checkpoint)). Reading starts
+// at offset 0 and leaves the descriptor's position alone. Read errors are Error(storage).
+std::string sha256_of(int fd, const std::string& path);
+std::string read_all(int fd, const std::string& path, uint64_t limit);
+
+}  // namespace selfsup::checkpoint

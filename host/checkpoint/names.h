@@ -1,0 +1,21 @@
+// Owns which names a checkpoint and its files may have: a small set, so that no name leads elsewhere. Knows nobody.
+#pragma once
+#include <string_view>
+
+namespace selfsup::checkpoint {
+
+// "epoch_3", "iter_120": 1 to 64 of [A-Za-z0-9_-]. A dot marks what is not a checkpoint (.tmp-…, ….damaged).
+inline bool valid_checkpoint_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == name.npos;
+}
+
+// "model.safetensors", "state/backbone.rank0.bin": [A-Za-z0-9._-], not starting with a dot, at most one folder,
+// "state/".
+inline bool valid_file_name(std::string_view name) {
+  if (name.starts_with("state/")) name.remove_prefix(6);
+  return !name.empty() && name.size() <= 200 && name.front() != '.' && name != "manifest.json" &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == name.npos;
+}
+
+}  // namespace selfsup::checkpoint

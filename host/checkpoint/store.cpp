@@ -1,0 +1,369 @@
+#include "checkpoint/store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <tuple>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "checkpoint/names.h"
+
+namespace selfsup::checkpoint {
+namespace {
+
+constexpr std::string_view manifest_name = "manifest.json";
+constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged",
+                           superseded = ".superseded";
+constexpr uint64_t max_manifest = 16u << 20;
+
+// A regular file below `folder`, never through a link. Missing or of another kind: Error(checkpoint).
+Fd open_inside(int folder, const std::string& name, const std::string& path) {
+  Fd from;
+  std::string leaf = name;
+  if (const size_t slash = name.find('/'); slash != name.npos) {
+    from = Fd(::openat(folder, name.substr(0, slash).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    leaf = name.substr(slash + 1);
+    if (from) folder = from.get();
+  }
+  const bool reached = from || leaf == name;
+  Fd fd(reached ? ::openat(folder, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1);
+  if (!fd) {
+    // What cannot be read for lack of rights or resources is not damaged.
+    if (errno == EACCES || errno == EPERM || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+      throw_storage("read", path, errno);
+    const char* why = errno == ENOENT ? "it is missing" : errno == ELOOP ? "it is a link" : std::strerror(errno);
+    throw Error(Exit::checkpoint, fmt::format("{}: damaged: {}", path, why));
+  }
+  struct stat status;
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+    throw Error(Exit::checkpoint, fmt::format("{}: damaged: it is not a regular file", path));
+  return fd;
+}
+
+// A read error of the device means that the bytes are gone, as far as resuming is concerned.
+template <class F>
+auto reading(const std::string& path, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    if (error.exit() != Exit::storage) throw;
+    throw Error(Exit::checkpoint, fmt::format("{}: damaged: {}", path, error.what()));
+  }
+}
+
+Manifest read_manifest(int folder, const std::string& path) {
+  const std::string file = fmt::format("{}/{}", path, manifest_name);
+  const Fd fd = open_inside(folder, std::string(manifest_name), file);
+  return parse_manifest(reading(file, [&] { return read_all(fd.get(), file, max_manifest); }), file);
+}
+
+// Cheap: the manifest is sound and every file is there with its size. For retention, which must not count ruins.
+std::optional<Manifest> looks_whole(const std::string& path) {
+  try {
+    const Fd folder = open_folder(path);
+    Manifest manifest = read_manifest(folder.get(), path);
+    for (const FileRecord& f : manifest.files) {
+      struct stat status;
+      if (::fstatat(folder.get(), f.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode) ||
+          static_cast<uint64_t>(status.st_size) != f.size)
+        return std::nullopt;
+    }
+    return manifest;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+auto step_of(const Manifest& m) { return std::tuple(m.iter, m.update); }
+
+bool is_folder(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool is_folder_or_link(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// Names of the folders in `directory` that are, or should be, checkpoints.
+std::vector<std::string> checkpoint_names(const std::string& directory) {
+  std::vector<std::string> names;
+  if (!is_folder_or_link(directory)) return names;
+  for (std::string& name : list_folder(directory)) {
+    if (valid_checkpoint_name(name) && is_folder(directory + "/" + name)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool holds_damaged(const std::string& directory) {
+  if (!is_folder_or_link(directory)) return false;
+  for (const std::string& name : list_folder(directory)) {
+    if (name.front() != '.' && name.find(damaged) != name.npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::string& path) : path_(path) {
+  while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+  const Fd folder(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder)
+    throw Error(Exit::checkpoint, fmt::format("no checkpoint folder at {}: {}", path_, std::strerror(errno)));
+  manifest_ = read_manifest(folder.get(), path_);
+  for (const FileRecord& f : manifest_.files) {
+    const std::string file = fmt::format("{}/{}", path_, f.name);
+    Fd fd = open_inside(folder.get(), f.name, file);
+    struct stat status;
+    if (::fstat(fd.get(), &status) != 0 || static_cast<uint64_t>(status.st_size) != f.size) {
+      throw Error(Exit::checkpoint, fmt::format("{}: damaged: {} bytes, the manifest says {}", file,
+                                                static_cast<int64_t>(status.st_size), f.size));
+    }
+    if (reading(file, [&] { return sha256_of(fd.get(), file); }) != f.sha256)
+      throw Error(Exit::checkpoint, fmt::format("{}: damaged: its SHA-256 is not the manifest's", file));
+    files_.push_back(std::move(fd));
+  }
+}
+
+bool Checkpoint::has(std::string_view file) const {
+  return std::any_of(manifest_.files.begin(), manifest_.files.end(),
+                     [&](const FileRecord& f) { return f.name == file; });
+}
+
+int Checkpoint::descriptor(std::string_view file) const {
+  for (size_t i = 0; i < files_.size(); ++i) {
+    if (manifest_.files[i].name == file) return files_[i].get();
+  }
+  throw Error(Exit::checkpoint, fmt::format("{} holds no {}", path_, file));
+}
+
+SafetensorsFile Checkpoint::tensors(std::string_view file) const {
+  return SafetensorsFile(descriptor(file), fmt::format("{}/{}", path_, file));
+}
+
+std::string Checkpoint::blob(std::string_view file) const {
+  return read_all(descriptor(file), fmt::format("{}/{}", path_, file), UINT64_MAX);
+}
+
+SafetensorsFile open_weights(const std::string& path) {
+  if (is_folder_or_link(path)) return Checkpoint(path).tensors("model.safetensors");
+  return SafetensorsFile(path);
+}
+
+CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(std::move(directory)), keep_(keep) {
+  if (keep_ != -1 && keep_ < 1)
+    throw Error(Exit::usage, fmt::format("cannot keep {} checkpoints: expected at least 1, or -1 for all", keep_));
+  if (!is_folder_or_link(directory_)) return;
+  const Fd folder = open_folder(directory_);
+  for (const std::string& name : list_folder(directory_)) {
+    const bool old = name.starts_with(replaced);
+    if (!name.starts_with(temporary) && !name.starts_with(trash) && !old) continue;
+    if (old) {
+      const std::string original = name.substr(replaced.size());
+      if (!is_folder(directory_ + "/" + original) &&
+          ::renameat(folder.get(), name.c_str(), folder.get(), original.c_str()) == 0)
+        continue;
+    }
+    if (const int error = remove_tree(folder.get(), name, manifest_name))
+      log_warning(
+          fmt::format("cannot remove {}/{}, left by an earlier run: {}", directory_, name, std::strerror(error)));
+  }
+}
+
+std::string CheckpointStore::save(const std::string& name, Manifest manifest, const std::vector<TensorFile>& tensors,
+                                  const std::vector<BlobFile>& blobs) {
+  if (!valid_checkpoint_name(name)) throw Error(Exit::failed, fmt::format("{} is no name for a checkpoint", name));
+  make_folders(directory_);
+  const Fd parent = open_folder(directory_);
+  const std::string path = directory_ + "/" + name, unfinished = std::string(temporary) + name;
+  const std::string unfinished_path = directory_ + "/" + unfinished;
+  remove_tree(parent.get(), unfinished);  // of a save of that name that failed and could not be cleaned up
+  try {
+    if (::mkdirat(parent.get(), unfinished.c_str(), 0777) != 0) throw_storage("create", unfinished_path, errno);
+    {
+      const Fd folder = open_folder(unfinished_path);
+      write_files(folder.get(), unfinished_path, manifest, tensors, blobs);
+      sync_folder(folder.get(), unfinished_path);
+    }
+    commit(parent.get(), unfinished, name);
+  } catch (...) {
+    remove_tree(parent.get(), unfinished);
+    throw;
+  }
+  sync_folder(parent.get(), directory_);
+  for (const std::string_view prefix : {temporary, replaced}) {
+    if (const int error = remove_tree(parent.get(), std::string(prefix) + name, manifest_name))
+      log_warning(fmt::format("cannot delete what {} replaced: {}", path, std::strerror(error)));
+  }
+  retain(name);
+  return path;
+}
+
+// Gives the unfinished checkpoint its name. One that had the name stays under another until the caller has synced.
+void CheckpointStore::commit(int parent, const std::string& unfinished, const std::string& name) const {
+  const std::string path = directory_ + "/" + name, old = std::string(replaced) + name;
+  const auto rename = [&](const std::string& from, const std::string& to, unsigned flags) {
+    return ::renameat2(parent, from.c_str(), parent, to.c_str(), flags) == 0;
+  };
+  if (is_folder(path)) {
+    if (rename(unfinished, name, RENAME_EXCHANGE)) return;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_storage("replace", path, errno);
+    // A file system that cannot exchange: for a moment only .old-NAME exists; the constructor puts it back after a
+    // kill.
+    remove_tree(parent, old);
+    if (!rename(name, old, 0)) throw_storage("replace", path, errno);
+  }
+  if (rename(unfinished, name, 0)) return;
+  const int error = errno;
+  rename(old, name, 0);
+  throw_storage("rename to", path, error);
+}
+
+void CheckpointStore::write_files(int folder, const std::string& path, Manifest& manifest,
+                                  const std::vector<TensorFile>& tensors, const std::vector<BlobFile>& blobs) const {
+  manifest.files.clear();
+  Fd state;
+  const auto write = [&](const std::string& name, uint64_t bytes, const auto& fill) {
+    if (!valid_file_name(name))
+      throw Error(Exit::failed, fmt::format("{} is no name for a file of a checkpoint", name));
+    const bool in_state = name.starts_with("state/");
+    if (in_state && !state) {
+      if (::mkdirat(folder, "state", 0777) != 0) throw_storage("create", path + "/state", errno);
+      state = open_folder(path + "/state");
+    }
+    HashingFile file(in_state ? state.get() : folder, in_state ? name.substr(6) : name, path + "/" + name, bytes);
+    fill(file);
+    manifest.files.push_back(file.finish());
+    manifest.files.back().name = name;
+  };
+  for (const TensorFile& t : tensors) {
+    const SafetensorsLayout layout(t.tensors, t.metadata);
+    write(t.name, layout.file_bytes(), [&](HashingFile& file) { layout.write(file); });
+  }
+  for (const BlobFile& b : blobs)
+    write(b.name, b.bytes.size(), [&](HashingFile& file) { file.write(b.bytes.data(), b.bytes.size()); });
+  if (state) sync_folder(state.get(), path + "/state");
+
+  const std::string text = manifest_text(manifest);
+  HashingFile file(folder, std::string(manifest_name), fmt::format("{}/{}", path, manifest_name), text.size());
+  file.write(text.data(), text.size());
+  file.finish();
+}
+
+void CheckpointStore::retain(const std::string& saved) const try {
+  if (keep_ == -1) return;
+  std::vector<std::pair<std::tuple<int64_t, int64_t>, std::string>> whole;
+  for (const std::string& name : checkpoint_names(directory_)) {
+    if (name == saved) continue;
+    if (const auto manifest = looks_whole(directory_ + "/" + name)) whole.emplace_back(step_of(*manifest), name);
+  }
+  std::sort(whole.begin(), whole.end(), std::greater<>());
+  const Fd parent = open_folder(directory_);
+  const auto warn = [&](const std::string& name, int error) {
+    if (error)
+      log_warning(fmt::format("cannot delete the old checkpoint {}/{}: {}", directory_, name, std::strerror(error)));
+  };
+  std::vector<std::string> gone;
+  for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
+    const std::string& name = whole[i].second;
+    gone.push_back(std::string(trash) + name);
+    if (::renameat(parent.get(), name.c_str(), parent.get(), gone.back().c_str()) != 0) {
+      warn(name, errno);
+      gone.pop_back();
+    }
+  }
+  if (gone.empty()) return;
+  sync_folder(parent.get(), directory_);
+  for (const std::string& name : gone) warn(name, remove_tree(parent.get(), name, manifest_name));
+} catch (const Error& error) {
+  log_warning(fmt::format("old checkpoints are kept: {}", error.what()));
+}
+
+std::optional<Checkpoint> CheckpointStore::newest_valid() {
+  struct Candidate {
+    std::tuple<int64_t, int64_t> step;
+    std::string name;
+  };
+  struct Damaged {
+    std::string name, reason;
+    std::optional<int64_t> iter;
+  };
+  std::vector<Candidate> candidates;
+  std::vector<Damaged> ruins;
+  const auto damaged_only = [](const Error& error) {
+    return error.exit() == Exit::checkpoint && !dynamic_cast<const NewerFormat*>(&error);
+  };
+  for (const std::string& name : checkpoint_names(directory_)) {
+    const std::string path = directory_ + "/" + name;
+    try {
+      candidates.push_back({step_of(read_manifest(open_folder(path).get(), path)), name});
+    } catch (const Error& error) {
+      if (!damaged_only(error)) throw;
+      ruins.push_back({name, error.what(), std::nullopt});
+    }
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return std::tie(a.step, a.name) > std::tie(b.step, b.name); });
+
+  std::optional<Checkpoint> found;
+  for (const Candidate& candidate : candidates) {
+    try {
+      found.emplace(directory_ + "/" + candidate.name);
+      break;
+    } catch (const Error& error) {
+      if (!damaged_only(error)) throw;
+      ruins.push_back({candidate.name, error.what(), std::get<0>(candidate.step)});
+    }
+  }
+  if (!found) {
+    if (ruins.empty() && !holds_damaged(directory_)) return std::nullopt;
+    std::string text = fmt::format("no valid checkpoint is left in {}", directory_);
+    for (const Damaged& ruin : ruins) text += "\n  " + ruin.reason;
+    text +=
+        "\nNothing was changed. Give another checkpoint with --resume PATH, or start anew with --overwrite or another "
+        "--work-dir";
+    throw Error(Exit::checkpoint, text);
+  }
+  const int64_t iter = found->manifest().iter;
+  for (const Damaged& ruin : ruins) {
+    const std::string lost =
+        ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
+    const std::string moved = move_aside(ruin.name, damaged);
+    log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
+                            found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
+  }
+  return found;
+}
+
+void CheckpointStore::set_aside_after(const Manifest& resumed) const {
+  for (const std::string& name : checkpoint_names(directory_)) {
+    const auto manifest = looks_whole(directory_ + "/" + name);
+    if (!manifest || step_of(*manifest) <= step_of(resumed)) continue;
+    const std::string moved = move_aside(name, superseded);
+    if (moved.empty()) throw_storage("rename", directory_ + "/" + name, errno);
+    log_warning(fmt::format("the checkpoint of iteration {} is later than the resumed one; it is now {}",
+                            manifest->iter, moved));
+  }
+}
+
+// To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
+std::string CheckpointStore::move_aside(const std::string& name, std::string_view suffix) const {
+  const std::string from = directory_ + "/" + name;
+  std::string to = fmt::format("{}{}", from, suffix);
+  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, suffix, n);
+  return ::rename(from.c_str(), to.c_str()) == 0 ? to : "";
+}
+
+bool CheckpointStore::holds_checkpoints() const {
+  return !checkpoint_names(directory_).empty() || holds_damaged(directory_);
+}
+
+}  // namespace selfsup::checkpoint

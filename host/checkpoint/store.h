@@ -1,0 +1,91 @@
+// Owns a folder of checkpoints: commits that are whole or absent, retention, and the choice of what a run resumes from.
+// Knows tensors as views and no LibTorch.
+//
+// A checkpoint is a folder NAME/ with tensor files, state/ blobs and manifest.json. It is written as .tmp-NAME, synced
+// file by file and as a folder, renamed, and the parent synced; only then are older ones deleted (renamed to
+// .trash-NAME, the manifest removed first). A kill at any point leaves the old set or the new one. One process, one
+// thread writes: the run that holds the work folder's lock; in a run of many ranks, rank 0.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/file.h"
+#include "checkpoint/manifest.h"
+#include "checkpoint/safetensors.h"
+
+namespace selfsup::checkpoint {
+
+// What goes into a checkpoint. Borrowed until save returns.
+struct TensorFile {
+  std::string name;  // "model.safetensors"
+  std::vector<TensorView> tensors;
+  Metadata metadata = {};
+};
+struct BlobFile {
+  std::string name;  // "state/<component path>.bin", "state/<component path>.rank1.bin"
+  std::string_view bytes;
+};
+
+// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open, so
+// what is read is what was checked, whatever happens to the folder meanwhile.
+class Checkpoint {
+ public:
+  // Error(checkpoint) naming the damaged file; NewerFormat; Error(storage) when the files may not be read.
+  explicit Checkpoint(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const Manifest& manifest() const { return manifest_; }
+  bool has(std::string_view file) const;
+  SafetensorsFile tensors(std::string_view file) const;  // Error(checkpoint) when there is no such file
+  std::string blob(std::string_view file) const;         // Error(checkpoint) when there is no such file
+
+ private:
+  int descriptor(std::string_view file) const;
+
+  std::string path_;
+  Manifest manifest_;
+  std::vector<Fd> files_;  // as in manifest_.files
+};
+
+// `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.
+SafetensorsFile open_weights(const std::string& path);
+
+class CheckpointStore {
+ public:
+  // Removes what killed runs left unfinished there. The folder need not exist until the first save.
+  // keep: how many checkpoints retention leaves, at least 1; -1: all. Error(usage) otherwise.
+  CheckpointStore(std::string directory, int keep);
+
+  // Commits a checkpoint and returns its path; manifest.files is filled in here. A name that exists is replaced in one
+  // step. On failure what was there is untouched, the unfinished one is removed, and Error(storage) says what was
+  // needed and what is free. Older checkpoints that cannot be deleted are a warning.
+  std::string save(const std::string& name, Manifest manifest, const std::vector<TensorFile>& tensors,
+                   const std::vector<BlobFile>& blobs = {});
+
+  // The checkpoint with the largest step that is whole. Damaged newer ones are set aside (renamed NAME.damaged) with a
+  // warning that says which file and how many iterations are lost. None there at all: nullopt. All damaged, also when
+  // set aside by an earlier call: Error(checkpoint).
+  std::optional<Checkpoint> newest_valid();
+
+  // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
+  // later resume must not take them. Renames them NAME.superseded, with a warning. Error(storage).
+  void set_aside_after(const Manifest& resumed) const;
+
+  // Whether anything here was once a checkpoint, damaged ones included.
+  bool holds_checkpoints() const;
+  const std::string& directory() const { return directory_; }
+
+ private:
+  void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
+                   const std::vector<BlobFile>& blobs) const;
+  void commit(int parent, const std::string& unfinished, const std::string& name) const;
+  void retain(const std::string& saved) const;
+  std::string move_aside(const std::string& name, std::string_view suffix) const;
+
+  std::string directory_;
+  int keep_;
+};
+
+}  // namespace selfsup::checkpoint

@@ -1,0 +1,33 @@
+// A batch in the making: several threads put samples into their places. Knows no datasets.
+#pragma once
+#include <mutex>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/buffers.h"
+
+namespace selfsup::data {
+
+class BatchBuilder {
+ public:
+  // `size` places; buffers are made for `capacity` samples, so that a last, smaller batch finds memory that fits.
+  BatchBuilder(BufferPool& pool, uint64_t epoch, int64_t index, int64_t size, int64_t capacity, bool labels);
+
+  // Copies the sample. Every place is filled once; calls may run at the same time. Error(usage) when the sample's views
+  // or fields differ from those that came first.
+  void place(int64_t position, const Sample& sample);
+
+  // After all places are filled, in one thread.
+  Batch finish() { return std::move(batch_); }
+
+ private:
+  void lay_out(const Sample& sample);
+  void place_fields(size_t position, const Sample& sample);
+
+  BufferPool& pool_;
+  int64_t capacity_;
+  std::once_flag laid_out_;
+  Batch batch_;
+};
+
+}  // namespace selfsup::data

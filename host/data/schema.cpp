@@ -1,0 +1,252 @@
+#include "data/schema.h"
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace selfsup::data {
+namespace {
+
+constexpr char kFiles[] = R"(
+    "type": {"type": "string"},
+    "data_root": {"type": "string", "default": "", "description": "folder with the images; relative to where the program starts"},
+    "data_prefix": {"type": ["string", "object"], "properties": {"img_path": {"type": "string"}}, "description": "folder below data_root, or {\"img_path\": folder}"},
+    "channels": {"type": "integer", "enum": [1, 3], "default": 3, "description": "3: RGB, 1: grey; images are converted"})";
+
+constexpr char kShapes[] = R"({
+  "type": "object",
+  "description": "procedural pictures of eight shapes, labelled, no files",
+  "properties": {
+    "type": {"type": "string"},
+    "size": {"type": "integer", "minimum": 1, "description": "number of pictures"},
+    "image_size": {"type": "integer", "minimum": 8, "maximum": 4096, "description": "height and width in pixels"},
+    "seed": {"type": "integer", "default": 0, "description": "another seed, other pictures"}
+  },
+  "required": ["size", "image_size"]
+})";
+
+constexpr char kIdx[] = R"({
+  "type": "object",
+  "description": "files of the MNIST family, gzipped or not",
+  "properties": {
+    "type": {"type": "string"},
+    "data_root": {"type": "string", "default": "", "description": "folder of the files; relative to where the program starts"},
+    "split": {"type": "string", "enum": ["train", "test"], "default": "train", "description": "which of the files in data_root, when images is not given"},
+    "images": {"type": "string", "description": "image file, relative to data_root"},
+    "labels": {"type": "string", "description": "label file, relative to data_root"}
+  }
+})";
+
+std::string folder_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "every image file below a folder, at any depth",
+  "properties": {)") +
+         kFiles + R"(,
+    "with_label": {"type": "boolean", "description": "true: sub-folders must be classes; false: no labels; absent: labels when every image lies in a sub-folder and there are two or more"}
+  },
+  "required": ["data_root"]
+})";
+}
+
+std::string list_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "the images that a file lists, one a line: path, or path and label",
+  "properties": {)") +
+         kFiles + R"(,
+    "ann_file": {"type": "string", "description": "the list, relative to data_root"}
+  },
+  "required": ["ann_file"]
+})";
+}
+
+std::string either_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "with ann_file an image_list, else an image_folder",
+  "properties": {)") +
+         kFiles + R"(,
+    "ann_file": {"type": "string", "default": "", "description": "the list, relative to data_root"},
+    "with_label": {"type": "boolean", "description": "as in image_folder"}
+  }
+})";
+}
+
+constexpr char kInterpolation[] = R"(
+    "interpolation": {"type": "string", "enum": ["nearest", "bilinear", "bicubic"], "default": "bilinear", "description": "as Pillow: antialiased when shrinking"},
+    "backend": {"type": "string", "enum": ["pillow"], "default": "pillow", "description": "whose arithmetic is followed"})";
+
+constexpr char kLoad[] = R"({
+  "type": "object",
+  "description": "accepted for MMSelfSup's configurations: files are read and decoded by the dataset",
+  "properties": {
+    "type": {"type": "string"},
+    "color_type": {"type": "string", "enum": ["color"], "default": "color"},
+    "imdecode_backend": {"type": "string"},
+    "file_client_args": {"type": "object"},
+    "backend_args": {"type": ["object", "null"]}
+  }
+})";
+
+constexpr char kPack[] = R"({
+  "type": "object",
+  "description": "accepted for MMSelfSup's configurations: the loader packs batches itself",
+  "properties": {
+    "type": {"type": "string"},
+    "key": {"type": "string"},
+    "algorithm_keys": {"type": "array", "items": {"type": "string"}},
+    "pseudo_label_keys": {"type": "array", "items": {"type": "string"}},
+    "meta_keys": {"type": "array", "items": {"type": "string"}}
+  }
+})";
+
+std::string random_resized_crop_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "a box of random area and ratio, resized",
+  "properties": {
+    "type": {"type": "string"},
+    "size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
+    "scale": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.08, 1.0], "description": "share of the area, low and high"},
+    "ratio": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.75, 1.3333333333333333], "description": "width by height, low and high"},
+    "max_attempts": {"type": "integer", "minimum": 0, "default": 10, "description": "draws before the largest centred box is taken"},)") +
+         kInterpolation + R"(
+  },
+  "required": ["size"]
+})";
+}
+
+std::string resize_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "to a size",
+  "properties": {
+    "type": {"type": "string"},
+    "scale": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"},
+    "keep_ratio": {"type": "boolean", "default": false, "description": "the largest size of the same ratio that fits"},)") +
+         kInterpolation + R"(
+  },
+  "required": ["scale"]
+})";
+}
+
+std::string resize_edge_schema() {
+  return std::string(R"({
+  "type": "object",
+  "description": "one edge to a length, the other in proportion",
+  "properties": {
+    "type": {"type": "string"},
+    "scale": {"type": "integer", "minimum": 1, "description": "pixels"},
+    "edge": {"type": "string", "enum": ["short", "long", "width", "height"], "default": "short"},)") +
+         kInterpolation + R"(
+  },
+  "required": ["scale"]
+})";
+}
+
+constexpr char kCenterCrop[] = R"({
+  "type": "object",
+  "description": "the centre, or all of a side that is shorter",
+  "properties": {
+    "type": {"type": "string"},
+    "crop_size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"}
+  },
+  "required": ["crop_size"]
+})";
+
+constexpr char kRandomCrop[] = R"({
+  "type": "object",
+  "description": "a window at a random place, after padding",
+  "properties": {
+    "type": {"type": "string"},
+    "size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
+    "padding": {"type": ["integer", "array", "null"], "minimum": 0, "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 4, "description": "pixels on all sides, [left and right, top and bottom], or [left, top, right, bottom]"},
+    "pad_if_needed": {"type": "boolean", "default": false, "description": "pad pictures that are smaller than size"},
+    "pad_val": {"type": "integer", "minimum": 0, "maximum": 255, "default": 0},
+    "padding_mode": {"type": "string", "enum": ["constant", "edge", "reflect", "symmetric"], "default": "constant"}
+  },
+  "required": ["size"]
+})";
+
+constexpr char kRandomFlip[] = R"({
+  "type": "object",
+  "description": "mirrors the picture",
+  "properties": {
+    "type": {"type": "string"},
+    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+    "direction": {"type": ["string", "array"], "items": {"type": "string", "enum": ["horizontal", "vertical", "diagonal"]}, "minItems": 1, "default": "horizontal", "description": "horizontal, vertical or diagonal, or several that are equally likely"}
+  }
+})";
+
+constexpr char kMultiView[] = R"({
+  "type": "object",
+  "description": "several views of one picture, each through a pipeline of its own",
+  "properties": {
+    "type": {"type": "string"},
+    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline"},
+    "transforms": {"type": "array", "minItems": 1, "items": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}}, "description": "the pipelines"}
+  },
+  "required": ["num_views", "transforms"]
+})";
+
+constexpr char kRandomApply[] = R"({
+  "type": "object",
+  "description": "all of its transforms, or none",
+  "properties": {
+    "type": {"type": "string"},
+    "transforms": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}},
+    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5}
+  },
+  "required": ["transforms"]
+})";
+
+struct Types {
+  std::vector<std::string_view> names;
+  std::map<std::string_view, std::string> schemas;
+
+  Types(std::initializer_list<std::pair<std::string_view, std::string>> entries) {
+    for (const auto& [name, schema] : entries) {
+      names.push_back(name);
+      schemas.emplace(name, schema);
+    }
+  }
+  std::string_view schema(std::string_view name) const {
+    const auto found = schemas.find(name);
+    return found == schemas.end() ? std::string_view() : found->second;
+  }
+};
+
+const Types& datasets() {
+  static const Types types{{"shapes", kShapes},
+                           {"idx", kIdx},
+                           {"image_folder", folder_schema()},
+                           {"image_list", list_schema()},
+                           {"ImageNet", either_schema()},
+                           {"mmcls.ImageNet", either_schema()},
+                           {"CustomDataset", either_schema()},
+                           {"mmcls.CustomDataset", either_schema()},
+                           {"ImageList", list_schema()},
+                           {"mmselfsup.ImageList", list_schema()}};
+  return types;
+}
+
+const Types& transforms() {
+  static const Types types{{"LoadImageFromFile", kLoad},  {"RandomResizedCrop", random_resized_crop_schema()},
+                           {"Resize", resize_schema()},   {"ResizeEdge", resize_edge_schema()},
+                           {"CenterCrop", kCenterCrop},   {"RandomCrop", kRandomCrop},
+                           {"RandomFlip", kRandomFlip},   {"MultiView", kMultiView},
+                           {"RandomApply", kRandomApply}, {"PackSelfSupInputs", kPack}};
+  return types;
+}
+
+}  // namespace
+
+std::span<const std::string_view> dataset_types() { return datasets().names; }
+std::span<const std::string_view> transform_types() { return transforms().names; }
+std::string_view dataset_schema(std::string_view type) { return datasets().schema(type); }
+std::string_view transform_schema(std::string_view type) { return transforms().schema(type); }
+
+}  // namespace selfsup::data

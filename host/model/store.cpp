@@ -1,0 +1,61 @@
+#include "model/store.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "base/random.h"
+
+namespace selfsup::model {
+
+Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype) {
+  if (index_.count(entry.name)) {
+    throw Error(Exit::failed,
+                fmt::format("the tensor '{}' is declared twice; owners may share a prefix, never a name", entry.name));
+  }
+  entry.tensor = at::empty(sizes, at::TensorOptions(dtype));
+  index_.emplace(entry.name, entries_.size());
+  entries_.push_back(std::move(entry));
+  return entries_.back();
+}
+
+Entry* ParameterStore::find(std::string_view name) {
+  const auto it = index_.find(std::string(name));
+  return it == index_.end() ? nullptr : &entries_[it->second];
+}
+
+void ParameterStore::initialise(uint64_t seed) {
+  for (Entry& e : entries_) {
+    const uint64_t key = hash_key(seed, hash_name(e.name));
+    if (e.tensor.is_cpu()) {
+      model::initialise(e.tensor, e.init, key);
+    } else {
+      at::Tensor values = at::empty(e.tensor.sizes(), e.tensor.options().device(at::kCPU));
+      model::initialise(values, e.init, key);
+      e.tensor.data().copy_(values);
+    }
+  }
+}
+
+void ParameterStore::to(at::Device device) {
+  for (Entry& e : entries_) {
+    if (e.tensor.device() == device) continue;
+    e.tensor.set_data(e.tensor.data().to(device));
+  }
+}
+
+int64_t ParameterStore::count(Kind kind) const {
+  int64_t n = 0;
+  for (const Entry& e : entries_) n += e.kind == kind ? e.tensor.numel() : 0;
+  return n;
+}
+
+std::vector<Entry*> ParameterStore::trained() {
+  std::vector<Entry*> list;
+  for (Entry& e : entries_) {
+    if (e.kind == Kind::parameter) list.push_back(&e);
+  }
+  return list;
+}
+
+}  // namespace selfsup::model

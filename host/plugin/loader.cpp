@@ -1,0 +1,84 @@
+#include "plugin/loader.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <link.h>
+
+#include <boost/dll/shared_library.hpp>
+
+#include "base/errors.h"
+#include "plugin/crossing.h"
+
+namespace selfsup::plugin {
+namespace {
+
+struct Wanted {
+  const void* dynamic;  // the library's dynamic section in memory: one per library
+  std::vector<Image::Segment> segments;
+};
+
+int take_segments(dl_phdr_info* info, size_t, void* data) {
+  auto& wanted = *static_cast<Wanted*>(data);
+  const auto address = [info](const ElfW(Phdr) & s) { return static_cast<uintptr_t>(info->dlpi_addr + s.p_vaddr); };
+  bool found = false;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& s = info->dlpi_phdr[i];
+    found |= s.p_type == PT_DYNAMIC && address(s) == reinterpret_cast<uintptr_t>(wanted.dynamic);
+  }
+  if (!found) return 0;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& s = info->dlpi_phdr[i];
+    if (s.p_type != PT_LOAD) continue;
+    wanted.segments.push_back({address(s), address(s) + s.p_memsz, (s.p_flags & PF_R) != 0, (s.p_flags & PF_X) != 0});
+  }
+  return 1;
+}
+
+}  // namespace
+
+bool Image::holds(const void* at, size_t bytes) const {
+  const auto begin = reinterpret_cast<uintptr_t>(at);
+  for (const Segment& s : segments_) {
+    if (s.readable && begin >= s.begin && begin < s.end) return bytes <= s.end - begin;
+  }
+  return false;
+}
+
+bool Image::is_code(uintptr_t at) const {
+  for (const Segment& s : segments_) {
+    if (s.executable && at >= s.begin && at < s.end) return true;
+  }
+  return false;
+}
+
+Library load_library(const NoteFile& file, const char* symbol) {
+  namespace dll = boost::dll;
+  // Boost has no name for RTLD_NODELETE, but passes the bit on.
+  const auto mode =
+      dll::load_mode::rtld_now | dll::load_mode::rtld_local | static_cast<dll::load_mode::type>(RTLD_NODELETE);
+  const Crossing crossing(file.note.id.c_str(), "constructors");
+  try {
+    const dll::shared_library library(dll::fs::path(file.path), mode);
+    const link_map* map = nullptr;
+    if (::dlinfo(library.native(), RTLD_DI_LINKMAP, &map) != 0) {
+      throw Error(Exit::plugin, describe(file) + ": cannot be examined after loading");
+    }
+    Wanted wanted{map->l_ld, {}};
+    ::dl_iterate_phdr(take_segments, &wanted);
+    // dlsym also searches the libraries that this one needs, so the address is checked too.
+    const Library result{Image(std::move(wanted.segments)), ::dlsym(library.native(), symbol)};
+    if (!result.symbol || !result.image.holds(result.symbol, 1) ||
+        result.image.is_code(reinterpret_cast<uintptr_t>(result.symbol))) {
+      throw Error(Exit::plugin,
+                  fmt::format("{}: expected a data object named {} in the file, found {}; export it (SSP_PLUGIN does)",
+                              describe(file), symbol, result.symbol ? "one that is code or of another file" : "none"));
+    }
+    return result;
+  } catch (const boost::system::system_error& error) {
+    throw Error(Exit::plugin, fmt::format("{}: the system could not load it: {}; install what is missing, or link it "
+                                          "into the plugin",
+                                          describe(file), error.what()));
+  }
+}
+
+}  // namespace selfsup::plugin

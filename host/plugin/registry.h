@@ -1,0 +1,57 @@
+// The plugins of this process and the components that they offer. Loads in order, never unloads. Knows no LibTorch.
+#pragma once
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugin/note.h"
+#include "ssp/entry.h"
+
+namespace selfsup::plugin {
+
+struct Plugin {
+  NoteFile file;
+  std::string sha256;
+  const ssp_plugin_entry* entry = nullptr;  // mapped for the life of the process
+};
+
+struct Component {
+  const Plugin* plugin;
+  std::string kind, name;
+  const void* table;  // checked: struct_size within the plugin's mapping, functions in executable segments
+};
+
+class Registry {
+ public:
+  // host: what plugins get in init; must outlive the registry.
+  explicit Registry(const ssp_host* host) : host_(host) {}
+  ~Registry();  // calls shutdown of each plugin, in reverse order
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  // note, compatibility, dlopen, entry checks, init. On failure nothing of it stays registered: Error(plugin).
+  // Loading a plugin whose id is already here from the same file does nothing; from another file is an error.
+  const Plugin& load(const std::string& path);
+  // What a run does: all of `paths` and what they need from the folders. Every note is read, compared and resolved
+  // before any plugin's code runs; all that is wrong is in one Error(plugin). Returns those of `paths`, in their order.
+  std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
+  // Loads what the loaded plugins need and do not have yet, from the folders given; Error(plugin) with the list.
+  void load_needed(const std::vector<std::string>& folders);
+
+  // Error(usage) naming what is there and the nearest name, if there is none.
+  const Component& find(std::string_view kind, std::string_view name) const;
+  const Component* find_if_any(std::string_view kind, std::string_view name) const;
+  std::vector<const Component*> of_kind(std::string_view kind) const;
+  const std::deque<Plugin>& plugins() const { return plugins_; }
+
+ private:
+  const Plugin* loaded_from(const NoteFile& file) const;
+  const Plugin& load(const NoteFile& file);
+
+  const ssp_host* host_;
+  std::deque<Plugin> plugins_;
+  std::deque<Component> components_;
+};
+
+}  // namespace selfsup::plugin

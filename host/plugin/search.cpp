@@ -1,0 +1,123 @@
+#include "plugin/search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "base/errors.h"
+#include "base/nearest.h"
+
+namespace selfsup::plugin {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string absolute(const fs::path& path) {
+  std::string text = fs::absolute(path).lexically_normal().string();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
+// File names in a folder that end in .so, sorted. A folder that cannot be listed has none.
+std::vector<std::string> plugin_names(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() == ".so") names.push_back(it->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool exists(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+}  // namespace
+
+std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_dirs, const std::string& built_in) {
+  std::vector<std::string> folders;
+  const auto add = [&folders](const std::string& folder) {
+    std::string path = absolute(folder);
+    if (std::find(folders.begin(), folders.end(), path) == folders.end()) folders.push_back(std::move(path));
+  };
+  std::error_code error;
+  for (const std::string& folder : plugin_dirs) {
+    if (folder.empty() || !fs::is_directory(folder, error)) {
+      throw Error(Exit::usage, fmt::format("--plugin-dir {}: expected a folder with plugins, found {}", folder,
+                                           !folder.empty() && exists(folder) ? "a file; give it to --plugin"
+                                                                             : "nothing there; correct the path"));
+    }
+    add(folder);
+  }
+  if (const char* variable = std::getenv("SELFSUP_PLUGIN_PATH")) {
+    std::string_view rest = variable;
+    while (!rest.empty()) {
+      const size_t colon = std::min(rest.find(':'), rest.size());
+      const std::string folder(rest.substr(0, colon));
+      rest.remove_prefix(std::min(colon + 1, rest.size()));
+      // An empty entry would mean the current directory.
+      if (!folder.empty() && fs::is_directory(folder, error)) add(folder);
+    }
+  }
+  if (!built_in.empty() && fs::is_directory(built_in, error)) add(built_in);
+  return folders;
+}
+
+std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders) {
+  if (argument.empty()) throw Error(Exit::usage, "--plugin needs the name or path of a plugin, found an empty text");
+  if (argument.find('/') != std::string::npos) {
+    if (exists(argument)) return absolute(argument);
+    const fs::path parent = fs::path(absolute(argument)).parent_path(), name = fs::path(argument).filename();
+    const std::string near = nearest_name(name.string(), plugin_names(parent.string()));
+    throw Error(Exit::usage, fmt::format("--plugin {}: there is no such file{}", argument,
+                                         near.empty() ? "; correct the path"
+                                                      : fmt::format("; did you mean {}?", (parent / near).string())));
+  }
+  const std::string name = argument.size() > 3 && argument.ends_with(".so") ? argument : argument + ".so";
+  std::vector<std::string> names;
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/" + name;
+    if (exists(path)) return path;
+    for (std::string& found : plugin_names(folder)) names.push_back(std::move(found));
+  }
+  std::string text =
+      fmt::format("--plugin {}: no {} in the plugin folders ({})", argument, name,
+                  folders.empty() ? std::string("there are none") : fmt::format("{}", fmt::join(folders, ", ")));
+  if (exists(name)) {
+    text += fmt::format("; the current directory has one, but is never searched: write --plugin ./{}", name);
+  } else if (const std::string near = nearest_name(name, names); !near.empty()) {
+    text += fmt::format("; did you mean {}?", near);
+  } else {
+    text += "; write its path (./NAME.so), or add its folder with --plugin-dir or SELFSUP_PLUGIN_PATH";
+  }
+  throw Error(Exit::usage, text);
+}
+
+Candidate examine(const std::string& path) {
+  Candidate candidate{path, std::nullopt, ""};
+  try {
+    candidate.file = read_note(path);
+    check_compatible(*candidate.file);
+  } catch (const Error& error) {
+    candidate.problem = error.what();
+  }
+  return candidate;
+}
+
+std::vector<Candidate> scan_folders(const std::vector<std::string>& folders) {
+  std::vector<Candidate> candidates;
+  std::set<std::string> seen;
+  for (const std::string& folder : folders) {
+    for (const std::string& name : plugin_names(folder)) {
+      if (seen.insert(name).second) candidates.push_back(examine(folder + "/" + name));
+    }
+  }
+  return candidates;
+}
+
+}  // namespace selfsup::plugin

@@ -1,0 +1,33 @@
+// Finds plugin files by name in the plugin folders, never in the current directory. Reads notes, runs no plugin code.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plugin/note.h"
+
+namespace selfsup::plugin {
+
+// Where plugins are looked up, first match wins: the folders of --plugin-dir (Error(usage) if one is missing), those of
+// SELFSUP_PLUGIN_PATH (colons between; empty and missing ones are skipped), then `built_in`. Absolute, no repetition.
+std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_dirs, const std::string& built_in);
+
+// The file that `--plugin ARGUMENT` means: a path if there is a slash in it, else a name, "x.so" or "x", in the
+// folders. Error(usage) with the folders, the nearest name, and "./x.so" if such a file is in the current directory.
+std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders);
+
+// One *.so of a folder. `problem`: why it cannot be used here; empty: it can.
+struct Candidate {
+  std::string path;
+  std::optional<NoteFile> file;  // absent: no readable note
+  std::string problem;
+};
+
+// Reads a file's note and checks it, without throwing.
+Candidate examine(const std::string& path);
+
+// Every *.so of the folders, by folder and then by name. A name that an earlier folder has too is left out.
+std::vector<Candidate> scan_folders(const std::vector<std::string>& folders);
+
+}  // namespace selfsup::plugin

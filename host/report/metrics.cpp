@@ -1,0 +1,68 @@
+#include "report/metrics.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/errors.h"
+
+namespace selfsup::report {
+namespace {
+
+// Lines that cannot be read (of another program, say) do not decide where to cut.
+bool is_after(const std::string& line, const std::string& path, int64_t step) {
+  try {
+    const Json object = parse_json(line, path, "metrics");
+    const Json* at = object.find("step");
+    return at && at->is_int() && at->as_int() > step;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+MetricsFile::MetricsFile(const std::string& path)
+    : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (fd_ < 0) throw Error(Exit::storage, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+}
+
+MetricsFile::~MetricsFile() { ::close(fd_); }
+
+void MetricsFile::write(const Json& object) {
+  const std::string line = to_text(object) + "\n";
+  struct stat before;
+  const bool known = ::fstat(fd_, &before) == 0;
+  ssize_t written;
+  do {
+    written = ::write(fd_, line.data(), line.size());
+  } while (written < 0 && errno == EINTR);
+  if (written == static_cast<ssize_t>(line.size())) return;
+  ++dropped_;
+  // Half a line would spoil the next one too. If even this fails, the file keeps it.
+  if (written > 0 && known && ::ftruncate(fd_, before.st_size) != 0) return;
+}
+
+void cut_metrics_after(const std::string& path, int64_t step) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    if (errno == ENOENT) return;
+    throw Error(Exit::storage, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  }
+  off_t keep = 0;
+  bool cut = false;
+  std::string line;
+  while (!cut && std::getline(in, line)) {
+    cut = in.eof() || is_after(line, path, step);  // eof: the line has no end
+    if (!cut) keep += static_cast<off_t>(line.size() + 1);
+  }
+  if (cut && ::truncate(path.c_str(), keep) != 0)
+    throw Error(Exit::storage, fmt::format("cannot shorten {}: {}", path, std::strerror(errno)));
+}
+
+}  // namespace selfsup::report

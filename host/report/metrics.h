@@ -1,0 +1,30 @@
+// Owns metrics.jsonl: one JSON object a line, appended whole or not at all. Knows no meaning of a number but "step".
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+
+namespace selfsup::report {
+
+// Appends to a file. A disk that takes no more never stops the run: the line is taken back and counted. One thread.
+class MetricsFile {
+ public:
+  explicit MetricsFile(const std::string& path);  // Error(storage) when it cannot be opened
+  ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+
+  void write(const Json& object);  // in the kernel's hands when it returns, so that a kill loses nothing
+  uint64_t dropped() const { return dropped_; }
+
+ private:
+  int fd_;
+  uint64_t dropped_ = 0;
+};
+
+// Cuts the file before the first line whose "step" is larger, and a last line without an end: what remains is what the
+// resumed run would have written. 0 for a fresh start. A missing file is fine. Error(storage) when it cannot be cut.
+void cut_metrics_after(const std::string& path, int64_t step);
+
+}  // namespace selfsup::report

@@ -1,0 +1,196 @@
+#!/bin/sh
+# Puts in place what the build needs: Debian packages, and LibTorch. Does nothing when all is there. Safe to run twice, also at once.
+#
+#   sh scripts/setup.sh [--torch VERSION] [--print]
+#
+# --torch VERSION  this LibTorch, in a folder of its own (.deps/torch-VERSION), instead of 2.11.0
+# --print          write the folder of LibTorch to stdout, and nothing else there
+#
+# LibTorch is taken from SELFSUP_TORCH_DIR (the folder `torch` of a wheel), else .deps/, else an importable torch in range,
+# else it is downloaded into .deps/ (about 0.6 GB to fetch, 1.2 GB on disk).
+set -eu
+
+preferred=2.11.0
+root=$(cd "$(dirname "$0")/.." && pwd)
+packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-linux \
+libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev libcli11-dev catch2 \
+libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev libgloo-dev dataset-fashion-mnist \
+python3-venv strace shellcheck clang-format binutils"
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+  say "setup: $*"
+  exit 1
+}
+usage() { sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"; }
+
+torch_asked=
+print=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --torch)
+      [ $# -ge 2 ] || die "--torch needs a version, as in --torch 2.15.0"
+      torch_asked=$2
+      shift
+      ;;
+    --torch=*) torch_asked=${1#--torch=} ;;
+    --print) print=1 ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) die "unknown argument $1 (see --help)" ;;
+  esac
+  shift
+done
+
+# --- Debian packages ---------------------------------------------------------------------------------------------------
+
+is_debian() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null && [ -e /etc/debian_version ]; }
+
+missing_packages() {
+  # shellcheck disable=SC2086 # a list of words
+  dpkg-query -W -f '${Package} ${db:Status-Status}\n' $packages 2>/dev/null | awk -v all="$packages" '
+    $2 == "installed" { have[$1] = 1 }
+    END { n = split(all, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) printf "%s ", name[i] }'
+}
+
+# What stands for the packages where there is no dpkg: tools and headers.
+missing_tools() {
+  for tool in cmake ninja pkg-config git python3 flock readelf strace; do
+    command -v "$tool" >/dev/null || printf '%s ' "$tool"
+  done
+  command -v "${CXX:-c++}" >/dev/null || {
+    printf 'a C++20 compiler '
+    return
+  }
+  for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h CLI/CLI.hpp catch2/catch.hpp jpeglib.h \
+    png.h zlib.h openssl/evp.h gloo/algorithm.h; do
+    before=
+    [ "$header" != jpeglib.h ] || before='#include <cstdio>'
+    printf '%s\n#if __has_include(<jsoncpp/%s>)\n#elif !__has_include(<%s>)\n#error missing\n#endif\n' "$before" "$header" "$header" |
+      "${CXX:-c++}" -std=c++20 -fsyntax-only -x c++ - 2>/dev/null || printf '<%s> ' "$header"
+  done
+}
+
+sizes() { # what apt would fetch for "$@", in words
+  LC_ALL=C apt-get install --no-install-recommends --print-uris -qq "$@" 2>/dev/null |
+    awk '{ sum += $3; n++ } END { printf "%d packages with all they need, %.0f MB to download", n, sum / 1e6 }'
+}
+
+install_packages() {
+  missing=$(missing_packages)
+  [ -n "$missing" ] || return 0
+  as_root=
+  if [ "$(id -u)" -ne 0 ]; then
+    as_root=sudo
+    command -v sudo >/dev/null || die "these Debian packages are missing: $missing
+Install them as root, then run this again:
+  apt-get install --no-install-recommends $missing"
+  fi
+  say "setup: missing Debian packages: $missing"
+  $as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >&2 || say "setup: apt-get update failed; trying with the lists that are here"
+  # shellcheck disable=SC2086 # a list of words
+  say "setup: installing $(sizes $missing)"
+  log=$root/.deps/apt.log
+  # shellcheck disable=SC2086 # a list of words
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 $missing \
+    >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "apt-get could not install the packages (the whole output: $log)"
+  }
+}
+
+# --- LibTorch ----------------------------------------------------------------------------------------------------------
+
+version_of() { sed -n "s/^__version__ *= *'\\([0-9.]*\\).*/\\1/p" "$1/version.py" 2>/dev/null; }
+in_range() { # [2.11, 2.16)
+  case $1 in
+    2.11 | 2.11.* | 2.12 | 2.12.* | 2.13 | 2.13.* | 2.14 | 2.14.* | 2.15 | 2.15.*) return 0 ;;
+  esac
+  return 1
+}
+is_torch() { [ -e "$1/lib/libtorch_cpu.so" ] && [ -e "$1/version.py" ]; }
+
+importable() {
+  python3 -c 'import importlib.util as u
+s = u.find_spec("torch")
+print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")' 2>/dev/null || true
+}
+
+# pip, with the same wheel whatever Python runs it: only the libraries and headers inside count.
+fetch() {
+  target=$1
+  shift
+  PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: \
+    --python-version 3.11 --implementation cp --abi cp311 --abi none --abi abi3 --platform manylinux_2_28_x86_64 \
+    --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 --platform linux_x86_64 --target "$target" "$@" >&2
+}
+
+download() {
+  version=$1
+  [ "$(uname -m)" = x86_64 ] || die "only x86_64 is downloaded; set SELFSUP_TORCH_DIR to the folder torch of a LibTorch for $(uname -m)"
+  partial=$2.partial
+  rm -rf "$partial"
+  say "setup: downloading LibTorch $version from PyPI into ${2#"$root"/} (about 0.6 GB, 1.2 GB on disk)"
+  again="it is safe to run this again; or set SELFSUP_TORCH_DIR to the folder torch of an installed wheel"
+  # libtorch_cpu.so itself needs these two NVIDIA libraries, also on a machine without a GPU.
+  if [ "$version" = 2.11.0 ]; then
+    fetch "$partial" torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 || die "the download failed; $again"
+  else
+    fetch "$partial" "torch==$version" || die "the download failed; $again"
+    toolkit=$(sed -n 's/^Requires-Dist: cuda-toolkit\[.*\]==\([0-9.]*\).*/\1/p' "$partial"/torch-*.dist-info/METADATA | head -n 1)
+    [ -n "$toolkit" ] || die "torch $version does not name its CUDA toolkit; set SELFSUP_TORCH_DIR instead"
+    # The two wheels' versions that this toolkit pins differ from its own number: let pip resolve them.
+    PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --target "$partial" \
+      "cuda-toolkit[cudart,cupti]==$toolkit" >&2 || die "the download failed; $again"
+  fi
+  is_torch "$partial/torch" || die "the wheel torch $version holds no lib/libtorch_cpu.so"
+  mv "$partial" "$2"
+}
+
+find_torch() {
+  if [ -n "$torch_asked" ]; then
+    in_range "$torch_asked" || die "LibTorch $torch_asked is outside the supported range: 2.11 up to, not including, 2.16"
+  elif [ -n "${SELFSUP_TORCH_DIR:-}" ]; then
+    is_torch "$SELFSUP_TORCH_DIR" || die "SELFSUP_TORCH_DIR is $SELFSUP_TORCH_DIR, which holds no lib/libtorch_cpu.so; point it at the folder torch of an installed wheel"
+    in_range "$(version_of "$SELFSUP_TORCH_DIR")" || die "SELFSUP_TORCH_DIR is $SELFSUP_TORCH_DIR, LibTorch $(version_of "$SELFSUP_TORCH_DIR"); supported are 2.11 up to, not including, 2.16"
+    torch=$SELFSUP_TORCH_DIR
+    return
+  fi
+  version=${torch_asked:-$preferred}
+  folder=$root/.deps/torch-$version
+  torch=$folder/torch
+  is_torch "$torch" && return
+  if [ -z "$torch_asked" ]; then
+    found=$(importable)
+    if [ -n "$found" ] && is_torch "$found" && in_range "$(version_of "$found")"; then
+      torch=$found
+      return
+    fi
+  fi
+  python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip, which fetches LibTorch: install python3-pip, or set SELFSUP_TORCH_DIR"
+  download "$version" "$folder"
+}
+
+# --- all of it, one at a time ------------------------------------------------------------------------------------------
+
+mkdir -p "$root/.deps"
+if is_debian; then
+  [ -z "$(missing_packages)" ] || install_packages
+else
+  missing=$(missing_tools)
+  [ -z "$missing" ] || die "missing: $missing
+On Debian 12 these packages bring all that is needed; install what your distribution calls them, then run this again:
+  $packages"
+fi
+if command -v flock >/dev/null; then
+  exec 9>"$root/.deps/.lock"
+  flock -n 9 || {
+    say "setup: another set-up is at work in this tree; waiting for it"
+    flock 9
+  }
+fi
+find_torch
+say "setup: LibTorch $(version_of "$torch") in $torch"
+[ -z "$print" ] || printf '%s\n' "$torch"

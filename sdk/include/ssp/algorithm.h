@@ -1,0 +1,65 @@
+/* Kind "ssp.algorithm/0": what a run trains. */
+#ifndef SSP_ALGORITHM_H
+#define SSP_ALGORITHM_H
+
+#include "ssp/call.h"
+#include "ssp/sink.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One batch. OWNERSHIP: the host, for the call; the host never rewrites a buffer that is still held. */
+typedef struct ssp_batch {
+  uint32_t struct_size, n_views;
+  const ssp_tensor* views; /* f32 [B, C, H, W], normalised; sizes may differ between views */
+  int64_t size;            /* B */
+  /* "sample_index" i64 [B], "label" i64 [B], and what the transforms set; view -1: not of one view.
+   * Absent: SSP_OK with id 0. OWNERSHIP: the handle is the caller's. */
+  ssp_status (*field)(const struct ssp_batch*, ssp_str name, int32_t view, ssp_tensor* out);
+} ssp_batch;
+
+/* on_event; unknown ones are ignored. Grad and autocast are off. */
+enum {
+  SSP_EVENT_READY = 1,       /* all values in place (info.origin says from where), before anything reads them */
+  SSP_EVENT_EPOCH_BEGIN = 2, /* before the sampler draws this epoch; collectives and long work allowed */
+  SSP_EVENT_UPDATED = 3,     /* after each optimizer step, before a save can happen; info.update counts it */
+  SSP_EVENT_EPOCH_END = 4,
+  SSP_EVENT_END = 5
+};
+
+/* caps: no per-step host state, no to_host, randomness through ssp.rng: a captured graph may replay the step. */
+enum { SSP_CAP_CAPTURABLE = 1 };
+
+/* scope of save_state and load_state. */
+enum { SSP_STATE_SHARED = 0, SSP_STATE_RANK = 1 };
+
+/* Any function but schema, create, destroy and training_step may be null. THREAD: the main thread of the run. */
+typedef struct ssp_algorithm {
+  uint32_t struct_size, caps;
+  /* The schema of the node `model`, JSON text. OWNERSHIP: the plugin, for ever. */
+  ssp_str (*schema)(void);
+  /* Run-level defaults as one JSON object through sink.bytes: model, pipeline, optimizer, schedule that fit the facts.
+   * Only config.fact answers here. */
+  ssp_status (*defaults)(ssp_build*, const ssp_sink* json);
+  ssp_status (*create)(ssp_build*, ssp_component* out);
+  void (*destroy)(ssp_component);
+  /* Emits named scalars flagged LOSS or METRIC; losses are summed. The name "loss" is kept for the total unless it is
+   * the only term. */
+  ssp_status (*training_step)(ssp_component, ssp_call*, const ssp_batch*, const ssp_sink* losses_and_metrics);
+  /* Features [B, C] of images [B, C, H, W], in eval mode, without gradients. layers: names to emit; n 0: the one by
+   * which this algorithm is judged. */
+  ssp_status (*features)(ssp_component, ssp_call*, ssp_tensor images, const ssp_str* layers, uint32_t n,
+                         const ssp_sink* out);
+  /* Emits images (SSP_EMIT_IMAGE), one name a column of the picture, in eval mode, without gradients. */
+  ssp_status (*reconstruct)(ssp_component, ssp_call*, const ssp_batch*, const ssp_sink* images);
+  ssp_status (*on_event)(ssp_component, ssp_call*, uint32_t event);
+  /* State that is in no declared tensor. Nothing emitted: no state. */
+  ssp_status (*save_state)(ssp_component, uint32_t scope, const ssp_sink* bytes);
+  ssp_status (*load_state)(ssp_component, uint32_t scope, const void* data, uint64_t size);
+} ssp_algorithm;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* Extension "ssp.config/0": the component's own configuration, validated by its schema, and facts of the run. */
+#ifndef SSP_CONFIG_H
+#define SSP_CONFIG_H
+
+#include "ssp/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SSP_EXT_CONFIG "ssp.config/0"
+
+/* Inside create (and fact also inside defaults). THREAD: the main thread.
+ * OWNERSHIP: strings and lists in results are the host's, until the create or defaults in progress returns. */
+typedef struct ssp_config {
+  uint32_t struct_size, reserved;
+  /* "neck.decoder_depth"; absent or null: SSP_V_NONE. An array of one scalar type is INTS, DOUBLES or BOOLS (an int
+   * among doubles is a double); an object, or another array, is SSP_V_STR with its JSON text. */
+  ssp_status (*get)(ssp_build*, ssp_str dotted_key, ssp_value* out);
+  /* The whole node as JSON text. */
+  ssp_status (*json)(ssp_build*, ssp_str* out);
+  /* dataset_length batch_size global_batch micros drop_last epoch_iters max_iters max_updates max_epochs world views
+   * image_size channels mean std; SSP_V_NONE: not known. In defaults never dataset_length or epoch_iters. */
+  ssp_status (*fact)(ssp_build*, ssp_str name, ssp_value* out);
+} ssp_config;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

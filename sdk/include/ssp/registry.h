@@ -1,0 +1,24 @@
+/* Extension "ssp.registry/0": components of other plugins. */
+#ifndef SSP_REGISTRY_H
+#define SSP_REGISTRY_H
+
+#include "ssp/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SSP_EXT_REGISTRY "ssp.registry/0"
+
+typedef struct ssp_registry {
+  uint32_t struct_size, reserved;
+  /* Inside create. The component whose kind is given and whose name is `type` in the node of `at`, which came from
+   * params.scope. The table is the host's wrapper: each error gets the component's path. A cycle is refused.
+   * OWNERSHIP: the host, until the requester is destroyed; do not call destroy. THREAD: the main thread. */
+  ssp_status (*create)(ssp_build* at, const char* kind, const void** table, ssp_component* out);
+} ssp_registry;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* Extension "ssp.rng/0": random numbers as a function of keys, so that masks do not depend on ranks, workers or resume.
+ */
+#ifndef SSP_RNG_H
+#define SSP_RNG_H
+
+#include "ssp/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SSP_EXT_RNG "ssp.rng/0"
+
+enum { SSP_RNG_RANK = 0, SSP_RNG_SHARED = 1 }; /* a stream of each rank, or one that all ranks share */
+
+/* THREAD: the one of the call. OWNERSHIP: the tensor is the caller's. */
+typedef struct ssp_rng {
+  uint32_t struct_size, reserved;
+  /* Uniform f32 [rows, n] in [0, 1). `rows` must be the call's (root: B; fork: B times its views). Keyed by (seed,
+   * epoch, sample index, view, sites); after a fork with n_views 0: by (seed, rank, iteration, row, sites). */
+  ssp_status (*per_sample)(ssp_call*, ssp_str site, int64_t rows, int64_t n, ssp_tensor* out);
+  /* A generator for operators that take one, on the device of `like`; keyed by (seed, rank or shared, iteration,
+   * micro-batch, component, site, index). OWNERSHIP: the host, until the per-step call returns. */
+  ssp_status (*generator)(ssp_call*, ssp_str site, uint64_t index, uint32_t scope, ssp_tensor like, ssp_value* out);
+} ssp_rng;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

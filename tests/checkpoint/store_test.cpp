@@ -1,0 +1,373 @@
+#include "checkpoint/store.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "base/errors.h"
+#include "checkpoint/strict_report.h"
+#include "support.h"
+
+using namespace selfsup;
+using namespace selfsup::checkpoint;
+using namespace selfsup::checkpoint::testing;
+
+namespace {
+
+// The text of the Error that f throws, which must have that exit code; "" when it throws none.
+template <class F>
+std::string refusal(Exit exit, F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    CHECK(error.exit() == exit);
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+void flip(const std::string& path, size_t at) {
+  std::string bytes = slurp(path);
+  bytes.at(at) = static_cast<char>(bytes[at] ^ 1);
+  spill(path, bytes);
+}
+
+const char* const files[] = {"model.safetensors", "optimizer.safetensors", "state/backbone.queue.rank0.bin",
+                             "manifest.json"};
+
+}  // namespace
+
+TEST_CASE("a saved checkpoint is read back byte for byte, through the store and by its path") {
+  const TempDir dir;
+  CheckpointStore store(dir / "checkpoints", 3);
+  CHECK_FALSE(store.holds_checkpoints());
+  CHECK_FALSE(store.newest_valid());
+  const std::string path = Sample(5).save(store);
+  CHECK(path == dir / "checkpoints/iter_5");
+  CHECK(store.holds_checkpoints());
+  const auto newest = store.newest_valid();
+  REQUIRE(newest);
+  CHECK(Sample(5).matches(*newest));
+  CHECK_FALSE(Sample(6).matches(*newest));  // the comparison can fail
+  CHECK(Sample(5).matches(Checkpoint(path + "/")));
+  CHECK(newest->has("state/teacher.bin"));
+  CHECK_FALSE(newest->has("state/absent.bin"));
+  CHECK(contains(refusal(Exit::checkpoint, [&] { newest->tensors("absent.safetensors"); }), "absent.safetensors"));
+  CHECK(open_weights(path).find("backbone.layers.0.ln1.weight"));
+  CHECK(open_weights(path + "/model.safetensors").find("head.scalar"));
+  CHECK(list_folder(dir / "checkpoints") == std::vector<std::string>{"iter_5"});
+}
+
+TEST_CASE("the folder of checkpoints may be a link to another disk") {
+  const TempDir dir;
+  fs::create_directories(dir / "disk");
+  fs::create_directory_symlink(dir / "disk", dir / "checkpoints");
+  CheckpointStore store(dir / "checkpoints", 1);
+  for (int64_t i = 1; i <= 2; ++i) Sample(i).save(store);
+  CHECK(Sample(2).matches(*CheckpointStore(dir / "checkpoints", 1).newest_valid()));
+  CHECK(list_folder(dir / "disk") == std::vector<std::string>{"iter_2"});
+  CHECK(fs::is_symlink(dir / "checkpoints"));
+}
+
+TEST_CASE("equal runs write equal checkpoints") {
+  const TempDir dir;
+  CheckpointStore a(dir / "a", 1), b(dir / "b", 1);
+  Sample(3).save(a);
+  Sample(3).save(b);
+  for (const char* file : files) CHECK(slurp(dir / "a/iter_3/" + file) == slurp(dir / "b/iter_3/" + file));
+}
+
+TEST_CASE("the newest is the one with the largest step, whatever it is called") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  const Sample late(12), early(9);
+  store.save("epoch_1", late.manifest(), late.tensors(), late.blobs());
+  store.save("iter_99", early.manifest(), early.tensors(), early.blobs());
+  CHECK(late.matches(*store.newest_valid()));
+}
+
+TEST_CASE("a name that exists is replaced") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), 2);
+  const Sample first(4, 3), second(4, 90);
+  first.save(store);
+  second.save(store);
+  CHECK(second.matches(*store.newest_valid()));
+  CHECK(list_folder(dir.path()) == std::vector<std::string>{"iter_4"});
+}
+
+TEST_CASE("retention keeps the newest and counts only those that are whole") {
+  const TempDir dir;
+  const auto names = [&] { return list_folder(dir.path()); };
+  using Names = std::vector<std::string>;
+  CHECK(contains(refusal(Exit::usage, [&] { CheckpointStore(dir.path(), 0); }), "at least 1"));
+  CHECK(contains(refusal(Exit::usage, [&] { CheckpointStore(dir.path(), -2); }), "at least 1"));
+  {
+    CheckpointStore all(dir.path(), -1);
+    for (const int64_t i : {1, 2, 3, 10}) Sample(i).save(all);
+    CHECK(names() == Names{"iter_1", "iter_10", "iter_2", "iter_3"});
+  }
+  CheckpointStore store(dir.path(), 3);
+  fs::resize_file(dir / "iter_10/model.safetensors", 100);
+  Sample(11).save(store);  // 11, 3, 2 are whole; 10 is a ruin, neither counted nor deleted
+  CHECK(names() == Names{"iter_10", "iter_11", "iter_2", "iter_3"});
+  CheckpointStore one(dir.path(), 1);
+  Sample(2).save(one);  // what was just saved stays, though others are newer
+  CHECK(names() == Names{"iter_10", "iter_2"});
+}
+
+TEST_CASE("a newest checkpoint that is damaged in any of its files is set aside for the previous one") {
+  for (const std::string file : files) {
+    for (const std::string how : {"flip", "truncate", "grow", "remove", "link", "folder"}) {
+      CAPTURE(file, how);
+      const TempDir dir;
+      CheckpointStore store(dir.path(), -1);
+      Sample(10).save(store);
+      Sample(20).save(store);
+      const std::string path = dir / ("iter_20/" + file);
+      if (how == "flip") flip(path, fs::file_size(path) / 2);
+      if (how == "truncate") fs::resize_file(path, fs::file_size(path) - 1);
+      if (how == "grow") spill(path, slurp(path) + "x");
+      if (how == "link") fs::rename(path, dir / "elsewhere.txt");  // the right bytes, but through a link
+      if (how == "remove" || how == "folder") fs::remove(path);
+      if (how == "link") fs::create_symlink(dir / "elsewhere.txt", path);
+      if (how == "folder") fs::create_directory(path);
+      const Result said = run(helper() + " newest " + dir.path());
+      CHECK(said.exit == 0);
+      CHECK(contains(said.output, "iter_20/" + file));
+      CHECK(contains(said.output, file == "manifest.json" ? "step is unknown" : "iterations lost: 10;"));
+      CHECK(contains(said.output, "newest 10"));
+      CHECK(fs::exists(dir / "iter_20.damaged"));
+      CHECK_FALSE(fs::exists(dir / "iter_20"));
+      CHECK(Sample(10).matches(*CheckpointStore(dir.path(), -1).newest_valid()));
+      Sample(20).save(store);  // the run comes by again
+      CHECK(Sample(20).matches(*store.newest_valid()));
+    }
+  }
+}
+
+TEST_CASE("when k of n newest are damaged the next is used; when all are, the run stops and nothing is changed") {
+  for (int k = 0; k <= 4; ++k) {
+    CAPTURE(k);
+    const TempDir dir;
+    CheckpointStore store(dir.path(), -1);
+    for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
+    for (int i = 4; i > 4 - k; --i) flip(dir / fmt::format("iter_{}/{}", i, files[i - 1]), 40);
+    if (k < 4) {
+      CHECK(Sample(4 - k).matches(*store.newest_valid()));
+      CHECK(Sample(4 - k).matches(*store.newest_valid()));
+    } else {
+      const auto before = list_folder(dir.path());
+      for (int again = 0; again < 2; ++again) {
+        const std::string text = refusal(Exit::checkpoint, [&] { store.newest_valid(); });
+        for (int i = 1; i <= 4; ++i) CHECK(contains(text, fmt::format("iter_{}/{}", i, files[i - 1])));
+        CHECK(contains(text, "--overwrite"));
+      }
+      CHECK(list_folder(dir.path()) == before);
+    }
+  }
+}
+
+TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  Sample(1).save(store);
+  fs::rename(dir / "iter_1", dir / "iter_1.damaged");
+  CHECK(store.holds_checkpoints());
+  CHECK(contains(refusal(Exit::checkpoint, [&] { store.newest_valid(); }), "no valid checkpoint"));
+}
+
+TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
+  for (int round = 0; round < 2; ++round) {
+    store.set_aside_after(Checkpoint(dir / "iter_2").manifest());
+    CHECK(Sample(2).matches(*store.newest_valid()));
+    CHECK(Sample(4).matches(Checkpoint(dir / (round ? "iter_4.superseded-2" : "iter_4.superseded"))));
+    for (int64_t i = 3; i <= 4; ++i) Sample(i).save(store);
+  }
+}
+
+TEST_CASE("every flipped bit, truncation and zeroed page is detected") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  const Sample sample(77, 30);
+  const std::string path = sample.save(store);
+  struct File {
+    std::string path, bytes;
+  };
+  std::vector<File> all;
+  size_t total = 0;
+  for (const char* name : files) {
+    all.push_back({path + "/" + name, slurp(path + "/" + name)});
+    total += all.back().bytes.size();
+  }
+  const auto at = [&](uint64_t byte) {
+    size_t i = 0;
+    for (; byte >= all[i].bytes.size(); ++i) byte -= all[i].bytes.size();
+    return std::pair<const File*, size_t>(&all[i], byte);
+  };
+  const auto detected = [&] {
+    try {
+      Checkpoint c(path);
+    } catch (const Error& error) {
+      return error.exit() == Exit::checkpoint;
+    }
+    return false;
+  };
+  REQUIRE(sample.matches(Checkpoint(path)));
+  KeyedRandom random(2026);
+  size_t missed = 0;
+  for (int i = 0; i < 10000; ++i) {
+    const auto [file, offset] = at(random.below(total));
+    const Fd fd(::open(file->path.c_str(), O_WRONLY));
+    const char good = file->bytes[offset], bad = static_cast<char>(good ^ (1 << random.below(8)));
+    REQUIRE(::pwrite(fd.get(), &bad, 1, static_cast<off_t>(offset)) == 1);
+    missed += !detected();
+    REQUIRE(::pwrite(fd.get(), &good, 1, static_cast<off_t>(offset)) == 1);
+  }
+  CHECK(missed == 0);
+  for (int i = 0; i < 1000; ++i) {
+    const auto [file, offset] = at(random.below(total));
+    fs::resize_file(file->path, offset);
+    missed += !detected();
+    spill(file->path, file->bytes);
+  }
+  CHECK(missed == 0);
+  for (int i = 0; i < 1000; ++i) {
+    const auto [file, offset] = at(random.below(total));
+    const size_t begin = offset / 4096 * 4096;
+    std::string bytes = file->bytes;
+    std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), std::min<size_t>(4096, bytes.size() - begin), '\0');
+    spill(file->path, bytes);
+    missed += !detected();
+    spill(file->path, file->bytes);
+  }
+  CHECK(missed == 0);
+  CHECK(sample.matches(Checkpoint(path)));
+}
+
+TEST_CASE("what is read is what was checked, though the folder changes meanwhile") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), 1);
+  Sample(1).save(store);
+  const auto opened = store.newest_valid();
+  Sample(2).save(store);  // deletes 1
+  CHECK_FALSE(fs::exists(dir / "iter_1"));
+  CHECK(Sample(1).matches(*opened));
+}
+
+TEST_CASE("a manifest of a newer format is refused by name and not taken for damage") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  Sample(1).save(store);
+  const Sample sample(2);
+  Manifest newer = sample.manifest();
+  newer.format = 2;
+  newer.host_version = "9.8.7";
+  store.save("iter_2", newer, sample.tensors(), sample.blobs());
+  const std::string text = refusal(Exit::checkpoint, [&] { store.newest_valid(); });
+  CHECK(contains(text, "format 2"));
+  CHECK(contains(text, "9.8.7"));
+  CHECK(fs::exists(dir / "iter_2"));
+  CHECK(contains(refusal(Exit::checkpoint, [&] { Checkpoint c(dir / "iter_2"); }), "format 2"));
+}
+
+TEST_CASE("a manifest with a right digest and wrong contents is refused") {
+  const std::string text = manifest_text(Sample(1).manifest());
+  CHECK(parse_manifest(text, "m").seed == Sample(1).manifest().seed);
+  CHECK(parse_manifest(text, "m").buckets == Sample(1).manifest().buckets);
+  const size_t tail = text.rfind(",\n  \"manifest_sha256\"");
+  const auto edited = [&](const std::string& from, const std::string& to) {
+    std::string body = text.substr(0, tail);
+    REQUIRE(contains(body, from));
+    body.replace(body.find(from), from.size(), to);
+    return body + ",\n  \"manifest_sha256\": \"" + sha256_hex(body.data(), body.size()) + "\"\n}\n";
+  };
+  CHECK(parse_manifest(edited("\"world\": 3", "\"world\": 4"), "m").world == 4);
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{{"\"iter\": 1", "\"iter\": -1"},
+                                                                                 {"\"iter\": 1", "\"iter\": 1.0"},
+                                                                                 {"\"iter\": 1", "\"iter\": \"1\""},
+                                                                                 {"\"iter\": 1", "\"iterr\": 1"},
+                                                                                 {"\"format\": 1", "\"format\": 0"},
+                                                                                 {"\"world\": 3", "\"world\": [3"},
+                                                                                 {"\"files\": []", "\"files\": [1]"}}) {
+    CAPTURE(to);
+    CHECK(contains(refusal(Exit::checkpoint, [&] { parse_manifest(edited(from, to), "m"); }), "m:"));
+  }
+  for (const char* name :
+       {"../x", "/etc/passwd", "a/b", "state/../x", "state/", "", ".x", "a b", "manifest.json", "state/a/b"}) {
+    CAPTURE(name);
+    const std::string entry =
+        fmt::format("[{{\"name\": \"{}\", \"size\": 0, \"sha256\": \"{}\"}}]", name, std::string(64, 'a'));
+    CHECK(contains(
+        refusal(Exit::checkpoint, [&] { parse_manifest(edited("\"files\": []", "\"files\": " + entry), "m"); }),
+        "name"));
+  }
+  for (size_t n = 0; n < text.size(); n += 7) CHECK_THROWS_AS(parse_manifest(text.substr(0, n), "m"), Error);
+}
+
+TEST_CASE("names that lead elsewhere are refused at the save, and nothing is left of it") {
+  const TempDir dir;
+  CheckpointStore store(dir / "c", 1);
+  const Sample sample(1);
+  for (const char* name : {"", "..", "a/b", ".x", "x.damaged", "a b", "é"})
+    CHECK_THROWS_AS(store.save(name, sample.manifest(), sample.tensors()), Error);
+  for (const char* name : {"../x", "/x", "state/../../x", "other/x", "", ".hidden", "manifest.json"})
+    CHECK_THROWS_AS(store.save("iter_1", sample.manifest(), sample.tensors(), {{name, "x"}}), Error);
+  CHECK(list_folder(dir / "c").empty());
+  CHECK(list_folder(dir.path()) == std::vector<std::string>{"c"});
+}
+
+TEST_CASE("what killed runs left is removed at start, links are removed and not followed") {
+  const TempDir dir;
+  fs::create_directories(dir / "c/.tmp-iter_3/state");
+  spill(dir / "c/.tmp-iter_3/state/x.bin", "x");
+  fs::create_directories(dir / "c/.trash-iter_1");
+  spill(dir / "c/.trash-iter_1/model.safetensors", "x");
+  fs::create_directories(dir / "precious");
+  spill(dir / "precious/file", "x");
+  fs::create_directory_symlink(dir / "precious", dir / "c/.tmp-iter_3/link");
+  fs::create_directory_symlink(dir / "precious", dir / "c/.trash-link");
+  CheckpointStore store(dir / "c", 1);
+  CHECK(list_folder(dir / "c").empty());
+  CHECK(slurp(dir / "precious/file") == "x");
+  CHECK_FALSE(store.newest_valid());
+}
+
+TEST_CASE("a checkpoint that stood aside for its successor comes back when the successor never came") {
+  const TempDir dir;
+  {
+    CheckpointStore store(dir.path(), -1);
+    Sample(1).save(store);
+    Sample(2).save(store);
+  }
+  fs::rename(dir / "iter_2", dir / ".old-iter_2");
+  fs::create_directory(dir / ".tmp-iter_2");
+  fs::copy(dir / "iter_1", dir / ".old-iter_1", fs::copy_options::recursive);
+  CheckpointStore store(dir.path(), -1);
+  CHECK(Sample(2).matches(*store.newest_valid()));
+  CHECK(list_folder(dir.path()) == std::vector<std::string>{"iter_1", "iter_2"});
+}
+
+TEST_CASE("the strict report counts and names what differs") {
+  const std::vector<TensorSpec> wanted{{"a", "F32", {2, 3}}, {"b", "F32", {4}}, {"c", "F32", {1}}, {"d", "F32", {}}};
+  const std::vector<TensorSpec> found{{"z", "F32", {1}}, {"d", "BF16", {}}, {"c", "F32", {1}}, {"a", "F32", {3, 2}}};
+  const StrictReport strict = compare(wanted, found, true);
+  CHECK(strict.matched == std::vector<std::string>{"c"});
+  CHECK_FALSE(strict.exact());
+  CHECK(strict.text() ==
+        "1 tensors match, 1 are missing, 1 are unexpected, 2 have another shape or type\n"
+        "  missing: b\n"
+        "  unexpected: z\n"
+        "  different: a: wanted F32[2, 3], the file has F32[3, 2]\n"
+        "  different: d: wanted F32[], the file has BF16[]");
+  CHECK(compare(wanted, found, false).matched == std::vector<std::string>{"c", "d"});
+  CHECK(compare(wanted, wanted, true).exact());
+  CHECK(contains(compare(std::vector<TensorSpec>(5, {"m", "F32", {}}), {}, true).text(2), "… and 3 more"));
+}

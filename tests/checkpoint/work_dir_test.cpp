@@ -1,0 +1,169 @@
+#include "checkpoint/work_dir.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/errors.h"
+#include "support.h"
+
+using namespace selfsup;
+using namespace selfsup::checkpoint;
+using namespace selfsup::checkpoint::testing;
+
+namespace {
+
+// The helper as a child that holds a work folder until it is told to end.
+class Holder {
+ public:
+  explicit Holder(const std::string& dir) {
+    int in[2], out[2];
+    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(in[0], 0);
+      ::dup2(out[1], 1);
+      ::execl(helper_binary().c_str(), "helper", "lock", dir.c_str(), nullptr);
+      ::_exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    in_ = in[1];
+    out_ = out[0];
+  }
+  ~Holder() {
+    if (pid_ > 0) end(SIGKILL);
+    ::close(in_);
+    ::close(out_);
+  }
+  // What it says first; empty when it ends in silence.
+  std::string first_words() {
+    char text[4096];
+    const ssize_t n = ::read(out_, text, sizeof text);
+    return {text, static_cast<size_t>(std::max<ssize_t>(n, 0))};
+  }
+  int end(int signal) {
+    ::kill(pid_, signal);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return status;
+  }
+  int wait() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+  int in_, out_;
+};
+
+std::string refusal(Exit exit, const std::string& path, IfUsed if_used) {
+  try {
+    WorkDir dir(path, if_used);
+  } catch (const Error& error) {
+    CHECK(error.exit() == exit);
+    return error.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("a work folder is created, and holds nothing but the lock") {
+  const TempDir dir;
+  const WorkDir work(dir / "a/b/c//", IfUsed::refuse);
+  CHECK(work.path() == dir / "a/b/c");
+  CHECK(work.checkpoints() == dir / "a/b/c/checkpoints");
+  CHECK(list_folder(work.path()) == std::vector<std::string>{".lock"});
+}
+
+TEST_CASE("a second job is refused and told who works there; the lock dies with its holder") {
+  const TempDir dir;
+  {
+    Holder first(dir.path());
+    REQUIRE(first.first_words() == "held\n");
+    for (const IfUsed if_used : {IfUsed::refuse, IfUsed::resume, IfUsed::overwrite}) {
+      const std::string text = refusal(Exit::usage, dir.path(), if_used);
+      CHECK(contains(text, fmt::format("process {}", first.pid())));
+      CHECK(contains(text, "--work-dir"));
+    }
+    first.end(SIGKILL);
+  }
+  CHECK(refusal(Exit::usage, dir.path(), IfUsed::refuse) == "");
+  CHECK(refusal(Exit::usage, dir.path(), IfUsed::refuse) == "");  // and with its object
+}
+
+TEST_CASE("of many jobs that start at once one wins") {
+  const TempDir dir;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::unique_ptr<Holder>> jobs;
+    for (int i = 0; i < 12; ++i) jobs.push_back(std::make_unique<Holder>(dir.path()));
+    int winners = 0, named = 0;
+    pid_t winner = 0;
+    std::vector<std::string> words;
+    for (auto& job : jobs) {
+      words.push_back(job->first_words());
+      if (words.back() == "held\n") ++winners, winner = job->pid();
+    }
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (words[i] == "held\n") continue;
+      CHECK(jobs[i]->wait() == static_cast<int>(Exit::usage));
+      CHECK(contains(words[i], "is in use by"));
+      named += contains(words[i], fmt::format("process {} on", winner));
+    }
+    CHECK(winners == 1);
+    CHECK(named + 1 <= 12);
+  }
+}
+
+TEST_CASE("a folder with checkpoints is refused without resume, and moved aside by overwrite") {
+  const TempDir dir;
+  {
+    const WorkDir work(dir.path(), IfUsed::refuse);
+    CheckpointStore store(work.checkpoints(), 1);
+    Sample(1).save(store);
+    spill(dir / "metrics.jsonl", "{}\n");
+  }
+  const std::string text = refusal(Exit::usage, dir.path(), IfUsed::refuse);
+  for (const char* word : {"--resume", "--work-dir", "--overwrite"}) CHECK(contains(text, word));
+  CHECK(refusal(Exit::usage, dir.path(), IfUsed::resume) == "");
+  for (int n = 1; n <= 2; ++n) {
+    const WorkDir work(dir.path(), IfUsed::overwrite);
+    CHECK(work.moved_to() == dir / fmt::format("old-{}", n));
+    CHECK(Sample(1).matches(Checkpoint(work.moved_to() + "/checkpoints/iter_1")));
+    CHECK(slurp(work.moved_to() + "/metrics.jsonl") == "{}\n");
+    CHECK_FALSE(fs::exists(dir / "metrics.jsonl"));
+    CheckpointStore store(work.checkpoints(), 1);
+    CHECK_FALSE(store.newest_valid());
+    Sample(1).save(store);
+    spill(dir / "metrics.jsonl", "{}\n");
+  }
+  fs::rename(dir / "checkpoints/iter_1", dir / "checkpoints/iter_1.damaged");
+  CHECK(contains(refusal(Exit::usage, dir.path(), IfUsed::refuse), "holds checkpoints"));
+  fs::remove_all(dir / "checkpoints");
+  CHECK(refusal(Exit::usage, dir.path(), IfUsed::refuse) == "");  // a run that died before its first save
+  CHECK(WorkDir(dir / "new", IfUsed::overwrite).moved_to() == "");
+}
+
+TEST_CASE("a folder that cannot be used is refused at once") {
+  const TempDir dir;
+  spill(dir / "file", "x");
+  CHECK(contains(refusal(Exit::storage, dir / "file", IfUsed::refuse), "file"));
+  CHECK(contains(refusal(Exit::storage, dir / "file/below", IfUsed::refuse), "file"));
+  fs::create_directory(dir / "ro");
+  const Result result =
+      run(fmt::format("unshare -Urm sh -c 'mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec {1} lock {0}'",
+                      dir / "ro", helper_binary()));
+  CAPTURE(result.output);
+  CHECK(result.exit == static_cast<int>(Exit::storage));
+  CHECK(contains(result.output, "Read-only file system"));
+}

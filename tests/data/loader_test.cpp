@@ -1,0 +1,430 @@
+#include "data/loader.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "data/shapes.h"
+#include "data/support/support.h"
+
+namespace selfsup::data {
+namespace {
+
+using Catch::Matchers::Contains;
+using namespace test;
+
+Json json(const std::string& text) { return parse_json(text, "test.json", "test"); }
+
+// Leaves a field that depends on the draws, and one a view.
+struct Marks : Transform {
+  void apply(Sample& sample, SampleRandom& random) const override {
+    const double value = random.uniform();
+    Field field{"value", -1, FieldType::f64, {}, std::vector<std::byte>(8)};
+    std::memcpy(field.bytes.data(), &value, 8);
+    sample.set_field(field);
+    for (size_t v = 0; v < sample.views.size(); ++v)
+      sample.set_field({"mask",
+                        static_cast<int>(v),
+                        FieldType::boolean,
+                        {2, 3},
+                        std::vector<std::byte>(6, std::byte(random.below(2)))});
+  }
+};
+
+Pipeline two_views() {
+  const TransformFactory factory = [](const Json&) { return std::make_unique<Marks>(); };
+  return Pipeline(json(R"([{"type": "MultiView", "num_views": [1, 1], "transforms": [
+    [{"type": "RandomResizedCrop", "size": 24}, {"type": "RandomFlip"}],
+    [{"type": "RandomCrop", "size": 16, "padding": 2}]]}, {"type": "Marks"}])"),
+                  factory);
+}
+
+// Everything in a batch, as bytes.
+std::string content(const Batch& batch) {
+  std::string all = std::to_string(batch.epoch) + "/" + std::to_string(batch.index) + "/" + std::to_string(batch.size);
+  for (const BatchView& view : batch.views) {
+    CHECK(view.count == batch.size);
+    all += "|" + std::to_string(view.height) + "x" + std::to_string(view.width) + "x" + std::to_string(view.channels);
+    all.append(reinterpret_cast<const char*>(view.pixels.get()),
+               static_cast<size_t>(view.count * view.height * view.width * view.channels));
+  }
+  for (const BatchField& field : batch.fields) {
+    size_t bytes = size_of(field.type);
+    for (int64_t s : field.sizes) bytes *= static_cast<size_t>(s);
+    all += "|" + field.name + std::to_string(field.view);
+    all.append(reinterpret_cast<const char*>(field.data.get()), bytes);
+  }
+  for (int64_t i : batch.sample_index) all += "," + std::to_string(i);
+  for (int64_t i : batch.labels) all += ";" + std::to_string(i);
+  return all;
+}
+
+std::vector<std::string> epoch_of(Loader& loader, uint64_t epoch, int64_t first = 0) {
+  std::vector<std::string> all;
+  Batch batch;
+  loader.start(epoch, first);
+  while (loader.next(batch)) {
+    CHECK(batch.epoch == epoch);
+    CHECK(batch.index == first + static_cast<int64_t>(all.size()));
+    all.push_back(content(batch));
+  }
+  return all;
+}
+
+// Pictures that a function makes, or refuses.
+class MadeUp : public Dataset {
+ public:
+  MadeUp(int64_t size, std::function<void(int64_t, Image&)> make) : size_(size), make_(std::move(make)) {}
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t i) const override { return "made up " + std::to_string(i); }
+  void load(int64_t i, Image& out) const override { make_(i, out); }
+
+ private:
+  int64_t size_;
+  std::function<void(int64_t, Image&)> make_;
+};
+
+void plain(int64_t i, Image& out) {
+  out.reshape(2, 2, 1);
+  std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
+}
+
+}  // namespace
+
+TEST_CASE("batches are the same for any number of workers") {
+  const ShapesDataset set(53, 32, 1);
+  const Pipeline pipeline = two_views();
+  for (bool drop_last : {false, true}) {
+    LoaderOptions options{.batch_size = 8, .drop_last = drop_last, .seed = 5};
+    std::vector<std::vector<std::string>> want;
+    for (int workers : {0, 1, 2, 4}) {
+      INFO(workers << " workers");
+      options.num_workers = workers;
+      options.prefetch = 1 + workers;
+      Loader loader(set, pipeline, options);
+      CHECK(loader.batches_per_epoch() == (drop_last ? 6 : 7));
+      CHECK(loader.samples_per_epoch() == (drop_last ? 48 : 53));
+      std::vector<std::vector<std::string>> got;
+      for (uint64_t epoch : {0, 1, 4}) got.push_back(epoch_of(loader, epoch));
+      CHECK(got[0].size() == static_cast<size_t>(loader.batches_per_epoch()));
+      CHECK(got[0] != got[1]);
+      if (workers == 0)
+        want = got;
+      else
+        CHECK(got == want);
+    }
+  }
+}
+
+TEST_CASE("a batch holds what its parts say") {
+  const ShapesDataset set(10, 32, 1);
+  const Pipeline pipeline = two_views();
+  Loader loader(set, pipeline, {.batch_size = 4, .num_workers = 2, .seed = 5});
+  loader.start(2);
+  Batch batch;
+  int64_t seen = 0;
+  while (loader.next(batch)) {
+    REQUIRE(batch.views.size() == 2);
+    CHECK(batch.views[0].height == 24);
+    CHECK(batch.views[1].width == 16);
+    REQUIRE(batch.fields.size() == 3);
+    CHECK(batch.fields[0].name == "mask");
+    CHECK(batch.fields[0].view == 0);
+    CHECK(batch.fields[0].sizes == std::vector<int64_t>{batch.size, 2, 3});
+    CHECK(batch.fields[1].view == 1);
+    CHECK(batch.fields[2].name == "value");
+    CHECK(batch.fields[2].sizes == std::vector<int64_t>{batch.size});
+    for (int64_t row = 0; row < batch.size; ++row) {
+      const int64_t index = batch.sample_index[static_cast<size_t>(row)];
+      CHECK(batch.labels[static_cast<size_t>(row)] == set.label(index));
+      Sample sample;
+      sample.views.push_back(set.load(index));
+      SampleRandom random(5, 2, index);
+      pipeline.apply(sample, random);
+      for (size_t v = 0; v < 2; ++v)
+        CHECK(std::equal(sample.views[v].pixels.begin(), sample.views[v].pixels.end(),
+                         batch.views[v].pixels.get() + static_cast<size_t>(row) * sample.views[v].pixels.size()));
+      ++seen;
+    }
+  }
+  CHECK(seen == 10);
+}
+
+TEST_CASE("an epoch starts at any batch and goes on as if it had not stopped") {
+  const ShapesDataset set(40, 32, 1);
+  const Pipeline pipeline = two_views();
+  LoaderOptions options{.batch_size = 6, .seed = 9};
+  Loader reference(set, pipeline, options);
+  const std::vector<std::string> whole = epoch_of(reference, 3);
+  for (int workers : {0, 3})
+    for (int64_t first = 0; first <= reference.batches_per_epoch(); ++first) {
+      options.num_workers = workers;
+      Loader loader(set, pipeline, options);
+      CHECK(epoch_of(loader, 3, first) == std::vector<std::string>(whole.begin() + first, whole.end()));
+    }
+  // Away in the middle of an epoch, and back.
+  options.num_workers = 3;
+  Loader loader(set, pipeline, options);
+  Batch batch;
+  loader.start(0);
+  REQUIRE(loader.next(batch));
+  CHECK(epoch_of(loader, 3, 2) == std::vector<std::string>(whole.begin() + 2, whole.end()));
+  CHECK(epoch_of(loader, 3) == whole);
+}
+
+TEST_CASE("ranks share an epoch") {
+  const ShapesDataset set(23, 32, 1);
+  const Pipeline pipeline;
+  std::map<int64_t, int> seen;
+  for (int rank = 0; rank < 3; ++rank) {
+    Loader loader(set, pipeline, {.batch_size = 4, .num_workers = 1, .rank = rank, .world = 3});
+    CHECK(loader.samples_per_epoch() == 8);
+    loader.start(0);
+    Batch batch;
+    while (loader.next(batch))
+      for (int64_t i : batch.sample_index) ++seen[i];
+  }
+  CHECK(seen.size() == 23);
+}
+
+TEST_CASE("a buffer that is held is not written to; free ones are used again") {
+  const ShapesDataset set(64, 32, 1);
+  const Pipeline pipeline;
+  std::atomic<int> allocations = 0;
+  std::mutex mutex;
+  std::set<const uint8_t*> given;
+  const Allocator allocator = [&](size_t bytes) {
+    ++allocations;
+    const std::lock_guard lock(mutex);
+    const auto memory = allocate_pageable(bytes);
+    given.insert(memory.get());
+    return memory;
+  };
+  std::vector<Batch> held;
+  std::vector<std::string> contents;
+  {
+    Loader loader(set, pipeline, {.batch_size = 10, .num_workers = 2}, allocator);
+    Batch batch;
+    for (uint64_t epoch = 0; epoch < 20; ++epoch) {
+      loader.start(epoch);
+      while (loader.next(batch)) {
+        CHECK(given.count(batch.views[0].pixels.get()) == 1);
+        CHECK(reinterpret_cast<uintptr_t>(batch.views[0].pixels.get()) % 64 == 0);
+        if (epoch == 0 && held.size() < 3) {
+          held.push_back(batch);
+          contents.push_back(content(batch));
+        }
+      }
+    }
+    CHECK(allocations <= 3 + 2 + 2);  // held, in the making, the consumer's own
+  }
+  for (size_t i = 0; i < held.size(); ++i) CHECK(content(held[i]) == contents[i]);  // the loader is gone
+}
+
+TEST_CASE("a bad picture is replaced by a function of epoch and index, and counted once") {
+  const auto make = [](int64_t i, Image& out) {
+    if (i % 10 == 3) throw BadImage("reason " + std::to_string(i));
+    plain(i, out);
+  };
+  const MadeUp set(100, make);
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 7, .seed = 3, .max_bad_fraction = 0.1};
+  std::vector<std::string> want;
+  std::vector<int64_t> bad_in_order;
+  for (int workers : {0, 1, 4}) {
+    options.num_workers = workers;
+    Loader loader(set, pipeline, options);
+    CHECK(loader.bad().allowed == 10);
+    std::vector<std::string> got = epoch_of(loader, 0);
+    CHECK(loader.bad().files.size() == 10);
+    for (const std::string& batch : epoch_of(loader, 1)) got.push_back(batch);
+    std::vector<int64_t> indices;
+    for (const BadFile& file : loader.bad().files) {
+      indices.push_back(file.index);
+      CHECK(file.index % 10 == 3);
+      CHECK(file.path == "made up " + std::to_string(file.index));
+      CHECK(file.reason == "reason " + std::to_string(file.index));
+    }
+    CHECK(std::set<int64_t>(indices.begin(), indices.end()).size() == 10);
+    if (workers == 0)
+      want = got, bad_in_order = indices;
+    else
+      CHECK((got == want && indices == bad_in_order));
+  }
+  // The sound pictures stand where they stand without the bad ones; a substitute is labelled as what it is.
+  const MadeUp sound(100, plain);
+  Loader with(set, pipeline, options), without(sound, pipeline, options);
+  Batch a, b;
+  with.start(0), without.start(0);
+  int substitutes = 0;
+  while (with.next(a)) {
+    REQUIRE(without.next(b));
+    for (size_t row = 0; row < a.sample_index.size(); ++row) {
+      if (b.sample_index[row] % 10 == 3)
+        ++substitutes;
+      else
+        CHECK(a.sample_index[row] == b.sample_index[row]);
+      CHECK(a.views[0].pixels.get()[row * 4] == a.sample_index[row]);
+    }
+  }
+  CHECK(substitutes == 10);
+}
+
+TEST_CASE("too many bad pictures end the run with data's exit code, at the same batch for any workers") {
+  const auto bad_from = [](int64_t count) {
+    return [count](int64_t i, Image& out) {
+      if (i < count) throw BadImage("broken");
+      plain(i, out);
+    };
+  };
+  const Pipeline pipeline;
+  const auto fails_at = [&](const Dataset& set, double fraction, int workers) {
+    Loader loader(set, pipeline, {.batch_size = 5, .num_workers = workers, .seed = 1, .max_bad_fraction = fraction});
+    Batch batch;
+    loader.start(0);
+    for (int64_t i = 0;; ++i) {
+      try {
+        if (!loader.next(batch)) return int64_t{-1};
+      } catch (const Error& e) {
+        CHECK(e.exit() == Exit::data);
+        CHECK_THAT(e.what(), Contains("max_bad_fraction") && Contains("made up") && Contains("broken"));
+        return i;
+      }
+    }
+  };
+  for (int64_t count : {0, 1, 3}) CHECK(fails_at(MadeUp(100, bad_from(count)), 0.001, 2) == -1);  // three are allowed
+  const MadeUp four(100, bad_from(4));
+  const int64_t at = fails_at(four, 0.001, 0);
+  CHECK(at >= 0);
+  for (int workers : {1, 4}) CHECK(fails_at(four, 0.001, workers) == at);
+  CHECK(fails_at(MadeUp(100, bad_from(1)), 0, 2) >= 0);
+  CHECK(fails_at(MadeUp(100, bad_from(20)), 0.2, 2) == -1);
+  CHECK(fails_at(MadeUp(100, bad_from(21)), 0.2, 2) >= 0);
+  CHECK(fails_at(MadeUp(4, bad_from(2)), 0.001, 1) == -1);
+  CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
+  CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
+}
+
+TEST_CASE("errors of workers come out of next()") {
+  const auto make = [](int64_t i, Image& out) {
+    if (i == 30) throw std::runtime_error("boom");
+    plain(i, out);
+    if (i == 17) out.reshape(3, 2, 1);
+  };
+  const MadeUp set(40, make);
+  const Pipeline pipeline;
+  for (int workers : {0, 1, 3}) {
+    INFO(workers << " workers");
+    Loader loader(set, pipeline, {.batch_size = 10, .num_workers = workers, .shuffle = false});
+    Batch batch;
+    loader.start(0);
+    REQUIRE(loader.next(batch));
+    CHECK_THROWS_WITH(loader.next(batch), Contains("made up 17") || Contains("3 x 2"));
+    REQUIRE(loader.next(batch));
+    CHECK(batch.sample_index[0] == 20);
+    CHECK_THROWS_WITH(loader.next(batch), Contains("boom"));
+    CHECK_FALSE(loader.next(batch));
+    loader.start(0);
+    CHECK(loader.next(batch));
+  }
+}
+
+TEST_CASE("an allocator that fails is an error of the batch, not of the process") {
+  const MadeUp set(40, plain);
+  const Pipeline pipeline;
+  std::atomic<bool> fail = true;
+  const Allocator allocator = [&](size_t bytes) {
+    if (fail) throw std::bad_alloc();
+    return allocate_pageable(bytes);
+  };
+  Loader loader(set, pipeline, {.batch_size = 10, .num_workers = 2}, allocator);
+  Batch batch;
+  loader.start(0);
+  CHECK_THROWS_AS(loader.next(batch), std::bad_alloc);
+  fail = false;
+  loader.start(1);
+  CHECK(epoch_of(loader, 2).size() == 4);
+}
+
+TEST_CASE("an epoch without a batch, an empty share") {
+  const MadeUp set(5, plain);
+  const Pipeline pipeline;
+  CHECK_THROWS_WITH(Loader(set, pipeline, {.batch_size = 6, .drop_last = true}), Contains("drop_last"));
+  Loader loader(set, pipeline, {.batch_size = 6, .num_workers = 1});
+  CHECK(epoch_of(loader, 0).size() == 1);
+  CHECK(epoch_of(loader, 0, 1).empty());
+}
+
+TEST_CASE("workers take no signals") {
+  const MadeUp set(1000, plain);
+  const Pipeline pipeline;
+  Loader loader(set, pipeline, {.batch_size = 4, .num_workers = 3});
+  loader.start(0);
+  Batch batch;
+  REQUIRE(loader.next(batch));
+  int others = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  REQUIRE(tasks != nullptr);
+  while (const dirent* entry = readdir(tasks)) {
+    if (entry->d_name[0] == '.' || std::stoi(entry->d_name) == getpid()) continue;
+    std::ifstream status("/proc/self/task/" + std::string(entry->d_name) + "/status");
+    std::string line;
+    while (std::getline(status, line))
+      if (line.rfind("SigBlk:", 0) == 0) {
+        const uint64_t blocked = std::stoull(line.substr(7), nullptr, 16);
+        for (int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) CHECK((blocked >> (signal - 1) & 1) == 1);
+        ++others;
+      }
+  }
+  closedir(tasks);
+  CHECK(others >= 3);
+  sigset_t own;
+  pthread_sigmask(SIG_BLOCK, nullptr, &own);
+  CHECK(sigismember(&own, SIGTERM) == 0);
+}
+
+TEST_CASE("a folder with every kind of bad file trains on, and names each once") {
+  const TempDir dir;
+  const Bytes good = png(gradient(20, 20, 3)), photo = jpeg(gradient(30, 40, 3));
+  for (int i = 0; i < 60; ++i) write_file(dir / ("good" + std::to_string(i) + ".png"), good);
+  write_file(dir / "right-content-wrong-name.png", photo);
+  write_file(dir / "inks.jpg", jpeg(gradient(30, 40, 4), {.colour = JpegColour::cmyk}));
+  write_file(dir / "deep.png", png(gradient(30, 40, 3), {.bits = 16}));
+  write_file(dir / "grey.jpg", jpeg(gradient(30, 40, 1), {.colour = JpegColour::grey}));
+  const std::map<std::string, Bytes> bad = {
+      {"bad-truncated.jpg", Bytes(photo.begin(), photo.begin() + static_cast<ptrdiff_t>(photo.size() / 2))},
+      {"bad-zero.jpg", {}},
+      {"bad-zeros.png", Bytes(500, 0)},
+      {"bad-text.jpg", {'n', 'o'}},
+      {"bad-huge.png", png_claiming(60000, 60000)},
+      {"bad-\xff\n.png", {1, 2, 3}}};
+  for (const auto& [name, bytes] : bad) write_file(dir / name, bytes);
+  const auto set = make_dataset(json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"));
+  const Pipeline pipeline(json(R"([{"type": "RandomResizedCrop", "size": 16}])"));
+  Loader loader(*set, pipeline, {.batch_size = 16, .num_workers = 2, .max_bad_fraction = 0.1});
+  for (uint64_t epoch = 0; epoch < 3; ++epoch) CHECK(epoch_of(loader, epoch).size() == 5);
+  std::set<std::string> named;
+  for (const BadFile& file : loader.bad().files) {
+    CHECK_THAT(file.path, Contains("/bad-"));
+    CHECK_FALSE(file.reason.empty());
+    named.insert(file.path);
+  }
+  CHECK(named.size() == bad.size());
+  CHECK(loader.bad().files.size() == bad.size());
+  CHECK(named.count(dir / "bad-\\xff\\n.png") == 1);
+}
+
+}  // namespace selfsup::data

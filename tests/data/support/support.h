@@ -1,0 +1,68 @@
+// What the tests of this room share: a folder that goes away, and encoders for pictures of every kind.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/image.h"
+
+namespace selfsup::data::test {
+
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+using Bytes = std::vector<uint8_t>;
+
+// Makes the folders above it too.
+void write_file(const std::string& path, const Bytes& bytes);
+void write_text(const std::string& path, std::string_view text);
+
+// A smooth picture that differs in every channel and corner.
+Image gradient(int height, int width, int channels);
+
+enum class JpegColour { rgb, grey, cmyk, ycck };
+struct JpegOptions {
+  JpegColour colour = JpegColour::rgb;
+  int quality = 95;
+  bool progressive = false;
+  int orientation = 0;  // EXIF; 0: no EXIF block
+  bool big_endian = false;
+};
+// The image has the channels of the colour: 3, 1, or 4 (as stored).
+Bytes jpeg(const Image& image, const JpegOptions& options = {});
+
+struct PngOptions {
+  int bits = 8;  // of a sample; 16: each byte b becomes b << 8 | 0x37
+  bool interlaced = false;
+  int orientation = 0;
+};
+// 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA channels; fewer than 8 bits only for grey, whose values are below 2^bits.
+Bytes png(const Image& image, const PngOptions& options = {});
+struct Colour {
+  uint8_t red, green, blue;
+};
+// A palette picture; the pixels are indices. alpha may be shorter than the palette.
+Bytes png_palette(const Image& indices, const std::vector<Colour>& palette, const std::vector<uint8_t>& alpha,
+                  int bits);
+// A valid PNG whose header claims another size; checksums are right.
+Bytes png_claiming(uint32_t width, uint32_t height);
+
+int largest_difference(const Image& a, const Image& b);
+
+// Runs in a child process, which exits with the function's result; returns it, or -1 when it crashed or took more than
+// ten seconds.
+int in_child(const std::function<int()>& run);
+
+}  // namespace selfsup::data::test

@@ -19,7 +19,8 @@ namespace selfsup::checkpoint {
 namespace {
 
 constexpr std::string_view manifest_name = "manifest.json";
-constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged";
+constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged",
+                           superseded = ".superseded";
 constexpr uint64_t max_manifest = 16u << 20;
 
 // A regular file below `folder`, never through a link. Missing or of another kind: Error(checkpoint).
@@ -87,10 +88,15 @@ bool is_folder(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool is_folder_or_link(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 // Names of the folders in `directory` that are, or should be, checkpoints.
 std::vector<std::string> checkpoint_names(const std::string& directory) {
   std::vector<std::string> names;
-  if (!is_folder(directory)) return names;
+  if (!is_folder_or_link(directory)) return names;
   for (std::string& name : list_folder(directory)) {
     if (valid_checkpoint_name(name) && is_folder(directory + "/" + name)) names.push_back(std::move(name));
   }
@@ -98,7 +104,7 @@ std::vector<std::string> checkpoint_names(const std::string& directory) {
 }
 
 bool holds_damaged(const std::string& directory) {
-  if (!is_folder(directory)) return false;
+  if (!is_folder_or_link(directory)) return false;
   for (const std::string& name : list_folder(directory)) {
     if (name.front() != '.' && name.find(damaged) != name.npos) return true;
   }
@@ -148,16 +154,14 @@ std::string Checkpoint::blob(std::string_view file) const {
 }
 
 SafetensorsFile open_weights(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
-    return Checkpoint(path).tensors("model.safetensors");
+  if (is_folder_or_link(path)) return Checkpoint(path).tensors("model.safetensors");
   return SafetensorsFile(path);
 }
 
 CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(std::move(directory)), keep_(keep) {
   if (keep_ != -1 && keep_ < 1)
     throw Error(Exit::usage, fmt::format("cannot keep {} checkpoints: expected at least 1, or -1 for all", keep_));
-  if (!is_folder(directory_)) return;
+  if (!is_folder_or_link(directory_)) return;
   const Fd folder = open_folder(directory_);
   for (const std::string& name : list_folder(directory_)) {
     const bool old = name.starts_with(replaced);
@@ -263,14 +267,22 @@ void CheckpointStore::retain(const std::string& saved) const try {
   }
   std::sort(whole.begin(), whole.end(), std::greater<>());
   const Fd parent = open_folder(directory_);
-  for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
-    const std::string& name = whole[i].second;
-    const std::string gone = std::string(trash) + name;
-    int error = ::renameat(parent.get(), name.c_str(), parent.get(), gone.c_str()) == 0 ? 0 : errno;
-    if (!error) error = remove_tree(parent.get(), gone, manifest_name);
+  const auto warn = [&](const std::string& name, int error) {
     if (error)
       log_warning(fmt::format("cannot delete the old checkpoint {}/{}: {}", directory_, name, std::strerror(error)));
+  };
+  std::vector<std::string> gone;
+  for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
+    const std::string& name = whole[i].second;
+    gone.push_back(std::string(trash) + name);
+    if (::renameat(parent.get(), name.c_str(), parent.get(), gone.back().c_str()) != 0) {
+      warn(name, errno);
+      gone.pop_back();
+    }
   }
+  if (gone.empty()) return;
+  sync_folder(parent.get(), directory_);
+  for (const std::string& name : gone) warn(name, remove_tree(parent.get(), name, manifest_name));
 } catch (const Error& error) {
   log_warning(fmt::format("old checkpoints are kept: {}", error.what()));
 }
@@ -322,23 +334,32 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   }
   const int64_t iter = found->manifest().iter;
   for (const Damaged& ruin : ruins) {
-    set_aside(ruin.name, ruin.reason,
-              ruin.iter ? fmt::format("iterations lost: {}; resuming from {} at iteration {} instead of {}",
-                                      *ruin.iter - iter, found->path(), iter, *ruin.iter)
-                        : fmt::format("its step is unknown; resuming from {} at iteration {}", found->path(), iter));
+    const std::string lost =
+        ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
+    const std::string moved = move_aside(ruin.name, damaged);
+    log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
+                            found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
   }
   return found;
 }
 
-void CheckpointStore::set_aside(const std::string& name, const std::string& reason, const std::string& lost) const {
+void CheckpointStore::set_aside_after(const Manifest& resumed) const {
+  for (const std::string& name : checkpoint_names(directory_)) {
+    const auto manifest = looks_whole(directory_ + "/" + name);
+    if (!manifest || step_of(*manifest) <= step_of(resumed)) continue;
+    const std::string moved = move_aside(name, superseded);
+    if (moved.empty()) throw_storage("rename", directory_ + "/" + name, errno);
+    log_warning(fmt::format("the checkpoint of iteration {} is later than the resumed one; it is now {}",
+                            manifest->iter, moved));
+  }
+}
+
+// To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
+std::string CheckpointStore::move_aside(const std::string& name, std::string_view suffix) const {
   const std::string from = directory_ + "/" + name;
-  std::string to = from + std::string(damaged);
-  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, damaged, n);
-  const bool moved = ::rename(from.c_str(), to.c_str()) == 0;
-  log_warning(fmt::format("{}\n  {}\n  {}", reason, lost,
-                          moved
-                              ? "the damaged checkpoint is now " + to
-                              : fmt::format("the damaged checkpoint could not be renamed: {}", std::strerror(errno))));
+  std::string to = fmt::format("{}{}", from, suffix);
+  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, suffix, n);
+  return ::rename(from.c_str(), to.c_str()) == 0 ? to : "";
 }
 
 bool CheckpointStore::holds_checkpoints() const {

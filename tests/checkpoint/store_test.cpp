@@ -62,6 +62,17 @@ TEST_CASE("a saved checkpoint is read back byte for byte, through the store and 
   CHECK(list_folder(dir / "checkpoints") == std::vector<std::string>{"iter_5"});
 }
 
+TEST_CASE("the folder of checkpoints may be a link to another disk") {
+  const TempDir dir;
+  fs::create_directories(dir / "disk");
+  fs::create_directory_symlink(dir / "disk", dir / "checkpoints");
+  CheckpointStore store(dir / "checkpoints", 1);
+  for (int64_t i = 1; i <= 2; ++i) Sample(i).save(store);
+  CHECK(Sample(2).matches(*CheckpointStore(dir / "checkpoints", 1).newest_valid()));
+  CHECK(list_folder(dir / "disk") == std::vector<std::string>{"iter_2"});
+  CHECK(fs::is_symlink(dir / "checkpoints"));
+}
+
 TEST_CASE("equal runs write equal checkpoints") {
   const TempDir dir;
   CheckpointStore a(dir / "a", 1), b(dir / "b", 1);
@@ -168,6 +179,18 @@ TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start")
   fs::rename(dir / "iter_1", dir / "iter_1.damaged");
   CHECK(store.holds_checkpoints());
   CHECK(contains(refusal(Exit::checkpoint, [&] { store.newest_valid(); }), "no valid checkpoint"));
+}
+
+TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
+  for (int round = 0; round < 2; ++round) {
+    store.set_aside_after(Checkpoint(dir / "iter_2").manifest());
+    CHECK(Sample(2).matches(*store.newest_valid()));
+    CHECK(Sample(4).matches(Checkpoint(dir / (round ? "iter_4.superseded-2" : "iter_4.superseded"))));
+    for (int64_t i = 3; i <= 4; ++i) Sample(i).save(store);
+  }
 }
 
 TEST_CASE("every flipped bit, truncation and zeroed page is detected") {

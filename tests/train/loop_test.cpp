@@ -63,7 +63,7 @@ TEST_CASE("a run counted in iterations stops within an epoch") {
   Run run({.images = 10, .batch_size = 2, .max_iters = 7});
   CHECK(run.go() == Exit::ok);
   CHECK(run.loop->position() == Position{7, 7, 1, 2});
-  CHECK(run.outside.saved == std::vector<std::string>{"iter_7"});
+  CHECK(run.outside.saved == std::vector<std::string>{"iter_5", "iter_7"});  // the end of a pass, and the run's
 }
 
 TEST_CASE("events come in their order, with the counters of their place") {

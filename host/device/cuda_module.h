@@ -1,0 +1,28 @@
+// The border to libselfsup-cuda.so, the one part that is linked to LibTorch's CUDA libraries: a table of C functions.
+// Included by both sides; knows no CUDA header.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+extern "C" {
+
+#define SELFSUP_CUDA_TABLE_VERSION 1
+
+// Every function may be called from any thread; none throws. On failure the texts of last_error apply to the thread.
+struct SelfsupCudaTable {
+  uint32_t version;
+  const char* torch_version;                              // of the LibTorch that the module was built with
+  int (*device_count)(void);                              // 0: none can be used, last_error says why
+  int (*select)(int device);                              // 0 on success; the current device of this thread
+  int (*describe)(int device, char* text, size_t bytes);  // "NVIDIA H100 80GB HBM3, 79 GiB"; 0 on success
+  void* (*pinned_allocate)(size_t bytes);                 // page-locked host memory; null on failure
+  void (*pinned_free)(void* memory);
+  int64_t (*peak_memory)(int device);  // bytes that tensors held at most
+  int (*synchronize)(int device);      // waits for all work; 0 on success
+  const char* (*last_error)(void);
+};
+
+// The module's one symbol.
+#define SELFSUP_CUDA_SYMBOL "selfsup_cuda_table"
+typedef const SelfsupCudaTable* (*SelfsupCudaEntry)(void);
+}

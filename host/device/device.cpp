@@ -1,0 +1,102 @@
+#include "device/device.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <torch/version.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "device/driver.h"
+
+namespace selfsup::device {
+namespace {
+
+// Why no GPU can be taken before any driver is asked; empty: nothing against it.
+std::string hidden() {
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (!visible) return {};
+  const std::string_view text = visible;
+  if (text.empty() || text.starts_with("-1")) return fmt::format("CUDA_VISIBLE_DEVICES={} hides every GPU", text);
+  return {};
+}
+
+std::string how_to_add_cuda() {
+  return fmt::format(
+      "to add it: python3 -m pip install --target .deps/torch-cuda torch=={0}.{1}.{2} && "
+      "SELFSUP_TORCH_DIR=\"$PWD/.deps/torch-cuda/torch\" sh scripts/build.sh",
+      TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
+}
+
+Device cpu() { return {at::kCPU, "CPU", nullptr}; }
+
+}  // namespace
+
+Device choose_device(const std::string& spec, int local_rank) {
+  if (spec != "auto" && spec != "cpu" && spec != "cuda")
+    throw Error(Exit::usage, fmt::format("device is \"auto\", \"cpu\" or \"cuda\", not \"{}\"", spec));
+  if (spec == "cpu") return cpu();
+  const bool must = spec == "cuda";
+  const auto without = [&](const std::string& reason) -> Device {
+    if (must) throw Error(Exit::usage, fmt::format("device cuda cannot be had: {}; or take --device cpu", reason));
+    return cpu();
+  };
+  if (const std::string reason = hidden(); !reason.empty()) return without(reason);
+  const Driver driver = ask_driver();
+  if (driver.devices == 0) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
+
+  // From here on there is a GPU, and not taking it is worth a line.
+  std::string reason;
+  const SelfsupCudaTable* cuda = open_cuda_module(reason);
+  if (cuda && cuda->device_count() == 0) {
+    reason = cuda->last_error();
+    cuda = nullptr;
+  }
+  if (!cuda) {
+    const std::string text = fmt::format(
+        "an NVIDIA driver answers with {} GPU{}, but this installation has no CUDA part "
+        "({}); {}",
+        driver.devices, driver.devices == 1 ? "" : "s", reason, how_to_add_cuda());
+    if (!must) log_warning(text + "; going on with the CPU");
+    return without(text);
+  }
+  if (local_rank >= driver.devices)
+    throw Error(Exit::usage,
+                fmt::format("local rank {} has no GPU of its own: {} visible", local_rank, driver.devices));
+  if (cuda->select(local_rank) != 0)
+    throw Error(Exit::failed, fmt::format("GPU {} cannot be used: {}", local_rank, cuda->last_error()));
+  char text[256] = "CUDA device";
+  cuda->describe(local_rank, text, sizeof text);
+  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)), text, cuda};
+}
+
+std::shared_ptr<uint8_t> Device::allocate(size_t bytes) const {
+  if (!cuda) return {static_cast<uint8_t*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free};
+  void* memory = cuda->pinned_allocate(bytes);
+  if (!memory)
+    throw Error(Exit::failed, fmt::format("no {} bytes of page-locked memory: {}", bytes, cuda->last_error()));
+  return {static_cast<uint8_t*>(memory), [table = cuda](uint8_t* p) { table->pinned_free(p); }};
+}
+
+int64_t Device::peak_memory_mib() const {
+  if (cuda) return cuda->peak_memory(device.index()) >> 20;
+  rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss / 1024 : 0;
+}
+
+void set_randomness(const Randomness& randomness) {
+  // The CPU generator keeps 32 bits of its seed: fold, so that seeds which differ above them differ.
+  const uint64_t mixed = mix64(randomness.seed);
+  at::manual_seed((mixed ^ (mixed >> 32)) & 0xffffffffu);
+  at::globalContext().setDeterministicAlgorithms(randomness.deterministic, /*warn_only=*/false);
+  at::globalContext().setDeterministicCuDNN(randomness.deterministic);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);  // nothing here reads what it has not written
+  if (randomness.deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+}
+
+}  // namespace selfsup::device

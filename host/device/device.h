@@ -1,0 +1,40 @@
+// Where a run computes: the choice between CPU and GPU, the CUDA module, threads, and determinism. Knows no algorithm
+// and includes no CUDA header.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "device/cuda_module.h"
+
+namespace selfsup::device {
+
+struct Device {
+  at::Device device = at::kCPU;
+  std::string description;                 // "CPU, 2 threads", "NVIDIA H100 80GB HBM3, 79 GiB"
+  const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
+
+  // Host memory for batches: page-locked for a GPU. Safe to outlive this object.
+  std::shared_ptr<uint8_t> allocate(size_t bytes) const;
+  int64_t peak_memory_mib() const;  // of the GPU's tensors, or of the process
+};
+
+// spec: "auto", "cpu" or "cuda". auto takes a GPU if one answers; a driver without the module or its libraries is one
+// warning line and the CPU. "cuda" that cannot be had is Error(usage), one line. CUDA_VISIBLE_DEVICES -1 or empty hides
+// every GPU. local_rank picks among the visible ones. Must run before any CUDA query, in the main thread.
+Device choose_device(const std::string& spec, int local_rank = 0);
+
+// Threads of an operator. wanted 0: OMP_NUM_THREADS if set, else the cores that affinity and cgroup allow, divided by
+// the local ranks. Returns what is in force now.
+int set_threads(int wanted, int local_ranks);
+
+struct Randomness {
+  uint64_t seed = 0;
+  bool deterministic = false;  // only deterministic kernels; an operator without one is an error
+};
+// Seeds LibTorch's generators, for what does not go by keyed numbers.
+void set_randomness(const Randomness& randomness);
+
+}  // namespace selfsup::device

@@ -1,0 +1,93 @@
+#include "device/driver.h"
+
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+namespace selfsup::device {
+namespace {
+
+std::string loader_text() {
+  const char* text = dlerror();
+  return text ? text : "unknown reason";
+}
+
+// The folders in which the module may lie: that of the library this code is in, and the library folder beside bin/.
+std::vector<std::filesystem::path> module_folders() {
+  std::vector<std::filesystem::path> out;
+  Dl_info info;
+  if (dladdr(reinterpret_cast<const void*>(&ask_driver), &info) && info.dli_fname)
+    out.push_back(std::filesystem::absolute(info.dli_fname).parent_path());
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) out.push_back(program.parent_path().parent_path() / "lib" / "selfsup");
+  return out;
+}
+
+// LibTorch's CUDA part from the folder of the LibTorch that is in use, whatever that folder is.
+bool open_torch_cuda(std::string& reason) {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) || !info.dli_fname) return true;
+  const auto path = std::filesystem::absolute(info.dli_fname).parent_path() / "libtorch_cuda.so";
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE)) return true;
+  reason = loader_text();
+  return false;
+}
+
+const SelfsupCudaTable* open_once(std::string& reason) {
+  reason = "there is no libselfsup-cuda.so beside this program";
+  for (const auto& folder : module_folders()) {
+    const std::string path = folder / "libselfsup-cuda.so";
+    if (!std::filesystem::exists(path)) continue;
+    if (!open_torch_cuda(reason)) return nullptr;
+    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+    if (!handle) {
+      reason = loader_text();
+      continue;
+    }
+    const auto entry = reinterpret_cast<SelfsupCudaEntry>(dlsym(handle, SELFSUP_CUDA_SYMBOL));
+    const SelfsupCudaTable* table = entry ? entry() : nullptr;
+    if (table && table->version == SELFSUP_CUDA_TABLE_VERSION) return table;
+    reason = fmt::format("{} is of another version of this program", path);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Driver ask_driver() {
+  Driver driver;
+  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    driver.reason = loader_text();
+    return driver;
+  }
+  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
+  const auto count = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDeviceGetCount"));
+  if (!init || !count) {
+    driver.reason = "libcuda.so.1 lacks cuInit or cuDeviceGetCount";
+  } else if (const int status = init(0); status != 0) {
+    driver.reason = fmt::format("the driver refuses to start (CUDA error {})", status);
+  } else if (const int failed = count(&driver.devices); failed != 0) {
+    driver.devices = 0;
+    driver.reason = fmt::format("the driver cannot count its GPUs (CUDA error {})", failed);
+  } else if (driver.devices == 0) {
+    driver.reason = "the driver shows no GPU to this process";
+  }
+  return driver;  // the library stays open: the CUDA libraries use it next
+}
+
+const SelfsupCudaTable* open_cuda_module(std::string& reason) {
+  static std::string first_reason;
+  static const SelfsupCudaTable* table = open_once(first_reason);
+  if (!table) reason = first_reason;
+  return table;
+}
+
+}  // namespace selfsup::device

@@ -1,0 +1,219 @@
+#include "train/loop.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace selfsup::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// The sum of the losses, as the graph's root.
+at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
+  at::Tensor total;
+  for (const bridge::NamedTensor& term : terms) {
+    if (!term.is_loss()) continue;
+    if (term.value.numel() != 1)
+      throw Error(Exit::failed, fmt::format("the algorithm's loss \"{}\" has shape [{}], not that of a scalar",
+                                            term.name, fmt::join(term.value.sizes(), ", ")));
+    const at::Tensor value = term.value.reshape({}).to(at::kFloat);
+    total = total.defined() ? total + value : value;
+  }
+  if (!total.defined()) throw Error(Exit::failed, "the algorithm's training step emitted no loss");
+  if (!total.requires_grad())
+    throw Error(Exit::failed, "the algorithm's loss depends on no trained parameter: there is nothing to learn");
+  return total;
+}
+
+}  // namespace
+
+Loop::Loop(const LoopParts& parts, const LoopOptions& options, at::Device device)
+    : parts_(parts),
+      options_(options),
+      device_(device),
+      epoch_iters_(parts.loader.batches_per_epoch()),
+      telemetry_(/*judge_norm=*/!parts.scaler, /*log_norm=*/options.clip.kind == ClipSettings::Kind::norm) {}
+
+Exit Loop::run(const Position& start, const std::string& last_good) {
+  at_ = start;
+  last_good_ = last_good;
+  saved_at_ = last_good.empty() ? -1 : start.iter;
+  bool save_pending = false;
+  event(bridge::Event::ready);
+  auto mark = Clock::now();
+  while (at_.iter < options_.max_iters) {
+    if (at_.iter_in_epoch == 0) event(bridge::Event::epoch_begin);
+    parts_.loader.start(static_cast<uint64_t>(at_.epoch), at_.iter_in_epoch);
+    data::Batch batch;
+    bool in_epoch = true;
+    while (in_epoch && at_.iter < options_.max_iters) {
+      if (!parts_.loader.next(batch)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+      const double data_seconds = seconds_between(mark, Clock::now());
+
+      const Micro micro = this->micro();
+      set_rates();
+      std::vector<bridge::NamedTensor> terms;
+      const at::Tensor total = forward_and_backward(parts_.preprocess.prepare(batch), micro, terms);
+      const bool updated = micro.index + 1 == micro.count;
+      std::optional<at::Tensor> norm;
+      if (updated) norm = update();
+
+      const Position before = at_;
+      at_.iter += 1;
+      at_.iter_in_epoch += 1;
+      at_.update += updated;
+      if (updated) event(bridge::Event::updated);
+      const auto now = Clock::now();
+      telemetry_.add(before, terms, total, norm, seconds_between(mark, now), data_seconds);
+      mark = now;
+      if (telemetry_.reading_is_free()) telemetry_.read(last_good_);
+      log_if_due(at_.iter_in_epoch);
+      if (at_.iter_in_epoch == epoch_iters_) {
+        event(bridge::Event::epoch_end);
+        at_.epoch += 1;
+        at_.iter_in_epoch = 0;
+        in_epoch = false;
+      }
+      parts_.outside.progress(at_);
+
+      // Saves and stops happen only where an optimizer step ends.
+      save_pending = save_pending || due(options_.save, before);
+      const bool last = at_.iter == options_.max_iters;
+      const auto stop = last ? std::nullopt : parts_.outside.stop_requested();
+      const bool saves = updated && (save_pending || stop || (last && options_.save_last));
+      if (saves) save();
+      save_pending = save_pending && !saves;
+      if (updated && stop) return *stop;
+      const bool evaluates = due(options_.evaluate, before) || (last && options_.evaluate.every > 0);
+      if (evaluates) parts_.outside.evaluate(at_);
+      if (saves || evaluates) mark = Clock::now();  // their time is no part of an iteration's
+    }
+  }
+  telemetry_.read(last_good_);
+  event(bridge::Event::end);
+  return Exit::ok;
+}
+
+at::Tensor Loop::forward_and_backward(const bridge::StepBatch& batch, const Micro& micro,
+                                      std::vector<bridge::NamedTensor>& terms) {
+  at::Tensor total;
+  {
+    const AutocastScope autocast(device_.type(), options_.amp.dtype);
+    terms = parts_.task.training_step(step(bridge::Mode::train), batch);
+  }
+  total = total_loss(terms);
+  at::Tensor root = micro.count > 1 ? total / static_cast<double>(micro.count) : total;
+  if (parts_.scaler) root = parts_.scaler->scale(root);
+  root.backward();
+
+  at::NoGradGuard no_grad;
+  const at::Tensor nothing = total.detach() * 0;  // NaN when the loss is not finite
+  poison_ = micro.index == 0 || !poison_.defined() ? nothing : poison_ + nothing;
+  return total.detach();
+}
+
+std::optional<at::Tensor> Loop::update() {
+  at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> gradients = parts_.optimizer.gradients();
+  const bool by_norm = options_.clip.kind == ClipSettings::Kind::norm;
+  Optimizer::StepControl control;
+  std::optional<at::Tensor> norm;
+  if (parts_.scaler) control.found_inf = parts_.scaler->unscale(gradients);
+  if (by_norm || !parts_.scaler) norm = gradient_norm(gradients, by_norm ? options_.clip.norm_type : 2);
+  if (!parts_.scaler) {
+    // An update from what is not finite is masked on the device; the host learns of it when it next reads.
+    const at::Tensor judged = *norm + poison_;
+    control.found_inf = (judged - judged).ne(0).to(at::kFloat);
+  }
+  if (norm) clip_gradients(gradients, *norm, options_.clip);
+  parts_.optimizer.step(control);
+  if (parts_.scaler) parts_.scaler->update();
+  parts_.optimizer.clear_gradients();
+  poison_.reset();
+  return norm;
+}
+
+void Loop::set_rates() {
+  for (Optimizer::Group& group : parts_.optimizer.groups()) {
+    group.lr = parts_.schedules.value(Quantity::lr, group.base_lr, at_.iter);
+    group.momentum = parts_.schedules.value(Quantity::momentum, group.base_momentum, at_.iter);
+    group.weight_decay = parts_.schedules.value(Quantity::weight_decay, group.base_weight_decay, at_.iter);
+  }
+}
+
+Loop::Micro Loop::micro() const {
+  const int64_t index = at_.iter % options_.accumulative_counts;
+  // The last group of a run may be partial; it divides by its own size.
+  return {index, std::min(options_.accumulative_counts, options_.max_iters - (at_.iter - index))};
+}
+
+bridge::Step Loop::step(bridge::Mode mode) const {
+  bridge::Step step;
+  const Micro place = micro();
+  const int64_t k = options_.accumulative_counts;
+  step.mode = mode;
+  step.origin = options_.origin;
+  step.micro = static_cast<uint32_t>(place.index);
+  step.micros = static_cast<uint32_t>(std::max<int64_t>(1, place.count));
+  step.iter = static_cast<uint64_t>(at_.iter);
+  step.max_iters = static_cast<uint64_t>(options_.max_iters);
+  step.update = static_cast<uint64_t>(at_.update);
+  step.max_updates = static_cast<uint64_t>((options_.max_iters + k - 1) / k);
+  step.epoch = static_cast<uint64_t>(at_.epoch);
+  step.max_epochs = options_.by_epoch ? static_cast<uint64_t>(options_.max_epochs) : 0;
+  step.epoch_iters = static_cast<uint64_t>(epoch_iters_);
+  return step;
+}
+
+void Loop::event(bridge::Event event) {
+  at::NoGradGuard no_grad;
+  parts_.task.on_event(step(bridge::Mode::train), event);
+}
+
+bool Loop::due(const Interval& interval, const Position& before) const {
+  if (interval.every <= 0) return false;
+  if (interval.by_epoch) return at_.epoch > before.epoch && at_.epoch % interval.every == 0;
+  return at_.iter % interval.every == 0;
+}
+
+void Loop::log_if_due(int64_t iter_in_epoch) {
+  const int64_t count = options_.by_epoch ? iter_in_epoch : at_.iter;
+  const bool short_epoch = options_.by_epoch && epoch_iters_ <= options_.log_interval && iter_in_epoch == epoch_iters_;
+  if (count % options_.log_interval != 0 && !short_epoch && at_.iter != options_.max_iters) return;
+  telemetry_.read(last_good_);
+  report::TrainPoint point;
+  point.by_epoch = options_.by_epoch;
+  point.epoch = at_.epoch + 1;
+  point.max_epochs = options_.max_epochs;
+  point.epoch_iter = iter_in_epoch;
+  point.epoch_iters = epoch_iters_;
+  point.iter = at_.iter;
+  point.max_iters = options_.max_iters;
+  point.rates = {{"lr", parts_.optimizer.groups().at(0).lr}};
+  point.time = telemetry_.mean_seconds();
+  point.data_time = telemetry_.mean_data_seconds();
+  point.eta_seconds = telemetry_.eta().seconds(options_.max_iters - at_.iter);
+  point.memory_mib = report::peak_memory_mib();
+  point.scalars = telemetry_.scalars();
+  parts_.group.average(point.scalars);
+  parts_.outside.log(point);
+}
+
+void Loop::save() {
+  if (saved_at_ == at_.iter) return;
+  telemetry_.read(last_good_);  // never save what has diverged
+  const bool whole_epoch = options_.by_epoch && at_.iter_in_epoch == 0;
+  last_good_ =
+      parts_.outside.save(whole_epoch ? fmt::format("epoch_{}", at_.epoch) : fmt::format("iter_{}", at_.iter), at_);
+  saved_at_ = at_.iter;
+}
+
+}  // namespace selfsup::train

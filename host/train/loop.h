@@ -1,0 +1,102 @@
+// The training loop. It reads as the algorithm: fetch, forward, backward, update, schedule, log, save. Knows its
+// collaborators by interface, no plugin, no file.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/errors.h"
+#include "data/loader.h"
+#include "distributed/group.h"
+#include "report/log_line.h"
+#include "train/amp.h"
+#include "train/clip.h"
+#include "train/optimizer.h"
+#include "train/position.h"
+#include "train/preprocess.h"
+#include "train/schedule.h"
+#include "train/task.h"
+#include "train/telemetry.h"
+
+namespace selfsup::train {
+
+// Something done every so often: in epochs, or in iterations. every <= 0: never.
+struct Interval {
+  int64_t every = 0;
+  bool by_epoch = true;
+};
+
+struct LoopOptions {
+  bool by_epoch = true;    // how the run is counted, in the log and towards its end
+  int64_t max_iters = 1;   // batches of the whole run
+  int64_t max_epochs = 1;  // 0: counted in iterations
+  int64_t accumulative_counts = 1;
+  int64_t log_interval = 10;  // iterations
+  Interval save{1, true};
+  bool save_last = true;
+  Interval evaluate;
+  bridge::Origin origin = bridge::Origin::fresh;
+  AmpSettings amp;
+  ClipSettings clip;
+};
+
+// What the loop tells and asks of the outside. Called on the loop's thread, between iterations.
+class Outside {
+ public:
+  virtual ~Outside() = default;
+  virtual void log(const report::TrainPoint&) {}                           // a log line is due
+  virtual void progress(const Position&) {}                                // after every iteration
+  virtual std::string save(const std::string& name, const Position&) = 0;  // commits; returns the path
+  virtual void evaluate(const Position&) {}  // must leave the model and the optimizer as they are
+  virtual std::optional<Exit> stop_requested() { return std::nullopt; }
+};
+
+struct LoopParts {
+  data::Loader& loader;
+  const Preprocessor& preprocess;
+  Task& task;
+  Optimizer& optimizer;
+  Schedules& schedules;
+  GradScaler* scaler;  // null: none
+  const distributed::Group& group;
+  Outside& outside;
+};
+
+class Loop {
+ public:
+  Loop(const LoopParts& parts, const LoopOptions& options, at::Device device);
+
+  // Trains from `start` (the checkpoint's, or zero) to the end: Exit::ok, or to a requested stop: its exit code, after
+  // a save. last_good: the checkpoint that the run starts from, if any, for messages. Error(diverged) and whatever the
+  // collaborators throw.
+  Exit run(const Position& start, const std::string& last_good = "");
+
+  const Position& position() const { return at_; }
+
+ private:
+  struct Micro {  // the place of a batch in its optimizer step
+    int64_t index, count;
+  };
+  Micro micro() const;
+  bridge::Step step(bridge::Mode mode) const;
+  void event(bridge::Event event);
+  void set_rates();
+  at::Tensor forward_and_backward(const bridge::StepBatch& batch, const Micro& micro,
+                                  std::vector<bridge::NamedTensor>& terms);
+  std::optional<at::Tensor> update();
+  void log_if_due(int64_t iter_in_epoch);
+  bool due(const Interval& interval, const Position& before) const;
+  void save();
+
+  LoopParts parts_;
+  LoopOptions options_;
+  at::Device device_;
+  int64_t epoch_iters_;
+  Position at_;
+  at::Tensor poison_;  // f32 scalar: 0, or NaN once a loss of this optimizer step was not finite
+  Telemetry telemetry_;
+  std::string last_good_;
+  int64_t saved_at_ = -1;
+};
+
+}  // namespace selfsup::train

@@ -1,0 +1,144 @@
+#include "train/probe.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "train/knn.h"
+#include "train/linear.h"
+
+namespace selfsup::train {
+namespace {
+
+double spread(const at::Tensor& features) {
+  const at::Tensor unit = features / features.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12);
+  return unit.std(0, /*unbiased=*/false).mean().item<double>() * std::sqrt(static_cast<double>(features.size(1)));
+}
+
+double effective_rank(const at::Tensor& features) {
+  const at::Tensor x = (features - features.mean(0, /*keepdim=*/true)).to(at::kCPU, at::kDouble);
+  const bool wide = x.size(1) > x.size(0);
+  const at::Tensor s = at::linalg_eigvalsh(wide ? x.mm(x.t()) : x.t().mm(x)).clamp_min(0).sqrt();
+  const double sum = s.sum().item<double>();
+  if (!(sum > 0)) return 0;
+  const at::Tensor share = s / sum;
+  return std::exp(-(share * share.clamp_min(1e-300).log()).sum().item<double>());
+}
+
+}  // namespace
+
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit) {
+  if (!dataset.has_labels()) throw Error(Exit::usage, "the probe needs a data set with labels; this one has none");
+  const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
+  std::vector<int64_t> labels;
+  std::vector<data::Image> images;
+  data::Sample sample;
+  for (int64_t i = 0; i < wanted; ++i) {
+    const int64_t index = i * size / wanted;
+    if (dataset.label(index) < 0) continue;
+    try {
+      sample = {};
+      sample.index = index;
+      sample.label = dataset.label(index);
+      sample.views.push_back(dataset.load(index));
+      data::SampleRandom random(0, 0, index);
+      pipeline.apply(sample, random);
+    } catch (const data::BadImage&) {
+      continue;
+    }
+    images.push_back(std::move(sample.views.at(0)));
+    labels.push_back(sample.label);
+    const data::Image &first = images.front(), &last = images.back();
+    if (first.height != last.height || first.width != last.width || first.channels != last.channels)
+      throw Error(Exit::usage, fmt::format("the probe's pictures differ in size ({}x{} and {}x{}): its pipeline needs "
+                                           "a resize or crop to one size",
+                                           first.height, first.width, last.height, last.width));
+  }
+  if (images.empty()) throw Error(Exit::data, "the probe's data set has no picture that can be used");
+  const data::Image& shape = images.front();
+  const auto count = static_cast<int64_t>(images.size());
+  LabelledImages out{at::empty({count, shape.height, shape.width, shape.channels}, at::kByte),
+                     at::tensor(at::ArrayRef<int64_t>(labels), at::kLong), dataset.class_count()};
+  auto* to = out.pixels.mutable_data_ptr<uint8_t>();
+  for (const data::Image& image : images) {
+    std::memcpy(to, image.pixels.data(), image.pixels.size());
+    to += image.pixels.size();
+  }
+  return out;
+}
+
+Probe::Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& preprocess, const ProbeOptions& options)
+    : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), options_(options) {
+  if (bank_.classes != queries_.classes)
+    throw Error(Exit::usage,
+                fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
+}
+
+at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> out;
+  for (int64_t start = 0; start < images.pixels.size(0); start += options_.batch_size) {
+    const int64_t stop = std::min(images.pixels.size(0), start + options_.batch_size);
+    out.push_back(features(preprocess_.normalise(images.pixels.slice(0, start, stop))).detach().to(at::kFloat));
+    const at::Tensor& got = out.back();
+    if (got.dim() != 2 || got.size(0) != stop - start)
+      throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} pictures; [{}, D] is due",
+                                            fmt::join(got.sizes(), ", "), stop - start, stop - start));
+  }
+  return at::cat(out);
+}
+
+ProbeResult Probe::judge(const Features& features) const {
+  return judge_features(extract(bank_, features), bank_.labels, extract(queries_, features), queries_.labels,
+                        bank_.classes, options_);
+}
+
+ProbeResult Probe::judge_raw_pixels() const {
+  return judge([](const at::Tensor& images) { return images.flatten(1); });
+}
+
+ProbeResult Probe::judge_random_initialisation(const Features& features, model::ParameterStore& model,
+                                               uint64_t seed) const {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> trained;
+  for (const model::Entry& entry : model.entries()) trained.push_back(entry.tensor.detach().clone());
+  const auto put_back = [&] {
+    for (size_t i = 0; i < trained.size(); ++i) model.entries()[i].tensor.detach().copy_(trained[i]);
+  };
+  try {
+    model.initialise(seed);
+    const ProbeResult result = judge(features);
+    put_back();
+    return result;
+  } catch (...) {
+    put_back();
+    throw;
+  }
+}
+
+ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options) {
+  at::NoGradGuard no_grad;
+  ProbeResult out;
+  const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, options.k, options.temperature);
+  out.knn = accuracy(nearest.predictions.cpu(), query_labels);
+  const int64_t count = options.few_labels > 0 ? options.few_labels : bank.size(0);
+  const int64_t draws = count < bank.size(0) ? options.draws : 1;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    const auto rows = draw_labelled(bank_labels, classes, count, hash_key(options.seed, hash_name("probe"), draw));
+    const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong);
+    const Ridge ridge(bank.index_select(0, index.to(bank.device())), bank_labels.index_select(0, index), classes);
+    out.linear += accuracy(ridge.predict(queries), query_labels) / static_cast<double>(draws);
+  }
+  out.feature_std = spread(queries);
+  out.effective_rank = effective_rank(queries);
+  return out;
+}
+
+}  // namespace selfsup::train

@@ -1,0 +1,67 @@
+// How good features are, judged by labels that training never sees: weighted kNN, a linear probe with few labels, and
+// gauges of collapse. Knows no algorithm but a function from pictures to features; changes nothing in the run.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/pipeline.h"
+#include "model/store.h"
+#include "train/preprocess.h"
+
+namespace selfsup::train {
+
+struct LabelledImages {
+  at::Tensor pixels;  // u8 [N,H,W,C] on the CPU
+  at::Tensor labels;  // i64 [N] on the CPU
+  int64_t classes = 0;
+};
+
+// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline; bad pictures are
+// left out. Error(data) when none is left, Error(usage) when the set has no labels.
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit);
+
+struct ProbeOptions {
+  int64_t k = 20;
+  double temperature = 0.07;
+  int64_t few_labels = 100;  // for the linear probe; 0: every label of the bank
+  int64_t draws = 5;         // of the few labels; the accuracy is their mean
+  int64_t batch_size = 256;
+  uint64_t seed = 0;
+};
+
+struct ProbeResult {
+  double knn = 0, linear = 0;  // accuracies on the queries, 0 .. 1
+  // Mean deviation of unit-length features over the queries times sqrt(D): near 1 when spread, 0 when collapsed.
+  double feature_std = 0;
+  double effective_rank = 0;  // exp(entropy of the singular values' shares), at most D
+};
+
+class Probe {
+ public:
+  // f32 [B,C,H,W] on the device -> [B,D], in eval mode.
+  using Features = std::function<at::Tensor(const at::Tensor& images)>;
+
+  Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& preprocess, const ProbeOptions& options);
+
+  ProbeResult judge(const Features& features) const;
+  ProbeResult judge_raw_pixels() const;
+  // The same model with the values that it starts from; the run's values are put back, bit for bit.
+  ProbeResult judge_random_initialisation(const Features& features, model::ParameterStore& model, uint64_t seed) const;
+
+ private:
+  at::Tensor extract(const LabelledImages& images, const Features& features) const;
+
+  LabelledImages bank_, queries_;
+  const Preprocessor& preprocess_;
+  ProbeOptions options_;
+};
+
+// The judgement of given features; bank and queries on one device.
+ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options);
+
+}  // namespace selfsup::train

@@ -1,0 +1,41 @@
+#include "train/signals.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+namespace selfsup::train {
+namespace {
+
+std::atomic<int> first_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void on_signal(int signal) {
+  int none = 0;
+  if (!first_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  first_signal = 0;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, &term_before_);
+  sigaction(SIGINT, &action, &int_before_);
+}
+
+StopSignals::~StopSignals() {
+  sigaction(SIGTERM, &term_before_, nullptr);
+  sigaction(SIGINT, &int_before_, nullptr);
+}
+
+std::optional<Exit> StopSignals::requested() const {
+  const int signal = first_signal.load();
+  if (signal == 0) return std::nullopt;
+  return signal == SIGINT ? Exit::interrupted : Exit::preempted;
+}
+
+}  // namespace selfsup::train

@@ -1,0 +1,26 @@
+// The wish to stop, sent from outside by signal. Handlers only set flags. Knows no training.
+#pragma once
+#include <csignal>
+#include <optional>
+
+#include "base/errors.h"
+
+namespace selfsup::train {
+
+// While it lives: SIGTERM asks for Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. The
+// second signal of either kind ends the process at once with 128 + its number. One object at a time in a process.
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();  // what was installed before comes back
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  std::optional<Exit> requested() const;
+
+ private:
+  struct sigaction term_before_ {
+  }, int_before_{};
+};
+
+}  // namespace selfsup::train

@@ -1,0 +1,35 @@
+// What the loop trains, as the loop needs it: a step with losses, events, and state beyond the declared tensors. Knows
+// the bridge's types only; the one real task forwards to the algorithm of a plugin.
+#pragma once
+#include <vector>
+
+#include "bridge/algorithm.h"
+
+namespace selfsup::train {
+
+class Task {
+ public:
+  using State = bridge::Algorithm::State;
+
+  virtual ~Task() = default;
+  virtual std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) = 0;
+  virtual void on_event(const bridge::Step&, bridge::Event) {}
+  virtual std::vector<State> save_state() { return {}; }
+  virtual void load_state(const std::vector<State>&) {}
+};
+
+class AlgorithmTask final : public Task {
+ public:
+  explicit AlgorithmTask(bridge::Algorithm& algorithm) : algorithm_(algorithm) {}
+  std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) override {
+    return algorithm_.training_step(step, batch);
+  }
+  void on_event(const bridge::Step& step, bridge::Event event) override { algorithm_.on_event(step, event); }
+  std::vector<State> save_state() override { return algorithm_.save_state(); }
+  void load_state(const std::vector<State>& states) override { algorithm_.load_state(states); }
+
+ private:
+  bridge::Algorithm& algorithm_;
+};
+
+}  // namespace selfsup::train

@@ -1,0 +1,79 @@
+#include "train/telemetry.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/errors.h"
+
+namespace selfsup::train {
+namespace {
+
+at::Tensor scalar(const at::Tensor& t) { return t.detach().reshape({}).to(at::kFloat); }
+
+}  // namespace
+
+void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& terms, const at::Tensor& total,
+                    const std::optional<at::Tensor>& grad_norm, double seconds, double data_seconds) {
+  at::NoGradGuard no_grad;
+  smoother_.add("time", seconds);
+  smoother_.add("data_time", data_seconds);
+  eta_.add(seconds);
+  on_cpu_ = total.device().is_cpu();
+
+  Record record{at, {}, {}, {}};
+  std::vector<at::Tensor> values;
+  const auto put = [&](const std::string& name, const at::Tensor& value, bool judged) {
+    record.names.push_back(name);
+    record.judged.push_back(judged);
+    values.push_back(scalar(value));
+  };
+  if (grad_norm) put("grad_norm", grad_norm->to(total.device()), judge_norm_);
+  put("loss", total, true);
+  for (const bridge::NamedTensor& term : terms)
+    if (term.name != "loss") put(term.name, term.value, term.is_loss());
+  record.values = at::stack(values);  // copies: the plugin may change its tensors afterwards
+  unread_.push_back(std::move(record));
+}
+
+void Telemetry::read(const std::string& last_good) {
+  for (const Record& record : unread_) {
+    const at::Tensor host = record.values.cpu();
+    const std::vector<float> values(host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel());
+    check(record, values, last_good);
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (record.names[i] == "grad_norm" && !log_norm_) continue;
+      smoother_.add(record.names[i], values[i]);
+      if (std::ranges::find(names_, record.names[i]) == names_.end()) names_.push_back(record.names[i]);
+    }
+  }
+  unread_.clear();
+}
+
+void Telemetry::check(const Record& record, const std::vector<float>& values, const std::string& last_good) const {
+  size_t bad = values.size();
+  std::string norm = "not known";
+  // The total is bad whenever a term is: name the term. A bad norm alone is named last.
+  const auto rank = [&](size_t i) { return record.names[i] == "grad_norm" ? 2 : record.names[i] == "loss" ? 1 : 0; };
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (record.names[i] == "grad_norm") norm = fmt::format("{}", values[i]);
+    if (record.judged[i] && !std::isfinite(values[i]) && (bad == values.size() || rank(i) < rank(bad))) bad = i;
+  }
+  if (bad == values.size()) return;
+  throw Error(
+      Exit::diverged,
+      fmt::format("training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
+                  "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
+                  "may help",
+                  record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
+                  record.names[bad] == "grad_norm" ? std::string("the gradient norm")
+                                                   : fmt::format("loss term \"{}\"", record.names[bad]),
+                  values[bad], norm,
+                  last_good.empty() ? std::string("No checkpoint had been written yet")
+                                    : fmt::format("The last good checkpoint is {}", last_good)));
+}
+
+}  // namespace selfsup::train

@@ -1,0 +1,54 @@
+// The numbers of the last iterations: means for the log, and the watch for values that are not finite. Never waits for
+// the device but when asked to read. Knows no optimizer and writes nothing.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/algorithm.h"
+#include "report/log_line.h"
+#include "train/position.h"
+
+namespace selfsup::train {
+
+class Telemetry {
+ public:
+  // judge_norm: a gradient norm that is not finite counts as diverged (without a loss scaler, which expects some).
+  // log_norm: it appears in the log.
+  Telemetry(bool judge_norm, bool log_norm) : judge_norm_(judge_norm), log_norm_(log_norm) {}
+
+  // One iteration. at: its place, before it is counted. terms: what the step emitted, total: the sum of its losses.
+  // grad_norm is there where an update was made.
+  void add(const Position& at, const std::vector<bridge::NamedTensor>& terms, const at::Tensor& total,
+           const std::optional<at::Tensor>& grad_norm, double seconds, double data_seconds);
+
+  // Reads what has come since the last read; waits for the device. Error(diverged) naming the first bad iteration, its
+  // term and gradient norm, and `last_good`, the newest checkpoint ("" when there is none).
+  void read(const std::string& last_good);
+  // True where reading waits for nobody, so that it may be done in every iteration.
+  bool reading_is_free() const { return on_cpu_; }
+
+  double mean_seconds() const { return smoother_.value("time"); }
+  double mean_data_seconds() const { return smoother_.value("data_time"); }
+  report::Scalars scalars() const { return smoother_.values(names_); }  // grad_norm, loss, the other terms
+  const report::Eta& eta() const { return eta_; }
+
+ private:
+  struct Record {
+    Position at;
+    std::vector<std::string> names;  // of losses and metrics in the order of `values`
+    std::vector<bool> judged;
+    at::Tensor values;  // f32 [n] on the device
+  };
+  void check(const Record& record, const std::vector<float>& values, const std::string& last_good) const;
+
+  bool judge_norm_, log_norm_, on_cpu_ = true;
+  std::vector<Record> unread_;
+  report::Smoother smoother_;
+  report::Eta eta_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace selfsup::train

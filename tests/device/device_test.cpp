@@ -1,0 +1,95 @@
+#include "device/device.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+#include "base/errors.h"
+#include "device/driver.h"
+#include "device/threads.h"
+
+namespace selfsup::device {
+namespace {
+
+class Environment {
+ public:
+  Environment(const char* name, const char* value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before, had_ = true;
+    value ? setenv(name, value, 1) : unsetenv(name);
+  }
+  ~Environment() { had_ ? setenv(name_, before_.c_str(), 1) : unsetenv(name_); }
+
+ private:
+  const char* name_;
+  std::string before_;
+  bool had_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("hidden GPUs mean the CPU, and asking for cuda then is one clear line") {
+  for (const char* value : {"-1", ""}) {
+    const Environment environment("CUDA_VISIBLE_DEVICES", value);
+    CHECK(choose_device("auto").device.is_cpu());
+    try {
+      choose_device("cuda");
+      FAIL("cuda was given");
+    } catch (const Error& e) {
+      CHECK(e.exit() == Exit::usage);
+      CHECK_THAT(e.what(), Catch::Contains("CUDA_VISIBLE_DEVICES"));
+      CHECK_THAT(e.what(), !Catch::Contains("\n"));
+    }
+  }
+}
+
+TEST_CASE("without a driver auto is the CPU and cuda names what is missing") {
+  const Environment environment("CUDA_VISIBLE_DEVICES", nullptr);
+  if (ask_driver().devices > 0) return;  // the other half of this is for machines with a GPU
+  CHECK(choose_device("auto").device.is_cpu());
+  CHECK_THROWS_WITH(choose_device("cuda"), Catch::Contains("driver"));
+}
+
+TEST_CASE("an unknown device is refused") {
+  CHECK_THROWS_WITH(choose_device("gpu"), Catch::Contains("auto") && Catch::Contains("gpu"));
+}
+
+TEST_CASE("batch memory of the CPU is aligned and usable") {
+  const auto memory = choose_device("cpu").allocate(100);
+  CHECK(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
+  memory.get()[99] = 1;
+}
+
+TEST_CASE("CPU quotas are read as cores") {
+  CHECK(quota_cores("200000 100000") == 2.0);
+  CHECK(quota_cores("150000 100000") == 1.5);
+  CHECK(quota_cores("max 100000") == 0);
+  CHECK(quota_cores("-1 100000") == 0);
+  CHECK(quota_cores("") == 0);
+  CHECK(allowed_cores() >= 1);
+}
+
+TEST_CASE("threads follow the configuration, then OMP_NUM_THREADS, then the cores per rank") {
+  const int before = at::get_num_threads();
+  {
+    const Environment environment("OMP_NUM_THREADS", "3");
+    CHECK(set_threads(2, 1) == 2);
+    CHECK(set_threads(0, 1) == 3);
+  }
+  const Environment environment("OMP_NUM_THREADS", nullptr);
+  CHECK(set_threads(0, 1) == allowed_cores());
+  CHECK(set_threads(0, 1000) == 1);
+  at::set_num_threads(before);
+}
+
+TEST_CASE("seeds that differ in any bit give different numbers") {
+  const auto draw = [](uint64_t seed) {
+    set_randomness({seed, false});
+    return at::rand({8});
+  };
+  CHECK(at::equal(draw(7), draw(7)));
+  CHECK(!at::equal(draw(7), draw(7 | (1ull << 40))));
+}
+
+}  // namespace selfsup::device

@@ -118,13 +118,19 @@ s = u.find_spec("torch")
 print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")' 2>/dev/null || true
 }
 
-# pip, with the same wheel whatever Python runs it: only the libraries and headers inside count.
+# pip, with the same wheel whatever Python runs it: only the libraries and headers inside count. A wheel may be tagged for any older
+# glibc too, and pip takes the tags one by one.
 fetch() {
   target=$1
   shift
+  glibc=17
+  while [ $glibc -le 28 ]; do
+    set -- --platform "manylinux_2_${glibc}_x86_64" "$@"
+    glibc=$((glibc + 1))
+  done
   PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: \
-    --python-version 3.11 --implementation cp --abi cp311 --abi none --abi abi3 --platform manylinux_2_28_x86_64 \
-    --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 --platform linux_x86_64 --target "$target" "$@" >&2
+    --python-version 3.11 --implementation cp --abi cp311 --abi none --abi abi3 --platform manylinux2014_x86_64 \
+    --platform linux_x86_64 --target "$target" "$@" >&2
 }
 
 download() {

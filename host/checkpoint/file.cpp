@@ -62,7 +62,7 @@ void throw_storage(const std::string& doing, const std::string& path, int error,
 }
 
 Fd open_folder(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) throw_storage("open the folder", path, errno);
   return fd;
 }

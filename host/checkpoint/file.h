@@ -33,7 +33,7 @@ class Fd {
 [[noreturn]] void throw_storage(const std::string& doing, const std::string& path, int error,
                                 uint64_t bytes_needed = 0);
 
-// The folder as a descriptor; never through a link in its last part. Error(storage).
+// The folder as a descriptor, also through a link: a user may keep checkpoints on another disk. Error(storage).
 Fd open_folder(const std::string& path);
 void sync_folder(int fd, const std::string& path);  // Error(storage)
 void make_folders(const std::string& path);         // like mkdir -p; Error(storage)

@@ -88,10 +88,15 @@ bool is_folder(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool is_folder_or_link(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 // Names of the folders in `directory` that are, or should be, checkpoints.
 std::vector<std::string> checkpoint_names(const std::string& directory) {
   std::vector<std::string> names;
-  if (!is_folder(directory)) return names;
+  if (!is_folder_or_link(directory)) return names;
   for (std::string& name : list_folder(directory)) {
     if (valid_checkpoint_name(name) && is_folder(directory + "/" + name)) names.push_back(std::move(name));
   }
@@ -99,7 +104,7 @@ std::vector<std::string> checkpoint_names(const std::string& directory) {
 }
 
 bool holds_damaged(const std::string& directory) {
-  if (!is_folder(directory)) return false;
+  if (!is_folder_or_link(directory)) return false;
   for (const std::string& name : list_folder(directory)) {
     if (name.front() != '.' && name.find(damaged) != name.npos) return true;
   }
@@ -149,16 +154,14 @@ std::string Checkpoint::blob(std::string_view file) const {
 }
 
 SafetensorsFile open_weights(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
-    return Checkpoint(path).tensors("model.safetensors");
+  if (is_folder_or_link(path)) return Checkpoint(path).tensors("model.safetensors");
   return SafetensorsFile(path);
 }
 
 CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(std::move(directory)), keep_(keep) {
   if (keep_ != -1 && keep_ < 1)
     throw Error(Exit::usage, fmt::format("cannot keep {} checkpoints: expected at least 1, or -1 for all", keep_));
-  if (!is_folder(directory_)) return;
+  if (!is_folder_or_link(directory_)) return;
   const Fd folder = open_folder(directory_);
   for (const std::string& name : list_folder(directory_)) {
     const bool old = name.starts_with(replaced);

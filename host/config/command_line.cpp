@@ -150,7 +150,7 @@ class Parser {
         line_.command = Command::help;
         return;
       }
-      refuse("a configuration file is missing: selfsup-host --plugin mae.so CONFIG");
+      refuse("a configuration file is missing: selfsup-host --plugin PLUGIN.so CONFIG");
     }
     bool named = false;
     for (const auto& [name, command] : kCommands)
@@ -165,7 +165,7 @@ class Parser {
       refuse(fmt::format("\"{}\" is one word too many{}", plain[wanted],
                          is_option(plain[wanted]) ? ": --cfg-options stands before KEY=VALUE" : ""));
     if (plain.size() < wanted)
-      refuse(command == Command::inspect ? "inspect needs a plugin: selfsup-host inspect mae.so"
+      refuse(command == Command::inspect ? "inspect needs a plugin: selfsup-host inspect PLUGIN.so"
                                          : "a configuration file is missing");
     if (wanted) line_.target = plain.front();
     std::error_code failed;
@@ -209,7 +209,7 @@ void apply_flags(Json& tree, const CommandLine& line) {
 std::string help_text() {
   return R"(selfsup-host: self-supervised pretraining with algorithms as plugins
 
-  selfsup-host --plugin mae.so CONFIG [flags]    train
+  selfsup-host --plugin PLUGIN.so CONFIG [flags] train
   selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
   selfsup-host validate CONFIG                   check everything up to the first batch
   selfsup-host list [--json]                     the plugins that are found, without running them
@@ -217,7 +217,7 @@ std::string help_text() {
   selfsup-host env                               versions, processor, threads, LibTorch
 
 Plugins
-  --plugin PLUGIN        path (./mine.so) or bare name (mae.so); repeatable; the first brings the algorithm
+  --plugin PLUGIN        path (./mine.so) or bare name (mine.so); repeatable; the first brings the algorithm
   --plugin-dir DIR       where bare names are looked up first; repeatable (also SELFSUP_PLUGIN_PATH)
 
 The run

@@ -14,10 +14,10 @@ constexpr int64_t kMaxImagePixels = 64'000'000;  // checked before memory is tak
 
 // The format is told by the content. Results, for channels 3 (RGB) or 1 (grey):
 // - JPEG: 8 bits, baseline or progressive; CMYK and YCCK as Adobe writes them (inverted). A warning of libjpeg
-//   (truncation, corruption) makes the picture bad.
-// - PNG: palettes expanded, fewer than 8 bits scaled, of 16 bits the upper 8, alpha dropped, gamma and profiles
-// ignored;
-//   of an animation the still picture.
+//   (truncation, corruption) makes the picture bad, and so do more than 500 scans, or 300 MiB for the coefficients of a
+//   progressive one.
+// - PNG: palettes expanded, fewer than 8 bits scaled, of 16 bits the upper 8, alpha dropped; gamma and profiles
+//   are ignored, of an animation the still picture is taken.
 // - The EXIF orientation is applied in both, as OpenCV does.
 // - Grey of colour is (19595 R + 38470 G + 7471 B + 32768) >> 16; of a JPEG in YCbCr it is Y.
 // Throws BadImage for everything else.

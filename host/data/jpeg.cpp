@@ -14,7 +14,8 @@
 namespace selfsup::data {
 namespace {
 
-constexpr int kMaxScans = 500;  // of a progressive picture: each costs a pass over all of it
+constexpr long kMaxMemory = 300L << 20;  // of libjpeg: a progressive picture is held whole, as coefficients
+constexpr int kMaxScans = 500;           // of a progressive picture: each costs a pass over all of it
 
 struct Decoder {
   jpeg_decompress_struct info{};
@@ -62,6 +63,7 @@ bool read_header(Decoder& decoder, std::span<const uint8_t> bytes) {
   if (setjmp(decoder.escape)) return false;
   jpeg_create_decompress(&decoder.info);
   decoder.created = true;
+  decoder.info.mem->max_memory_to_use = kMaxMemory;
   decoder.progress.progress_monitor = on_progress;
   decoder.info.progress = &decoder.progress;
   jpeg_mem_src(&decoder.info, bytes.data(), bytes.size());

@@ -79,6 +79,8 @@ uint8_t clip8(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrec
 
 using Lanes = int32_t __attribute__((vector_size(64)));
 using Bytes = uint8_t __attribute__((vector_size(16)));
+using Halves = uint16_t __attribute__((vector_size(32)));
+using Words = uint32_t __attribute__((vector_size(16)));
 
 // Four rows of RGB at once: lane 4 r + c holds channel c of row r, the fourth lane of each row is discarded. Reads and
 // writes one byte past the last pixel of a row.
@@ -88,11 +90,15 @@ SELFSUP_CLONES void horizontal_rgb(const uint8_t* const rows[4], uint8_t* const 
     Lanes sum = Lanes{} + kHalf;
     size_t at = static_cast<size_t>(first[x]) * 3;
     for (int t = 0; t < count[x]; ++t, at += 3) {
-      uint32_t pixels[4];
-      for (int r = 0; r < 4; ++r) std::memcpy(&pixels[r], rows[r] + at, 4);
-      Bytes bytes;
-      std::memcpy(&bytes, pixels, sizeof(bytes));
-      sum += __builtin_convertvector(bytes, Lanes) * weights[t];
+      // Built in a register: four small stores and a wide load would wait for each other.
+      uint32_t a, b, c, d;
+      std::memcpy(&a, rows[0] + at, 4);
+      std::memcpy(&b, rows[1] + at, 4);
+      std::memcpy(&c, rows[2] + at, 4);
+      std::memcpy(&d, rows[3] + at, 4);
+      const Words words{a, b, c, d};
+      const Halves halves = __builtin_convertvector(reinterpret_cast<const Bytes&>(words), Halves);
+      sum += __builtin_convertvector(halves, Lanes) * weights[t];
     }
     sum >>= kPrecision;
     sum = sum < 0 ? Lanes{} : sum;

@@ -17,6 +17,8 @@ struct Point {
   double x, y;
 };
 
+double length(Point p) { return std::sqrt(p.x * p.x + p.y * p.y); }  // hypot guards against what cannot be here
+
 double box(Point p, double half_width, double half_height) {
   return std::max(std::abs(p.x) - half_width, std::abs(p.y) - half_height);
 }
@@ -24,7 +26,7 @@ double box(Point p, double half_width, double half_height) {
 // Signed distance, negative inside, of a shape about the size of the unit disc; exact near the outline except at
 // corners.
 double distance(int shape, Point p) {
-  const double radius = std::hypot(p.x, p.y);
+  const double radius = length(p);
   switch (shape) {
     case 0:  // disc
       return radius - 1;
@@ -41,11 +43,11 @@ double distance(int shape, Point p) {
       const double angle = std::abs(std::remainder(std::atan2(p.y, p.x), sector));
       const Point folded{radius * std::cos(angle), radius * std::sin(angle)};
       const Point edge{0.42 * std::cos(sector / 2) - 1, 0.42 * std::sin(sector / 2)};
-      const double length = std::hypot(edge.x, edge.y);
-      return ((folded.x - 1) * edge.y - folded.y * edge.x) / length;
+      const double edge_length = length(edge);
+      return ((folded.x - 1) * edge.y - folded.y * edge.x) / edge_length;
     }
     case 6:  // crescent
-      return std::max(radius - 1, 0.8 - std::hypot(p.x - 0.45, p.y));
+      return std::max(radius - 1, 0.8 - length({p.x - 0.45, p.y}));
     default:  // two bars
       return std::min(box({p.x - 0.6, p.y}, 0.3, 0.9), box({p.x + 0.6, p.y}, 0.3, 0.9));
   }
@@ -80,16 +82,43 @@ std::array<double, 3> colour_of_luma(double luma, double margin, KeyedRandom& ra
 // A colour with a grating: two sine waves whose sum stays within +-1.
 struct Surface {
   std::array<double, 3> colour;
-  double amplitude, kx[2], ky[2], phase[2], weight;
+  double amplitude, kx[2], ky[2], phase[2], weight[2];
+};
 
-  double wave(double x, double y) const {
-    return weight * std::sin(kx[0] * x + ky[0] * y + phase[0]) +
-           (1 - weight) * std::sin(kx[1] * x + ky[1] * y + phase[1]);
+// The grating at the pixels of a picture. sin(kx x + ky y + phase) is made of the sines and cosines of its two parts,
+// so that the picture costs sines by its sides, not by its area.
+class Grating {
+ public:
+  Grating(const Surface& surface, int size) : columns_(static_cast<size_t>(size)), rows_(columns_.size()) {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const double at = (static_cast<double>(i) + 0.5) / size;
+      for (size_t w = 0; w < 2; ++w) {
+        const double across = surface.kx[w] * at + surface.phase[w], down = surface.ky[w] * at;
+        const double height = surface.amplitude * surface.weight[w];
+        columns_[i][w] = {height * std::sin(across), height * std::cos(across)};
+        rows_[i][w] = {std::sin(down), std::cos(down)};
+      }
+    }
   }
+  double at(int x, int y) const {
+    const auto& column = columns_[static_cast<size_t>(x)];
+    const auto& row = rows_[static_cast<size_t>(y)];
+    double sum = 0;
+    for (size_t w = 0; w < 2; ++w) sum += column[w].sine * row[w].cosine + column[w].cosine * row[w].sine;
+    return sum;
+  }
+
+ private:
+  struct Angle {
+    double sine, cosine;
+  };
+  std::vector<std::array<Angle, 2>> columns_, rows_;
 };
 
 Surface make_surface(double luma, double amplitude, KeyedRandom& random) {
-  Surface surface{colour_of_luma(luma, amplitude, random), amplitude, {}, {}, {}, random.uniform(0.3, 1.0)};
+  Surface surface{colour_of_luma(luma, amplitude, random), amplitude, {}, {}, {}, {}};
+  surface.weight[0] = random.uniform(0.3, 1.0);
+  surface.weight[1] = 1 - surface.weight[0];
   for (int i = 0; i < 2; ++i) {
     const double angle = random.uniform(0, kPi), cycles = random.uniform(2, 9);  // across the picture
     surface.kx[i] = 2 * kPi * cycles * std::cos(angle);
@@ -160,13 +189,13 @@ void ShapesDataset::load(int64_t index, Image& out) const {
   const Scene s = scene(index);
   out.reshape(image_size_, image_size_, 3);
   const double pixel = 1.0 / image_size_;
+  const Grating figure_grating(s.figure, image_size_), ground_grating(s.ground, image_size_);
   for (int y = 0; y < image_size_; ++y) {
     uint8_t* p = out.row(y);
     for (int x = 0; x < image_size_; ++x, p += 3) {
-      const double px = (x + 0.5) * pixel, py = (y + 0.5) * pixel;
-      const double share = s.coverage(px, py, pixel);
-      const double figure = share > 0 ? s.figure.amplitude * s.figure.wave(px, py) : 0;
-      const double ground = share < 1 ? s.ground.amplitude * s.ground.wave(px, py) : 0;
+      const double share = s.coverage((x + 0.5) * pixel, (y + 0.5) * pixel, pixel);
+      const double figure = share > 0 ? figure_grating.at(x, y) : 0;
+      const double ground = share < 1 ? ground_grating.at(x, y) : 0;
       for (size_t c = 0; c < 3; ++c) {
         const double value = share * (s.figure.colour[c] + figure) + (1 - share) * (s.ground.colour[c] + ground);
         p[c] = static_cast<uint8_t>(std::clamp(value * 255 + 0.5, 0.0, 255.0));

@@ -62,6 +62,17 @@ TEST_CASE("a saved checkpoint is read back byte for byte, through the store and 
   CHECK(list_folder(dir / "checkpoints") == std::vector<std::string>{"iter_5"});
 }
 
+TEST_CASE("the folder of checkpoints may be a link to another disk") {
+  const TempDir dir;
+  fs::create_directories(dir / "disk");
+  fs::create_directory_symlink(dir / "disk", dir / "checkpoints");
+  CheckpointStore store(dir / "checkpoints", 1);
+  for (int64_t i = 1; i <= 2; ++i) Sample(i).save(store);
+  CHECK(Sample(2).matches(*CheckpointStore(dir / "checkpoints", 1).newest_valid()));
+  CHECK(list_folder(dir / "disk") == std::vector<std::string>{"iter_2"});
+  CHECK(fs::is_symlink(dir / "checkpoints"));
+}
+
 TEST_CASE("equal runs write equal checkpoints") {
   const TempDir dir;
   CheckpointStore a(dir / "a", 1), b(dir / "b", 1);

@@ -1,0 +1,85 @@
+#!/bin/sh
+# `cmake --install` gives a tree that works after it was moved: the host runs, and a plugin builds against it with find_package and
+# no LibTorch in sight. install_test.sh BUILD_FOLDER
+set -u
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+fail() {
+  echo "FAILED: $*"
+  failed=1
+}
+unset SELFSUP_TORCH_DIR
+
+DESTDIR=$scratch/stage cmake --install "$1" --prefix /opt/selfsup >"$scratch/out" 2>&1 || fail "cmake --install: $(tail -n 5 "$scratch/out")"
+prefix="$scratch/moved here"
+mv "$scratch/stage/opt/selfsup" "$prefix"
+for file in bin/selfsup-host lib/selfsup/libselfsup-core.so include/ssp/base.h share/cmake/SelfsupSDK/SelfsupSDKConfig.cmake \
+  share/cmake/SelfsupSDK/SelfsupPlugin.cmake share/doc/selfsup/LICENSE; do
+  [ -e "$prefix/$file" ] || fail "$file is not installed"
+done
+for plugin in "$1"/lib/selfsup/plugins/*.so; do
+  [ ! -e "$plugin" ] || [ -e "$prefix/lib/selfsup/plugins/${plugin##*/}" ] || fail "${plugin##*/} is not installed"
+done
+"$prefix/bin/selfsup-host" env >/dev/null || fail "the installed host does not run"
+grep -rlF "$1" "$prefix/include" "$prefix/share" && fail "installed files name the build folder"
+
+mkdir "$scratch/plugin"
+cat >"$scratch/plugin/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(outside CXX)
+find_package(SelfsupSDK REQUIRED)
+selfsup_add_plugin(outside ID test.outside VERSION 1.2.3 PROVIDES ssp.transform/0:Outside NEEDS ssp.backbone/0:* SOURCES outside.cpp)
+END
+cat >"$scratch/plugin/outside.cpp" <<'END'
+#include <stdexcept>
+#include <string>
+
+#include "ssp/entry.h"
+static ssp_status init(const ssp_host*) {
+  try {
+    throw std::runtime_error("libstdc++ must come along");
+  } catch (const std::exception& error) {
+    return std::string(error.what()).empty() ? SSP_E_PLUGIN : SSP_OK;
+  }
+}
+static void shutdown() {}
+static ssp_status get_factory(ssp_str, ssp_str, const void**) { return SSP_E_UNSUPPORTED; }
+extern "C" {
+extern __attribute__((visibility("default"))) const ssp_plugin_entry ssp_plugin_v1;
+const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR, init, shutdown, get_factory};
+}
+END
+{
+  cmake -G Ninja -S "$scratch/plugin" -B "$scratch/plugin/build" -DCMAKE_PREFIX_PATH="$prefix" &&
+    cmake --build "$scratch/plugin/build"
+} >"$scratch/out" 2>&1 || fail "a plugin outside: $(tail -n 20 "$scratch/out")"
+plugin=$scratch/plugin/build/outside.so
+readelf -dW "$plugin" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$' && fail "the plugin needs more than libc and libm"
+[ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "the plugin exports more than ssp_plugin_v1"
+
+# The note, byte for byte, through the program headers' PT_NOTE segment.
+major=$(sed -n 's/^#define SSP_ABI_MAJOR //p' "$prefix/include/ssp/base.h")
+minor=$(sed -n 's/^#define SSP_ABI_MINOR //p' "$prefix/include/ssp/base.h")
+python3 - "$plugin" "[$major, $minor]" <<'END' || fail "the note"
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+table, = struct.unpack_from("<Q", data, 32)
+entry, count = struct.unpack_from("<HH", data, 54)
+notes = []
+for i in range(count):
+    kind, _, offset, _, _, size, _, align = struct.unpack_from("<IIQQQQQQ", data, table + i * entry)
+    end = offset + size
+    while kind == 4 and offset + 12 <= end:
+        name, text, number = struct.unpack_from("<III", data, offset)
+        pad = lambda n: (n + align - 1) // align * align
+        if data[offset + 12:offset + 12 + name] == b"SSP\0" and number == 1:
+            notes.append(data[offset + 12 + pad(name):][:text])
+        offset += 12 + pad(name) + pad(text)
+assert len(notes) == 1, f"{len(notes)} notes"
+expected = {"id": "test.outside", "version": "1.2.3", "sdk": json.loads(sys.argv[2]), "tier": "portable",
+            "provides": [["ssp.transform/0", "Outside"]], "needs": [["ssp.backbone/0", "*"]], "machine": "x86_64", "isa": "",
+            "torch": None, "cuda": None}
+assert json.loads(notes[0]) == expected, notes[0]
+END
+exit $failed

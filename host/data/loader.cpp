@@ -10,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -111,7 +112,12 @@ struct Loader::State {
 
   void start_threads() {
     const AllSignalsBlocked blocked;  // inherited: signals are for the thread that trains
-    for (int i = 0; i < options.num_workers; ++i) threads.emplace_back([this] { work_on(); });
+    try {
+      for (int i = 0; i < options.num_workers; ++i) threads.emplace_back([this] { work_on(); });
+    } catch (const std::system_error& e) {
+      throw Error(Exit::failed, fmt::format("{} of {} loader threads started, then: {}; lower num_workers",
+                                            threads.size(), options.num_workers, e.what()));
+    }
   }
 
   std::shared_ptr<Slot> open_slot();

@@ -38,6 +38,7 @@ struct BadReport {
 };
 
 // Batches are a function of (dataset, pipeline, options but num_workers and prefetch, epoch, index).
+// For evaluation: shuffle false, evaluation_pipeline(), and epoch 0; the order is then that of the set.
 // Not thread-safe: one thread calls start, next and bad. Destruction stops the workers.
 class Loader {
  public:

@@ -23,7 +23,7 @@ class Pipeline {
 
   void apply(Sample& sample, SampleRandom& random) const;
 
-  // Shapes of the views that a picture of that shape leaves: a trial run on a black one.
+  // Shapes of the views that a picture of that shape leaves: a trial run on a black one. No side of `input` is 0.
   std::vector<ImageShape> output_shapes(ImageShape input) const;
 
  private:

@@ -249,6 +249,25 @@ TEST_CASE("a file that may not be read is bad, not fatal") {
   CHECK(result == 0);
 }
 
+TEST_CASE("a sub-folder that may not be read is an error, not a smaller set") {
+  const TempDir dir;
+  write_file(dir / "open/a.png", png(gradient(6, 8, 3)));
+  write_file(dir / "closed/b.png", png(gradient(6, 8, 3)));
+  REQUIRE(chmod((dir / "closed").c_str(), 0) == 0);
+  REQUIRE(chmod(dir.path().c_str(), 0755) == 0);
+  const int result = in_child([&] {
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    try {
+      make(R"({"data_root": )" + quoted(dir.path()) + "}");
+    } catch (const Error& e) {
+      return std::string(e.what()).find("/closed") != std::string::npos && e.exit() == Exit::data ? 0 : 1;
+    }
+    return 1;
+  });
+  CHECK(result == 0);
+  REQUIRE(chmod((dir / "closed").c_str(), 0755) == 0);
+}
+
 TEST_CASE("names of any bytes are read, and printed in one line of UTF-8") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));

@@ -8,7 +8,6 @@
 #include "base/errors.h"
 #include "data/dataset.h"
 #include "data/resize.h"
-#include "data/schema.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {
@@ -292,21 +291,6 @@ TEST_CASE("contradictions that no schema sees are refused with the place") {
   CHECK_THAT(refusal(R"([{"type": "RandomFlip", "direction": "sideways"}])"), Contains("sideways"));
   CHECK_THAT(refusal(R"([{"type": "MultiView", "num_views": [1, 2], "transforms": [[]]}])"), Contains("num_views"));
   CHECK_THAT(refusal(R"([{"type": "Resize", "scale": 0}])"), Contains("scale"));
-}
-
-TEST_CASE("every type has a schema that is JSON") {
-  REQUIRE(transform_types().size() > 5);
-  REQUIRE(dataset_types().size() > 5);
-  for (auto [types, schema_of] : {std::pair{transform_types(), &transform_schema}, {dataset_types(), &dataset_schema}})
-    for (std::string_view type : types) {
-      INFO(std::string(type));
-      const Json schema = json(std::string(schema_of(type)));
-      CHECK(schema.get("properties").has("type"));
-      if (const Json* required = schema.find("required"))
-        for (const Json& key : required->as_array()) CHECK(schema.get("properties").has(key.as_string()));
-    }
-  CHECK(transform_schema("Nothing").empty());
-  CHECK(dataset_schema("nothing").empty());
 }
 
 }  // namespace selfsup::data

@@ -91,6 +91,10 @@ TorchLocation find_torch() {
   throw Error(Exit::failed, "no LibTorch fits this host. Tried:" + tried + remedy);
 }
 
+std::string library_folder() {
+  return (fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib" / "selfsup").string();
+}
+
 int run_core(const TorchLocation& location, int argc, char** argv) {
   // A wheel carries two NVIDIA libraries outside `torch`, which libtorch_cpu.so needs even without a GPU.
   static constexpr const char* wheel =
@@ -99,8 +103,7 @@ int run_core(const TorchLocation& location, int argc, char** argv) {
   open_library(lib / "libc10.so", RTLD_GLOBAL, wheel);
   open_library(lib / "libtorch_cpu.so", RTLD_GLOBAL, wheel);
 
-  const fs::path core =
-      fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib" / "selfsup" / "libselfsup-core.so";
+  const fs::path core = fs::path(library_folder()) / "libselfsup-core.so";
   void* handle = open_library(core, RTLD_LOCAL, "It belongs to this executable: build or install both.");
   const auto run = reinterpret_cast<int (*)(int, char**)>(dlsym(handle, "selfsup_run"));
   if (!run) throw Error(Exit::failed, core.string() + " has no function selfsup_run: it belongs to another version");

@@ -56,7 +56,7 @@ Mae::Mae(const Scope& scope)
       decoder_(scope, encoder_.info(image_, image_), patches_),
       mask_ratio_(scope.get("backbone.mask_ratio", 0.75)),
       norm_pix_(scope.get("head.norm_pix", false)) {
-  init_linears(scope.child("neck"));
+  init_linears(scope.child(ChildSpec("neck", "")));
   const ssp_token_info e = encoder_.info(image_, image_);
   const int64_t stated = scope.get("head.patch_size", e.patch_h);
   require(stated == e.patch_h, "`head.patch_size` is " + std::to_string(stated) + ", but `backbone.patch_size` is " +

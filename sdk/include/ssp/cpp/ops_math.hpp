@@ -170,7 +170,7 @@ namespace op {
 SSP_OP(sum_dim, "sum", "dim_IntList", "self,dim,keepdim");
 SSP_OP(mean_dim, "mean", "dim", "self,dim,keepdim");
 SSP_OP(var, "var", "correction", "self,dim,correction,keepdim");
-SSP_OP(std, "std", "correction", "self,dim,correction,keepdim");
+SSP_OP(stddev, "std", "correction", "self,dim,correction,keepdim");
 SSP_OP(var_mean, "var_mean", "correction", "self,dim,correction,keepdim");
 SSP_OP(amax, "amax", "", "self,dim,keepdim");
 SSP_OP(amin, "amin", "", "self,dim,keepdim");
@@ -195,8 +195,8 @@ SSP_IF_USED inline Tensor mean(const Tensor& self, Ints dims, bool keepdim = fal
 SSP_IF_USED inline Tensor var(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
   return call<op::var>(self, dims, correction, keepdim);
 }
-SSP_IF_USED inline Tensor std(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
-  return call<op::std>(self, dims, correction, keepdim);
+SSP_IF_USED inline Tensor stddev(const Tensor& self, Ints dims, int64_t correction = 1, bool keepdim = false) {
+  return call<op::stddev>(self, dims, correction, keepdim);
 }
 SSP_IF_USED inline std::array<Tensor, 2> var_mean(const Tensor& self, Ints dims, int64_t correction = 1,
                                                   bool keepdim = false) {

@@ -1,0 +1,322 @@
+// Uses every function of the C++ layer once, in plugins of every kind. Only compiled.
+#include "ssp/cpp/plugin.hpp"
+
+using namespace ssp;
+
+namespace {
+
+std::vector<Tensor> pointwise(const Tensor& a, const Tensor& b) {
+  return {abs(a) + exp(a) + expm1(a) + log(a) + log1p(a) + log2(a) + sqrt(a) + rsqrt(a) + square(a) + reciprocal(a),
+          sin(a) - cos(a) - tanh(a) - sigmoid(a) - erf(a) - floor(a) - ceil(a) - round(a) - sign(a) - relu(a) - silu(a),
+          log_sigmoid(a),
+          isnan(a),
+          isfinite(a),
+          logical_not(a),
+          neg(-a),
+          maximum(a, b) * minimum(a, b) / atan2(a, b),
+          logical_and(a == b, a != b),
+          logical_or(a < b, a <= b),
+          a > b,
+          a >= b,
+          a + 1,
+          a - 1.5,
+          a * 2,
+          a / 3,
+          1 + a,
+          1.5 - a,
+          2 * a,
+          1 / a,
+          a == 1,
+          a != 1,
+          a<1, a <= 1, a> 1,
+          a >= 1,
+          remainder(a, 2),
+          remainder(a, b),
+          floor_divide(a, 2),
+          clamp(a, 0.0),
+          clamp(a, {}, 1.0),
+          pow(a, 2.0),
+          pow(a, b),
+          lerp(a, b, 0.5),
+          where(a > 0, a, b),
+          masked_fill(a, a > 0, 0.0),
+          nan_to_num(a)};
+}
+
+std::vector<Tensor> reductions(const Tensor& a, const Tensor& b) {
+  const auto [variance, average] = var_mean(a, {0});
+  return {variance,       average,
+          sum(a),         sum(a, {0}),
+          mean(a),        mean(a, {0}, true),
+          max(a),         min(a),
+          all(a),         any(a),
+          trace(a),       var(a, {0}),
+          stddev(a, {0}), amax(a, {0}),
+          amin(a, {0}),   argmax(a, 0),
+          argmin(a, 0),   logsumexp(a, {0}),
+          cumsum(a, 0),   vector_norm(a, 2, {0}),
+          cdist(a, b),    einsum("ij,jk->ik", {a, b}),
+          diagonal(a),    tril(a),
+          triu(a),        normalize(a, 1),
+          matmul(a, b),   mm(a, b),
+          bmm(a, b),      outer(a, b)};
+}
+
+std::vector<Tensor> shapes(const Tensor& a, const Tensor& b) {
+  const auto [first, second] = unbind<2>(a, 0);
+  std::vector<Tensor> out = unbind(a, 0);
+  for (const auto& list : {split(a, 2), chunk(a, 2)}) out.insert(out.end(), list.begin(), list.end());
+  const std::vector<Tensor> more = {first,
+                                    second,
+                                    cat({a, b}, 0),
+                                    cat(out, 0),
+                                    stack({a, b + 1}),
+                                    repeat(a, {2, 1}),
+                                    roll(a, {1}, {0}),
+                                    flip(a, {0}),
+                                    rot90(a, 1, {0, 1}),
+                                    pad(a, {1, 1}, "reflect"),
+                                    unfold(a, 0, 2, 1),
+                                    a.reshape({-1}),
+                                    a.view({-1}),
+                                    a.expand({2, -1}),
+                                    a.transpose(0, 1),
+                                    a.t(),
+                                    a.permute({1, 0}),
+                                    a.flatten(),
+                                    a.unsqueeze(0),
+                                    a.squeeze(0),
+                                    a.select(0, 1),
+                                    a.slice(0, 1, 2),
+                                    a.narrow(0, 0, 1),
+                                    a.index_select(0, b),
+                                    a.contiguous(),
+                                    a.clone(),
+                                    a.detach(),
+                                    a.to(bf16),
+                                    a.sum(),
+                                    a.sum(0),
+                                    a.sum({0, 1}),
+                                    a.mean(),
+                                    a.mean(-1, true),
+                                    a.mean({2, 3}),
+                                    a.pow(2),
+                                    a.sqrt(),
+                                    a.abs(),
+                                    a.exp(),
+                                    a.log(),
+                                    a.neg()};
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+std::vector<Tensor> indexing(const Tensor& a, const Tensor& i) {
+  const auto [values, order] = sort(a);
+  const auto [best, which] = topk(a, 3);
+  return {values,
+          order,
+          best,
+          which,
+          argsort(a),
+          gather(a, 0, i),
+          scatter(a, 0, i, a),
+          scatter(a, 0, i, 1.0),
+          scatter_add(a, 0, i, a),
+          index_select(a, 0, i),
+          index_add(a, 0, i, a),
+          index_copy(a, 0, i, a),
+          take_along_dim(a, i, 0),
+          masked_select(a, a > 0),
+          nonzero(a),
+          one_hot(i, 4),
+          embedding(a, i)};
+}
+
+std::vector<Tensor> layers(const Tensor& a, const Tensor& b) {
+  return {linear(a, b),
+          conv2d(a, b, {}, {2, 2}),
+          max_pool2d(a, {2, 2}, {2, 2}),
+          avg_pool2d(a, {2, 2}, {2, 2}),
+          adaptive_avg_pool2d(a, {1, 1}),
+          layer_norm(a, {4}, b, b, 1e-6),
+          group_norm(a, 2, b, b, 1e-5),
+          weight_norm(a, b),
+          gelu(a),
+          leaky_relu(a),
+          softplus(a),
+          softmax(a, 1),
+          log_softmax(a, 1),
+          scaled_dot_product_attention(a, a, a, b),
+          cross_entropy(a, b),
+          mse_loss(a, b),
+          l1_loss(a, b),
+          smooth_l1_loss(a, b),
+          kl_div(a, b),
+          binary_cross_entropy_with_logits(a, b, Reduction::sum),
+          cosine_similarity(a, b),
+          upsample_nearest2d(a, {2, 2}),
+          upsample_bilinear2d(a, {2, 2}),
+          upsample_bicubic2d(a, {2, 2}),
+          im2col(a, {2, 2}, {1, 1}),
+          pixel_shuffle(a, 2)};
+}
+
+std::vector<Tensor> creation(const Tensor& a, const Call& call) {
+  const Generator g = call.generator("here", a, true);
+  normal_(a, 0, 1, g);
+  uniform_(a, 0, 1, g);
+  return {zeros({2}, a),
+          ones({2}, a, i64),
+          full({2}, 0.5, a),
+          zeros_like(a),
+          ones_like(a),
+          full_like(a, 2),
+          arange(4, a),
+          arange(1, 4, a, f32),
+          linspace(0, 1, 5, a),
+          eye(3, a),
+          rand({2}, g, a),
+          randn({2}, g, a),
+          randperm(4, g, a),
+          bernoulli(a, g),
+          multinomial(a, 2, false, g),
+          Tensor::from(std::vector<float>{1, 2}, {2}),
+          call.progress(),
+          call.per_sample_uniform("noise", 4),
+          dist::all_gather(call, a, dist::Gradient::reduce_scatter),
+          dist::all_reduce(call, a, dist::Reduce::avg),
+          dist::broadcast(call, a, 0)};
+}
+
+void in_place(const Tensor& a, const Tensor& b) {
+  NoGrad guard;
+  a.copy_(b).fill_(1).zero_().add_(b).add_(b, 0.5).add_(1).mul_(b).mul_(2).lerp_(b, 0.5);
+  remainder_(a, 3);
+  clamp_(a, 0.0, 1.0);
+  index_copy_(a, 0, b, b);
+  foreach_mul_({a, b}, 2);
+}
+
+// A momentum teacher: scopes, twins, events, state, facts, every getter.
+class Teacher {
+ public:
+  static constexpr uint32_t caps = SSP_CAP_CAPTURABLE;
+  static const char* schema() { return "{}"; }
+  static std::string defaults(const Facts& facts) {
+    return json::object({{"epochs", facts.get("max_epochs").value_or(1)}, {"list", json::array({1, 2.5, "x", true})}})
+        .text();
+  }
+  explicit Teacher(const Scope& s)
+      : student_(s.child("backbone")),
+        teacher_(s.child(ChildSpec("teacher.backbone", "backbone", SSP_SCOPE_FROZEN, R"({"drop_path_rate": 0})"))),
+        ema_(s, {"backbone"}, "teacher"),
+        norm_(s.at("neck").depth(1) / "bn" / 0, 4),
+        queue_(s.buffer("queue", {4, 8}, Init::normal(0, 1), f32, SSP_TENSOR_PER_RANK)),
+        scale_(s.parameter("scale", {4}, Init::trunc_normal(0.02), SSP_ROLE_NO_DECAY)) {
+    s.frozen("table", {2}, Init::data({1, 2}));
+    s.parameter("k", {2, 2}, Init::kaiming_normal(0, true));
+    s.parameter("u", {2, 2}, Init::uniform(-1, 1));
+    s.reinit("k", Init::xavier_uniform().fans(2, 2));
+    for (const NamedParameter& p : s.list("backbone", SSP_PARAM)) logging::debug(p.name);
+    const bool flag = s.get("flag", true) && s.get<bool>("other");
+    const double sum =
+        s.get("momentum", 0.99) + s.get<double>("t") + static_cast<double>(s.get("n", 4) + s.get<int64_t>("m"));
+    const std::string text = s.get("mode", "x") + s.get<std::string>("name");
+    const auto ints = s.get<std::vector<int64_t>>("ints");
+    const auto doubles = s.get("doubles", std::vector<double>{1.0});
+    require(flag && sum > 0 && s.fact<bool>("drop_last").value_or(true) && s.fact("world").value_or(1) > 0, text);
+    logging::info(text + std::to_string(ints.size() + doubles.size()));
+  }
+  StepOutput training_step(const Batch& batch, const Call& call) const {
+    const Tensor x = batch.view(0);
+    Tensor k;
+    {
+      NoGrad guard;
+      ema_.move(0.99);
+      k = teacher_(batch.view(batch.views() - 1), call.rows({1}, "k", Rows::interleaved));
+      k = teacher_(k, call.eval("again"));
+    }
+    const Tensor q = norm_(student_(x, call.rows({0}, "q")), call.foreign("q"));
+    in_place(queue_, k);
+    const double value = q.sum().item() + static_cast<double>(q.to_vector<float>().size());
+    logging::warning(std::to_string(value) + std::to_string(dist::rank() + dist::world()));
+    return {{"loss", mse_loss(q * scale_, k)}, {"size", batch.field("label").to(f32).mean(), SSP_EMIT_METRIC}};
+  }
+  Outputs features(const Tensor& images, const Call& call, const Names& names) const {
+    Outputs out;
+    for (const auto& layer : student_.forward(images, call)) out.push_back({layer.name, layer.value});
+    for (const ssp_layer_info& info : student_.layers(images.size(2), images.size(3))) logging::error(view(info.name));
+    if (names.list().empty()) return out;
+    return {{names.or_default("mean").front(), out.front().value}};
+  }
+  Outputs reconstruct(const Batch& batch, const Call& call) const {
+    Outputs out;
+    const Tensor x = batch.view(0);
+    for (const auto& group :
+         {pointwise(x, x), reductions(x, x), shapes(x, x), indexing(x, x), layers(x, x), creation(x, call)})
+      for (const Tensor& t : group) out.push_back({"t", t});
+    return out;
+  }
+  void on_event(const Call& call, uint32_t event) {
+    if (event == SSP_EVENT_READY && call.info().origin == SSP_ORIGIN_FRESH) ema_.copy();
+    if (call.training()) count_ += call.rows();
+  }
+  std::string save_state(uint32_t scope) const { return scope == SSP_STATE_RANK ? std::string(8, 'x') : std::string(); }
+  void load_state(uint32_t, std::string_view bytes) { count_ = static_cast<int64_t>(bytes.size()); }
+
+ private:
+  Backbone student_, teacher_;
+  Ema ema_;
+  nn::BatchNorm norm_;
+  Tensor queue_, scale_;
+  int64_t count_ = 0;
+};
+
+class Encoder {
+ public:
+  static const char* schema() { return "{}"; }
+  explicit Encoder(const Scope& s)
+      : inner_(s.child("inner")), block_(s / "block", 8, 2, 16, 1e-6, true, 0.1, "block") {}
+  void info(int64_t h, int64_t w, ssp_token_info& out) const { out = inner_.info(h, w); }
+  Tensor embed(const Tensor& images, const Call& call) const { return inner_.at(call, images).embed(images); }
+  Positions positions(int64_t h, int64_t w, const Call& call) const {
+    return inner_.at(call, zeros({1, 3, h, w}, block_.ln1.weight)).positions();
+  }
+  Tensor encode(const EncodeInput& in, const Call& call) const {
+    const Tensor y = block_(in.tokens, call, in.bias);
+    in.emit("block", y);
+    return y;
+  }
+  std::vector<LayerInfo> layers(int64_t, int64_t) const { return {{"map", SSP_SHAPE_MAP, 8, 4, 4}}; }
+  Outputs forward(const Tensor& images, const Call&) const { return {{"map", images}}; }
+
+ private:
+  TokensBackbone inner_;
+  nn::Block block_;
+};
+
+class Invert {
+ public:
+  static const char* schema() { return "{}"; }
+  explicit Invert(const Scope& s) : probability_(s.get("prob", 0.5)) {}
+  void apply(Sample& sample) const {
+    for (uint32_t i = 0; i < sample.count(); ++i) {
+      if (sample.uniform() >= probability_) continue;
+      const Image image = sample.image(i), copy = sample.alloc(image.height(), image.width(), image.channels());
+      for (int64_t y = 0; y < image.height(); ++y)
+        for (int64_t x = 0; x < image.width() * image.channels(); ++x)
+          copy.row(y)[x] = static_cast<uint8_t>(255 - image.row(y)[x]);
+      sample.replace(i, copy);
+    }
+    sample.append(sample.alloc(1, 1, 3));
+    sample.set_field("angle", std::vector<float>{static_cast<float>(sample.uniform(0, 3))}, {1});
+  }
+
+ private:
+  double probability_;
+};
+
+}  // namespace
+
+SSP_PLUGIN(algorithm<Teacher>("Teacher"), tokens<Encoder>("Encoder"), backbone<Encoder>("Encoder"),
+           transform<Invert>("Invert"));

@@ -30,15 +30,26 @@ int edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
   std::string best;
-  int best_edits = 2 * std::max<int>(2, static_cast<int>(word.size() + 2) / 3) + 1;
+  const int limit = 2 * std::max<int>(2, static_cast<int>(word.size() + 2) / 3);
+  int best_rank = 4 * (limit + 1);
   for (const std::string& candidate : candidates) {
     const int edits = edit_distance(word, candidate);
-    if (edits < best_edits) {
+    if (edits > limit || edits >= 2 * static_cast<int>(std::max(word.size(), candidate.size()))) continue;
+    // People seldom mistype the first letter, and the last less than those in the middle.
+    const bool same_start = !word.empty() && !candidate.empty() && word.front() == candidate.front();
+    const bool same_end = !word.empty() && !candidate.empty() && word.back() == candidate.back();
+    const int rank = 4 * edits + (same_start ? 0 : 2) + (same_end ? 0 : 1);
+    if (rank < best_rank) {
       best = candidate;
-      best_edits = edits;
+      best_rank = rank;
     }
   }
   return best;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string near = nearest_name(word, candidates);
+  return near.empty() ? "" : "; did you mean '" + near + "'?";
 }
 
 }  // namespace selfsup

@@ -10,7 +10,7 @@
 #include <map>
 
 #include "base/errors.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/overrides.h"
 
 namespace selfsup::config {
@@ -160,7 +160,8 @@ class Parser {
     const bool alone =
         command == Command::list || command == Command::env || command == Command::help || command == Command::version;
     const size_t wanted = alone ? 0 : 1;
-    if (!named && plain.size() > wanted) refuse_as_command(plain.front());
+    if (!named && plain.size() > wanted && plain.front().find_first_of("./") == std::string::npos)
+      refuse_as_command(plain.front());
     if (plain.size() > wanted)
       refuse(fmt::format("\"{}\" is one word too many{}", plain[wanted],
                          is_option(plain[wanted]) ? ": --cfg-options stands before KEY=VALUE" : ""));

@@ -30,14 +30,17 @@ inline constexpr char kHostTop[] = R"({
         "shuffle": {"type": "boolean", "default": true}, "round_up": {"type": "boolean", "enum": [true]}}},
       "prefetch_factor": {"type": "integer", "minimum": 1, "maximum": 64, "description": "batches prepared ahead"},
       "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images at which the run ends with exit 4"},
-      "pin_memory": {"type": "boolean"}, "persistent_workers": {"type": "boolean"}, "collate_fn": {"type": "object"},
+      "pin_memory": {"type": "boolean"}, "persistent_workers": {"type": "boolean"}, "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}},
       "batch_sampler": {"type": ["object", "null"]}},
       "required": ["dataset"]},
     "optim_wrapper": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["OptimWrapper", "AmpOptimWrapper"], "default": "OptimWrapper"},
       "optimizer": {"type": "object", "x-ssp-component": "optimizer"},
       "paramwise_cfg": {"type": ["object", "null"], "properties": {
-        "custom_keys": {"type": "object", "description": "{part of a name: {lr_mult, decay_mult, ...}}; the longest that fits wins"},
+        "custom_keys": {"type": "object", "x-ssp-each": {"type": "object", "properties": {
+          "lr_mult": {"type": "number", "minimum": 0}, "decay_mult": {"type": "number", "minimum": 0},
+          "lars_exclude": {"type": "boolean"}, "momentum": {"type": "number", "minimum": 0}}},
+          "description": "{part of a parameter's name: {lr_mult, decay_mult, ...}}; the longest part that fits wins"},
         "norm_decay_mult": {"type": "number", "minimum": 0}, "bias_decay_mult": {"type": "number", "minimum": 0},
         "bias_lr_mult": {"type": "number", "minimum": 0}, "flat_decay_mult": {"type": "number", "minimum": 0},
         "bypass_duplicate": {"type": "boolean"}}},

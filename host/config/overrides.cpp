@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/errors.h"
+#include "base/json_check.h"
 #include "config/layers.h"
 
 namespace selfsup::config {
@@ -24,6 +25,12 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
                     [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
+// Whether a quote after `before`, the element so far, opens a string: "it's" is one word.
+bool begins_element(std::string_view before) {
+  before = trim(before);
+  return before.empty() || std::string_view("[({:,").find(before.back()) != std::string_view::npos;
+}
+
 // Splits at commas outside brackets and quotes. Error(usage) when they do not balance.
 std::vector<std::string_view> split_at_commas(std::string_view text) {
   std::vector<std::string_view> parts;
@@ -33,8 +40,9 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (quote) {
+      if (c == '\\' && quote == '"') ++i;
       if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
+    } else if ((c == '"' || c == '\'') && begins_element(text.substr(start, i - start))) {
       quote = c;
     } else if (c == '[' || c == '(' || c == '{') {
       open += c == '[' ? ']' : c == '(' ? ')' : '}';
@@ -68,7 +76,8 @@ std::optional<Json> number(std::string_view text) {
     if (i == 0 || !is_digit(i - 1) || !is_digit(i + 1)) return std::nullopt;
   }
   std::string_view s = digits;
-  if (!s.empty() && s.front() == '+') s.remove_prefix(1);
+  if (s.starts_with("+-")) return std::nullopt;
+  if (s.starts_with('+')) s.remove_prefix(1);
   if (s.empty() || !(std::isdigit(static_cast<unsigned char>(s.front())) || s.front() == '-' || s.front() == '.'))
     return std::nullopt;
   int64_t whole = 0;
@@ -156,7 +165,8 @@ Json parse_option_value(std::string_view raw) {
   if (text.empty()) return "";
   const char first = text.front(), last = text.back();
   if (split_at_commas(text).size() > 1) return list_of(text);
-  if (text.size() >= 2 && first == last && (first == '"' || first == '\'')) return text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && first == last && first == '\'') return text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && first == last && first == '"') return parse_json(text, "--cfg-options", "cfg-options");
   if (first == '{') return parse_json(text, "--cfg-options", "cfg-options");
   if ((first == '[' && last == ']') || (first == '(' && last == ')')) return list_of(text.substr(1, text.size() - 2));
   if (auto value = number(text)) return *value;
@@ -193,6 +203,8 @@ void apply_options(Json& tree, const std::vector<std::string>& options, bool len
     if (!is_option(option))
       throw Error(Exit::usage,
                   fmt::format("--cfg-options takes KEY=VALUE, as in train_cfg.max_epochs=3; found \"{}\"", option));
+    if (find_bad_utf8(option) != std::string_view::npos)
+      throw Error(Exit::usage, fmt::format("--cfg-options {}: expected UTF-8", option.substr(0, equals)));
     const Origin origin{"cfg-options", "--cfg-options " + option, 0, 0};
     Json value = parse_option_value(std::string_view(option).substr(equals + 1));
     if (!lenient) {

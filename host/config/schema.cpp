@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 namespace selfsup::config {
 namespace {
@@ -100,11 +100,15 @@ class Validator {
     const Json* allowed = schema.find("enum");
     if (!allowed) return;
     std::vector<std::string> texts, names;
+    bool same_kind =
+        false;  // the list says nothing of values of other kinds: {"type": ["string", "object"], "enum": ["a"]}
     for (const Json& one : allowed->as_array()) {
       if (one == value || (one.is_number() && value.is_number() && one.as_double() == value.as_double())) return;
+      same_kind = same_kind || one.type() == value.type() || (one.is_number() && value.is_number());
       texts.push_back(to_text(one));
       if (one.is_string()) names.push_back(one.as_string());
     }
+    if (!same_kind && schema.has("type")) return;
     problem(value, path,
             fmt::format("expected one of {}, found {}{}", fmt::join(texts, ", "), shown(value),
                         value.is_string() ? suggestion(value.as_string(), names) : ""));
@@ -134,6 +138,8 @@ class Validator {
   }
 
   void check_object(Json& value, const Json& schema, const std::string& path) {
+    if (const Json* each = schema.find("x-ssp-each"))
+      for (auto& [key, member] : value.as_object()) check(member, *each, join_path(path, key));
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
     if (const Json* properties = schema.find("properties")) check_members(value, schema, *properties, nullptr, path);
@@ -152,6 +158,10 @@ class Validator {
       const std::vector<std::string> names = components_.names(kind);
       const std::string have = names.empty() ? "none is loaded" : fmt::format("there are {}", fmt::join(names, ", "));
       const Json& at = value.has("type") ? value.get("type") : value;
+      if (name.empty())
+        for (const auto& [key, member] : value.as_object())
+          if (edit_distance(key, "type") <= 2)  // one edit
+            return problem(member, join_path(path, key), "no such key; did you mean 'type'?");
       return problem(at, join_path(path, "type"),
                      name.empty()
                          ? fmt::format("expected the name of a {}; {}", kind, have)
@@ -163,7 +173,10 @@ class Validator {
 
   void check_members(Json& value, const Json& schema, const Json& properties, const Json* claims,
                      const std::string& path) {
+    const size_t here = seen_.size();
     seen_.emplace_back(path, keys_of(properties));
+    if (claims)
+      for (std::string& claimed : keys_of(*claims)) seen_.back().second.push_back(std::move(claimed));
     const auto find_schema = [&](const std::string& key) {
       const Json* found = claims ? claims->find(key) : nullptr;
       return found ? found : properties.find(key);
@@ -173,7 +186,7 @@ class Validator {
       if (member_schema) {
         check(member, *member_schema, join_path(path, key));
       } else if (key != "type") {
-        unknown_key(member, key, properties, claims, path);
+        unknown_key(value, member, key, path, seen_[here].second);
       }
     }
     if (const Json* required = schema.find("required"))
@@ -195,14 +208,23 @@ class Validator {
     }
   }
 
-  void unknown_key(const Json& member, const std::string& key, const Json& properties, const Json* claims,
-                   const std::string& path) {
-    std::vector<std::string> names = keys_of(properties);
-    if (claims)
-      for (std::string& claimed : keys_of(*claims)) names.push_back(std::move(claimed));
+  // Among the keys known here, those that already stand in the object are not what was meant.
+  void unknown_key(const Json& object, const Json& member, const std::string& key, const std::string& path,
+                   const std::vector<std::string>& known) {
+    std::vector<std::string> names;
+    for (const std::string& name : known)
+      if (!stated(object, name)) names.push_back(name);
+    if (!stated(object, "type") && std::find(names.begin(), names.end(), "type") == names.end())
+      names.emplace_back("type");
     std::string hint = suggestion(key, names);
     problem(member, join_path(path, key), "no such key" + hint);
     if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
+  }
+
+  // Defaults of plugins and schemas do not count: the user may well have meant to replace one.
+  static bool stated(const Json& object, const std::string& name) {
+    const Json* member = object.find(name);
+    return member && member->origin.layer != "default" && member->origin.layer != "plugin";
   }
 
   // A key that is right, in the wrong place.
@@ -220,9 +242,9 @@ class Validator {
   std::vector<std::pair<size_t, std::string>> unplaced_;
 };
 
-constexpr std::string_view kWords[] = {"type",    "enum",        "minimum",         "maximum",     "exclusiveMinimum",
-                                       "items",   "minItems",    "maxItems",        "properties",  "required",
-                                       "default", "description", "x-ssp-component", "x-ssp-claims"};
+constexpr std::string_view kWords[] = {"type",    "enum",        "minimum",         "maximum",      "exclusiveMinimum",
+                                       "items",   "minItems",    "maxItems",        "properties",   "required",
+                                       "default", "description", "x-ssp-component", "x-ssp-claims", "x-ssp-each"};
 constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
 
 void check_dialect(const Json& schema, const std::string& owner, const std::string& path) {
@@ -241,10 +263,12 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
     } else if (word == "properties" || word == "x-ssp-claims") {
       if (!value.is_object()) refuse(fmt::format("{}: expected an object", word));
       for (const auto& [key, inner] : value.as_object()) check_dialect(inner, owner, join_path(path, key));
-    } else if (word == "items") {
-      check_dialect(value, owner, join_path(path, "items"));
+    } else if (word == "items" || word == "x-ssp-each") {
+      check_dialect(value, owner, join_path(path, word));
     } else if (word == "required" || word == "enum") {
       if (!value.is_array()) refuse(fmt::format("{}: expected an array", word));
+      for (const Json& key : value.as_array())
+        if (word == "required" && !key.is_string()) refuse("required: expected strings");
     } else if (word == "minimum" || word == "maximum" || word == "exclusiveMinimum") {
       if (!value.is_number()) refuse(fmt::format("{}: expected a number", word));
     } else if (word == "minItems" || word == "maxItems") {

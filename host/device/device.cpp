@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <torch/version.h>
@@ -12,6 +13,7 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "config/threads.h"
 #include "device/driver.h"
 
 namespace selfsup::device {
@@ -87,6 +89,11 @@ int64_t Device::peak_memory_mib() const {
   if (cuda) return cuda->peak_memory(device.index()) >> 20;
   rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss / 1024 : 0;
+}
+
+int set_threads(int wanted, int local_ranks) {
+  at::set_num_threads(config::training_threads(wanted, local_ranks));
+  return at::get_num_threads();
 }
 
 void set_randomness(const Randomness& randomness) {

@@ -26,8 +26,8 @@ struct Device {
 // every GPU. local_rank picks among the visible ones. Must run before any CUDA query, in the main thread.
 Device choose_device(const std::string& spec, int local_rank = 0);
 
-// Threads of an operator. wanted 0: OMP_NUM_THREADS if set, else the cores that affinity and cgroup allow, divided by
-// the local ranks. Returns what is in force now.
+// Threads of an operator from now on: `wanted` if above 0, else OMP_NUM_THREADS, else the allowed cores shared by the
+// local ranks. Returns what is in force.
 int set_threads(int wanted, int local_ranks);
 
 struct Randomness {

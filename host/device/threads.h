@@ -1,13 +1,9 @@
-// How many cores this process may use. Knows no tensor.
+// The cores that this process may use, under the device room's name. Knows no tensor.
 #pragma once
-#include <string>
+#include "config/threads.h"
 
 namespace selfsup::device {
 
-// Cores by affinity, and by the cgroup's CPU quota rounded up; at least 1.
-int allowed_cores();
-
-// The quota of a cgroup v2 `cpu.max` text ("200000 100000", "max 100000") in cores; 0: none.
-double quota_cores(const std::string& cpu_max);
+using config::allowed_cores;
 
 }  // namespace selfsup::device

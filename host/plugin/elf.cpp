@@ -164,23 +164,23 @@ void read_notes(const Input& file, const Elf64_Phdr& segment, const std::string&
   const uint64_t end = segment.p_offset + segment.p_filesz;
   while (end - at >= sizeof(Elf64_Nhdr)) {
     const auto header = file.read<Elf64_Nhdr>(at, "note header");
-    at += sizeof header;
-    const uint64_t name_size = padded(header.n_namesz), text_size = header.n_descsz;
-    if (name_size > end - at || text_size > end - at - name_size) file.damaged("a note ends past its segment");
+    // Header and owner are padded together, then the text.
+    const uint64_t text_at = padded(sizeof header + uint64_t{header.n_namesz}), text_size = header.n_descsz;
+    if (text_at > end - at || text_size > end - at - text_at) file.damaged("a note ends past its segment");
     if (header.n_namesz == owner.size() + 1) {
       std::string name(header.n_namesz, '\0');
-      file.read(at, name.data(), name.size(), "note owner");
+      file.read(at + sizeof header, name.data(), name.size(), "note owner");
       if (name == owner + '\0') {
         if (text_size > longest) {
           file.fail(fmt::format("its note has {} bytes, at most {} are allowed; shorten the lists of the note",
                                 text_size, longest));
         }
         std::string text(text_size, '\0');
-        file.read(at + name_size, text.data(), text_size, "note");
+        file.read(at + text_at, text.data(), text_size, "note");
         notes.push_back({owner, header.n_type, std::move(text)});
       }
     }
-    const uint64_t step = name_size + padded(text_size);
+    const uint64_t step = text_at + padded(text_size);
     if (step > end - at) return;  // the last note may lack its padding
     at += step;
   }

@@ -27,9 +27,7 @@ void Adam::update(size_t index, const std::vector<size_t>& members, const StepCo
   const bool all = members.size() == group.params.size();
   std::vector<at::Tensor> grads = gather_gradients(group.params, members);
   const auto run = [&](at::TensorList params, at::TensorList avg, at::TensorList avg_sq, at::TensorList steps) {
-    const auto kernel = decoupled_
-                            ? static_cast<decltype(&at::_ops::_fused_adamw_::call)>(&at::_ops::_fused_adamw_::call)
-                            : &at::_ops::_fused_adam_::call;
+    const auto kernel = decoupled_ ? &at::_ops::_fused_adamw_::call : &at::_ops::_fused_adam_::call;
     kernel(params, grads, avg, avg_sq, {}, steps, group.lr, group.momentum, beta2_, group.weight_decay, eps_,
            /*amsgrad=*/false, /*maximize=*/false, control.grad_scale, control.found_inf);
   };

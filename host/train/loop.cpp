@@ -46,6 +46,10 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
   at_ = start;
   last_good_ = last_good;
   saved_at_ = last_good.empty() ? -1 : start.iter;
+  if (at_.iter_in_epoch >= epoch_iters_) {  // the batches have become larger since: that epoch has been seen
+    at_.epoch += 1;
+    at_.iter_in_epoch = 0;
+  }
   bool save_pending = false;
   event(bridge::Event::ready);
   auto mark = Clock::now();
@@ -92,7 +96,7 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
       if (saves) save();
       save_pending = save_pending && !saves;
       if (updated && stop) return *stop;
-      const bool evaluates = due(options_.evaluate, before) || (last && options_.evaluate.every > 0);
+      const bool evaluates = !last && due(options_.evaluate, before);
       if (evaluates) parts_.outside.evaluate(at_);
       if (saves || evaluates) mark = Clock::now();  // their time is no part of an iteration's
     }
@@ -201,7 +205,7 @@ void Loop::log_if_due(int64_t iter_in_epoch) {
   point.time = telemetry_.mean_seconds();
   point.data_time = telemetry_.mean_data_seconds();
   point.eta_seconds = telemetry_.eta().seconds(options_.max_iters - at_.iter);
-  point.memory_mib = report::peak_memory_mib();
+  point.memory_mib = parts_.outside.memory_mib();
   point.scalars = telemetry_.scalars();
   parts_.group.average(point.scalars);
   parts_.outside.log(point);

@@ -34,7 +34,7 @@ struct LoopOptions {
   int64_t log_interval = 10;  // iterations
   Interval save{1, true};
   bool save_last = true;
-  Interval evaluate;
+  Interval evaluate;  // before the end; the last evaluation is the caller's
   bridge::Origin origin = bridge::Origin::fresh;
   AmpSettings amp;
   ClipSettings clip;
@@ -48,6 +48,7 @@ class Outside {
   virtual void progress(const Position&) {}                                // after every iteration
   virtual std::string save(const std::string& name, const Position&) = 0;  // commits; returns the path
   virtual void evaluate(const Position&) {}  // must leave the model and the optimizer as they are
+  virtual int64_t memory_mib() { return report::peak_memory_mib(); }  // for the log: the device's, or the process's
   virtual std::optional<Exit> stop_requested() { return std::nullopt; }
 };
 

@@ -1,14 +1,12 @@
 #include "device/device.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
 
 #include "base/errors.h"
 #include "device/driver.h"
-#include "device/threads.h"
 
 namespace selfsup::device {
 namespace {
@@ -59,28 +57,6 @@ TEST_CASE("batch memory of the CPU is aligned and usable") {
   const auto memory = choose_device("cpu").allocate(100);
   CHECK(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
   memory.get()[99] = 1;
-}
-
-TEST_CASE("CPU quotas are read as cores") {
-  CHECK(quota_cores("200000 100000") == 2.0);
-  CHECK(quota_cores("150000 100000") == 1.5);
-  CHECK(quota_cores("max 100000") == 0);
-  CHECK(quota_cores("-1 100000") == 0);
-  CHECK(quota_cores("") == 0);
-  CHECK(allowed_cores() >= 1);
-}
-
-TEST_CASE("threads follow the configuration, then OMP_NUM_THREADS, then the cores per rank") {
-  const int before = at::get_num_threads();
-  {
-    const Environment environment("OMP_NUM_THREADS", "3");
-    CHECK(set_threads(2, 1) == 2);
-    CHECK(set_threads(0, 1) == 3);
-  }
-  const Environment environment("OMP_NUM_THREADS", nullptr);
-  CHECK(set_threads(0, 1) == allowed_cores());
-  CHECK(set_threads(0, 1000) == 1);
-  at::set_num_threads(before);
 }
 
 TEST_CASE("seeds that differ in any bit give different numbers") {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `cmake --install` gives a tree that works after it was moved: the host runs, and a plugin builds against it with find_package and
-# no LibTorch in sight. install_test.sh BUILD_FOLDER
+# `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, and one more) build against
+# it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER
 set -u
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -50,13 +50,17 @@ extern __attribute__((visibility("default"))) const ssp_plugin_entry ssp_plugin_
 const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR, init, shutdown, get_factory};
 }
 END
-{
-  cmake -G Ninja -S "$scratch/plugin" -B "$scratch/plugin/build" -DCMAKE_PREFIX_PATH="$prefix" &&
-    cmake --build "$scratch/plugin/build"
-} >"$scratch/out" 2>&1 || fail "a plugin outside: $(tail -n 20 "$scratch/out")"
-plugin=$scratch/plugin/build/outside.so
-readelf -dW "$plugin" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$' && fail "the plugin needs more than libc and libm"
-[ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "the plugin exports more than ssp_plugin_v1"
+cp -R "$prefix/share/selfsup/sdk/template" "$scratch/template"
+for folder in template plugin; do
+  {
+    cmake -G Ninja -S "$scratch/$folder" -B "$scratch/$folder/build" -DCMAKE_PREFIX_PATH="$prefix" &&
+      cmake --build "$scratch/$folder/build"
+  } >"$scratch/out" 2>&1 || fail "$folder does not build outside: $(tail -n 20 "$scratch/out")"
+  plugin=$(echo "$scratch/$folder"/build/*.so)
+  readelf -dW "$plugin" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$' &&
+    fail "$plugin needs more than libc and libm"
+  [ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "$plugin exports more than ssp_plugin_v1"
+done
 
 # The note, byte for byte, through the program headers' PT_NOTE segment.
 major=$(sed -n 's/^#define SSP_ABI_MAJOR //p' "$prefix/include/ssp/base.h")

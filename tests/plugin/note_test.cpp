@@ -1,0 +1,235 @@
+// Refusals that come before any code of a plugin runs: each is proven by the marker that its constructor did not write.
+#include <elf.h>
+#include <fmt/format.h>
+#include <gnu/libc-version.h>
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <functional>
+
+#include "base/random.h"
+#include "plugin/elf.h"
+#include "plugin/note.h"
+#include "plugin/registry.h"
+#include "plugin/support/plugins.h"
+
+using namespace selfsup;
+using namespace selfsup::plugin;
+using namespace selfsup::plugin::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+// Loads the file as a run would; gives the text of the refusal, after checking that nothing of the file ran.
+std::string refusal(const std::string& path) {
+  const Marker marker;
+  Registry registry(host());
+  const std::string text = error_of([&] { registry.load_all({path}, {}); });
+  CHECK(marker.text() == "");
+  CHECK(registry.plugins().empty());
+  return text;
+}
+
+std::string refusal_of_bytes(const std::string& bytes) {
+  const TempFolder folder;
+  write_bytes(folder / "plugin.so", bytes);
+  return refusal(folder / "plugin.so");
+}
+
+const std::string& good() {
+  static const std::string bytes = read_bytes(fixture("good"));
+  return bytes;
+}
+
+const std::string kHostSdk = fmt::format("this host has SDK {}.{}", SSP_ABI_MAJOR, SSP_ABI_MINOR);
+
+std::string with_sdk(int major, int minor) {
+  return replace_in_note(good(), fmt::format("\"sdk\":[{},{}]", SSP_ABI_MAJOR, SSP_ABI_MINOR),
+                         fmt::format("\"sdk\":[{},{}]", major, minor));
+}
+
+}  // namespace
+
+TEST_CASE("a good plugin is read, and its constructor would write the marker") {
+  const NoteFile file = read_note(fixture("good"));
+  CHECK(file.note.id == "test.fixture");
+  CHECK(file.note.version == "1.2.3");
+  CHECK(file.note.provides ==
+        std::vector<ComponentName>{{"ssp.algorithm/0", "Fixture"}, {"ssp.transform/0", "FixtureTransform"}});
+  CHECK(file.elf_machine == host_machine());
+  CHECK(!file.newest_glibc.empty());
+  CHECK_NOTHROW(check_compatible(file));
+
+  const Marker marker;
+  {
+    Registry registry(host());
+    registry.load(fixture("good"));
+    CHECK(registry.find("ssp.algorithm/0", "Fixture").table != nullptr);
+  }
+  CHECK(marker.text() == "constructor\ninit\nshutdown\n");
+}
+
+TEST_CASE("files that are no plugins") {
+  CHECK_THAT(refusal(fixture("no_note")), Contains("no plugin of selfsup-host") && Contains("owner \"SSP\"") &&
+                                              Contains("found none") && Contains("selfsup_add_plugin"));
+  CHECK_THAT(refusal(fixture("other_note_type")), Contains("type 1") && Contains("found type 7"));
+  CHECK_THAT(refusal_of_bytes(""), Contains("empty file") && Contains("expected a plugin"));
+  CHECK_THAT(refusal_of_bytes("{\"model\": {}}\n"), Contains("expected a plugin (an ELF shared object") &&
+                                                        Contains("begins with 7b 22 6d 6f") &&
+                                                        Contains("--plugin takes"));
+  std::string wrong_magic = good();
+  wrong_magic[1] = 'X';
+  CHECK_THAT(refusal_of_bytes(wrong_magic), Contains("begins with 7f 58 4c 46"));
+  CHECK_THAT(refusal("/proc/self/exe"), Contains("no plugin of selfsup-host"));
+
+  const TempFolder folder;
+  CHECK_THAT(refusal(folder.path()), Contains("found a folder") && Contains("--plugin-dir"));
+  REQUIRE(::mkfifo((folder / "fifo.so").c_str(), 0600) == 0);
+  CHECK_THAT(refusal(folder / "fifo.so"), Contains("no regular file"));
+  CHECK_THAT(refusal(folder / "absent.so"), Contains("cannot be opened: No such file"));
+}
+
+TEST_CASE("truncated files, at every kind of place") {
+  for (size_t size : {size_t{3}, size_t{20}, size_t{64}, size_t{200}, size_t{4096}, good().size() / 2,
+                      good().size() * 9 / 10, good().size() - 1}) {
+    CAPTURE(size);
+    CHECK_THAT(refusal_of_bytes(good().substr(0, size)),
+               (Contains("truncated") || Contains("begins with")) && (Contains("again") || Contains("--plugin")));
+  }
+}
+
+TEST_CASE("notes that are malformed") {
+  const auto with = [](const std::string& from, const std::string& to) {
+    return refusal_of_bytes(replace_in_note(good(), from, to));
+  };
+  const auto bad = [](const std::string& key) { return "malformed note: \"" + key + "\" must be"; };
+  CHECK_THAT(refusal(fixture("note_too_large")),
+             Contains("its note has 65540 bytes, at most 65536") && Contains("shorten"));
+  CHECK_THAT(refusal_of_bytes(with_note(good(), "{\"id\": ")),
+             Contains("malformed note") && Contains("selfsup_add_plugin"));
+  CHECK_THAT(refusal_of_bytes(with_note(good(), "[1, 2]")), Contains("must be a JSON object"));
+  CHECK_THAT(refusal_of_bytes(with_note(good(), std::string(500, '['))), Contains("malformed note"));
+  CHECK_THAT(refusal_of_bytes(with_note(good(), "{\"id\":\"\xff\xfe\"}")), Contains("malformed note"));
+  CHECK_THAT(with("\"test.fixture\"", "\"two words\""), Contains(bad("id")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"test.fixture\"", "7"), Contains(bad("id")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"1.2.3\"", "\"\""), Contains(bad("version")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"sdk\":[0", "\"sdk\":[-1"), Contains(bad("sdk")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"sdk\":[0", "\"sdk\":[0.0"), Contains(bad("sdk")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"sdk\":", "\"SDK\":"), Contains(bad("sdk")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"tier\":\"portable\"", "\"tier\":null"), Contains(bad("tier")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"needs\":[]", "\"needs\":{}"), Contains(bad("needs")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"needs\":[]", "\"needs\":[[\"ssp.backbone\",\"*\"]]"),
+             Contains(bad("needs")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"Fixture\"", "\"*\""), Contains(bad("provides")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"ssp.transform/0\",\"FixtureTransform\"", "\"ssp.algorithm/0\",\"Fixture\""),
+             Contains(bad("provides")) && Contains("selfsup_add_plugin"));
+  CHECK_THAT(with("\"isa\":\"\"", "\"isa\":3"), Contains(bad("isa")) && Contains("selfsup_add_plugin"));
+}
+
+TEST_CASE("plugins for another SDK, machine, processor or system") {
+  const auto sdk = [](int major, int minor) { return fmt::format("built for SDK {}.{}", major, minor); };
+  CHECK_THAT(refusal_of_bytes(with_sdk(SSP_ABI_MAJOR + 1, 0)),
+             Contains("test.fixture 1.2.3") && Contains(sdk(SSP_ABI_MAJOR + 1, 0)) && Contains(kHostSdk) &&
+                 Contains("build the plugin with this host's SDK, or use a newer selfsup-host"));
+  CHECK_THAT(refusal_of_bytes(with_sdk(SSP_ABI_MAJOR, SSP_ABI_MINOR + 1)),
+             Contains(sdk(SSP_ABI_MAJOR, SSP_ABI_MINOR + 1)) && Contains(kHostSdk) && Contains("a newer selfsup-host"));
+  CHECK_THAT(refusal_of_bytes(with_sdk(SSP_ABI_MAJOR, SSP_ABI_MINOR - 1)),
+             Contains(sdk(SSP_ABI_MAJOR, SSP_ABI_MINOR - 1)) && Contains(kHostSdk) &&
+                 Contains("accepts exactly that until SDK 1.0") && Contains("a newer version of the plugin"));
+
+  // A later major may write the rest of its note differently: it is refused for its number all the same.
+  CHECK_THAT(
+      refusal_of_bytes(with_note(good(), "{\"id\":\"test.fixture\",\"version\":\"9\",\"sdk\":[9,0],\"tier\":{}}")),
+      Contains(sdk(9, 0)));
+
+  std::string other = good();
+  auto* header = reinterpret_cast<Elf64_Ehdr*>(other.data());
+  header->e_machine = host_machine() == "x86_64" ? EM_AARCH64 : EM_X86_64;
+  const std::string name = host_machine() == "x86_64" ? "aarch64" : "x86_64";
+  CHECK_THAT(refusal_of_bytes(other), Contains("built for " + name) &&
+                                          Contains("this host runs on " + host_machine()) &&
+                                          Contains("build the plugin for " + host_machine()));
+  CHECK_THAT(refusal_of_bytes(replace_in_note(good(), "\"machine\":\"" + host_machine(), "\"machine\":\"riscv64")),
+             Contains("note says machine riscv64, its ELF header says " + host_machine()));
+  std::string narrow = good();
+  narrow[EI_CLASS] = ELFCLASS32;
+  CHECK_THAT(refusal_of_bytes(narrow), Contains("expected a 64-bit ELF file"));
+
+  CHECK_THAT(refusal_of_bytes(replace_in_note(good(), "\"isa\":\"\"", "\"isa\":\"x86-64-v9\"")),
+             Contains("processor with x86-64-v9") && Contains("without -march"));
+  CHECK_THAT(refusal_of_bytes(replace_in_note(good(), "\"portable\"", "\"native\"")),
+             Contains("its tier is \"native\"") && Contains("this host takes \"portable\""));
+  CHECK_THAT(refusal_of_bytes(replace_in_note(good(), "ssp.transform/0", "ssp.transform/7")),
+             Contains("it provides ssp.transform/7") && Contains("known: ssp.algorithm/0"));
+
+  // One of the versions asked for becomes 2.99.
+  const std::string versions = replace_all(good(), std::string("GLIBC_2.2.5\0", 12), std::string("GLIBC_2.99\0\0", 12));
+  CHECK_THAT(refusal_of_bytes(versions), Contains("needs glibc 2.99") &&
+                                             Contains(std::string("this system has glibc ") + gnu_get_libc_version()) &&
+                                             Contains("build the plugin on a system with"));
+}
+
+TEST_CASE("a needed component that no plugin has") {
+  const std::string bytes = with_note(
+      good(), note_text("test.fixture", R"([["ssp.algorithm/0","Fixture"]])", R"([["ssp.backbone.tokens/0","*"]])"));
+  CHECK_THAT(refusal_of_bytes(bytes), Contains("test.fixture 1.2.3") && Contains("needs ssp.backbone.tokens/0 *") &&
+                                          Contains("no plugin here provides") && Contains("--plugin"));
+}
+
+TEST_CASE("every refusal of several plugins is in one message, and none of them runs") {
+  const TempFolder folder;
+  write_bytes(folder / "newer.so", with_sdk(SSP_ABI_MAJOR, SSP_ABI_MINOR + 1));
+  write_bytes(folder / "text.so", "not a plugin");
+  const Marker marker;
+  Registry registry(host());
+  const std::string text = error_of([&] {
+    registry.load_all({folder / "newer.so", fixture("good"), folder / "text.so"}, {});
+  });
+  CHECK_THAT(text, Contains("newer.so") && Contains("text.so") && Contains("\n"));
+  CHECK(marker.text() == "");
+}
+
+// No mutant may end this process, and whatever is not refused is a note that keeps its own rules.
+TEST_CASE("damaged files are refused or read, never a crash") {
+  const TempFolder folder;
+  const std::string path = folder / "mutant.so";
+  const size_t headers = sizeof(Elf64_Ehdr) + 16 * sizeof(Elf64_Phdr);
+  const size_t note = good().find("{\"id\"");
+  int refused = 0, accepted = 0;
+  for (uint64_t i = 0; i < 4000; ++i) {
+    KeyedRandom random(hash_key(20260101, i));
+    std::string bytes = good();
+    const uint64_t kind = i % 5;
+    if (kind == 0) {
+      bytes.resize(random.below(bytes.size()));
+    } else if (kind == 4) {
+      const size_t page = random.below(bytes.size() / 4096 + 1) * 4096;
+      std::fill(bytes.begin() + static_cast<long>(page),
+                bytes.begin() + static_cast<long>(std::min(page + 4096, bytes.size())), '\0');
+    } else {
+      const size_t begin = kind == 3 ? note - 16 : 0;
+      const size_t span = kind == 1 ? headers : kind == 2 ? bytes.size() : 400;
+      for (uint64_t n = 1 + random.below(8); n > 0; --n) {
+        char& byte = bytes[begin + random.below(std::min(span, bytes.size() - begin))];
+        const uint64_t how = random.below(3);
+        byte = how == 0   ? static_cast<char>(random.next())
+               : how == 1 ? static_cast<char>(byte ^ (1 << random.below(8)))
+                          : '\xff';
+      }
+    }
+    write_bytes(path, bytes);
+    CAPTURE(i);
+    try {
+      const NoteFile file = read_note(path);
+      check_compatible(file);
+      ++accepted;
+      CHECK((!file.note.id.empty() && file.note.sdk_major == SSP_ABI_MAJOR && file.note.sdk_minor == SSP_ABI_MINOR));
+    } catch (const Error& error) {
+      ++refused;
+      if (error.exit() != Exit::plugin || std::strstr(error.what(), path.c_str()) == nullptr) FAIL(error.what());
+    }
+  }
+  CHECK(refused > 1000);  // all truncated ones, most damaged headers and notes
+  CHECK(accepted > 100);  // bytes that no check looks at
+}

@@ -1,0 +1,199 @@
+// Names of plugins to files, needs to providers, and the commands that tell what is there. No plugin code may run.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <sstream>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/nearest.h"
+#include "plugin/commands.h"
+#include "plugin/plan.h"
+#include "plugin/search.h"
+#include "plugin/support/plugins.h"
+
+using namespace selfsup;
+using namespace selfsup::plugin;
+using namespace selfsup::plugin::test;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kAlgorithm = R"([["ssp.algorithm/0","Fixture"]])";
+
+// A valid plugin file that provides and needs what is said.
+void write_plugin(const std::string& path, const std::string& id, const std::string& provides,
+                  const std::string& needs = "[]") {
+  static const std::string good = read_bytes(fixture("good"));
+  write_bytes(path, with_note(good, note_text(id, provides, needs)));
+}
+
+std::string tokens(const std::string& name) { return R"([["ssp.backbone.tokens/0",")" + name + R"("]])"; }
+
+class CurrentFolder {
+ public:
+  explicit CurrentFolder(const std::string& path) : before_(fs::current_path()) { fs::current_path(path); }
+  ~CurrentFolder() { fs::current_path(before_); }
+
+ private:
+  fs::path before_;
+};
+
+std::vector<std::string> names_of(const std::vector<NoteFile>& files) {
+  std::vector<std::string> names;
+  for (const NoteFile& file : files) names.push_back(fs::path(file.path).filename().string());
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("nearest names") {
+  CHECK(edit_distance("mae", "mae") == 0);
+  CHECK(edit_distance("mea", "mae") == 2);  // neighbours swapped
+  CHECK(edit_distance("MAE", "mae") == 3);  // case counts half
+  CHECK(edit_distance("", "abc") == 6);
+  CHECK(edit_distance("simclr", "simcl") == 2);
+  CHECK(nearest_name("max_epoch", {"max_iters", "max_epochs", "by_epoch"}) == "max_epochs");
+  CHECK(nearest_name("zzzzzz", {"max_iters", "max_epochs"}) == "");
+}
+
+TEST_CASE("plugin folders: flags, then the variable, then the built-in one") {
+  const TempFolder folder;
+  for (const char* name : {"flag", "variable", "built", "here"}) fs::create_directory(folder / name);
+  const CurrentFolder inside(folder / "here");
+  ::setenv("SELFSUP_PLUGIN_PATH", (":" + folder / "variable" + "::" + folder / "absent" + ":").c_str(), 1);
+  CHECK(plugin_folders({folder / "flag", folder / "flag/"}, folder / "built") ==
+        Names{folder / "flag", folder / "variable", folder / "built"});  // an empty entry is not the current directory
+  ::unsetenv("SELFSUP_PLUGIN_PATH");
+  CHECK(plugin_folders({}, folder / "absent").empty());
+  CHECK_THAT(error_of([&] { plugin_folders({folder / "absent"}, ""); }, Exit::usage),
+             Contains("--plugin-dir " + folder / "absent") && Contains("nothing there"));
+  write_bytes(folder / "file", "");
+  CHECK_THAT(error_of([&] { plugin_folders({folder / "file"}, ""); }, Exit::usage), Contains("give it to --plugin"));
+}
+
+TEST_CASE("names and paths of --plugin") {
+  const TempFolder folder;
+  for (const char* name : {"one", "two", "here"}) fs::create_directory(folder / name);
+  write_bytes(folder / "one/mae.so", "1");
+  write_bytes(folder / "two/mae.so", "2");
+  write_bytes(folder / "two/simclr.so", "2");
+  write_bytes(folder / "here/mine.so", "3");
+  const Names folders{folder / "one", folder / "two"};
+  const CurrentFolder inside(folder / "here");
+
+  CHECK(find_plugin("mae.so", folders) == folder / "one/mae.so");
+  CHECK(find_plugin("mae", folders) == folder / "one/mae.so");
+  CHECK(find_plugin("simclr", folders) == folder / "two/simclr.so");
+  CHECK(find_plugin("./mine.so", folders) == folder / "here/mine.so");
+  CHECK(find_plugin("../two/mae.so", folders) == folder / "two/mae.so");
+
+  const auto usage = [&](const std::string& argument) {
+    return error_of([&] { find_plugin(argument, folders); }, Exit::usage);
+  };
+  CHECK_THAT(usage("mine.so"),
+             Contains("no mine.so in the plugin folders (" + folder / "one" + ", " + folder / "two") &&
+                 Contains("current directory") && Contains("--plugin ./mine.so"));
+  CHECK_THAT(usage("mine"), Contains("--plugin ./mine.so"));
+  CHECK_THAT(usage("simclt"), Contains("did you mean simclr.so?"));
+  CHECK_THAT(usage("something_else"), Contains("--plugin-dir or SELFSUP_PLUGIN_PATH"));
+  CHECK_THAT(usage("../two/simcrl.so"),
+             Contains("no such file") && Contains("did you mean " + folder / "two/simclr.so?"));
+  CHECK_THAT(usage(""), Contains("empty text"));
+}
+
+TEST_CASE("needs are resolved from notes, providers first, earlier folders first") {
+  const Marker marker;
+  const TempFolder folder;
+  for (const char* name : {"one", "two"}) fs::create_directory(folder / name);
+  const Names folders{folder / "one", folder / "two"};
+  write_plugin(folder / "algo.so", "test.algo", kAlgorithm, tokens("Wanted"));
+  write_plugin(folder / "one/wanted.so", "test.wanted", tokens("Wanted"), R"([["ssp.backbone/0","Deep"]])");
+  write_plugin(folder / "two/wanted_too.so", "test.wanted_too", tokens("Wanted"));
+  write_plugin(folder / "two/deep.so", "test.deep", R"([["ssp.backbone/0","Deep"]])");
+  write_plugin(folder / "two/unasked.so", "test.unasked", R"([["ssp.backbone/0","Other"]])");
+  write_bytes(folder / "two/library.so", "not a plugin");
+
+  CHECK(names_of(plan_plugins({folder / "algo.so"}, folders, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+  // What is named, or loaded already, is not looked for.
+  CHECK(names_of(plan_plugins({folder / "algo.so", folder / "two/wanted_too.so"}, folders, {})) ==
+        Names{"wanted_too.so", "algo.so"});
+  const NoteFile loaded = read_note(folder / "two/wanted_too.so");
+  CHECK(names_of(plan_plugins({folder / "algo.so"}, folders, {&loaded})) == Names{"algo.so"});
+  CHECK(names_of(plan_plugins({}, folders, {&loaded})).empty());
+
+  // Two providers in one folder are a question that the user answers.
+  write_plugin(folder / "one/also.so", "test.also", tokens("Wanted"));
+  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, folders, {}); }),
+             Contains("needs ssp.backbone.tokens/0 Wanted, which both") && Contains("also.so") &&
+                 Contains("wanted.so") && Contains("--plugin"));
+  fs::remove(folder / "one/also.so");
+
+  // Any name: all of the first folder that has some.
+  write_plugin(folder / "any.so", "test.any", kAlgorithm, tokens("*"));
+  CHECK(names_of(plan_plugins({folder / "any.so"}, {folder / "two", folder / "one"}, {})) ==
+        Names{"wanted_too.so", "any.so"});
+
+  // A provider that cannot be used here is named, with why.
+  fs::remove(folder / "one/wanted.so");
+  fs::remove(folder / "two/wanted_too.so");
+  write_bytes(folder / "one/native.so",
+              replace_in_note(read_bytes(fixture("good")),
+                              "[[\"ssp.algorithm/0\",\"Fixture\"],[\"ssp.transform/0\",\"FixtureTransform\"]]",
+                              tokens("Wanted")));
+  write_bytes(folder / "one/native.so", replace_in_note(read_bytes(folder / "one/native.so"), "portable", "native"));
+  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, folders, {}); }),
+             Contains("no plugin here provides") && Contains("native.so") && Contains("tier is \"native\""));
+  CHECK(marker.text() == "");
+}
+
+TEST_CASE("list and inspect tell what notes say, and run nothing") {
+  const Marker marker;
+  const TempFolder folder;
+  write_plugin(folder / "algo.so", "test.algo", kAlgorithm, tokens("Wanted"));
+  write_plugin(folder / "lonely.so", "test.lonely", R"([["ssp.algorithm/0","Lonely"]])",
+               R"([["ssp.backbone/0","Gone"]])");
+  write_plugin(folder / "wanted.so", "test.wanted", tokens("Wanted"));
+  write_bytes(folder / "broken.so", "");
+  write_bytes(folder / "readme.txt", "");
+
+  std::ostringstream list;
+  CHECK(list_plugins(list, {folder.path()}, false) == 0);
+  CHECK_THAT(list.str(), Contains(folder.path()) && Contains("test.algo 1.2.3") &&
+                             Contains("needs              backbone.tokens Wanted (wanted.so)") &&
+                             Contains("needs              backbone Gone (not here)") &&
+                             Contains("cannot be used here: test.lonely") &&
+                             Contains("broken.so            no plugin: ") && !Contains("readme"));
+
+  std::ostringstream list_json;
+  list_plugins(list_json, {folder.path()}, true);
+  const Json listed = parse_json(list_json.str(), "list", "");
+  REQUIRE(listed.get("plugins").as_array().size() == 3);
+  CHECK(listed.get("unreadable").as_array().size() == 1);
+  const Json& algo = listed.get("plugins").as_array()[0];
+  CHECK(algo.get("id").as_string() == "test.algo");
+  CHECK(algo.get("loads_here").as_bool());
+  CHECK(algo.at_path("needs.0.served_by.0")->as_string() == folder / "wanted.so");
+  CHECK(!listed.get("plugins").as_array()[1].get("loads_here").as_bool());
+
+  std::ostringstream text;
+  CHECK(inspect_plugin(text, folder / "algo.so", {folder.path()}, false) == 0);
+  const std::string digest = sha256_file(folder / "algo.so");
+  CHECK_THAT(text.str(), Contains("test.algo 1.2.3\n") && Contains(digest) && Contains("this host: 0.") &&
+                             Contains("tier        portable") && Contains("(this system: ") && Contains("libc.so.6") &&
+                             Contains("provides    ssp.algorithm/0 Fixture") &&
+                             Contains("served by " + folder / "wanted.so") && Contains("loads here  yes"));
+  std::ostringstream json_text;
+  inspect_plugin(json_text, "lonely", {folder.path()}, true);
+  const Json json = parse_json(json_text.str(), "inspect", "");
+  CHECK(json.get("sha256").as_string() == sha256_file(folder / "lonely.so"));
+  CHECK(!json.get("loads_here").as_bool());
+  CHECK_THAT(json.get("problem").as_string(), Contains("needs ssp.backbone/0 Gone"));
+
+  CHECK_THAT(error_of([&] { inspect_plugin(text, folder / "broken.so", {}, false); }), Contains("empty file"));
+  CHECK(marker.text() == "");
+}

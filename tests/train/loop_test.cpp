@@ -1,0 +1,192 @@
+#include "train/loop.h"
+
+#include <ATen/ATen.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "checkpoint/store.h"
+#include "ssp/sink.h"
+#include "toy_run.h"
+#include "train/signals.h"
+#include "train/state.h"
+
+namespace selfsup::train {
+namespace {
+
+using test::Run;
+using test::Setup;
+
+std::vector<at::Tensor> difference(const Run& a, const Run& b) {
+  std::vector<at::Tensor> out;
+  for (size_t i = 0; i < a.store.entries().size(); ++i)
+    if (!at::equal(a.store.entries()[i].tensor, b.store.entries()[i].tensor))
+      out.push_back(a.store.entries()[i].tensor);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("accumulation over k batches equals one batch of k times the size, the partial last group too") {
+  // 7 batches of 4 in groups of 3: 12, 12 and 4 pictures. The same pictures in the same order as batches of 12 and 4.
+  Setup small{.images = 28, .batch_size = 4, .max_epochs = 1, .accumulative_counts = 3, .shuffle = false};
+  Setup big{.images = 28, .batch_size = 12, .max_epochs = 1, .accumulative_counts = 1, .shuffle = false};
+  Run a(small), b(big);
+  CHECK(a.go() == Exit::ok);
+  CHECK(b.go() == Exit::ok);
+  CHECK(a.loop->position().update == 3);
+  CHECK(b.loop->position().update == 3);
+  CHECK(a.loop->position().iter == 7);
+  for (size_t i = 0; i < a.store.entries().size(); ++i)
+    CHECK(at::allclose(a.store.entries()[i].tensor, b.store.entries()[i].tensor, 1e-5, 1e-6));
+  const Run untrained(small);
+  CHECK(difference(a, untrained).size() == 2);  // weight and bias, not the frozen table
+}
+
+TEST_CASE("a group of accumulation goes on over the end of an epoch, and saves wait for it") {
+  Run run({.images = 10, .batch_size = 2, .max_epochs = 2, .accumulative_counts = 3});
+  CHECK(run.go() == Exit::ok);
+  CHECK(run.loop->position().update == 4);  // 3, 3, 3 and 1 of 10 batches
+  // The first epoch ends at 5, within a group; the run's end is the end of epoch 2.
+  CHECK(run.outside.saved == std::vector<std::string>{"iter_6", "epoch_2"});
+  CHECK(run.task.micros == std::vector<std::pair<uint32_t, uint32_t>>{
+                               {0, 3}, {1, 3}, {2, 3}, {0, 3}, {1, 3}, {2, 3}, {0, 3}, {1, 3}, {2, 3}, {0, 1}});
+}
+
+TEST_CASE("a run counted in iterations stops within an epoch") {
+  Run run({.images = 10, .batch_size = 2, .max_iters = 7});
+  CHECK(run.go() == Exit::ok);
+  CHECK(run.loop->position() == Position{7, 7, 1, 2});
+  CHECK(run.outside.saved == std::vector<std::string>{"iter_5", "iter_7"});  // the end of a pass, and the run's
+}
+
+TEST_CASE("events come in their order, with the counters of their place") {
+  Run run({.images = 4, .batch_size = 2, .max_epochs = 2});
+  run.go();
+  const std::vector<std::string> want = {"ready 0", "begin 0",   "updated 1", "updated 2", "end 2",
+                                         "begin 2", "updated 3", "updated 4", "end 4",     "over 4"};
+  CHECK(run.task.events == want);
+}
+
+TEST_CASE("a loss that is not finite stops the run, named, with its update masked") {
+  for (const bool norm_only : {false, true}) {
+    INFO(norm_only);
+    Run run({.images = 40, .batch_size = 2, .max_epochs = 1, .save_every_iters = 4});
+    run.task.bad_iter = 9;
+    run.task.bad_gradient_only = norm_only;
+    run.task.before_bad = [&] { run.remember(); };
+    try {
+      run.go();
+      FAIL("the run went on");
+    } catch (const Error& e) {
+      CHECK(e.exit() == Exit::diverged);
+      CHECK_THAT(e.what(), Catch::Contains("iteration 10"));
+      CHECK_THAT(e.what(), Catch::Contains(norm_only ? "the gradient norm is" : "\"loss_main\""));
+      CHECK_THAT(e.what(), Catch::Contains("iter_8"));
+    }
+    CHECK(run.unchanged_since_remembered());
+  }
+}
+
+TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that was not") {
+  for (const char* optimizer :
+       {R"({"type": "AdamW", "lr": 0.01})", R"({"type": "SGD", "lr": 0.01, "momentum": 0.9})"}) {
+    Setup setup{.images = 23, .batch_size = 4, .max_epochs = 5, .accumulative_counts = 2, .optimizer = optimizer};
+    Run straight(setup);
+    REQUIRE(straight.go() == Exit::ok);
+    for (const int64_t stop_at : {1, 2, 7, 11, 12, 20}) {
+      INFO(optimizer << " stopped at " << stop_at);
+      const std::filesystem::path folder = test::fresh_folder();
+      Run first(setup);
+      first.outside.keep_in(folder, first.state);
+      first.outside.stop_at = stop_at;
+      REQUIRE(first.go() == Exit::preempted);
+      CHECK(first.loop->position().iter == stop_at + stop_at % 2);  // the optimizer step is finished first
+
+      setup.num_workers = 2;
+      Run second(setup);
+      checkpoint::CheckpointStore store(folder, -1);
+      const auto newest = store.newest_valid();
+      REQUIRE(newest);
+      const Position position = second.state.restore(*newest);
+      CHECK(position == first.loop->position());
+      REQUIRE(second.go(position, newest->path()) == Exit::ok);
+      CHECK(difference(straight, second).empty());
+      const NamedTensors a = straight.optimizer->state(), b = second.optimizer->state();
+      REQUIRE(a.size() == b.size());
+      for (size_t i = 0; i < a.size(); ++i) CHECK(at::equal(a[i].second, b[i].second));
+      CHECK(second.task.memory == straight.task.memory);
+      std::filesystem::remove_all(folder);
+    }
+  }
+}
+
+TEST_CASE("a checkpoint of another model is refused and changes nothing") {
+  const std::filesystem::path folder = test::fresh_folder();
+  Run run({.images = 8, .batch_size = 4, .max_epochs = 1});
+  run.outside.keep_in(folder, run.state);
+  run.go();
+  Run other({.images = 8, .batch_size = 4, .max_epochs = 1, .hidden = 7});
+  other.remember();
+  const auto checkpoint = checkpoint::CheckpointStore(folder, -1).newest_valid();
+  REQUIRE(checkpoint);
+  CHECK_THROWS_WITH(other.state.restore(*checkpoint), Catch::Contains("weight"));
+  CHECK(other.unchanged_since_remembered());
+  CHECK_THROWS_AS(other.state.load_weights(checkpoint->tensors(model_file)), Error);
+  Run same({.images = 8, .batch_size = 4, .max_epochs = 1});
+  CHECK(same.state.load_weights(checkpoint->tensors(model_file)).exact());
+  CHECK(difference(same, run).empty());
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("log points carry the rate in force, means and counts") {
+  Run run({.images = 8,
+           .batch_size = 2,
+           .max_epochs = 1,
+           .schedule = R"([{"type": "LinearLR", "start_factor": 0.5,
+           "by_epoch": false, "end": 5}])",
+           .log_interval = 2});
+  run.go();
+  REQUIRE(run.outside.points.size() == 2);
+  const report::TrainPoint& point = run.outside.points[1];
+  CHECK(point.iter == 4);
+  CHECK(point.epoch_iter == 4);
+  CHECK(point.epoch_iters == 4);
+  CHECK(point.rates.at(0).second == Approx(0.01 * 0.875));
+  CHECK(point.scalars.at(0).first == "loss");
+  CHECK(point.scalars.at(0).second == Approx(run.task.mean_loss()));
+}
+
+TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {
+  {
+    const StopSignals signals;
+    CHECK(!signals.requested());
+    raise(SIGINT);
+    CHECK(signals.requested() == Exit::interrupted);
+  }
+  {
+    const StopSignals signals;
+    CHECK(!signals.requested());
+    raise(SIGTERM);
+    CHECK(signals.requested() == Exit::preempted);
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    const StopSignals signals;
+    raise(SIGTERM);
+    raise(SIGINT);
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 128 + SIGINT);
+}
+
+}  // namespace selfsup::train

@@ -1,0 +1,207 @@
+// A whole run in memory: a linear model of random pictures, so that the loop can be tested without a plugin.
+#pragma once
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "checkpoint/store.h"
+#include "data/loader.h"
+#include "ssp/sink.h"
+#include "train/loop.h"
+#include "train/state.h"
+
+namespace selfsup::test {
+
+inline std::filesystem::path fresh_folder() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "selfsup-train-XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
+  return pattern;
+}
+
+struct Setup {
+  int64_t images = 8, batch_size = 2, max_epochs = 0, max_iters = 0, accumulative_counts = 1;
+  bool shuffle = true;
+  int num_workers = 0;
+  std::string optimizer = R"({"type": "AdamW", "lr": 0.01})";
+  std::string schedule = "null";
+  int64_t hidden = 3, save_every_iters = 0, log_interval = 10;
+};
+
+class RandomPictures : public data::Dataset {
+ public:
+  explicit RandomPictures(int64_t size) : size_(size) {}
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t index) const override { return std::to_string(index); }
+  void load(int64_t index, data::Image& out) const override {
+    out.reshape(4, 4, 1);
+    KeyedRandom random(static_cast<uint64_t>(index));
+    for (auto& pixel : out.pixels) pixel = static_cast<uint8_t>(random.below(256));
+  }
+
+ private:
+  int64_t size_;
+};
+
+// Predicts each row of a frozen table times the picture; remembers a running number beside its tensors.
+class ToyTask : public train::Task {
+ public:
+  explicit ToyTask(model::ParameterStore& store) : store_(store) {}
+
+  std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) override {
+    micros.emplace_back(step.micro, step.micros);
+    const at::Tensor x = batch.views.at(0).flatten(1);
+    const at::Tensor weight = store_.find("weight")->tensor, bias = store_.find("bias")->tensor;
+    const at::Tensor target = x.mm(store_.find("table")->tensor.t());
+    at::Tensor loss = (at::addmm(bias, x, weight.t()) - target).square().mean();
+    const bool bad = bad_iter == static_cast<int64_t>(step.iter);
+    if (bad && before_bad) before_bad();
+    // sqrt at zero: a finite value with an infinite gradient.
+    if (bad) loss = bad_gradient_only ? loss + (weight - weight.detach()).sum().abs().sqrt() * 1e30 : loss / 0.0;
+    losses.push_back(loss.item<double>());
+    return {{"loss_main", loss, SSP_EMIT_LOSS}, {"size", at::tensor(static_cast<float>(x.size(0))), SSP_EMIT_METRIC}};
+  }
+  void on_event(const bridge::Step& step, bridge::Event event) override {
+    static const char* const names[] = {"", "ready", "begin", "updated", "end", "over"};
+    events.push_back(names[static_cast<int>(event)] + (" " + std::to_string(step.iter)));
+    if (event == bridge::Event::updated) memory = memory * 31 + step.update;
+  }
+  std::vector<State> save_state() override {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&memory);
+    return {{"", false, {bytes, bytes + sizeof memory}}};
+  }
+  void load_state(const std::vector<State>& states) override {
+    std::memcpy(&memory, states.at(0).bytes.data(), sizeof memory);
+  }
+  double mean_loss() const {
+    double sum = 0;
+    for (double loss : losses) sum += loss;
+    return sum / static_cast<double>(losses.size());
+  }
+
+  int64_t bad_iter = -1;
+  bool bad_gradient_only = false;
+  std::function<void()> before_bad;
+  uint64_t memory = 1;
+  std::vector<double> losses;
+  std::vector<std::string> events;
+  std::vector<std::pair<uint32_t, uint32_t>> micros;
+
+ private:
+  model::ParameterStore& store_;
+};
+
+class ToyOutside : public train::Outside {
+ public:
+  void keep_in(const std::filesystem::path& folder, const train::RunState& state) {
+    store_ = std::make_unique<checkpoint::CheckpointStore>(folder.string(), -1);
+    state_ = &state;
+  }
+  void log(const report::TrainPoint& point) override { points.push_back(point); }
+  std::string save(const std::string& name, const train::Position& position) override {
+    saved.push_back(name);
+    return store_ ? state_->save(*store_, name, position, {}) : name;
+  }
+  void progress(const train::Position& position) override { iter_ = position.iter; }
+  std::optional<Exit> stop_requested() override {
+    return stop_at >= 0 && iter_ >= stop_at ? std::optional(Exit::preempted) : std::nullopt;
+  }
+
+  int64_t stop_at = -1;
+  std::vector<report::TrainPoint> points;
+  std::vector<std::string> saved;
+
+ private:
+  int64_t iter_ = 0;
+  std::unique_ptr<checkpoint::CheckpointStore> store_;
+  const train::RunState* state_ = nullptr;
+};
+
+class Run {
+ public:
+  explicit Run(const Setup& setup)
+      : setup_(setup),
+        pictures_(setup.images),
+        loader_(
+            pictures_, pipeline_,
+            {.batch_size = setup.batch_size, .num_workers = setup.num_workers, .shuffle = setup.shuffle, .seed = 5}),
+        task((fill(), store)),
+        optimizer(make_optimizer()),
+        state(store, *optimizer, nullptr, task) {}
+
+  Exit go(const train::Position& start = {}, const std::string& last_good = "") {
+    const int64_t epoch = loader_.batches_per_epoch();
+    train::LoopOptions options;
+    options.by_epoch = setup_.max_iters == 0;
+    options.max_iters = options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters;
+    options.max_epochs = setup_.max_epochs;
+    options.accumulative_counts = setup_.accumulative_counts;
+    options.log_interval = setup_.log_interval;
+    options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
+    train::Schedules schedules(parse_json(setup_.schedule, "test", "test"),
+                               {epoch, options.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
+    loop = std::make_unique<train::Loop>(
+        train::LoopParts{loader_, preprocess_, task, *optimizer, schedules, nullptr, group_, outside}, options,
+        at::kCPU);
+    return loop->run(start, last_good);
+  }
+  void remember() {
+    remembered_.clear();
+    for (const auto& entry : store.entries()) remembered_.push_back(entry.tensor.detach().clone());
+  }
+  bool unchanged_since_remembered() const {
+    for (size_t i = 0; i < remembered_.size(); ++i)
+      if (!at::equal(remembered_[i], store.entries()[i].tensor.detach())) return false;
+    return !remembered_.empty();
+  }
+
+ private:
+  // Not through ParameterStore::declare, whose initialisation is another room's.
+  void fill() {
+    const auto add = [&](const char* name, model::Kind kind, std::vector<int64_t> sizes, uint64_t key) {
+      model::Entry entry;
+      entry.name = name;
+      entry.kind = kind;
+      model::Entry& made = store.declare(std::move(entry), sizes, at::kFloat);
+      at::NoGradGuard no_grad;
+      KeyedRandom random(key);
+      for (int64_t i = 0; i < made.tensor.numel(); ++i) made.tensor.flatten()[i] = random.uniform(-0.5, 0.5);
+      made.tensor.set_requires_grad(kind == model::Kind::parameter);
+    };
+    add("weight", model::Kind::parameter, {setup_.hidden, 16}, 1);
+    add("bias", model::Kind::parameter, {setup_.hidden}, 2);
+    add("table", model::Kind::frozen, {setup_.hidden, 16}, 3);
+  }
+  std::unique_ptr<train::Optimizer> make_optimizer() {
+    const Json config = parse_json(setup_.optimizer, "test", "test");
+    const auto trained = store.trained();
+    return train::make_optimizer(
+        config, train::group_parameters(trained, train::ParamRules(Json()), train::configured_lr(config),
+                                        train::configured_weight_decay(config)));
+  }
+
+  Setup setup_;
+  RandomPictures pictures_;
+  data::Pipeline pipeline_;
+  data::Loader loader_;
+  train::Preprocessor preprocess_{parse_json(R"({"mean": [127.5], "std": [64]})", "test", "test"), 1, at::kCPU};
+  distributed::Group group_;
+  std::vector<at::Tensor> remembered_;
+
+ public:
+  model::ParameterStore store;
+  ToyTask task;
+  std::unique_ptr<train::Optimizer> optimizer;
+  train::RunState state;
+  ToyOutside outside;
+  std::unique_ptr<train::Loop> loop;
+};
+
+}  // namespace selfsup::test

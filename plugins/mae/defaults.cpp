@@ -28,7 +28,7 @@ struct Recipe {
 // cores). Below 96: eight a side, ViT-tiny. From 96 on, or unknown: the paper's ViT-B/16.
 Recipe recipe_for(int64_t image) {
   if (image <= 28) {
-    const int64_t patch = std::max<int64_t>(1, (image + 2) / 4);
+    const int64_t patch = std::max<int64_t>(2, (image + 2) / 4);
     const Value arch = object({{"embed_dims", 96}, {"num_layers", 3}, {"num_heads", 4}, {"feedforward_channels", 384}});
     return {image / patch * patch, patch, arch, 0.6, 48, 1, 4, 256, 0.05, 20, false};
   }

@@ -21,14 +21,20 @@ void require_operators() {
   fail(SSP_E_PRECONDITION, "operators are for create and per-step calls; none is in progress");
 }
 
-ssp_build& checked(ssp_build* build, bool describe_too) {
+ssp_build& checked(ssp_build* build, Needs needs) {
   const Active& a = active();
   require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the main thread of a running host");
   require(build != nullptr, SSP_E_ARGUMENT, "the ssp_build is null");
   require(a.builds.count(build) != 0, SSP_E_PRECONDITION,
           "this ssp_build is not alive: it is for the create that got it");
-  require(a.phase == Phase::create || (describe_too && a.phase == Phase::describe), SSP_E_PRECONDITION,
-          a.phase == Phase::describe ? "in defaults only config.fact answers" : "only inside create");
+  if (a.phase == Phase::create) return *build;
+  if (a.phase == Phase::configure) {
+    require(needs != Needs::session, SSP_E_PRECONDITION,
+            "a transform gets its configuration, no parameters or components");
+    return *build;
+  }
+  require(a.phase == Phase::describe, SSP_E_PRECONDITION, "only inside create");
+  require(needs == Needs::facts, SSP_E_PRECONDITION, "in defaults only config.fact answers");
   return *build;
 }
 

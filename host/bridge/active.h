@@ -14,11 +14,12 @@ struct Instance;
 
 // What this thread is doing: decides which table functions may be called.
 enum class Phase {
-  idle,      // no plugin code above us but init: operators may be resolved
-  describe,  // schema, defaults: facts only
-  create,    // operators, parameters, configuration, registry
-  call,      // operators, call, rng, dist
-  destroy    // release only
+  idle,       // no plugin code above us but init: operators may be resolved
+  describe,   // schema, defaults: facts only
+  configure,  // create of a transform: configuration and facts
+  create,     // operators, parameters, configuration, registry
+  call,       // operators, call, rng, dist
+  destroy     // release only
 };
 
 struct Active {
@@ -41,7 +42,8 @@ Active& active();
 
 // Failures for what comes at the wrong time or on the wrong thread.
 void require_operators();  // in create or a call, on the owner thread
-ssp_build& checked(ssp_build* build, bool describe_too = false);
+enum class Needs { facts, configuration, session };
+ssp_build& checked(ssp_build* build, Needs needs = Needs::session);
 ssp_call& checked(const ssp_call* call);
 
 // True if changing this tensor in place changes a trained parameter.

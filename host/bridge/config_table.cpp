@@ -92,16 +92,18 @@ ssp_value of_json(ssp_build& b, const Json& v) {
 
 ssp_status get(ssp_build* build, ssp_str dotted_key, ssp_value* out) {
   return guarded([&] {
-    ssp_build& b = checked(build);
+    ssp_build& b = checked(build, Needs::configuration);
     require(out != nullptr, SSP_E_ARGUMENT, "config.get: out is null");
-    const Json* found = b.node->at_path(view(dotted_key));
+    const std::string_view key = view(dotted_key);
+    require(!key.empty(), SSP_E_ARGUMENT, "config.get: the key is empty; config.json gives the whole node");
+    const Json* found = b.node->at_path(key);
     *out = found ? of_json(b, *found) : none();
   });
 }
 
 ssp_status json(ssp_build* build, ssp_str* out) {
   return guarded([&] {
-    ssp_build& b = checked(build);
+    ssp_build& b = checked(build, Needs::configuration);
     require(out != nullptr, SSP_E_ARGUMENT, "config.json: out is null");
     b.strings.push_back(to_text(*b.node));
     *out = borrow(b.strings.back());
@@ -135,7 +137,7 @@ ssp_value find_fact(ssp_build& b, std::string_view name) {
 
 ssp_status fact(ssp_build* build, ssp_str name, ssp_value* out) {
   return guarded([&] {
-    ssp_build& b = checked(build, true);
+    ssp_build& b = checked(build, Needs::facts);
     require(out != nullptr, SSP_E_ARGUMENT, "config.fact: out is null");
     *out = find_fact(b, view(name));
   });

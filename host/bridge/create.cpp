@@ -55,6 +55,17 @@ void refuse_cycle(const Session& session, const plugin::Component& c, const ssp_
   if (session.creating.size() >= 32) fail(SSP_E_CONFIG, fmt::format("components nest 32 deep: {}…", chain));
 }
 
+std::unique_ptr<Instance> make_instance(const plugin::Component& component, const ssp_build& at) {
+  auto fresh = std::make_unique<Instance>();
+  fresh->component = &component;
+  fresh->path = at.prefix;
+  fresh->label = label_of(component, at);
+  fresh->plugin = component.plugin->file.note.id;
+  fresh->key = hash_key(hash_name(at.prefix), hash_name(component.name));
+  fresh->node = at.node.get();
+  return fresh;
+}
+
 void destroy(Instance& instance) {
   if (instance.self) {
     try {
@@ -74,13 +85,7 @@ void destroy(Instance& instance) {
 Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at) {
   refuse_cycle(session, component, at);
   const Lifetime functions = lifetime(component);
-  auto fresh = std::make_unique<Instance>();
-  fresh->component = &component;
-  fresh->path = at.prefix;
-  fresh->label = label_of(component, at);
-  fresh->plugin = component.plugin ? component.plugin->file.note.id : "test";
-  fresh->key = hash_key(hash_name(at.prefix), hash_name(component.name));
-  fresh->node = at.node.get();
+  auto fresh = make_instance(component, at);
   if (!session.creating.empty()) session.edges.emplace_back(session.creating.back()->label, fresh->label);
 
   const size_t children = session.instances.size();
@@ -112,6 +117,15 @@ void destroy_components(Session& session, size_t keep) {
   }
 }
 
+std::unique_ptr<Instance> create_alone(const plugin::Component& component, ssp_build& at) {
+  const Lifetime functions = lifetime(component);
+  auto fresh = make_instance(component, at);
+  cross(*fresh, "create", Phase::configure, [&] { return functions.create(&at, &fresh->self); });
+  return fresh;
+}
+
+void destroy_alone(Instance& instance) { destroy(instance); }
+
 const void* wrapper_of(std::string_view kind) {
   if (kind == SSP_KIND_BACKBONE) return &backbone_wrapper;
   if (kind == SSP_KIND_BACKBONE_TOKENS) return &tokens_wrapper;
@@ -123,7 +137,7 @@ Json read_schema(const plugin::Component& component) {
   Instance who;
   who.component = &component;
   who.label = component.name;
-  who.plugin = component.plugin ? component.plugin->file.note.id : "test";
+  who.plugin = component.plugin->file.note.id;
   if (!SSP_HAS(Head, head, schema))
     fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
   ssp_str text{};

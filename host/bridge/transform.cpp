@@ -1,0 +1,80 @@
+#include "bridge/transform.h"
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "bridge/create.h"
+#include "bridge/sample.h"
+#include "bridge/speaker.h"
+#include "bridge/status.h"
+#include "plugin/crossing.h"
+
+namespace selfsup::bridge {
+namespace {
+
+class PluginTransform : public data::Transform {
+ public:
+  PluginTransform(const plugin::Component& component, const Json& spec, const Facts& facts)
+      : facts_(facts), node_(std::make_shared<const Json>(spec)) {
+    ssp_build build;
+    build.facts = &facts_;
+    build.config_path = "transform";
+    build.node = node_;
+    instance_ = create_alone(component, build);
+    const auto* table = &instance_->table<ssp_transform>();
+    apply_ = SSP_HAS(ssp_transform, table, apply) ? table->apply : nullptr;
+    if (apply_) return;
+    destroy_alone(*instance_);
+    fail(SSP_E_PLUGIN, fmt::format("{} offers no apply", instance_->label));
+  }
+
+  ~PluginTransform() override { destroy_alone(*instance_); }
+
+  void apply(data::Sample& sample, data::SampleRandom& random) const override {
+    SampleScope scope(sample, random);
+    const plugin::Crossing note(instance_->plugin.c_str(), "apply");
+    const char* outer = speaker();
+    set_speaker(instance_->plugin.c_str());
+    const uint64_t serial = error_serial();
+    ssp_status status;
+    std::string text;
+    try {
+      status = apply_(instance_->self, &sample_api, scope.get());
+      if (status != SSP_OK) {
+        text = error_serial() == serial
+                   ? fmt::format("plugin {} reported {} and gave no text", instance_->plugin, describe_status(status))
+                   : std::string(view(last_error()));
+      }
+    } catch (const std::exception& e) {
+      status = SSP_E_PLUGIN;
+      text = fmt::format("plugin {} let an exception cross into the host: {}", instance_->plugin, e.what());
+    } catch (...) {
+      status = SSP_E_PLUGIN;
+      text = fmt::format("plugin {} let an exception cross into the host", instance_->plugin);
+    }
+    set_speaker(outer);
+    if (status != SSP_OK) throw Error(Exit::failed, fmt::format("{}.apply: {}", instance_->label, text));
+  }
+
+ private:
+  Facts facts_;
+  std::shared_ptr<const Json> node_;
+  std::unique_ptr<Instance> instance_;
+  ssp_status (*apply_)(ssp_component, const ssp_sample_api*, ssp_sample*) = nullptr;
+};
+
+}  // namespace
+
+data::TransformFactory transform_factory(const plugin::Registry& registry, const Facts& facts) {
+  return [&registry, facts](const Json& spec) -> std::unique_ptr<data::Transform> {
+    const plugin::Component* component = registry.find_if_any(SSP_KIND_TRANSFORM, spec.get("type").as_string());
+    if (!component) return nullptr;
+    try {
+      return std::make_unique<PluginTransform>(*component, spec, facts);
+    } catch (const Failure& e) {
+      throw Error(e.status == SSP_E_CONFIG ? Exit::usage : Exit::plugin, e.text);
+    }
+  };
+}
+
+}  // namespace selfsup::bridge

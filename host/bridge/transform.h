@@ -1,0 +1,15 @@
+// Transforms of plugins as steps of the data pipeline. Knows no dataset and no tensor.
+#pragma once
+#include "bridge/algorithm.h"
+#include "data/transform.h"
+#include "plugin/registry.h"
+
+namespace selfsup::bridge {
+
+// Makes the transform components that the plugins offer; null for a type that none offers. Components are created and
+// destroyed on the main thread, before the host goes; apply runs on worker threads. The registry must outlive both the
+// factory and what it made.
+// Error(plugin) when create fails; apply throws Error(failed), prefixed "transform (NAME).apply: …".
+data::TransformFactory transform_factory(const plugin::Registry& registry, const Facts& facts);
+
+}  // namespace selfsup::bridge

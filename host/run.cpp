@@ -27,7 +27,7 @@ std::string cpu_model() {
 // What MKL hears when it asks for its kernels (mkl_dispatch.cpp).
 const char* mkl_kernels() {
   const auto ask = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "mkl_serv_intel_cpu_true"));
-  return ask && ask() ? "fast" : "compatible";
+  return ask && ask() ? "fast" : "default";
 }
 
 void print_env() {

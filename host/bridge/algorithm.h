@@ -86,7 +86,7 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
-  // Errors of plugins are Error(failed), prefixed by the component: "backbone (MAEViT).encode: …".
+  // Errors of plugins are Error(failed), prefixed by the component: "backbone (NAME).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});

@@ -26,11 +26,7 @@ Json ask(Body&& body) {
 }  // namespace
 
 Json component_schema(const plugin::Component& component) {
-  return ask([&] {
-    Json schema = read_schema(component);
-    if (!schema.is_object()) fail(SSP_E_PLUGIN, fmt::format("schema of {}: expected a JSON object", component.name));
-    return schema;
-  });
+  return ask([&] { return read_schema(component); });
 }
 
 Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) {

@@ -7,6 +7,7 @@
 #include "bridge/cross.h"
 #include "bridge/status.h"
 #include "bridge/wrappers.h"
+#include "config/schema.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -145,7 +146,7 @@ Json read_schema(const plugin::Component& component) {
     text = head->schema();
     return SSP_OK;
   });
-  return parse_json(view(text), fmt::format("schema of {} ({})", component.name, who.plugin), who.plugin);
+  return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
 }
 
 }  // namespace selfsup::bridge

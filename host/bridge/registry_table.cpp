@@ -23,7 +23,7 @@ ssp_status create(ssp_build* at, const char* kind, const void** table, ssp_compo
       fail(SSP_E_CONFIG, fmt::format("'{}' has no type, so that no {} can be made of it", b.config_path, kind));
     }
     const plugin::Component& component = b.session->registry.find(kind, type->as_string());
-    if (b.overridden) b.node = check_overridden(component, b.node, b.config_path);
+    if (b.overridden) b.node = check_overridden(b.session->registry, component, *b.node, b.config_path);
     Instance& made = create_component(*b.session, component, b);
     *table = wrapper;
     *out = &made;

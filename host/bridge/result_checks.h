@@ -16,7 +16,7 @@ const at::Tensor& checked_result(const Instance& who, const char* function, cons
 void check_shape(const Instance& who, const char* function, const char* what, const at::Tensor& tensor,
                  std::initializer_list<int64_t> sizes);
 
-// Failure(SSP_E_PLUGIN) "backbone (MAEViT).encode: …".
+// Failure(SSP_E_PLUGIN) "backbone (NAME).encode: …".
 [[noreturn]] void bad_result(const Instance& who, const char* function, const std::string& text);
 
 }  // namespace selfsup::bridge

@@ -9,7 +9,7 @@
 namespace selfsup::bridge {
 
 // The node with the schema's defaults filled in. Error(usage) naming `path` when it does not fit.
-std::shared_ptr<const Json> check_overridden(const plugin::Component& component, std::shared_ptr<const Json> node,
-                                             const std::string& path);
+std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, const plugin::Component& component,
+                                             const Json& node, const std::string& path);
 
 }  // namespace selfsup::bridge

@@ -17,7 +17,7 @@ struct Instance {
   const plugin::Component* component = nullptr;
   ssp_component self = nullptr;
   std::string path;            // its parameters' prefix; "" for the algorithm
-  std::string label;           // "backbone (MAEViT)"
+  std::string label;           // "backbone (NAME)"
   std::string plugin;          // id
   uint64_t key = 0;            // of random streams
   int64_t references = 0;      // to tensor handles, taken and not dropped

@@ -78,7 +78,13 @@ void make_folders(const std::string& path) {
     struct stat status;
     // stat first: mkdir of an existing folder on a read-only file system says EROFS.
     if (::stat(part.c_str(), &status) != 0) {
-      if (::mkdir(part.c_str(), 0777) != 0 && errno != EEXIST) throw_storage("create the folder", part, errno);
+      if (::mkdir(part.c_str(), 0777) != 0) {
+        if (errno != EEXIST) throw_storage("create the folder", part, errno);
+      } else {
+        const std::string parent = parent_of(part);
+        const Fd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (fd) sync_folder(fd.get(), parent);  // else a folder that may be passed but not read: nothing can be done
+      }
     } else if (!S_ISDIR(status.st_mode)) {
       throw_storage("create the folder", part, ENOTDIR);
     }

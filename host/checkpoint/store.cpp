@@ -19,7 +19,8 @@ namespace selfsup::checkpoint {
 namespace {
 
 constexpr std::string_view manifest_name = "manifest.json";
-constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged";
+constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged",
+                           superseded = ".superseded";
 constexpr uint64_t max_manifest = 16u << 20;
 
 // A regular file below `folder`, never through a link. Missing or of another kind: Error(checkpoint).
@@ -263,14 +264,22 @@ void CheckpointStore::retain(const std::string& saved) const try {
   }
   std::sort(whole.begin(), whole.end(), std::greater<>());
   const Fd parent = open_folder(directory_);
-  for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
-    const std::string& name = whole[i].second;
-    const std::string gone = std::string(trash) + name;
-    int error = ::renameat(parent.get(), name.c_str(), parent.get(), gone.c_str()) == 0 ? 0 : errno;
-    if (!error) error = remove_tree(parent.get(), gone, manifest_name);
+  const auto warn = [&](const std::string& name, int error) {
     if (error)
       log_warning(fmt::format("cannot delete the old checkpoint {}/{}: {}", directory_, name, std::strerror(error)));
+  };
+  std::vector<std::string> gone;
+  for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
+    const std::string& name = whole[i].second;
+    gone.push_back(std::string(trash) + name);
+    if (::renameat(parent.get(), name.c_str(), parent.get(), gone.back().c_str()) != 0) {
+      warn(name, errno);
+      gone.pop_back();
+    }
   }
+  if (gone.empty()) return;
+  sync_folder(parent.get(), directory_);
+  for (const std::string& name : gone) warn(name, remove_tree(parent.get(), name, manifest_name));
 } catch (const Error& error) {
   log_warning(fmt::format("old checkpoints are kept: {}", error.what()));
 }
@@ -322,23 +331,32 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   }
   const int64_t iter = found->manifest().iter;
   for (const Damaged& ruin : ruins) {
-    set_aside(ruin.name, ruin.reason,
-              ruin.iter ? fmt::format("iterations lost: {}; resuming from {} at iteration {} instead of {}",
-                                      *ruin.iter - iter, found->path(), iter, *ruin.iter)
-                        : fmt::format("its step is unknown; resuming from {} at iteration {}", found->path(), iter));
+    const std::string lost =
+        ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
+    const std::string moved = move_aside(ruin.name, damaged);
+    log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
+                            found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
   }
   return found;
 }
 
-void CheckpointStore::set_aside(const std::string& name, const std::string& reason, const std::string& lost) const {
+void CheckpointStore::set_aside_after(const Manifest& resumed) const {
+  for (const std::string& name : checkpoint_names(directory_)) {
+    const auto manifest = looks_whole(directory_ + "/" + name);
+    if (!manifest || step_of(*manifest) <= step_of(resumed)) continue;
+    const std::string moved = move_aside(name, superseded);
+    if (moved.empty()) throw_storage("rename", directory_ + "/" + name, errno);
+    log_warning(fmt::format("the checkpoint of iteration {} is later than the resumed one; it is now {}",
+                            manifest->iter, moved));
+  }
+}
+
+// To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
+std::string CheckpointStore::move_aside(const std::string& name, std::string_view suffix) const {
   const std::string from = directory_ + "/" + name;
-  std::string to = from + std::string(damaged);
-  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, damaged, n);
-  const bool moved = ::rename(from.c_str(), to.c_str()) == 0;
-  log_warning(fmt::format("{}\n  {}\n  {}", reason, lost,
-                          moved
-                              ? "the damaged checkpoint is now " + to
-                              : fmt::format("the damaged checkpoint could not be renamed: {}", std::strerror(errno))));
+  std::string to = fmt::format("{}{}", from, suffix);
+  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, suffix, n);
+  return ::rename(from.c_str(), to.c_str()) == 0 ? to : "";
 }
 
 bool CheckpointStore::holds_checkpoints() const {

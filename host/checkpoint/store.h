@@ -69,6 +69,10 @@ class CheckpointStore {
   // set aside by an earlier call: Error(checkpoint).
   std::optional<Checkpoint> newest_valid();
 
+  // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
+  // later resume must not take them. Renames them NAME.superseded, with a warning. Error(storage).
+  void set_aside_after(const Manifest& resumed) const;
+
   // Whether anything here was once a checkpoint, damaged ones included.
   bool holds_checkpoints() const;
   const std::string& directory() const { return directory_; }
@@ -78,7 +82,7 @@ class CheckpointStore {
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
   void retain(const std::string& saved) const;
-  void set_aside(const std::string& name, const std::string& reason, const std::string& lost) const;
+  std::string move_aside(const std::string& name, std::string_view suffix) const;
 
   std::string directory_;
   int keep_;

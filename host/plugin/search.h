@@ -13,8 +13,8 @@ namespace selfsup::plugin {
 // SELFSUP_PLUGIN_PATH (colons between; empty and missing ones are skipped), then `built_in`. Absolute, no repetition.
 std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_dirs, const std::string& built_in);
 
-// The file that `--plugin ARGUMENT` means: a path if there is a slash in it, else a name, "mae.so" or "mae", in the
-// folders. Error(usage) with the folders, the nearest name, and "./mae.so" if such a file is in the current directory.
+// The file that `--plugin ARGUMENT` means: a path if there is a slash in it, else a name, "x.so" or "x", in the
+// folders. Error(usage) with the folders, the nearest name, and "./x.so" if such a file is in the current directory.
 std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders);
 
 // One *.so of a folder. `problem`: why it cannot be used here; empty: it can.

@@ -26,7 +26,7 @@ struct Call {
 std::vector<Call> calls_of(const std::string& arguments) {
   const TempDir dir;
   const std::string trace = dir / "trace";
-  const Result result = run(fmt::format("strace -o {} {} {}", trace, helper(), arguments));
+  const Result result = run(fmt::format("strace -y -o {} {} {}", trace, helper(), arguments));
   INFO(result.output);
   INFO("this test needs strace and the right to trace a child process (ptrace)");
   REQUIRE(result.exit == 0);
@@ -134,6 +134,49 @@ TEST_CASE("a kill before any system call of a save leaves the old set or the new
   }
 }
 
+TEST_CASE("everything is on the disk before it is renamed, and the rename before anything old goes") {
+  // What a loss of power needs: no kill can show it, the order of the calls can.
+  const Bench bench({1, 2});
+  bench.fresh();
+  const std::string work = bench.work();
+  const std::vector<Call> calls = calls_of("save " + work + " 3 2");
+  std::map<std::string, int> dirty;  // path → calls that changed it since its last sync
+  bool renamed = false, parent_synced = false;
+  int files = 0, deletions = 0;
+  for (const Call& call : calls) {
+    CAPTURE(call.text);
+    const auto path_of = [&](size_t from) {  // "<path>" of a descriptor
+      const size_t begin = call.text.find('<', from) + 1;
+      return call.text.substr(begin, call.text.find('>', begin) - begin);
+    };
+    if (call.name == "openat" && call.text.find("O_CREAT") != call.text.npos) {
+      ++files;
+      ++dirty[path_of(call.text.rfind('='))];
+      ++dirty[path_of(0)];
+    } else if (call.name == "mkdirat") {
+      ++dirty[path_of(0)];
+    } else if (call.name == "write" || call.name == "fallocate") {
+      ++dirty[path_of(0)];
+    } else if (call.name == "fsync") {
+      dirty.erase(path_of(0));
+      parent_synced = parent_synced || (renamed && path_of(0) == work);
+    } else if (call.name.substr(0, 8) == "renameat" && call.text.find("\".tmp-iter_3\"") != call.text.npos) {
+      renamed = true;
+      dirty.erase(work);  // the parent is synced after the rename
+      CHECK(dirty.empty());
+    } else if (call.name == "renameat" || call.name == "unlinkat") {
+      if (call.text.find("ENOENT") != call.text.npos) continue;
+      ++deletions;
+      CHECK(parent_synced);
+      if (call.name == "renameat") ++dirty[work];  // to the trash: on the disk before the first file goes
+      if (call.name == "unlinkat" && call.text.find("EISDIR") == call.text.npos) CHECK(dirty.count(work) == 0);
+    }
+  }
+  CHECK(files == 5);
+  CHECK(renamed);
+  CHECK(deletions > 5);
+}
+
 TEST_CASE("a kill while leftovers are cleaned up loses nothing") {
   const Bench bench({1, 2});
   fs::copy(bench.origin() + "/iter_1", bench.origin() + "/.trash-iter_0", fs::copy_options::recursive);
@@ -157,6 +200,10 @@ TEST_CASE("a failing system call of a save leaves the old ones untouched and end
   bench.fresh();
   const std::string arguments = fmt::format("save {} {} {}", bench.work(), s.saved, s.keep);
   const std::vector<Call> calls = calls_of(arguments);
+  int last_sync = 0;  // after the renaming to the trash: the new checkpoint stands by then
+  for (const Call& call : calls) {
+    if (call.name == "fsync") last_sync = call.nth;
+  }
   int failed = 0, survived = 0;
   for (const std::string error : {"ENOSPC", "EIO"}) {
     for (const Call& call : calls) {
@@ -182,7 +229,8 @@ TEST_CASE("a failing system call of a save leaves the old ones untouched and end
       }
       // Data that may not have reached the disk are never a success.
       if (call.name == "write" || call.name == "fsync" || call.name.substr(0, 6) == "rename") {
-        const bool of_trash = call.text.find(".trash") != call.text.npos;
+        const bool of_trash =
+            call.text.find(".trash") != call.text.npos || (call.name == "fsync" && call.nth == last_sync);
         CHECK((result.exit != 0 || of_trash));
       }
       if (error == "ENOSPC" && call.name == "write") {

@@ -170,6 +170,18 @@ TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start")
   CHECK(contains(refusal(Exit::checkpoint, [&] { store.newest_valid(); }), "no valid checkpoint"));
 }
 
+TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
+  for (int round = 0; round < 2; ++round) {
+    store.set_aside_after(Checkpoint(dir / "iter_2").manifest());
+    CHECK(Sample(2).matches(*store.newest_valid()));
+    CHECK(Sample(4).matches(Checkpoint(dir / (round ? "iter_4.superseded-2" : "iter_4.superseded"))));
+    for (int64_t i = 3; i <= 4; ++i) Sample(i).save(store);
+  }
+}
+
 TEST_CASE("every flipped bit, truncation and zeroed page is detected") {
   const TempDir dir;
   CheckpointStore store(dir.path(), -1);

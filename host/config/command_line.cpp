@@ -1,0 +1,242 @@
+// Written by hand: --cfg-options takes as many words as have the form KEY=VALUE, and --resume takes the next word only
+// if it can be meant; no parser that we know of reads both as MMSelfSup's users type them.
+#include "config/command_line.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "base/errors.h"
+#include "config/nearest.h"
+#include "config/overrides.h"
+
+namespace selfsup::config {
+namespace {
+
+constexpr std::pair<const char*, Command> kCommands[] = {
+    {"train", Command::train}, {"config", Command::config},   {"validate", Command::validate},
+    {"list", Command::list},   {"inspect", Command::inspect}, {"env", Command::env},
+    {"help", Command::help},   {"version", Command::version}};
+
+[[noreturn]] void refuse(const std::string& text) {
+  throw Error(Exit::usage, text + "\nselfsup-host --help lists commands and flags");
+}
+
+bool is_checkpoint(const std::string& path) {
+  std::error_code failed;
+  return std::filesystem::exists(std::filesystem::path(path) / "manifest.json", failed);
+}
+
+class Parser {
+ public:
+  explicit Parser(const std::vector<std::string>& words) : words_(words) {
+    line_.words = words;
+    const auto value = [this](std::optional<std::string>& into) { return [this, &into] { into = take_value(); }; };
+    const auto on = [this](bool& into) { return [this, &into] { no_value(), into = true; }; };
+    flags_ = {
+        {"--plugin", [this] { line_.plugins.push_back(take_value()); }},
+        {"--plugin-dir", [this] { line_.plugin_dirs.push_back(take_value()); }},
+        {"--work-dir", value(line_.work_dir)},
+        {"--load-from", value(line_.load_from)},
+        {"--device", value(line_.device)},
+        {"--seed", [this] { line_.seed = take_int(); }},
+        {"--overwrite", on(line_.overwrite)},
+        {"--amp", on(line_.amp)},
+        {"--auto-scale-lr", on(line_.auto_scale_lr)},
+        {"--json", on(line_.json)},
+        {"--schema", on(line_.schema)},
+        {"--sources", on(line_.sources)},
+        {"--launcher", [this] { line_.launcher = take_launcher(); }},
+        {"--local_rank", [this] { take_int(); }},  // older launchers pass it; the environment says it too
+        {"--local-rank", [this] { take_int(); }},
+        {"--resume", [this] { take_resume(); }},
+        {"--cfg-options", [this] { take_options(); }},
+        {"--help", [this] { no_value(), asked_ = Command::help; }},
+        {"-h", [this] { no_value(), asked_ = Command::help; }},
+        {"--version", [this] { no_value(), asked_ = Command::version; }},
+    };
+  }
+
+  CommandLine parse() {
+    std::vector<std::string> plain;
+    bool only_plain = false;
+    while (at_ < words_.size()) {
+      const std::string word = words_[at_++];
+      if (only_plain || word.empty() || word[0] != '-' || word == "-") {
+        plain.push_back(word);
+      } else if (word == "--") {
+        only_plain = true;
+      } else {
+        take_flag(word);
+      }
+    }
+    place(plain);
+    return std::move(line_);
+  }
+
+ private:
+  void take_flag(const std::string& word) {
+    const size_t equals = word.find('=');
+    flag_ = word.substr(0, equals);
+    inline_value_.reset();
+    if (equals != std::string::npos) inline_value_ = word.substr(equals + 1);
+    const auto found = flags_.find(flag_);
+    if (found == flags_.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, action] : flags_) names.push_back(name);
+      refuse(fmt::format("there is no flag {}{}", flag_, suggestion(flag_, names)));
+    }
+    found->second();
+  }
+
+  std::string take_value() {
+    if (inline_value_) return *inline_value_;
+    if (at_ >= words_.size() || (words_[at_].size() > 1 && words_[at_][0] == '-'))
+      refuse(fmt::format("{} needs a value", flag_));
+    return words_[at_++];
+  }
+
+  void no_value() {
+    if (inline_value_) refuse(fmt::format("{} takes no value; found \"{}\"", flag_, *inline_value_));
+  }
+
+  int64_t take_int() {
+    const std::string text = take_value();
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 0)
+      refuse(fmt::format("{} takes a whole number of 0 or more; found \"{}\"", flag_, text));
+    return value;
+  }
+
+  std::string take_launcher() {
+    const std::vector<std::string> known = {"auto", "none", "pytorch", "slurm", "mpi", "local"};
+    const std::string name = take_value();
+    for (const std::string& one : known)
+      if (one == name) return name;
+    refuse(fmt::format("--launcher is one of auto, none, pytorch, slurm, mpi, local; found \"{}\"{}", name,
+                       suggestion(name, known)));
+  }
+
+  void take_resume() {
+    line_.resume = "";
+    if (inline_value_) {
+      if (*inline_value_ != "auto") line_.resume = *inline_value_;
+    } else if (at_ < words_.size() && words_[at_] == "auto") {
+      ++at_;
+    } else if (at_ < words_.size() && is_checkpoint(words_[at_])) {
+      line_.resume = words_[at_++];
+    }
+  }
+
+  void take_options() {
+    if (inline_value_) return line_.cfg_options.push_back(*inline_value_);
+    const size_t before = at_;
+    while (at_ < words_.size() && is_option(words_[at_])) line_.cfg_options.push_back(words_[at_++]);
+    if (at_ == before) refuse("--cfg-options needs words of the form KEY=VALUE, as in train_cfg.max_epochs=3");
+  }
+
+  // The command, if the first plain word is one, and its target.
+  void place(std::vector<std::string>& plain) {
+    if (asked_) {
+      line_.command = *asked_;
+      return;
+    }
+    if (plain.empty()) {
+      if (words_.empty()) {
+        line_.command = Command::help;
+        return;
+      }
+      refuse("a configuration file is missing: selfsup-host --plugin mae.so CONFIG");
+    }
+    bool named = false;
+    for (const auto& [name, command] : kCommands)
+      if (plain.front() == name) line_.command = command, named = true;
+    if (named) plain.erase(plain.begin());
+    const Command command = line_.command;
+    const bool alone =
+        command == Command::list || command == Command::env || command == Command::help || command == Command::version;
+    const size_t wanted = alone ? 0 : 1;
+    if (!named && plain.size() > wanted) refuse_as_command(plain.front());
+    if (plain.size() > wanted)
+      refuse(fmt::format("\"{}\" is one word too many{}", plain[wanted],
+                         is_option(plain[wanted]) ? ": --cfg-options stands before KEY=VALUE" : ""));
+    if (plain.size() < wanted)
+      refuse(command == Command::inspect ? "inspect needs a plugin: selfsup-host inspect mae.so"
+                                         : "a configuration file is missing");
+    if (wanted) line_.target = plain.front();
+    std::error_code failed;
+    if (!named && line_.target.find_first_of("./") == std::string::npos &&
+        !std::filesystem::exists(line_.target, failed))
+      refuse_as_command(line_.target);
+  }
+
+  [[noreturn]] void refuse_as_command(const std::string& word) {
+    std::vector<std::string> names;
+    for (const auto& [name, command] : kCommands) names.emplace_back(name);
+    refuse(fmt::format("there is no command or configuration file \"{}\"{}", word, suggestion(word, names)));
+  }
+
+  const std::vector<std::string>& words_;
+  size_t at_ = 0;
+  std::string flag_;
+  std::optional<std::string> inline_value_;
+  std::optional<Command> asked_;
+  CommandLine line_;
+  std::map<std::string, std::function<void()>> flags_;
+};
+
+}  // namespace
+
+CommandLine parse_command_line(const std::vector<std::string>& words) { return Parser(words).parse(); }
+
+void apply_flags(Json& tree, const CommandLine& line) {
+  const auto set = [&](const char* key, Json value, const std::string& flag) {
+    set_by_path(tree, key, std::move(value), Origin{"flag", flag, 0, 0});
+  };
+  if (line.work_dir) set("work_dir", *line.work_dir, "--work-dir");
+  if (line.load_from) set("load_from", *line.load_from, "--load-from");
+  if (line.device) set("device", *line.device, "--device");
+  if (line.seed) set("randomness.seed", *line.seed, "--seed");
+  if (line.amp) set("optim_wrapper.type", "AmpOptimWrapper", "--amp");
+  if (line.auto_scale_lr) set("auto_scale_lr.enable", true, "--auto-scale-lr");
+  if (line.resume) set("resume", line.resume->empty() ? Json(true) : Json(*line.resume), "--resume");
+}
+
+std::string help_text() {
+  return R"(selfsup-host: self-supervised pretraining with algorithms as plugins
+
+  selfsup-host --plugin mae.so CONFIG [flags]    train
+  selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
+  selfsup-host validate CONFIG                   check everything up to the first batch
+  selfsup-host list [--json]                     the plugins that are found, without running them
+  selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
+  selfsup-host env                               versions, processor, threads, LibTorch
+
+Plugins
+  --plugin PLUGIN        path (./mine.so) or bare name (mae.so); repeatable; the first brings the algorithm
+  --plugin-dir DIR       where bare names are looked up first; repeatable (also SELFSUP_PLUGIN_PATH)
+
+The run
+  --work-dir DIR         default: work_dirs/<name of CONFIG>
+  --resume [auto|PATH]   go on from the newest checkpoint of the work folder, or from PATH
+  --overwrite            start anew in a used work folder; the old run is moved aside
+  --load-from PATH       start from the weights of a checkpoint folder or a .safetensors file
+  --cfg-options K=V ...  override keys: train_cfg.max_epochs=3 train_dataloader.dataset.pipeline.1.size=192
+  --amp                  mixed precision: bfloat16 on the CPU, float16 on CUDA
+  --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size
+  --device auto|cpu|cuda auto takes CUDA if it answers; CUDA_VISIBLE_DEVICES=-1 means CPU
+  --seed N               randomness.seed
+  --launcher NAME        auto, none, pytorch, slurm, mpi, local
+
+  --help  --version
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 plugin refused, 4 data, 5 storage, 6 checkpoint,
+7 diverged, 75 stopped by SIGTERM and saved, 130 by SIGINT and saved.
+)";
+}
+
+}  // namespace selfsup::config

@@ -1,0 +1,14 @@
+// Configuration files and those that they build on. Knows no key but "_base_".
+#pragma once
+#include <string>
+
+#include "base/json.h"
+
+namespace selfsup::config {
+
+// The file merged over its `_base_` (a path or a list of paths, relative to the file; later ones lie over earlier
+// ones). Values carry the layer "base" or "file". A cycle, a missing file, or a chain deeper than 16 is Error(usage)
+// that names the chain.
+Json load_config(const std::string& path);
+
+}  // namespace selfsup::config

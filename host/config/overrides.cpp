@@ -1,0 +1,212 @@
+#include "config/overrides.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <optional>
+
+#include "base/errors.h"
+#include "config/layers.h"
+
+namespace selfsup::config {
+namespace {
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
+  while (!s.empty() && std::isspace(static_cast<unsigned char>(s.back()))) s.remove_suffix(1);
+  return s;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+// Splits at commas outside brackets and quotes. Error(usage) when they do not balance.
+std::vector<std::string_view> split_at_commas(std::string_view text) {
+  std::vector<std::string_view> parts;
+  std::string open;
+  char quote = 0;
+  size_t start = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote) {
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '[' || c == '(' || c == '{') {
+      open += c == '[' ? ']' : c == '(' ? ')' : '}';
+    } else if (c == ']' || c == ')' || c == '}') {
+      if (open.empty() || open.back() != c)
+        throw Error(Exit::usage, fmt::format("--cfg-options: '{}' does not balance in \"{}\"", c, text));
+      open.pop_back();
+    } else if (c == ',' && open.empty()) {
+      parts.push_back(text.substr(start, i - start));
+      start = i + 1;
+    }
+  }
+  if (quote) throw Error(Exit::usage, fmt::format("--cfg-options: a quote is not closed in \"{}\"", text));
+  if (!open.empty())
+    throw Error(Exit::usage, fmt::format("--cfg-options: '{}' is missing in \"{}\"", open.back(), text));
+  parts.push_back(text.substr(start));
+  return parts;
+}
+
+// Python's int(): a sign, digits, single underscores between digits. Python's float() likewise.
+std::optional<Json> number(std::string_view text) {
+  std::string digits;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      digits += text[i];
+      continue;
+    }
+    const auto is_digit = [&](size_t k) {
+      return k < text.size() && std::isdigit(static_cast<unsigned char>(text[k]));
+    };
+    if (i == 0 || !is_digit(i - 1) || !is_digit(i + 1)) return std::nullopt;
+  }
+  std::string_view s = digits;
+  if (!s.empty() && s.front() == '+') s.remove_prefix(1);
+  if (s.empty() || !(std::isdigit(static_cast<unsigned char>(s.front())) || s.front() == '-' || s.front() == '.'))
+    return std::nullopt;
+  int64_t whole = 0;
+  auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), whole);
+  if (error == std::errc() && end == s.data() + s.size()) return Json(whole);
+  double real = 0;
+  auto [real_end, real_error] = std::from_chars(s.data(), s.data() + s.size(), real);
+  if (real_error == std::errc() && real_end == s.data() + s.size() && real == real && real - real == 0)
+    return Json(real);
+  return std::nullopt;
+}
+
+Json list_of(std::string_view inside) {
+  Json list = Json::array();
+  if (trim(inside).empty()) return list;
+  std::vector<std::string_view> parts = split_at_commas(inside);
+  if (trim(parts.back()).empty()) parts.pop_back();  // (1,) is a list of one
+  for (std::string_view part : parts) list.as_array().push_back(parse_option_value(part));
+  return list;
+}
+
+std::vector<std::string> path_parts(std::string_view dotted) {
+  std::vector<std::string> parts(1);
+  for (char c : dotted) {
+    if (c == '.') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+std::optional<size_t> as_index(const std::string& part) {
+  size_t index = 0;
+  auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
+  if (error != std::errc() || end != part.data() + part.size()) return std::nullopt;
+  return index;
+}
+
+void stamp(Json& value, const Origin& origin) {
+  value.origin = origin;
+  if (value.is_array()) {
+    for (Json& element : value.as_array()) stamp(element, origin);
+  } else if (value.is_object()) {
+    for (auto& member : value.as_object()) stamp(member.second, origin);
+  }
+}
+
+// The object or list below `at` that `part` names.
+Json& descend(Json& at, const std::string& part, std::string_view dotted, const Origin& origin) {
+  if (at.is_array()) {
+    const auto index = as_index(part);
+    if (!index || *index >= at.as_array().size())
+      throw Error(Exit::usage,
+                  fmt::format("{}: {}: the list there has {} elements; '{}' is none of them (they count from 0)",
+                              describe(origin), dotted, at.as_array().size(), part));
+    return at.as_array()[*index];
+  }
+  if (at.is_null()) at = Json::object();
+  if (!at.is_object())
+    throw Error(Exit::usage, fmt::format("{}: {}: '{}' would have to be inside {}, which is no object or list",
+                                         describe(origin), dotted, part, to_text(at)));
+  if (Json* member = at.find(part)) return *member;
+  Json& made = at.set(part, Json());
+  made.origin = origin;
+  return made;
+}
+
+// What lower layers put beside a type that now changes.
+void drop_siblings(Json& object, const Json& type, const std::string& layer) {
+  const Json* before = object.find("type");
+  if (!before || !before->is_string() || !type.is_string() || same_family(before->as_string(), type.as_string()))
+    return;
+  auto& members = object.as_object();
+  members.erase(std::remove_if(members.begin(), members.end(),
+                               [&](const auto& member) { return member.second.origin.layer != layer; }),
+                members.end());
+}
+
+}  // namespace
+
+Json parse_option_value(std::string_view raw) {
+  const std::string_view text = trim(raw);
+  if (text.empty()) return "";
+  const char first = text.front(), last = text.back();
+  if (split_at_commas(text).size() > 1) return list_of(text);
+  if (text.size() >= 2 && first == last && (first == '"' || first == '\'')) return text.substr(1, text.size() - 2);
+  if (first == '{') return parse_json(text, "--cfg-options", "cfg-options");
+  if ((first == '[' && last == ']') || (first == '(' && last == ')')) return list_of(text.substr(1, text.size() - 2));
+  if (auto value = number(text)) return *value;
+  if (equals_ignoring_case(text, "true")) return true;
+  if (equals_ignoring_case(text, "false")) return false;
+  if (text == "None") return nullptr;
+  return text;
+}
+
+bool is_option(std::string_view word) {
+  const size_t equals = word.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  return std::all_of(word.begin(), word.begin() + static_cast<std::ptrdiff_t>(equals),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '.' || c == '-'; }) &&
+         word.front() != '-';
+}
+
+void set_by_path(Json& tree, std::string_view dotted, Json value, const Origin& origin) {
+  const std::vector<std::string> parts = path_parts(dotted);
+  if (std::any_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty(); }))
+    throw Error(Exit::usage,
+                fmt::format("{}: \"{}\" is no key: a part between dots is empty", describe(origin), dotted));
+  Json* at = &tree;
+  for (size_t i = 0; i + 1 < parts.size(); ++i) at = &descend(*at, parts[i], dotted, origin);
+  if (parts.back() == "type" && at->is_object()) drop_siblings(*at, value, origin.layer);
+  stamp(value, origin);
+  Json& place = descend(*at, parts.back(), dotted, origin);
+  place = value.is_object() ? merge(std::move(place), value) : std::move(value);
+}
+
+void apply_options(Json& tree, const std::vector<std::string>& options, bool lenient) {
+  for (const std::string& option : options) {
+    const size_t equals = option.find('=');
+    if (!is_option(option))
+      throw Error(Exit::usage,
+                  fmt::format("--cfg-options takes KEY=VALUE, as in train_cfg.max_epochs=3; found \"{}\"", option));
+    const Origin origin{"cfg-options", "--cfg-options " + option, 0, 0};
+    Json value = parse_option_value(std::string_view(option).substr(equals + 1));
+    if (!lenient) {
+      set_by_path(tree, option.substr(0, equals), std::move(value), origin);
+      continue;
+    }
+    Json trial = tree;
+    try {
+      set_by_path(trial, option.substr(0, equals), std::move(value), origin);
+      tree = std::move(trial);
+    } catch (const Error&) {
+      // It will be judged when all layers are there.
+    }
+  }
+}
+
+}  // namespace selfsup::config

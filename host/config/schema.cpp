@@ -1,0 +1,289 @@
+#include "config/schema.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "config/nearest.h"
+
+namespace selfsup::config {
+namespace {
+
+constexpr size_t kShown = 20;
+
+std::string type_name(const Json& value) {
+  switch (value.type()) {
+    case Json::Type::null:
+      return "null";
+    case Json::Type::boolean:
+      return "boolean";
+    case Json::Type::integer:
+      return "integer";
+    case Json::Type::real:
+      return "number";
+    case Json::Type::string:
+      return "string";
+    case Json::Type::array:
+      return "array";
+    case Json::Type::object:
+      break;
+  }
+  return "object";
+}
+
+bool is_a(const Json& value, std::string_view type) {
+  const std::string actual = type_name(value);
+  return actual == type || (type == "number" && actual == "integer");
+}
+
+std::vector<std::string> types_of(const Json& schema) {
+  const Json* type = schema.find("type");
+  if (!type) return {};
+  if (type->is_string()) return {type->as_string()};
+  std::vector<std::string> types;
+  for (const Json& name : type->as_array()) types.push_back(name.as_string());
+  return types;
+}
+
+std::string join_path(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
+}
+
+std::vector<std::string> keys_of(const Json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.as_object()) keys.push_back(key);
+  return keys;
+}
+
+// A value as the user wrote it, short enough for one line.
+std::string shown(const Json& value) {
+  std::string text = to_text(value);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+class Validator {
+ public:
+  explicit Validator(const ComponentSchemas& components) : components_(components) {}
+
+  void check(Json& value, const Json& schema, const std::string& path) {
+    if (!check_type(value, schema, path)) return;
+    check_enum(value, schema, path);
+    if (value.is_number()) check_range(value, schema, path);
+    if (value.is_array()) check_array(value, schema, path);
+    if (value.is_object()) check_object(value, schema, path);
+  }
+
+  std::vector<Problem> take() {
+    for (auto& [index, key] : unplaced_) add_place_elsewhere(problems_[index], key);
+    return std::move(problems_);
+  }
+
+ private:
+  void problem(const Json& value, const std::string& path, std::string text) {
+    problems_.push_back({value.origin, path, std::move(text)});
+  }
+
+  bool check_type(const Json& value, const Json& schema, const std::string& path) {
+    const std::vector<std::string> types = types_of(schema);
+    if (types.empty() || std::any_of(types.begin(), types.end(), [&](const std::string& t) { return is_a(value, t); }))
+      return true;
+    problem(value, path,
+            fmt::format("expected {}, found {} {}", fmt::join(types, " or "), type_name(value), shown(value)));
+    return false;
+  }
+
+  void check_enum(const Json& value, const Json& schema, const std::string& path) {
+    const Json* allowed = schema.find("enum");
+    if (!allowed) return;
+    std::vector<std::string> texts, names;
+    for (const Json& one : allowed->as_array()) {
+      if (one == value || (one.is_number() && value.is_number() && one.as_double() == value.as_double())) return;
+      texts.push_back(to_text(one));
+      if (one.is_string()) names.push_back(one.as_string());
+    }
+    problem(value, path,
+            fmt::format("expected one of {}, found {}{}", fmt::join(texts, ", "), shown(value),
+                        value.is_string() ? suggestion(value.as_string(), names) : ""));
+  }
+
+  void check_range(const Json& value, const Json& schema, const std::string& path) {
+    const double number = value.as_double();
+    const auto bound = [&](const char* key) { return schema.find(key); };
+    if (const Json* b = bound("minimum"); b && !(number >= b->as_double()))
+      problem(value, path, fmt::format("expected at least {}, found {}", to_text(*b), shown(value)));
+    if (const Json* b = bound("exclusiveMinimum"); b && !(number > b->as_double()))
+      problem(value, path, fmt::format("expected more than {}, found {}", to_text(*b), shown(value)));
+    if (const Json* b = bound("maximum"); b && !(number <= b->as_double()))
+      problem(value, path, fmt::format("expected at most {}, found {}", to_text(*b), shown(value)));
+  }
+
+  void check_array(Json& value, const Json& schema, const std::string& path) {
+    const auto size = static_cast<int64_t>(value.as_array().size());
+    if (const Json* n = schema.find("minItems"); n && size < n->as_int())
+      problem(value, path, fmt::format("expected at least {} elements, found {}", n->as_int(), size));
+    if (const Json* n = schema.find("maxItems"); n && size > n->as_int())
+      problem(value, path, fmt::format("expected at most {} elements, found {}", n->as_int(), size));
+    const Json* items = schema.find("items");
+    if (!items) return;
+    size_t index = 0;
+    for (Json& element : value.as_array()) check(element, *items, join_path(path, std::to_string(index++)));
+  }
+
+  void check_object(Json& value, const Json& schema, const std::string& path) {
+    const Json* kind = schema.find("x-ssp-component");
+    if (kind) return check_component(value, schema, kind->as_string(), path);
+    if (const Json* properties = schema.find("properties")) check_members(value, schema, *properties, nullptr, path);
+  }
+
+  // The object is another component's: its schema checks it, but for the keys that this one claims.
+  void check_component(Json& value, const Json& schema, const std::string& kind, const std::string& path) {
+    std::string name;
+    if (const Json* type = value.find("type")) {
+      if (!type->is_string())
+        return problem(*type, join_path(path, "type"), fmt::format("expected a string, found {}", shown(*type)));
+      name = type->as_string();
+    }
+    const Json* own = components_.find(kind, name);
+    if (!own) {
+      const std::vector<std::string> names = components_.names(kind);
+      const std::string have = names.empty() ? "none is loaded" : fmt::format("there are {}", fmt::join(names, ", "));
+      const Json& at = value.has("type") ? value.get("type") : value;
+      return problem(at, join_path(path, "type"),
+                     name.empty()
+                         ? fmt::format("expected the name of a {}; {}", kind, have)
+                         : fmt::format("there is no {} named '{}'; {}{}", kind, name, have, suggestion(name, names)));
+    }
+    const Json* properties = own->find("properties");
+    if (properties) check_members(value, *own, *properties, schema.find("x-ssp-claims"), path);
+  }
+
+  void check_members(Json& value, const Json& schema, const Json& properties, const Json* claims,
+                     const std::string& path) {
+    seen_.emplace_back(path, keys_of(properties));
+    const auto find_schema = [&](const std::string& key) {
+      const Json* found = claims ? claims->find(key) : nullptr;
+      return found ? found : properties.find(key);
+    };
+    for (auto& [key, member] : value.as_object()) {
+      const Json* member_schema = find_schema(key);
+      if (member_schema) {
+        check(member, *member_schema, join_path(path, key));
+      } else if (key != "type") {
+        unknown_key(member, key, properties, claims, path);
+      }
+    }
+    if (const Json* required = schema.find("required"))
+      for (const Json& key : required->as_array())
+        if (!value.has(key.as_string()))
+          problem(value, path.empty() ? "the configuration" : path, fmt::format("'{}' is missing", key.as_string()));
+    for (const Json* set : {&properties, claims})
+      if (set) fill_defaults(value, *set, path);
+  }
+
+  void fill_defaults(Json& value, const Json& properties, const std::string& path) {
+    for (const auto& [key, schema] : properties.as_object()) {
+      const Json* otherwise = schema.find("default");
+      if (!otherwise || value.has(key)) continue;
+      Json filled = *otherwise;
+      filled.origin = Origin{"default", "the default", 0, 0};
+      Json& placed = value.set(key, std::move(filled));
+      if (placed.is_object() || placed.is_array()) check(placed, schema, join_path(path, key));
+    }
+  }
+
+  void unknown_key(const Json& member, const std::string& key, const Json& properties, const Json* claims,
+                   const std::string& path) {
+    std::vector<std::string> names = keys_of(properties);
+    if (claims)
+      for (std::string& claimed : keys_of(*claims)) names.push_back(std::move(claimed));
+    std::string hint = suggestion(key, names);
+    problem(member, join_path(path, key), "no such key" + hint);
+    if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
+  }
+
+  // A key that is right, in the wrong place.
+  void add_place_elsewhere(Problem& problem, const std::string& key) const {
+    for (const auto& [path, names] : seen_)
+      if (std::find(names.begin(), names.end(), key) != names.end() && join_path(path, key) != problem.path) {
+        problem.text += fmt::format("; did you mean '{}'?", join_path(path, key));
+        return;
+      }
+  }
+
+  const ComponentSchemas& components_;
+  std::vector<Problem> problems_;
+  std::vector<std::pair<std::string, std::vector<std::string>>> seen_;  // path, keys known there
+  std::vector<std::pair<size_t, std::string>> unplaced_;
+};
+
+constexpr std::string_view kWords[] = {"type",    "enum",        "minimum",         "maximum",     "exclusiveMinimum",
+                                       "items",   "minItems",    "maxItems",        "properties",  "required",
+                                       "default", "description", "x-ssp-component", "x-ssp-claims"};
+constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+
+void check_dialect(const Json& schema, const std::string& owner, const std::string& path) {
+  const auto refuse = [&](const std::string& text) {
+    throw Error(Exit::plugin,
+                fmt::format("the schema of {} is wrong at {}: {}", owner, path.empty() ? "its top" : path, text));
+  };
+  if (!schema.is_object()) refuse("expected an object");
+  for (const auto& [word, value] : schema.as_object()) {
+    if (std::find(std::begin(kWords), std::end(kWords), word) == std::end(kWords))
+      refuse(fmt::format("unknown word '{}'", word));
+    if (word == "type") {
+      for (const Json& name : value.is_array() ? value.as_array() : Json::Array{value})
+        if (!name.is_string() || std::find(std::begin(kTypes), std::end(kTypes), name.as_string()) == std::end(kTypes))
+          refuse(fmt::format("unknown type {}", to_text(name)));
+    } else if (word == "properties" || word == "x-ssp-claims") {
+      if (!value.is_object()) refuse(fmt::format("{}: expected an object", word));
+      for (const auto& [key, inner] : value.as_object()) check_dialect(inner, owner, join_path(path, key));
+    } else if (word == "items") {
+      check_dialect(value, owner, join_path(path, "items"));
+    } else if (word == "required" || word == "enum") {
+      if (!value.is_array()) refuse(fmt::format("{}: expected an array", word));
+    } else if (word == "minimum" || word == "maximum" || word == "exclusiveMinimum") {
+      if (!value.is_number()) refuse(fmt::format("{}: expected a number", word));
+    } else if (word == "minItems" || word == "maxItems") {
+      if (!value.is_int()) refuse(fmt::format("{}: expected an integer", word));
+    } else if ((word == "description" || word == "x-ssp-component") && !value.is_string()) {
+      refuse(fmt::format("{}: expected a string", word));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
+                              const ComponentSchemas& components) {
+  Validator validator(components);
+  validator.check(value, schema, path);
+  return validator.take();
+}
+
+void throw_if_any(const std::vector<Problem>& problems) {
+  if (problems.empty()) return;
+  std::string text;
+  for (size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
+    const Problem& p = problems[i];
+    text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.origin), p.path, p.text);
+  }
+  if (problems.size() > kShown) text += fmt::format("\nand {} more", problems.size() - kShown);
+  throw Error(Exit::usage, text);
+}
+
+Json parse_schema(std::string_view text, const std::string& owner) {
+  Json schema;
+  try {
+    schema = parse_json(text, "the schema of " + owner, "schema");
+  } catch (const Error& error) {
+    throw Error(Exit::plugin, error.what());
+  }
+  check_dialect(schema, owner, "");
+  return schema;
+}
+
+}  // namespace selfsup::config

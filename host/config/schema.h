@@ -1,0 +1,41 @@
+// Checks a configuration against schemas, in one small frozen dialect. Knows no key of its own.
+//
+// The dialect: type (a name or a list of names: null boolean integer number string array object), enum, minimum,
+// maximum, exclusiveMinimum, items, minItems, maxItems, properties, required, default, description, and
+//   x-ssp-component  kind of a nested component: its own schema, found by the object's `type`, checks the object
+//   x-ssp-claims     {key: schema}: keys inside that object that the outer component takes
+// An object schema with `properties` refuses every other key; one without is free-form. A whole number may stand for a
+// number; nothing else is converted.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace selfsup::config {
+
+// The schema of a component, or null when there is none of that name. known: all names of the kind, for suggestions.
+struct ComponentSchemas {
+  std::function<const Json*(std::string_view kind, std::string_view type)> find;
+  std::function<std::vector<std::string>(std::string_view kind)> names;
+};
+
+struct Problem {
+  Origin origin;
+  std::string path, text;
+};
+
+// Checks `value` and fills in defaults (their layer is "default"). path: the dotted key of `value`, "" for the whole.
+std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
+                              const ComponentSchemas& components);
+
+// Error(usage) with every problem on a line of its own, "FILE:LINE:COLUMN: key.path: expected …, found …"; none:
+// nothing.
+void throw_if_any(const std::vector<Problem>& problems);
+
+// The schema text of a component, checked to be of the dialect. Error(plugin) names the owner.
+Json parse_schema(std::string_view text, const std::string& owner);
+
+}  // namespace selfsup::config

@@ -1,0 +1,5 @@
+#include "ssp/cpp/plugin.hpp"
+#include "vit.hpp"
+
+SSP_PLUGIN(ssp::tokens<MAEViT>("MAEViT"), ssp::backbone<MAEViT>("MAEViT"),
+           ssp::tokens<VisionTransformer>("VisionTransformer"), ssp::backbone<VisionTransformer>("VisionTransformer"));

@@ -1,0 +1,46 @@
+// Vision transformer (Dosovitskiy et al. 2020) as an encoder of all patches or of a part of them. Parameters carry
+// MMSelfSup's names.
+#pragma once
+#include "ssp/cpp/adapters.hpp"
+#include "ssp/cpp/nn.hpp"
+#include "vit_config.hpp"
+
+class Vit {
+ public:
+  Vit(const ssp::Scope& scope, bool learned_by_default);
+
+  // --- ssp.backbone.tokens ---
+  void info(int64_t h, int64_t w, ssp_token_info& out) const;
+  // Images [B, C, H, W] -> [B, grid, dim].
+  ssp::Tensor embed(const ssp::Tensor& images, const ssp::Call& call) const;
+  ssp::Positions positions(int64_t h, int64_t w, const ssp::Call& call) const;
+  // [B, K, dim] -> [B, 1 + K, dim]; emits "layers.N" after each block.
+  ssp::Tensor encode(const ssp::EncodeInput& in, const ssp::Call& call) const;
+
+  // --- ssp.backbone ---
+  // "layers.N" and "tokens" [B, 1 + grid, dim], "map" [B, dim, grid_h, grid_w], "cls" [B, dim].
+  std::vector<ssp::LayerInfo> layers(int64_t h, int64_t w) const;
+  ssp::Outputs forward(const ssp::Tensor& images, const ssp::Call& call) const;
+
+ private:
+  int64_t cells(int64_t pixels, const char* side) const;
+  ssp::Tensor run(const ssp::Tensor& tokens, const ssp::Tensor& bias, const ssp::Call& call,
+                  std::vector<ssp::Tensor>* each) const;
+
+  VitConfig config_;
+  ssp::Tensor cls_token_, pos_embed_;  // [1, 1, dim], [1, 1 + grid, dim]
+  ssp::nn::Conv2d projection_;
+  std::vector<ssp::nn::Block> blocks_;
+  std::vector<std::string> names_;  // "layers.N"
+  std::optional<ssp::nn::LayerNorm> norm_;
+};
+
+struct MAEViT : Vit {
+  explicit MAEViT(const ssp::Scope& scope) : Vit(scope, false) {}
+  static const char* schema() { return vit_schema(false); }
+};
+
+struct VisionTransformer : Vit {
+  explicit VisionTransformer(const ssp::Scope& scope) : Vit(scope, true) {}
+  static const char* schema() { return vit_schema(true); }
+};

@@ -1,0 +1,127 @@
+// What a run gets where its configuration says nothing: model, pipeline, optimizer and schedule that fit the images.
+#include <algorithm>
+#include <cmath>
+
+#include "mae.hpp"
+#include "ssp/cpp/json.hpp"
+
+using namespace ssp;
+using json::array;
+using json::object;
+using json::Value;
+
+namespace {
+
+// Sizes of model and training for one kind of images.
+struct Recipe {
+  int64_t image, patch;
+  Value arch;
+  double mask_ratio;
+  int64_t decoder_dim, decoder_depth, decoder_heads;
+  int64_t batch;
+  double warm_up;  // share of the run
+  int64_t epochs;
+  bool photos;  // crops of varying scale, and the learning rate by the batch
+};
+
+// Up to 28 pixels: four patches a side, as measured on Fashion-MNIST (1,500 steps of 256 in a minute and a half on two
+// cores). Below 96: eight a side, ViT-tiny. From 96 on, or unknown: the paper's ViT-B/16.
+Recipe recipe_for(int64_t image) {
+  if (image <= 28) {
+    const int64_t patch = std::max<int64_t>(1, (image + 2) / 4);
+    const Value arch = object({{"embed_dims", 96}, {"num_layers", 3}, {"num_heads", 4}, {"feedforward_channels", 384}});
+    return {image / patch * patch, patch, arch, 0.6, 48, 1, 4, 256, 0.05, 20, false};
+  }
+  if (image < 96) {
+    const int64_t patch = (image + 4) / 8;
+    return {image / patch * patch, patch, "tiny", 0.75, 96, 2, 4, 256, 0.05, 100, false};
+  }
+  const int64_t size = std::min<int64_t>(224, image / 16 * 16);
+  return {size, 16, "base", 0.75, 512, 8, 16, 64, 0.1, 400, true};
+}
+
+Value preprocessor(int64_t channels) {
+  if (channels == 3)
+    return object({{"mean", array({123.675, 116.28, 103.53})}, {"std", array({58.395, 57.12, 57.375})}});
+  return object({{"mean", array({127.5})}, {"std", array({127.5})}});  // one number for all channels
+}
+
+Value pipeline(const Recipe& r) {
+  const Value flip = object({{"type", "RandomFlip"}, {"prob", 0.5}});
+  if (!r.photos) {
+    const Value crop = object({{"type", "RandomCrop"}, {"size", r.image}, {"padding", 2}});
+    return array({crop, flip});
+  }
+  const Value crop = object(
+      {{"type", "RandomResizedCrop"}, {"size", r.image}, {"scale", array({0.2, 1.0})}, {"interpolation", "bicubic"}});
+  return array({crop, flip});
+}
+
+// A linear warm-up, then a cosine to 0; steps are epochs (converted to iterations) or iterations.
+Value schedule(int64_t length, double warm_up_share, bool by_epoch) {
+  // A warm-up of whole epochs that would eat more than a quarter of a short run is left out.
+  int64_t warm_up = std::llround(warm_up_share * static_cast<double>(length));
+  if (by_epoch && warm_up == 0 && length >= 4) warm_up = 1;
+  const Value cosine = object({{"type", "CosineAnnealingLR"},
+                               {"T_max", length - warm_up},
+                               {"by_epoch", by_epoch},
+                               {"begin", warm_up},
+                               {"end", length},
+                               {"convert_to_iter_based", by_epoch}});
+  if (warm_up == 0) return array({cosine});
+  const Value linear = object({{"type", "LinearLR"},
+                               {"start_factor", 1e-4},
+                               {"by_epoch", by_epoch},
+                               {"begin", 0},
+                               {"end", warm_up},
+                               {"convert_to_iter_based", by_epoch}});
+  return array({linear, cosine});
+}
+
+// MMSelfSup's list: nothing one-dimensional, no position and no token decays.
+Value no_decay_keys() {
+  const Value none = object({{"decay_mult", 0.0}});
+  return object({{"ln", none}, {"bias", none}, {"pos_embed", none}, {"mask_token", none}, {"cls_token", none}});
+}
+
+}  // namespace
+
+std::string Mae::defaults(const Facts& facts) {
+  const int64_t channels = facts.get("channels").value_or(3);
+  const Recipe r = recipe_for(facts.get("image_size").value_or(224));
+  const int64_t batch = facts.get("batch_size").value_or(r.batch), world = facts.get("world").value_or(1);
+  // 1.5e-4 for each 256 images of a step (MMSelfSup); small images: as measured at a batch of 256.
+  const double lr = r.photos ? 1.5e-4 * static_cast<double>(batch * world) / 256 : 2e-3;
+  const auto iterations = facts.get("max_iters"), epochs = facts.get("max_epochs");
+  const bool by_epoch = epochs || !iterations;
+  const int64_t length = by_epoch ? epochs.value_or(r.epochs) : *iterations;
+
+  const Value model = object({{"type", "MAE"},
+                              {"backbone", object({{"type", "MAEViT"},
+                                                   {"arch", r.arch},
+                                                   {"img_size", r.image},
+                                                   {"patch_size", r.patch},
+                                                   {"in_channels", channels},
+                                                   {"mask_ratio", r.mask_ratio}})},
+                              {"neck", object({{"type", "MAEPretrainDecoder"},
+                                               {"decoder_embed_dim", r.decoder_dim},
+                                               {"decoder_depth", r.decoder_depth},
+                                               {"decoder_num_heads", r.decoder_heads}})},
+                              {"head", object({{"type", "MAEPretrainHead"},
+                                               {"norm_pix", true},
+                                               {"loss", object({{"type", "MAEReconstructionLoss"}})}})}});
+  const Value optimizer =
+      object({{"type", "AdamW"}, {"lr", lr}, {"betas", array({0.9, 0.95})}, {"weight_decay", 0.05}});
+
+  return object(
+             {{"model", model},
+              {"data_preprocessor", preprocessor(channels)},
+              {"train_dataloader", object({{"batch_size", batch}, {"dataset", object({{"pipeline", pipeline(r)}})}})},
+              {"optim_wrapper", object({{"type", "OptimWrapper"},
+                                        {"optimizer", optimizer},
+                                        {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
+              {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
+              {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
+              {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
+      .text();
+}

@@ -1,0 +1,136 @@
+#include "mae.hpp"
+
+#include "ssp/cpp/modes.hpp"
+
+using namespace ssp;
+
+namespace {
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// As MMSelfSup: every linear layer Xavier-uniform with bias 0. The MLPs of the blocks keep their own values, since
+// there they initialise themselves last.
+void init_linears(const Scope& scope) {
+  const std::vector<NamedParameter> all = scope.list("", SSP_PARAM);
+  const auto exists = [&](const std::string& name) {
+    for (const NamedParameter& p : all)
+      if (p.name == name) return true;
+    return false;
+  };
+  for (const NamedParameter& p : all) {
+    if (p.tensor.dim() != 2 || !ends_with(p.name, ".weight")) continue;
+    if (p.name.find("ffn.") != std::string::npos) continue;
+    scope.reinit(p.name, Init::xavier_uniform());
+    const std::string bias = p.name.substr(0, p.name.size() - std::strlen("weight")) + "bias";
+    if (exists(bias)) scope.reinit(bias, Init::zeros());
+  }
+}
+
+TokensBackbone create_encoder(const Scope& scope) {
+  const Scope child = scope.child("backbone");
+  TokensBackbone encoder(child);
+  init_linears(child);
+  return encoder;
+}
+
+int64_t image_size(const Scope& scope) {
+  return scope.get("backbone.img_size", scope.fact("image_size").value_or(224));
+}
+
+// int(L * (1 - ratio)) in double precision, truncated, as in the original.
+int64_t visible_patches(int64_t L, double mask_ratio) {
+  return static_cast<int64_t>(static_cast<double>(L) * (1 - mask_ratio));
+}
+
+// [B, K] -> [B, K, D], as an index for gather along dimension 1.
+Tensor rows_index(const Tensor& ids, int64_t D) { return ids.unsqueeze(-1).expand({ids.size(0), ids.size(1), D}); }
+
+}  // namespace
+
+Mae::Mae(const Scope& scope)
+    : encoder_(create_encoder(scope)),
+      image_(image_size(scope)),
+      patches_(encoder_.info(image_, image_)),
+      decoder_(scope, encoder_.info(image_, image_), patches_),
+      mask_ratio_(scope.get("backbone.mask_ratio", 0.75)),
+      norm_pix_(scope.get("head.norm_pix", false)) {
+  init_linears(scope.child("neck"));
+  const ssp_token_info e = encoder_.info(image_, image_);
+  const int64_t stated = scope.get("head.patch_size", e.patch_h);
+  require(stated == e.patch_h, "`head.patch_size` is " + std::to_string(stated) + ", but `backbone.patch_size` is " +
+                                   std::to_string(e.patch_h) + "; make them equal or leave the key out");
+  const int64_t L = patches_.count(), keep = visible_patches(L, mask_ratio_);
+  require(keep > 0 && keep < L, "`backbone.mask_ratio` leaves " + std::to_string(keep) + " of " + std::to_string(L) +
+                                    " patches visible; at least one must stay and one must be hidden");
+}
+
+void Mae::check_images(const Tensor& images) const {
+  const auto [B, C, H, W] = images.sizes<4>();
+  require(H == image_ && W == image_, "the pipeline gives images of " + std::to_string(H) + " x " + std::to_string(W) +
+                                          " pixels, but the model is built for " + std::to_string(image_) + " x " +
+                                          std::to_string(image_) + " (`model.backbone.img_size`)");
+}
+
+Mae::Step Mae::run(const Tensor& images, const Call& call) const {
+  check_images(images);
+  const auto encoder = encoder_.at(call, images);
+  const Tensor tokens = encoder.embed(images) + encoder.positions().patch;
+  const auto [B, L, D] = tokens.sizes<3>();
+  const int64_t keep = visible_patches(L, mask_ratio_);
+  const Tensor ids_shuffle = argsort(call.per_sample_uniform("mask", L, B), 1), ids_restore = argsort(ids_shuffle, 1);
+  const Tensor mask = (ids_restore >= keep).to(f32);  // 1 = hidden
+  const Tensor ids_keep = ids_shuffle.slice(1, 0, keep);
+  const Tensor visible = gather(tokens, 1, rows_index(ids_keep, D));
+  const Tensor pred = decoder_(encoder.encode(visible, ids_keep), ids_restore, call);
+  return {patches_.split(images), mask, pred};
+}
+
+StepOutput Mae::training_step(const Batch& batch, const Call& call) const {
+  const auto [patches, mask, pred] = run(batch.view(0), call);
+  AutocastOff fp32;
+  Tensor target = patches;
+  if (norm_pix_) {
+    const PatchStatistics own(patches);
+    target = (patches - own.mean) / own.deviation;
+  }
+  return {{"loss", ((pred.to(f32) - target).pow(2).mean(-1) * mask).sum() / mask.sum()}};
+}
+
+Outputs Mae::features(const Tensor& images, const Call& call, const Names& layers) const {
+  check_images(images);
+  const auto encoder = encoder_.at(call, images);
+  const Tensor latent = encoder.encode(encoder.embed(images) + encoder.positions().patch).to(f32);
+  const ssp_token_info e = encoder.info();
+  const Tensor patches = latent.slice(1, e.prefix_tokens);
+  Outputs out;
+  for (const std::string& name : layers.or_default("mean")) {
+    if (name == "mean") {
+      out.push_back({name, patches.mean(1)});
+    } else if (name == "cls" && e.prefix_tokens > 0) {
+      out.push_back({name, latent.select(1, 0)});
+    } else if (name == "pool") {
+      const Tensor map = patches.transpose(1, 2).reshape({latent.size(0), e.out_dim, e.out_grid_h, e.out_grid_w});
+      out.push_back({name, adaptive_avg_pool2d(map, {2, 2}).flatten(1)});
+    } else {
+      throw Error(SSP_E_CONFIG, "MAE has no features named \"" + name + "\"; known are mean, cls and pool");
+    }
+  }
+  return out;
+}
+
+Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
+  const Tensor images = batch.view(0);
+  const auto [patches, mask, pred] = run(images, call);
+  Tensor rebuilt = pred.to(f32);
+  if (norm_pix_) {
+    const PatchStatistics own(patches);
+    rebuilt = rebuilt * own.deviation + own.mean;
+  }
+  const Tensor hidden = mask.unsqueeze(-1);
+  return {{"original", images},
+          {"masked", patches_.join(patches * (1 - hidden))},
+          {"reconstruction", patches_.join(rebuilt)},
+          {"reconstruction + visible", patches_.join(rebuilt * hidden + patches * (1 - hidden))}};
+}

@@ -1,0 +1,34 @@
+// Masked autoencoder (He et al. 2021): hide most patches of an image, encode the others, rebuild the hidden pixels.
+#pragma once
+#include "decoder.hpp"
+#include "patches.hpp"
+#include "ssp/cpp/backbone.hpp"
+#include "ssp/cpp/batch.hpp"
+
+class Mae {
+ public:
+  static constexpr uint32_t caps = SSP_CAP_CAPTURABLE;
+  static const char* schema();
+  static std::string defaults(const ssp::Facts& facts);
+
+  explicit Mae(const ssp::Scope& scope);
+  ssp::StepOutput training_step(const ssp::Batch& batch, const ssp::Call& call) const;
+  // "mean" [B, D]: mean of the patch tokens; "cls" [B, D]; "pool" [B, 4 D]: patch tokens pooled to 2 x 2.
+  ssp::Outputs features(const ssp::Tensor& images, const ssp::Call& call, const ssp::Names& layers) const;
+  // Columns of the picture; hidden patches get the mean and deviation that they truly have where norm_pix is on.
+  ssp::Outputs reconstruct(const ssp::Batch& batch, const ssp::Call& call) const;
+
+ private:
+  struct Step {
+    ssp::Tensor target, mask, pred;  // [B, L, patch pixels], [B, L] with 1 = hidden, as target
+  };
+  Step run(const ssp::Tensor& images, const ssp::Call& call) const;
+  void check_images(const ssp::Tensor& images) const;
+
+  ssp::TokensBackbone encoder_;
+  int64_t image_;
+  Patches patches_;
+  Decoder decoder_;
+  double mask_ratio_;
+  bool norm_pix_;
+};

@@ -1,0 +1,22 @@
+// Images as rows of patches and back. A patch is row, column, channel, the channel fastest; patches go row by row.
+#pragma once
+#include "ssp/cpp/backbone.hpp"
+#include "ssp/cpp/ops.hpp"
+
+class Patches {
+ public:
+  explicit Patches(const ssp_token_info& info);
+  int64_t count() const { return grid_h_ * grid_w_; }
+  int64_t pixels() const { return patch_h_ * patch_w_ * channels_; }  // numbers in a patch
+  ssp::Tensor split(const ssp::Tensor& images) const;                 // [B, C, H, W] -> [B, count, pixels]
+  ssp::Tensor join(const ssp::Tensor& patches) const;                 // the way back
+
+ private:
+  int64_t grid_h_, grid_w_, patch_h_, patch_w_, channels_;
+};
+
+// Mean and deviation of each patch, [B, L, 1]: sqrt(unbiased variance + 1e-6).
+struct PatchStatistics {
+  ssp::Tensor mean, deviation;
+  explicit PatchStatistics(const ssp::Tensor& patches);
+};

@@ -1,0 +1,4 @@
+#include "ssp/cpp/plugin.hpp"
+#include "mae.hpp"
+
+SSP_PLUGIN(ssp::algorithm<Mae>("MAE"));

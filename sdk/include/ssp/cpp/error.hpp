@@ -1,0 +1,80 @@
+// Errors: what the host reports becomes an exception, what a plugin throws becomes a status. Knows no tensors.
+#pragma once
+#include <cxxabi.h>
+
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "ssp/entry.h"
+
+// Objects of which every plugin must have its own, whatever flags it was built with.
+#define SSP_PER_PLUGIN __attribute__((visibility("hidden")))
+
+namespace ssp {
+inline namespace v0 {
+
+// A failure with a status code and a text that a user can act on.
+class Error : public std::runtime_error {
+ public:
+  Error(ssp_status code, const std::string& text) : std::runtime_error(text), code_(code) {}
+  ssp_status code() const noexcept { return code_; }
+
+ private:
+  ssp_status code_;
+};
+
+inline ssp_str to_str(std::string_view text) noexcept { return {text.data(), text.size()}; }
+inline std::string_view view(ssp_str text) noexcept { return {text.data, static_cast<size_t>(text.size)}; }
+
+namespace detail {
+SSP_PER_PLUGIN inline const ssp_host* host = nullptr;
+
+[[noreturn]] inline void throw_last_error(ssp_status status) {
+  const ssp_str text = host->last_error(host);
+  throw Error(status, std::string(view(text)));
+}
+
+inline ssp_status report(ssp_status status, std::string_view text) noexcept {
+  if (host) host->set_error(host, to_str(text));
+  return status;
+}
+
+// Every function that the host calls runs through here: nothing is ever thrown across.
+template <class F>
+ssp_status guarded(F&& body) noexcept {
+  try {
+    body();
+    return SSP_OK;
+  } catch (const Error& e) {
+    return report(e.code() == SSP_OK ? SSP_E_PLUGIN : e.code(), e.what());
+  } catch (const std::bad_alloc&) {
+    return report(SSP_E_MEMORY, "out of memory");
+  } catch (const std::exception& e) {
+    return report(SSP_E_PLUGIN, e.what());
+  } catch (...) {
+    const std::type_info* type = abi::__cxa_current_exception_type();
+    char text[160] = "an exception that is no std::exception";
+    if (type) {
+      std::strcat(text, ", of type ");
+      std::strncat(text, type->name(), 80);
+    }
+    return report(SSP_E_PLUGIN, text);
+  }
+}
+}  // namespace detail
+
+// Throws Error with the host's text unless status is SSP_OK.
+inline void check(ssp_status status) {
+  if (status != SSP_OK) detail::throw_last_error(status);
+}
+
+// The configuration asks for what cannot be: throws Error(SSP_E_CONFIG, text) unless ok.
+inline void require(bool ok, const std::string& text) {
+  if (!ok) throw Error(SSP_E_CONFIG, text);
+}
+
+}  // namespace v0
+}  // namespace ssp

@@ -1,0 +1,59 @@
+#!/bin/sh
+# The thin executable without a run: what it answers itself, how it finds LibTorch, MKL's switch. host_test.sh BUILD_FOLDER VERSION
+set -u
+host=$1/bin/selfsup-host
+version=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+fail() {
+  echo "FAILED: $*"
+  failed=1
+}
+unset SELFSUP_TORCH_DIR SELFSUP_MKL_DISPATCH
+
+# Needs no LibTorch: with none to be found it still answers.
+[ "$(SELFSUP_TORCH_DIR=/nonexistent "$host" --version)" = "selfsup-host $version" ] || fail "--version"
+SELFSUP_TORCH_DIR=/nonexistent "$host" --help | grep -q usage || fail "--help"
+SELFSUP_TORCH_DIR=/nonexistent strace -f -e trace=openat "$host" --help 2>&1 | grep -E 'torch|python' && fail "--help looks for LibTorch"
+
+# refused NAME EXPECTED...: `env` with SELFSUP_TORCH_DIR=$scratch/torch ends with 1 and says each EXPECTED.
+refused() {
+  name=$1
+  shift
+  SELFSUP_TORCH_DIR=$scratch/torch "$host" env >"$scratch/out" 2>"$scratch/err"
+  rc=$?
+  [ $rc -eq 1 ] || fail "$name: exit $rc, not 1"
+  [ -s "$scratch/out" ] && fail "$name: wrote to stdout"
+  for text in "$@"; do
+    grep -q -- "$text" "$scratch/err" || fail "$name: the message lacks '$text': $(cat "$scratch/err")"
+  done
+}
+refused "no such folder" "$scratch/torch" "SELFSUP_TORCH_DIR" "scripts/setup.sh"
+mkdir -p "$scratch/torch/lib"
+: >"$scratch/torch/lib/libtorch_cpu.so"
+: >"$scratch/torch/lib/libc10.so"
+refused "no version.py" "no lib/libtorch_cpu.so and version.py"
+echo "__version__ = '2.10.1+cu130'" >"$scratch/torch/version.py"
+refused "another LibTorch" "2.10.1" "built with"
+built=$("$host" env | sed -n 's/^LibTorch: *\([0-9]*\.[0-9]*\)\..*/\1/p')
+[ -n "$built" ] || fail "env does not name LibTorch's version"
+echo "__version__ = '$built.99'" >"$scratch/torch/version.py"
+refused "damaged libraries" "cannot open $scratch/torch/lib/libc10.so"
+
+# MKL is told what the processor can do, and by the switch what MKL itself would say.
+vendor=$(sed -n 's/^vendor_id[^:]*: //p' /proc/cpuinfo | head -n 1)
+expect=default
+if grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo; then expect=fast; fi
+"$host" env | grep -qi "^MKL.*$expect" || fail "env: MKL kernels are not $expect: $("$host" env | grep MKL)"
+expect=default
+[ "$vendor" != GenuineIntel ] || expect=fast
+SELFSUP_MKL_DISPATCH=default "$host" env | grep -qi "^MKL.*$expect" || fail "SELFSUP_MKL_DISPATCH=default: $(SELFSUP_MKL_DISPATCH=default "$host" env | grep MKL)"
+
+# A tree that was moved still finds its core.
+mkdir -p "$scratch/moved/bin" "$scratch/moved/lib/selfsup"
+cp "$host" "$scratch/moved/bin/" && cp "$1/lib/selfsup/libselfsup-core.so" "$scratch/moved/lib/selfsup/"
+"$scratch/moved/bin/selfsup-host" env >/dev/null || fail "a moved tree"
+rm "$scratch/moved/lib/selfsup/libselfsup-core.so"
+"$scratch/moved/bin/selfsup-host" env 2>&1 | grep -q "cannot open $scratch/moved/lib/selfsup/libselfsup-core.so" || fail "a missing core is not named"
+exit $failed

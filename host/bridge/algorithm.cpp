@@ -10,6 +10,7 @@
 #include "bridge/create.h"
 #include "bridge/cross.h"
 #include "bridge/handles.h"
+#include "bridge/leak_watch.h"
 #include "bridge/modes.h"
 #include "bridge/status.h"
 
@@ -21,6 +22,7 @@ struct Algorithm::Impl {
   Facts facts;
   Session session;
   Instance* self = nullptr;
+  LeakWatch leaks;
   bool stepped = false;
 
   Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
@@ -88,6 +90,7 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
   impl_->run("training_step", [&] {
     return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
   });
+  impl_->leaks.look(impl_->session);
   return impl_->take(collector);
 }
 
@@ -181,5 +184,11 @@ void Algorithm::load_state(const std::vector<State>& states) {
 }
 
 int64_t Algorithm::live_handles() const { return handles::live(); }
+
+std::vector<std::pair<std::string, int64_t>> Algorithm::held_handles() const {
+  std::vector<std::pair<std::string, int64_t>> held;
+  for (const auto& instance : impl_->session.instances) held.emplace_back(instance->label, instance->references);
+  return held;
+}
 
 }  // namespace selfsup::bridge

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -103,8 +104,10 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // Handles of tensors alive after the last call, for the leak watch.
+  // Tensors that handles keep alive, and the references that each component holds ("backbone (MAEViT)"). A component
+  // whose references grow with every training step is named in a warning.
   int64_t live_handles() const;
+  std::vector<std::pair<std::string, int64_t>> held_handles() const;
 
  private:
   struct Impl;

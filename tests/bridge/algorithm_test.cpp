@@ -193,8 +193,15 @@ TEST_CASE_METHOD(World, "a leaked handle shows in the count") {
   auto algorithm = make(plain("leak"));
   algorithm->training_step({}, batch());
   const int64_t before = algorithm->live_handles();
+  const auto held = algorithm->held_handles();
   algorithm->training_step({}, batch());
   CHECK(algorithm->live_handles() == before + 1);
+  const auto now = algorithm->held_handles();
+  REQUIRE(now.size() == 4);
+  for (size_t i = 0; i < now.size(); ++i) {
+    INFO(now[i].first);
+    CHECK(now[i].second == held[i].second + (now[i].first == "model (Probe)"));
+  }
 }
 
 TEST_CASE_METHOD(World, "creation that fails undoes itself and says where") {
@@ -219,6 +226,40 @@ TEST_CASE_METHOD(World, "creation that fails undoes itself and says where") {
     algorithm->training_step({}, batch());
     CHECK(error_of([&] { algorithm->on_event({}, Event::ready); }).second == Exit::failed);
   }
+}
+
+TEST_CASE_METHOD(World, "components that ask for each other in a circle are refused, with the chain") {
+  BuildWindow window(registry, R"({"type": "ProbeLoop"})");
+  const auto& table = extension<ssp_registry>(host, SSP_EXT_REGISTRY);
+  const void* out;
+  ssp_component made;
+  CHECK(table.create(window.get(), SSP_KIND_BACKBONE, &out, &made) == SSP_E_CONFIG);
+  CHECK_THAT(error_text(), Contains("in a circle: model (ProbeLoop) → model (ProbeLoop)"));
+  CHECK(table.create(window.get(), SSP_KIND_TRANSFORM, &out, &made) == SSP_E_UNSUPPORTED);
+}
+
+TEST_CASE_METHOD(World, "overrides are checked by the component's schema") {
+  BuildWindow window(registry, R"({"backbone": {"type": "ProbeTokens", "image_size": 4}})");
+  const auto& params = extension<ssp_params>(host, SSP_EXT_PARAMS);
+  const auto& table = extension<ssp_registry>(host, SSP_EXT_REGISTRY);
+  ssp_scope scope{sizeof scope, 0, text("a"), text("backbone"), text(R"({"image_sise": 8})")};
+  ssp_build* child = nullptr;
+  REQUIRE(params.scope(window.get(), &scope, &child) == SSP_OK);
+  const void* out;
+  ssp_component made;
+  CHECK(table.create(child, SSP_KIND_BACKBONE_TOKENS, &out, &made) == SSP_E_CONFIG);
+  CHECK_THAT(error_text(), Contains("image_sise") && Contains("image_size"));
+  scope.overrides = text(R"({"image_size": 8})");
+  REQUIRE(params.scope(window.get(), &scope, &child) == SSP_OK);
+  REQUIRE(table.create(child, SSP_KIND_BACKBONE_TOKENS, &out, &made) == SSP_OK);
+  CHECK(window.store.find("a.weight")->tensor.size(0) == 64);
+  // What ssp.registry gave is known by its address and kind; anything else is an error.
+  const auto& tokens = *static_cast<const ssp_backbone_tokens*>(out);
+  ssp_token_info info{};
+  CHECK(tokens.info(made, 4, 4, &info) == SSP_E_ARGUMENT);
+  info.struct_size = sizeof info;
+  CHECK(tokens.info(made, 4, 4, &info) == SSP_OK);
+  CHECK(tokens.info(&info, 4, 4, &info) == SSP_E_ARGUMENT);
 }
 
 TEST_CASE_METHOD(World, "batches that do not fit together are refused") {

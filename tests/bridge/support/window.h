@@ -8,6 +8,7 @@
 #include "bridge/active.h"
 #include "bridge/algorithm.h"
 #include "bridge/call.h"
+#include "bridge/create.h"
 #include "bridge/handles.h"
 #include "bridge/session.h"
 #include "bridge/status.h"
@@ -41,6 +42,31 @@ class Window {
 
  private:
   CallScope scope_;
+};
+
+// Inside a pretended create of the node `config`.
+class BuildWindow {
+ public:
+  BuildWindow(const plugin::Registry& registry, const std::string& config, const Facts& facts = {})
+      : facts_(facts), session_{registry, facts_, store, {}, {}, {}} {
+    build_.session = &session_;
+    build_.facts = &facts_;
+    build_.config_path = "model";
+    build_.node = std::make_shared<const Json>(parse_json(config, "test.json", "file"));
+    active().phase = Phase::create;
+  }
+  ~BuildWindow() {
+    destroy_components(session_, 0);
+    active().phase = Phase::idle;
+  }
+  ssp_build* get() { return &build_; }
+
+  model::ParameterStore store;
+
+ private:
+  Facts facts_;
+  Session session_;
+  ssp_build build_;
 };
 
 }  // namespace selfsup::bridge::testing

@@ -1,0 +1,27 @@
+#include "bridge/leak_watch.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace selfsup::bridge {
+
+void LeakWatch::look(const Session& session) {
+  for (const auto& instance : session.instances) {
+    Seen& s = seen_[instance.get()];
+    if (instance->references > s.references && s.references != 0) {
+      if (s.growing++ == 0) s.at_start = s.references;
+    } else {
+      s.growing = 0;
+    }
+    s.references = instance->references;
+    if (s.growing < kSteps || s.told) continue;
+    s.told = true;
+    log_warning(
+        fmt::format("{}: plugin {} holds {} more tensor handles than {} steps ago, and more with every step: "
+                    "something is retained and never released",
+                    instance->label, instance->plugin, s.references - s.at_start, s.growing));
+  }
+}
+
+}  // namespace selfsup::bridge

@@ -11,7 +11,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
-#include "device/threads.h"
+#include "config/threads.h"
 #include "plugin/search.h"
 #include "run/prepared.h"
 #include "run/sources.h"
@@ -41,7 +41,7 @@ std::string environment_text() {
       "selfsup-host: {}\nSDK: {}.{}\nLibTorch: {}\nCPU: {}\ncapability: {}\nMKL kernels: {}\ncores allowed: "
       "{}\nthreads: {}",
       SELFSUP_VERSION, SSP_ABI_MAJOR, SSP_ABI_MINOR, TORCH_VERSION, cpu_model(), at::get_cpu_capability(),
-      mkl_kernels(), device::allowed_cores(), at::get_num_threads());
+      mkl_kernels(), config::allowed_cores(), at::get_num_threads());
 }
 
 int env_command() {

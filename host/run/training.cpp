@@ -1,6 +1,7 @@
 #include "run/training.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -10,7 +11,7 @@
 #include <random>
 
 #include "base/log.h"
-#include "device/threads.h"
+#include "config/threads.h"
 #include "report/log_line.h"
 #include "run/changes.h"
 #include "run/commands.h"
@@ -33,7 +34,7 @@ uint64_t choose_seed(const config::RunConfig& config, Json& tree) {
   return seed;
 }
 
-int64_t default_workers() { return std::min(8, std::max(1, device::allowed_cores() - 1)); }
+int64_t default_workers() { return std::min(8, std::max(1, config::allowed_cores() - 1)); }
 
 void write_text(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::trunc);

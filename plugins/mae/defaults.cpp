@@ -113,15 +113,14 @@ std::string Mae::defaults(const Facts& facts) {
   const Value optimizer =
       object({{"type", "AdamW"}, {"lr", lr}, {"betas", array({0.9, 0.95})}, {"weight_decay", 0.05}});
 
-  return object(
-             {{"model", model},
-              {"data_preprocessor", preprocessor(channels)},
-              {"train_dataloader", object({{"batch_size", batch}, {"dataset", object({{"pipeline", pipeline(r)}})}})},
-              {"optim_wrapper", object({{"type", "OptimWrapper"},
-                                        {"optimizer", optimizer},
-                                        {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
-              {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
-              {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
-              {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
+  return object({{"model", model},
+                 {"data_preprocessor", preprocessor(channels)},
+                 {"train_dataloader", object({{"batch_size", batch}, {"pipeline", pipeline(r)}})},
+                 {"optim_wrapper", object({{"type", "OptimWrapper"},
+                                           {"optimizer", optimizer},
+                                           {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
+                 {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
+                 {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
+                 {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
       .text();
 }

@@ -1,4 +1,5 @@
 // The class Algorithm against a plugin in plain C: creation, steps, features, events, state, and what plugins do wrong.
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include "base/errors.h"
@@ -131,7 +132,7 @@ TEST_CASE_METHOD(World, "state is saved and loaded") {
   store = model::ParameterStore();
   auto algorithm = make();
   algorithm->load_state(states);
-  CHECK(algorithm->save_state()[0].bytes == states[0].bytes);
+  CHECK((algorithm->save_state()[0].bytes == states[0].bytes));
   states[0].bytes.pop_back();
   CHECK_THAT(error_of([&] { algorithm->load_state(states); }).first, Contains("load_state: a state of another size"));
   states[0].component = "nobody";

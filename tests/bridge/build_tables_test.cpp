@@ -67,8 +67,8 @@ TEST_CASE_METHOD(Built, "declared tensors stand in the store under their full na
   ssp_build* neck = scope(w.get(), "neck", "neck");
   ssp_build* frozen = scope(neck, "teacher", "", SSP_SCOPE_FROZEN);
   REQUIRE(declare(frozen, "w", SSP_PARAM, {1}, zero) == SSP_OK);
-  REQUIRE(declare(neck, "queue", SSP_BUFFER | SSP_TENSOR_TRANSIENT | SSP_TENSOR_PER_RANK, {4}, zero, SSP_I64) ==
-          SSP_OK);
+  REQUIRE(declare(neck, "queue", uint32_t{SSP_BUFFER} | uint32_t{SSP_TENSOR_TRANSIENT} | uint32_t{SSP_TENSOR_PER_RANK},
+                  {4}, zero, SSP_I64) == SSP_OK);
   REQUIRE(declare(neck, "table", SSP_PARAM_FROZEN, {}, zero) == SSP_OK);
 
   const model::Entry* weight = w.store.find("weight");

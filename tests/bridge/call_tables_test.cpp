@@ -1,5 +1,6 @@
 // The tables ssp.call, ssp.rng and ssp.dist of one process.
 #include <ATen/ops/batch_norm.h>
+#include <c10/core/GradMode.h>
 
 #include "bridge/generators.h"
 #include "bridge/support/window.h"

@@ -232,7 +232,7 @@ TEST_CASE_METHOD(Fixture, "a weight changed in place is used as changed under au
   Window window;
   const ssp_tensor x = handles::give(at::ones({2, 2})), w = handles::give(weight);
   REQUIRE(ops.autocast_push(1, 0) == SSP_OK);
-  ssp_tensor first, second, alias, changed;
+  ssp_tensor first{}, second{}, alias{}, changed{};
   REQUIRE(call(mm, {tensor(x), tensor(w)}, &first) == SSP_OK);
   REQUIRE(ops.grad_push(0) == SSP_OK);
   REQUIRE(call(detach, {tensor(w)}, &alias) == SSP_OK);

@@ -22,7 +22,7 @@ InitSpec spec(InitKind kind, double a = 0, double b = 0, double lo = 0, double h
   return {kind, a, b, lo, hi, fan_in, fan_out, {}};
 }
 
-double mean(const at::Tensor& t) { return t.to(at::kDouble).mean().item<double>(); }
+double mean_of(const at::Tensor& t) { return t.to(at::kDouble).mean().item<double>(); }
 double deviation(const at::Tensor& t) { return t.to(at::kDouble).std().item<double>(); }
 double low(const at::Tensor& t) { return t.min().item<double>(); }
 double high(const at::Tensor& t) { return t.max().item<double>(); }
@@ -31,12 +31,12 @@ double high(const at::Tensor& t) { return t.max().item<double>(); }
 
 TEST_CASE("normal and uniform have their moments") {
   const at::Tensor n = made(spec(InitKind::normal, 0.5, 2), {301, 333});
-  CHECK(mean(n) == Approx(0.5).margin(0.03));
+  CHECK(mean_of(n) == Approx(0.5).margin(0.03));
   CHECK(deviation(n) == Approx(2).epsilon(0.01));
   const double fourth = ((n - 0.5) / 2).pow(4).mean().item<double>();
   CHECK(fourth == Approx(3).epsilon(0.05));
   const at::Tensor u = made(spec(InitKind::uniform, -1, 3), {300, 333});
-  CHECK(mean(u) == Approx(1).margin(0.02));
+  CHECK(mean_of(u) == Approx(1).margin(0.02));
   CHECK(deviation(u) == Approx(4 / std::sqrt(12.0)).epsilon(0.01));
   CHECK(low(u) >= -1);
   CHECK(high(u) <= 3);

@@ -1,4 +1,6 @@
 // The store: names, identity, kinds, and values that do not depend on the order of declaration.
+#include <fmt/format.h>
+
 #include "model/store.h"
 
 #include <catch2/catch.hpp>
@@ -38,7 +40,7 @@ TEST_CASE("names are unique, entries keep their place and identity") {
   ParameterStore s;
   Entry& first = s.declare(entry("a.b"), {2}, at::kFloat);
   const at::Tensor held = first.tensor;
-  for (int i = 0; i < 500; ++i) s.declare(entry("n" + std::to_string(i), Kind::buffer), {1}, at::kFloat);
+  for (int i = 0; i < 500; ++i) s.declare(entry(fmt::format("n{}", i), Kind::buffer), {1}, at::kFloat);
   s.initialise(1);
   s.to(at::kCPU);
   CHECK(held.is_same(s.find("a.b")->tensor));

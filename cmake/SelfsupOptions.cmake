@@ -6,8 +6,8 @@ target_compile_options(
 target_link_options(selfsup_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC bug 105651: a false alarm on `"text" + std::string`.
-  target_compile_options(selfsup_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  # GCC bug 105651 and its kin: false alarms on `"text" + std::string`.
+  target_compile_options(selfsup_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict> $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow>)
 endif()
 
 set(SELFSUP_SANITIZE "" CACHE STRING "sanitizers for everything built here, as in -fsanitize=")

@@ -1,8 +1,9 @@
-// The thin executable: answers what needs no LibTorch, and hands everything
-// else to the core.
+// The thin executable: answers what needs no LibTorch, and hands everything else to the core.
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/log.h"
@@ -13,21 +14,24 @@
 
 namespace {
 
+using selfsup::config::Command;
+using selfsup::config::CommandLine;
+
+std::vector<std::string> plugin_folders(const CommandLine& line) {
+  return selfsup::plugin::plugin_folders(line.plugin_dirs, selfsup::library_folder() + "/plugins");
+}
+
 int dispatch(int argc, char** argv) {
-  using selfsup::config::Command;
-  const auto line = selfsup::config::parse_command_line({argv + 1, argv + argc});
+  const CommandLine line = selfsup::config::parse_command_line({argv + 1, argv + argc});
   if (line.command == Command::help) return std::fputs(selfsup::config::help_text().c_str(), stdout) < 0;
   if (line.command == Command::version) return std::puts("selfsup-host " SELFSUP_VERSION) < 0;
-  if (line.command == Command::list || (line.command == Command::inspect && !line.schema)) {
-    const auto folders = selfsup::plugin::plugin_folders(line.plugin_dirs, selfsup::library_folder() + "/plugins");
-    return line.command == Command::list ? selfsup::plugin::list_plugins(std::cout, folders, line.json)
-                                         : selfsup::plugin::inspect_plugin(std::cout, line.target, folders, line.json);
-  }
+  if (line.command == Command::list) return selfsup::plugin::list_plugins(std::cout, plugin_folders(line), line.json);
+  if (line.command == Command::inspect && !line.schema)
+    return selfsup::plugin::inspect_plugin(std::cout, line.target, plugin_folders(line), line.json);
   return selfsup::run_core(selfsup::find_torch(), argc, argv);
 }
 
 }  // namespace
-
 int main(int argc, char** argv) {
   try {
     return dispatch(argc, argv);

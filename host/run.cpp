@@ -1,59 +1,62 @@
-// The core's one entry: takes the command line, builds the parts in order, returns the exit code.
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-#include <dlfcn.h>
+// The core's one entry: takes the command line, runs the command, returns the exit code.
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
-#include <torch/version.h>
 
-#include <cstdio>
 #include <exception>
-#include <fstream>
+#include <new>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "config/command_line.h"
+#include "plugin/crossing.h"
+#include "run/commands.h"
 
 namespace selfsup {
 namespace {
 
-std::string cpu_model() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
-// What MKL hears when it asks for its kernels (mkl_dispatch.cpp).
-const char* mkl_kernels() {
-  const auto ask = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "mkl_serv_intel_cpu_true"));
-  return ask && ask() ? "fast" : "default";
-}
-
-void print_env() {
-  fmt::print("selfsup-host: {}\nLibTorch: {}\nCPU: {}\ncapability: {}\nMKL kernels: {}\nthreads: {}\nCUDA: no\n",
-             SELFSUP_VERSION, TORCH_VERSION, cpu_model(), at::get_cpu_capability(), mkl_kernels(),
-             at::get_num_threads());
-}
-
-int run(int argc, char** argv) {
-  const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command != "env") throw Error(Exit::usage, fmt::format("unknown command {}; see --help", command));
-  print_env();
+int dispatch(const config::CommandLine& line) {
+  using config::Command;
+  switch (line.command) {
+    case Command::train:
+      return run::train_command(line);
+    case Command::validate:
+      return run::validate_command(line);
+    case Command::config:
+      return run::config_command(line);
+    case Command::inspect:
+      return run::schema_command(line);
+    case Command::env:
+      return run::env_command();
+    case Command::list:
+    case Command::help:
+    case Command::version:
+      break;  // the thin executable has answered
+  }
   return 0;
+}
+
+int fail(Exit exit, const std::string& text) {
+  log_error(text);
+  return static_cast<int>(exit);
 }
 
 }  // namespace
 }  // namespace selfsup
 
 extern "C" __attribute__((visibility("default"))) int selfsup_run(int argc, char** argv) {
+  using namespace selfsup;
+  plugin::install_abort_handler();
   try {
-    return selfsup::run(argc, argv);
-  } catch (const selfsup::Error& error) {
-    selfsup::log_error(error.what());
-    return static_cast<int>(error.exit());
+    return dispatch(config::parse_command_line({argv + 1, argv + argc}));
+  } catch (const Error& error) {
+    return fail(error.exit(), error.what());
+  } catch (const c10::Error& error) {
+    return fail(Exit::failed, fmt::format("LibTorch: {}", error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return fail(Exit::failed, "out of memory");
   } catch (const std::exception& error) {
-    selfsup::log_error(error.what());
-    return static_cast<int>(selfsup::Exit::failed);
+    return fail(Exit::failed, error.what());
   }
 }

@@ -28,7 +28,7 @@ struct Recipe {
 // cores). Below 96: eight a side, ViT-tiny. From 96 on, or unknown: the paper's ViT-B/16.
 Recipe recipe_for(int64_t image) {
   if (image <= 28) {
-    const int64_t patch = std::max<int64_t>(1, (image + 2) / 4);
+    const int64_t patch = std::max<int64_t>(2, (image + 2) / 4);
     const Value arch = object({{"embed_dims", 96}, {"num_layers", 3}, {"num_heads", 4}, {"feedforward_channels", 384}});
     return {image / patch * patch, patch, arch, 0.6, 48, 1, 4, 256, 0.05, 20, false};
   }
@@ -113,15 +113,14 @@ std::string Mae::defaults(const Facts& facts) {
   const Value optimizer =
       object({{"type", "AdamW"}, {"lr", lr}, {"betas", array({0.9, 0.95})}, {"weight_decay", 0.05}});
 
-  return object(
-             {{"model", model},
-              {"data_preprocessor", preprocessor(channels)},
-              {"train_dataloader", object({{"batch_size", batch}, {"dataset", object({{"pipeline", pipeline(r)}})}})},
-              {"optim_wrapper", object({{"type", "OptimWrapper"},
-                                        {"optimizer", optimizer},
-                                        {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
-              {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
-              {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
-              {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
+  return object({{"model", model},
+                 {"data_preprocessor", preprocessor(channels)},
+                 {"train_dataloader", object({{"batch_size", batch}, {"pipeline", pipeline(r)}})},
+                 {"optim_wrapper", object({{"type", "OptimWrapper"},
+                                           {"optimizer", optimizer},
+                                           {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
+                 {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
+                 {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
+                 {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
       .text();
 }

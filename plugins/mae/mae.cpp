@@ -61,6 +61,9 @@ Mae::Mae(const Scope& scope)
   const int64_t stated = scope.get("head.patch_size", e.patch_h);
   require(stated == e.patch_h, "`head.patch_size` is " + std::to_string(stated) + ", but `backbone.patch_size` is " +
                                    std::to_string(e.patch_h) + "; make them equal or leave the key out");
+  require(!norm_pix_ || patches_.pixels() > 1,
+          "`head.norm_pix` needs patches of more than one number; `backbone.patch_size` is 1 and the images have one "
+          "channel");
   const int64_t L = patches_.count(), keep = visible_patches(L, mask_ratio_);
   require(keep > 0 && keep < L, "`backbone.mask_ratio` leaves " + std::to_string(keep) + " of " + std::to_string(L) +
                                     " patches visible; at least one must stay and one must be hidden");

@@ -52,7 +52,9 @@ class Value {
       if (!std::isfinite(n)) throw Error(SSP_E_PLUGIN, "JSON has no number for infinity or NaN");
     char buffer[40];
     const auto end = std::to_chars(buffer, buffer + sizeof buffer, +n).ptr;  // shortest that reads back the same
-    return std::string(buffer, end);
+    std::string text(buffer, end);
+    if (std::is_floating_point_v<N> && text.find_first_of(".e") == std::string::npos) text += ".0";  // stays a real one
+    return text;
   }
   std::string text_;
 };

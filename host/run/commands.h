@@ -1,0 +1,18 @@
+// The commands that need LibTorch; each returns the exit code or throws Error. stdout is data, stderr is messages.
+#pragma once
+#include <string>
+
+#include "config/command_line.h"
+
+namespace selfsup::run {
+
+int train_command(const config::CommandLine& line);
+int validate_command(const config::CommandLine& line);  // everything up to the first batch
+int config_command(const config::CommandLine& line);
+int schema_command(const config::CommandLine& line);  // inspect --schema
+int env_command();
+
+// Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.
+std::string environment_text();
+
+}  // namespace selfsup::run

@@ -1,0 +1,49 @@
+#include "run/component_schemas.h"
+
+#include <fmt/format.h>
+
+#include "bridge/algorithm.h"
+#include "config/host_schema.h"
+#include "data/schema.h"
+#include "ssp/entry.h"
+
+namespace selfsup::run {
+namespace {
+
+std::string_view data_schema(std::string_view kind, std::string_view type) {
+  if (kind == "dataset") return data::dataset_schema(type.empty() ? "image_folder" : type);
+  if (kind == "transform") return data::transform_schema(type);
+  return {};
+}
+
+}  // namespace
+
+config::ComponentSchemas ComponentSchemaCache::lookup() const {
+  return {[this](std::string_view kind, std::string_view type) { return find(kind, type); },
+          [this](std::string_view kind) { return names(kind); }};
+}
+
+const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
+  if (const Json* own = config::built_in_schema(kind, type)) return own;
+  const auto key = std::make_pair(std::string(kind), std::string(type));
+  if (const auto known = read_.find(key); known != read_.end()) return &known->second;
+  if (const std::string_view text = data_schema(kind, type); !text.empty())
+    return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, type))).first->second;
+  const plugin::Component* component = registry_.find_if_any(kind == "transform" ? SSP_KIND_TRANSFORM : kind, type);
+  if (!component) return nullptr;
+  const std::string owner = fmt::format("{} ({})", component->name, component->plugin->file.path);
+  return &read_.emplace(key, config::parse_schema(to_text(bridge::component_schema(*component)), owner)).first->second;
+}
+
+std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {
+  std::vector<std::string> names = config::built_in_names(kind);
+  if (kind == "dataset")
+    for (const std::string_view name : data::dataset_types()) names.emplace_back(name);
+  if (kind == "transform")
+    for (const std::string_view name : data::transform_types()) names.emplace_back(name);
+  for (const plugin::Component* component : registry_.of_kind(kind == "transform" ? SSP_KIND_TRANSFORM : kind))
+    names.push_back(component->name);
+  return names;
+}
+
+}  // namespace selfsup::run

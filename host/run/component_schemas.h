@@ -1,0 +1,26 @@
+// Where the schemas of nested components come from: plugins, the data room, the host's own. Checks nothing itself.
+#pragma once
+#include <map>
+#include <string>
+#include <utility>
+
+#include "config/schema.h"
+#include "plugin/registry.h"
+
+namespace selfsup::run {
+
+class ComponentSchemaCache {
+ public:
+  explicit ComponentSchemaCache(const plugin::Registry& registry) : registry_(registry) {}
+  // Valid as long as this object.
+  config::ComponentSchemas lookup() const;
+
+ private:
+  const Json* find(std::string_view kind, std::string_view type) const;
+  std::vector<std::string> names(std::string_view kind) const;
+
+  const plugin::Registry& registry_;
+  mutable std::map<std::pair<std::string, std::string>, Json> read_;
+};
+
+}  // namespace selfsup::run

@@ -1,0 +1,148 @@
+#include "run/prepared.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "config/files.h"
+#include "config/host_schema.h"
+#include "config/layers.h"
+#include "config/overrides.h"
+#include "config/schema.h"
+#include "plugin/search.h"
+#include "run/component_schemas.h"
+#include "run/facts.h"
+#include "ssp/entry.h"
+
+namespace selfsup::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where the plugins to load are named, the algorithm's first.
+struct Named {
+  std::string argument, where;
+};
+
+bool provides_algorithm(const std::string& path) {
+  const plugin::Candidate candidate = plugin::examine(path);
+  if (!candidate.file) return true;  // loading it will say what is wrong
+  const auto& provided = candidate.file->note.provides;
+  return std::any_of(provided.begin(), provided.end(), [](const auto& c) { return c.first == SSP_KIND_ALGORITHM; });
+}
+
+// --plugin replaces the configuration's algorithm and keeps its other plugins.
+std::vector<std::string> plugin_paths(const config::CommandLine& line, const Json& tree,
+                                      const std::vector<std::string>& folders) {
+  std::vector<std::string> paths;
+  for (const std::string& argument : line.plugins) paths.push_back(plugin::find_plugin(argument, folders));
+  const bool replaced = !paths.empty();
+  if (const Json* listed = tree.find("plugins"); listed && listed->is_array())
+    for (const Json& name : listed->as_array()) {
+      const std::string path = plugin::find_plugin(name.as_string(), folders);
+      if (!replaced || !provides_algorithm(path)) paths.push_back(path);
+    }
+  if (paths.empty())
+    throw Error(
+        Exit::usage,
+        fmt::format("no plugin is named: give --plugin, as in --plugin mae.so, or \"plugins\" in {}", line.target));
+  return paths;
+}
+
+// model.type, else the only algorithm of the first plugin.
+const plugin::Component& choose_algorithm(const plugin::Registry& registry, const Json& tree) {
+  const Json* type = tree.at_path("model.type");
+  if (type && type->is_string()) return registry.find(SSP_KIND_ALGORITHM, type->as_string());
+  std::vector<std::string> names;
+  const plugin::Component* only = nullptr;
+  std::optional<std::string> owner;
+  for (const plugin::Component* component : registry.of_kind(SSP_KIND_ALGORITHM)) {
+    if (owner && *owner != component->plugin->file.path) continue;
+    owner = component->plugin->file.path;
+    names.push_back(component->name);
+    only = component;
+  }
+  if (names.size() == 1) return *only;
+  if (names.empty())
+    throw Error(Exit::usage, "none of the plugins brings an algorithm; name one that does with --plugin");
+  throw Error(
+      Exit::usage,
+      fmt::format("{} brings several algorithms: {}; say which in model.type, as in --cfg-options model.type={}",
+                  *owner, fmt::join(names, ", "), names.front()));
+}
+
+void stamp(Json& value, const Origin& origin) {
+  value.origin = origin;
+  if (value.is_array())
+    for (Json& element : value.as_array()) stamp(element, origin);
+  if (value.is_object())
+    for (auto& member : value.as_object()) stamp(member.second, origin);
+}
+
+void report_keys_without_effect(const Json& tree) {
+  const std::vector<std::string> keys = config::keys_without_effect(tree);
+  if (!keys.empty()) log_info(fmt::format("without effect here: {}", fmt::join(keys, ", ")));
+}
+
+// The resolved file names the plugins that made it, so that it runs by itself.
+void record_plugins(Json& tree, const config::CommandLine& line, const std::vector<std::string>& paths) {
+  if (line.plugins.empty()) return;
+  Json names = Json::array();
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const fs::path path = paths[i];
+    const bool bare = path.parent_path() == built_in_plugins();
+    names.as_array().push_back(bare ? path.filename().string() : fs::absolute(path).lexically_normal().string());
+  }
+  stamp(names, Origin{"flag", "--plugin", 0, 0});
+  tree.set("plugins", std::move(names));
+}
+
+}  // namespace
+
+std::string built_in_plugins() {
+  std::error_code failed;
+  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
+  return (self.parent_path().parent_path() / "lib" / "selfsup" / "plugins").string();
+}
+
+std::vector<std::string> plugin_folders(const config::CommandLine& line) {
+  return plugin::plugin_folders(line.plugin_dirs, built_in_plugins());
+}
+
+std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
+  const Json file = config::load_config(line.target);
+  Json preview = file;
+  config::apply_options(preview, line.cfg_options, /*lenient=*/true);
+  config::apply_flags(preview, line);
+
+  auto prepared = std::make_unique<Prepared>();
+  prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table());
+  plugin::Registry& registry = *prepared->registry;
+  const std::vector<std::string> folders = plugin_folders(line);
+  const std::vector<std::string> paths = plugin_paths(line, preview, folders);
+  for (const std::string& path : paths) registry.load(path);
+  registry.load_needed(folders);
+
+  const plugin::Component& algorithm = choose_algorithm(registry, preview);
+  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
+  stamp(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+  Json tree = config::merge(std::move(defaults), file);
+  config::apply_options(tree, line.cfg_options, /*lenient=*/false);
+  config::apply_flags(tree, line);
+  if (!tree.at_path("model.type"))
+    config::set_by_path(tree, "model.type", algorithm.name, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+
+  const ComponentSchemaCache schemas(registry);
+  config::throw_if_any(config::validate(tree, config::host_schema(), "", schemas.lookup()));
+  record_plugins(tree, line, paths);
+  report_keys_without_effect(tree);
+  prepared->config = std::move(tree);
+  return prepared;
+}
+
+}  // namespace selfsup::run

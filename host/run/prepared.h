@@ -1,0 +1,30 @@
+// What every command that needs plugins starts from: plugins loaded, configuration resolved and valid. Touches no
+// device and no data file but small headers.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "bridge/algorithm.h"
+#include "config/command_line.h"
+#include "plugin/registry.h"
+
+namespace selfsup::run {
+
+struct Prepared {
+  bridge::Host host;  // outlives the registry
+  std::unique_ptr<plugin::Registry> registry;
+  Json config;  // the whole tree, defaults filled in
+};
+
+// The folder of this installation's own plugins.
+std::string built_in_plugins();
+
+// Folders where plugins are looked up, for these words.
+std::vector<std::string> plugin_folders(const config::CommandLine& line);
+
+// Error with the exit code that fits: usage, plugin.
+std::unique_ptr<Prepared> prepare(const config::CommandLine& line);
+
+}  // namespace selfsup::run

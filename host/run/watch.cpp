@@ -1,0 +1,51 @@
+#include "run/watch.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace selfsup::run {
+
+Watch::Watch(Parts parts) : parts_(std::move(parts)), metrics_(parts_.metrics_path) {}
+
+void Watch::say(const std::string& text) {
+  progress_.clear();
+  log_info(text);
+}
+
+void Watch::log(const report::TrainPoint& point) {
+  say(report::train_line(point));
+  metrics_.write(report::metrics_object(point));
+  note_ = fmt::format("eta {}", report::duration_text(point.eta_seconds));
+  for (const auto& [name, value] : point.scalars)
+    if (name == "loss") note_ += fmt::format("  loss {:.4f}", value);
+}
+
+void Watch::progress(const train::Position& at) {
+  const std::string label = parts_.by_epoch ? fmt::format("epoch {}", at.epoch + 1) : "train";
+  progress_.update(at.iter, parts_.max_iters, label, note_);
+}
+
+std::string Watch::save(const std::string& name, const train::Position& at) {
+  progress_.clear();
+  const std::string path = parts_.state.save(parts_.store, name, at, parts_.manifest);
+  log_info(fmt::format("saved {}", path));
+  return path;
+}
+
+void Watch::evaluate(const train::Position& at) {
+  const train::ProbeResult result = parts_.evaluation.probe();
+  say(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
+                  at.iter, 100 * result.knn, 100 * result.linear, result.feature_std, result.effective_rank));
+  Json object = Json::object();
+  object.set("probe/knn", result.knn);
+  object.set("probe/linear", result.linear);
+  object.set("probe/feature_std", result.feature_std);
+  object.set("probe/effective_rank", result.effective_rank);
+  object.set("epoch", at.epoch);
+  object.set("iter", at.iter);
+  object.set("step", at.iter);
+  metrics_.write(object);
+}
+
+}  // namespace selfsup::run

@@ -1,0 +1,46 @@
+// The loop's outside: log lines, metrics, progress, checkpoints, probes, and the wish to stop. Knows no mathematics.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "checkpoint/store.h"
+#include "report/metrics.h"
+#include "report/progress.h"
+#include "run/evaluation.h"
+#include "train/loop.h"
+#include "train/signals.h"
+#include "train/state.h"
+
+namespace selfsup::run {
+
+class Watch final : public train::Outside {
+ public:
+  struct Parts {
+    train::RunState& state;
+    checkpoint::CheckpointStore& store;
+    checkpoint::Manifest manifest;  // all but the counters
+    Evaluation& evaluation;
+    std::string metrics_path;
+    int64_t max_iters;
+    bool by_epoch;
+  };
+  explicit Watch(Parts parts);
+
+  void log(const report::TrainPoint& point) override;
+  void progress(const train::Position& at) override;
+  std::string save(const std::string& name, const train::Position& at) override;
+  void evaluate(const train::Position& at) override;
+  std::optional<Exit> stop_requested() override { return signals_.requested(); }
+
+  // Writes a message under the progress bar.
+  void say(const std::string& text);
+
+ private:
+  Parts parts_;
+  report::MetricsFile metrics_;
+  report::Progress progress_;
+  train::StopSignals signals_;
+  std::string note_;
+};
+
+}  // namespace selfsup::run

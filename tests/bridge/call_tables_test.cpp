@@ -1,0 +1,287 @@
+// The tables ssp.call, ssp.rng and ssp.dist of one process.
+#include <ATen/ops/batch_norm.h>
+#include <c10/core/GradMode.h>
+
+#include "bridge/generators.h"
+#include "bridge/support/window.h"
+#include "bridge/testing.h"
+
+namespace selfsup::bridge::testing {
+namespace {
+
+using Catch::Contains;
+
+struct Tables {
+  Host host;
+  const ssp_calls& calls = extension<ssp_calls>(host, SSP_EXT_CALL);
+  const ssp_rng& rng = extension<ssp_rng>(host, SSP_EXT_RNG);
+  const ssp_dist& dist = extension<ssp_dist>(host, SSP_EXT_DIST);
+  const ssp_ops& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
+
+  at::Tensor take(ssp_tensor t) {
+    at::Tensor tensor = handles::peek(t);
+    handles::release(t);
+    return tensor;
+  }
+  at::Tensor per_sample(ssp_call* call, const char* site, int64_t rows, int64_t n) {
+    ssp_tensor out;
+    const ssp_status status = rng.per_sample(call, text(site), rows, n, &out);
+    INFO(error_text());
+    REQUIRE(status == SSP_OK);
+    return take(out);
+  }
+  ssp_call* fork(ssp_call* call, const char* site, std::vector<int32_t> views, uint32_t layout = SSP_ROWS_CAT,
+                 uint32_t mode = SSP_MODE_INHERIT) {
+    const ssp_fork request{sizeof request, mode, text(site), views.data(), static_cast<uint32_t>(views.size()), layout};
+    ssp_call* child = nullptr;
+    REQUIRE(calls.fork(call, &request, &child) == SSP_OK);
+    return child;
+  }
+};
+
+at::Tensor index_of(std::vector<int64_t> samples) { return at::tensor(samples); }
+
+Step step_at(uint64_t iter, uint64_t epoch = 0, uint32_t micro = 0) {
+  Step s;
+  s.iter = iter;
+  s.epoch = epoch;
+  s.micro = micro;
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Tables, "call.info tells the step, as far as the plugin's struct reaches") {
+  Step s;
+  s.mode = Mode::eval;
+  s.origin = Origin::resumed;
+  s.micro = 1;
+  s.micros = 4;
+  s.iter = 9;
+  s.max_iters = 100;
+  s.update = 2;
+  s.max_updates = 25;
+  s.epoch = 3;
+  s.max_epochs = 10;
+  s.epoch_iters = 33;
+  Window window(s);
+  ssp_call_info info{};
+  CHECK(calls.info(window.call(), &info) == SSP_E_ARGUMENT);
+  info.struct_size = sizeof info;
+  REQUIRE(calls.info(window.call(), &info) == SSP_OK);
+  CHECK(info.mode == SSP_MODE_EVAL);
+  CHECK(info.origin == SSP_ORIGIN_RESUMED);
+  CHECK(std::vector<uint64_t>{info.micro, info.micros, info.iter, info.max_iters, info.update, info.max_updates,
+                              info.epoch, info.max_epochs,
+                              info.epoch_iters} == std::vector<uint64_t>{1, 4, 9, 100, 2, 25, 3, 10, 33});
+  ssp_call_info old{};
+  old.struct_size = offsetof(ssp_call_info, iter);
+  REQUIRE(calls.info(window.call(), &old) == SSP_OK);
+  CHECK(old.micros == 4);
+  CHECK(old.iter == 0);
+  ssp_tensor progress;
+  REQUIRE(calls.progress(window.call(), &progress) == SSP_OK);
+  const at::Tensor p = take(progress);
+  CHECK(p.dim() == 0);
+  CHECK(p.item<float>() == Approx(2.0 / 25.0));
+}
+
+TEST_CASE_METHOD(Tables, "a call that has ended is refused") {
+  ssp_call* old;
+  {
+    Window window;
+    old = window.call();
+  }
+  ssp_call_info info{};
+  info.struct_size = sizeof info;
+  CHECK(calls.info(old, &info) == SSP_E_PRECONDITION);
+  CHECK(calls.info(nullptr, &info) == SSP_E_ARGUMENT);
+}
+
+TEST_CASE_METHOD(Tables, "per_sample depends on the sample, not on its place, batch or rank") {
+  at::Tensor together, left, right;
+  {
+    Window window(step_at(0, 2), 4, index_of({10, 11, 12, 13}));
+    together = per_sample(window.call(), "mask", 4, 6);
+  }
+  host.set_environment({0, 1, 2, at::kCPU});
+  {
+    Window window(step_at(7, 2), 2, index_of({12, 10}));
+    left = per_sample(window.call(), "mask", 2, 6);
+  }
+  CHECK(at::equal(left[0], together[2]));
+  CHECK(at::equal(left[1], together[0]));
+  CHECK(together.min().item<float>() >= 0.0f);
+  CHECK(together.max().item<float>() < 1.0f);
+  // Another site, epoch, seed: other numbers.
+  Window window(step_at(0, 2), 2, index_of({12, 10}));
+  CHECK_FALSE(at::equal(per_sample(window.call(), "other", 2, 6), left));
+  CHECK(at::equal(per_sample(window.call(), "mask", 2, 6), left));
+  host.set_environment({1, 0, 1, at::kCPU});
+  CHECK_FALSE(at::equal(per_sample(window.call(), "mask", 2, 6), left));
+}
+
+TEST_CASE_METHOD(Tables, "per_sample is uniform") {
+  Window window(step_at(0), 64, at::arange(64));
+  const at::Tensor u = per_sample(window.call(), "x", 64, 1000).to(at::kDouble);
+  CHECK(u.mean().item<double>() == Approx(0.5).margin(0.01));
+  CHECK(u.var().item<double>() == Approx(1.0 / 12).margin(0.003));
+  const at::Tensor histogram = at::histc(u.to(at::kFloat), 16, 0, 1);
+  CHECK(histogram.min().item<float>() > 64000 / 16 * 0.9f);
+}
+
+TEST_CASE_METHOD(Tables, "forks say which views the rows are, and join their site to every key") {
+  Window window(step_at(0), 2, index_of({5, 6}), 2);
+  ssp_call* root = window.call();
+  const at::Tensor cat = per_sample(fork(root, "q", {0, 1}), "m", 4, 3);
+  const at::Tensor interleaved = per_sample(fork(root, "q", {0, 1}, SSP_ROWS_INTERLEAVED), "m", 4, 3);
+  CHECK(at::equal(cat[0], interleaved[0]));  // sample 5, view 0
+  CHECK(at::equal(cat[1], interleaved[2]));  // sample 6, view 0
+  CHECK(at::equal(cat[2], interleaved[1]));  // sample 5, view 1
+  CHECK(at::equal(cat[3], interleaved[3]));
+  CHECK_FALSE(at::equal(cat[0], cat[2]));
+  CHECK_FALSE(at::equal(per_sample(fork(root, "k", {0, 1}), "m", 4, 3), cat));
+  CHECK(at::equal(per_sample(fork(root, "", {0, 1}), "m", 4, 3)[0], per_sample(fork(root, "", {0}), "m", 2, 3)[0]));
+  // Rows that are nobody's: any number of them, keyed by their place in the iteration.
+  ssp_call* shuffled = fork(root, "k", {});
+  CHECK(per_sample(shuffled, "m", 7, 3).size(0) == 7);
+  ssp_tensor out;
+  CHECK(rng.per_sample(root, text("m"), 3, 3, &out) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("3 rows asked for, this call has 2"));
+  const int32_t beyond = 2;
+  const ssp_fork request{sizeof request, 0, text("x"), &beyond, 1, 0};
+  ssp_call* child;
+  CHECK(calls.fork(root, &request, &child) == SSP_E_ARGUMENT);
+  ssp_call_info info{};
+  info.struct_size = sizeof info;
+  REQUIRE(calls.info(fork(root, "t", {0}, SSP_ROWS_CAT, SSP_MODE_EVAL), &info) == SSP_OK);
+  CHECK(info.mode == SSP_MODE_EVAL);
+}
+
+TEST_CASE_METHOD(Tables, "recorded noise replaces drawn noise in tests") {
+  Window window(step_at(0), 2, index_of({5, 6}));
+  replace_per_sample([](std::string_view site, int64_t rows, int64_t n) {
+    return at::full({rows, n}, site == "mask" ? 0.25 : 0.75);
+  });
+  CHECK(per_sample(window.call(), "mask", 2, 3)[1][2].item<float>() == 0.25f);
+  replace_per_sample({});
+  CHECK(per_sample(window.call(), "mask", 2, 3)[1][2].item<float>() != 0.25f);
+}
+
+TEST_CASE_METHOD(Tables, "generators are functions of their key and die with the call") {
+  ssp_op normal = nullptr;
+  REQUIRE(ops.resolve("aten::randn", "generator", "size,generator", &normal) == SSP_OK);
+  const auto draw = [&](ssp_call* call, const char* site, uint64_t index, uint32_t scope) {
+    const ssp_tensor like = handles::give(at::zeros({1}));
+    ssp_value args[2] = {{SSP_V_INTS, 1, {}}, {}};
+    const int64_t size = 8;
+    args[0].u.ints = &size;
+    REQUIRE(rng.generator(call, text(site), index, scope, like, &args[1]) == SSP_OK);
+    ssp_value out{};
+    uint32_t n = 1;
+    REQUIRE(ops.call(normal, args, 2, &out, &n) == SSP_OK);
+    handles::release(like);
+    return take(out.u.tensor);
+  };
+  at::Tensor first, shared;
+  ssp_value kept{};
+  {
+    Window window(step_at(3));
+    first = draw(window.call(), "noise", 0, SSP_RNG_RANK);
+    shared = draw(window.call(), "noise", 0, SSP_RNG_SHARED);
+    CHECK(at::equal(draw(window.call(), "noise", 0, SSP_RNG_RANK), first));
+    CHECK_FALSE(at::equal(draw(window.call(), "noise", 1, SSP_RNG_RANK), first));
+    CHECK_FALSE(at::equal(draw(window.call(), "other", 0, SSP_RNG_RANK), first));
+    CHECK_FALSE(at::equal(draw(fork(window.call(), "teacher", {}), "noise", 0, SSP_RNG_RANK), first));
+    CHECK_FALSE(at::equal(shared, first));
+    const ssp_tensor like = handles::give(at::zeros({1}));
+    REQUIRE(rng.generator(window.call(), text("noise"), 0, SSP_RNG_RANK, like, &kept) == SSP_OK);
+    handles::release(like);
+  }
+  host.set_environment({0, 1, 2, at::kCPU});
+  Window window(step_at(3));
+  CHECK(at::equal(draw(window.call(), "noise", 0, SSP_RNG_SHARED), shared));
+  CHECK_FALSE(at::equal(draw(window.call(), "noise", 0, SSP_RNG_RANK), first));
+  const int64_t size = 8;
+  ssp_value args[2] = {{SSP_V_INTS, 1, {}}, kept};
+  args[0].u.ints = &size;
+  ssp_value out{};
+  uint32_t n = 1;
+  CHECK(ops.call(normal, args, 2, &out, &n) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("generator"));
+}
+
+TEST_CASE("a CPU generator's seed keeps both halves of the key") {
+  CHECK(generators::seed_for(at::kCPU, 0x1'00000002) != generators::seed_for(at::kCPU, 0x2'00000002));
+  CHECK(generators::seed_for(at::kCPU, 0x1'00000002) <= 0xffffffff);
+}
+
+TEST_CASE_METHOD(Tables, "collectives of one process are copies, with the gradient that was asked for") {
+  Window window;
+  at::Tensor x = at::arange(6).to(at::kFloat).reshape({3, 2}).set_requires_grad(true);
+  const ssp_tensor h = handles::give(x);
+  CHECK(dist.rank() == 0);
+  CHECK(dist.world() == 1);
+  ssp_tensor out;
+  for (uint32_t grad : {SSP_GRAD_NONE, SSP_GRAD_LOCAL_SLICE, SSP_GRAD_REDUCE_SCATTER}) {
+    REQUIRE(dist.all_gather(window.call(), h, grad, &out) == SSP_OK);
+    const at::Tensor y = take(out);
+    CHECK(at::equal(y, x));
+    CHECK(y.requires_grad() == (grad != SSP_GRAD_NONE));
+    CHECK_FALSE(y.is_alias_of(x));
+    if (!y.requires_grad()) continue;
+    (y * y).sum().backward();
+    CHECK(at::equal(x.grad(), 2 * x.detach()));
+    x.mutable_grad() = at::Tensor();
+  }
+  CHECK(dist.all_gather(window.call(), h, SSP_GRAD_SUM, &out) == SSP_E_ARGUMENT);
+  for (uint32_t op : {SSP_REDUCE_SUM, SSP_REDUCE_AVG, SSP_REDUCE_MAX, SSP_REDUCE_MIN}) {
+    REQUIRE(dist.all_reduce(window.call(), h, op, SSP_GRAD_NONE, &out) == SSP_OK);
+    CHECK(at::equal(take(out), x));
+  }
+  CHECK(dist.all_reduce(window.call(), h, SSP_REDUCE_MAX, SSP_GRAD_SUM, &out) == SSP_E_ARGUMENT);
+  REQUIRE(dist.all_reduce(window.call(), h, SSP_REDUCE_SUM, SSP_GRAD_SUM, &out) == SSP_OK);
+  CHECK(take(out).requires_grad());
+  REQUIRE(dist.broadcast(window.call(), h, 0, &out) == SSP_OK);
+  CHECK(at::equal(take(out), x));
+  CHECK(dist.broadcast(window.call(), h, 1, &out) == SSP_E_ARGUMENT);
+  host.set_environment({0, 0, 2, at::kCPU});
+  CHECK(dist.all_gather(window.call(), h, SSP_GRAD_NONE, &out) == SSP_E_UNSUPPORTED);
+  handles::release(h);
+}
+
+TEST_CASE_METHOD(Tables, "batch norm follows the mode of the call") {
+  const bool train = GENERATE(true, false);
+  const bool recording = GENERATE(true, false);
+  Step s;
+  s.mode = train ? Mode::train : Mode::eval;
+  Window window(s);
+  c10::AutoGradMode grad(recording);
+  const at::Tensor x = at::randn({5, 3, 2});
+  at::Tensor w = at::rand({3}).set_requires_grad(true), b = at::rand({3}).set_requires_grad(true);
+  at::Tensor mean = at::rand({3}), var = at::rand({3}) + 0.5, count = at::zeros({}, at::kLong);
+  at::Tensor mean2 = mean.clone(), var2 = var.clone();
+  std::vector<ssp_tensor> h;
+  for (const at::Tensor& t : {x, w, b, mean, var, count}) h.push_back(handles::give(t));
+  ssp_tensor out;
+  REQUIRE(dist.batch_norm(window.call(), h[0], h[1], h[2], h[3], h[4], h[5], 0.2, 1e-3, SSP_SYNC_AS_RUN, &out) ==
+          SSP_OK);
+  const at::Tensor y = take(out);
+  const at::Tensor expected = at::batch_norm(x, w, b, mean2, var2, train, 0.2, 1e-3, false);
+  CHECK(at::allclose(y, expected));
+  CHECK(y.requires_grad() == recording);
+  CHECK(at::equal(mean, mean2));
+  CHECK(at::equal(var, var2));
+  CHECK(count.item<int64_t>() == (train ? 1 : 0));
+  // Without running statistics, those of the batch, in both modes; without weights too.
+  REQUIRE(dist.batch_norm(window.call(), h[0], {0}, {0}, {0}, {0}, {0}, 0.2, 1e-3, SSP_SYNC_LOCAL, &out) == SSP_OK);
+  CHECK(at::allclose(take(out), at::batch_norm(x, {}, {}, {}, {}, true, 0.2, 1e-3, false)));
+  CHECK(dist.batch_norm(window.call(), h[0], h[1], h[2], h[3], {0}, {0}, 0.2, 1e-3, 0, &out) == SSP_E_ARGUMENT);
+  const ssp_tensor one = handles::give(at::zeros({1, 3}));
+  CHECK(dist.batch_norm(window.call(), one, {0}, {0}, {0}, {0}, {0}, 0.2, 1e-3, 0, &out) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("one value a channel"));
+  handles::release(one);
+  for (ssp_tensor t : h) handles::release(t);
+}
+
+}  // namespace selfsup::bridge::testing

@@ -1,0 +1,81 @@
+// Transforms of plugins in the data pipeline: images, fields, random numbers, worker threads.
+#include "bridge/transform.h"
+
+#include <thread>
+
+#include "base/errors.h"
+#include "bridge/support/window.h"
+
+namespace selfsup::bridge::testing {
+namespace {
+
+using Catch::Contains;
+
+data::Sample sample_of(int64_t index) {
+  data::Sample s;
+  s.index = index;
+  data::Image& image = s.views.emplace_back();
+  image.reshape(3, 2, 3);
+  for (size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<uint8_t>(i + static_cast<size_t>(index));
+  return s;
+}
+
+int64_t drawn(const data::Sample& s) {
+  int64_t value = 0;
+  std::memcpy(&value, s.fields.at(0).bytes.data(), sizeof value);
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE("a plugin's transform changes samples, on any thread") {
+  Host host;
+  plugin::Registry registry(host.table());
+  registry.load(SELFSUP_BRIDGE_PROBE);
+  const data::TransformFactory factory = transform_factory(registry, {});
+  CHECK(factory(parse_json(R"({"type": "Nobody"})", "t", "file")) == nullptr);
+  const auto transform = factory(parse_json(R"({"type": "ProbeInvert"})", "t", "file"));
+  REQUIRE(transform);
+
+  data::Sample alone = sample_of(4);
+  data::SampleRandom random(1, 0, 4);
+  transform->apply(alone, random);
+  REQUIRE(alone.views.size() == 2);
+  CHECK(alone.views[0].pixels[0] == 255 - 4);
+  CHECK(alone.views[1].channels == 1);
+  CHECK(alone.views[1].pixels == std::vector<uint8_t>(4, 7));
+  REQUIRE(alone.fields.size() == 1);
+  CHECK(alone.fields[0].name == "drawn");
+  CHECK(alone.fields[0].type == data::FieldType::i64);
+
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 200; ++i) {
+        data::Sample s = sample_of(t);
+        data::SampleRandom r(1, 0, t);
+        transform->apply(s, r);
+        data::SampleRandom again(1, 0, t);
+        wrong += s.views[0].pixels[1] != 255 - 1 - t || drawn(s) != static_cast<int64_t>(again.next() >> 1);
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a transform that fails is named") {
+  Host host;
+  plugin::Registry registry(host.table());
+  registry.load(SELFSUP_BRIDGE_PROBE);
+  const auto transform =
+      transform_factory(registry, {})(parse_json(R"({"type": "ProbeInvert", "fault": "fail"})", "t", "file"));
+  data::Sample s = sample_of(0);
+  data::SampleRandom random(1, 0, 0);
+  CHECK_THROWS_WITH(transform->apply(s, random),
+                    Contains("transform (ProbeInvert).apply: the transform was told to fail"));
+}
+
+}  // namespace selfsup::bridge::testing

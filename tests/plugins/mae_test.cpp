@@ -1,0 +1,204 @@
+// What mae.so and backbones.so do with a configuration: initial values, defaults, features, refusals.
+#include <ATen/ATen.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/errors.h"
+#include "ssp/params.h"
+#include "support/fixture.h"
+
+using namespace selfsup;
+using Catch::Matchers::Contains;
+using selfsup::testing::MaeSizes;
+using selfsup::testing::Model;
+
+namespace {
+
+const MaeSizes kSizes{8, 2, 3, 16, 2, 4, 8, 1, 2};
+
+Json small() { return selfsup::testing::mae_config(kSizes, true); }
+
+void refused(const Json& config, const std::string& first, const std::string& second) {
+  CHECK_THROWS_WITH(Model(config), Contains(first) && Contains(second));
+}
+
+bool ends_with(const std::string& text, std::string_view end) { return text.ends_with(end); }
+
+}  // namespace
+
+TEST_CASE("MAE: initial values are MMSelfSup's") {
+  Model model(small());
+  using model::InitKind;
+  int linears = 0;
+  for (const model::Entry& e : model.store.entries()) {
+    INFO(e.name);
+    const model::InitSpec& init = e.init;
+    const bool ffn = e.name.find(".ffn.") != std::string::npos;
+    const bool norm = e.name.find(".ln") != std::string::npos;
+    if (ends_with(e.name, "pos_embed")) {
+      CHECK(init.kind == InitKind::data);
+    } else if (ends_with(e.name, "_token")) {
+      CHECK(init.kind == InitKind::normal);
+      CHECK(init.a == 0);
+      CHECK(init.b == 0.02);
+    } else if (norm) {
+      CHECK(init.kind == InitKind::constant);
+      CHECK(init.a == (ends_with(e.name, "weight") ? 1 : 0));
+    } else if (ends_with(e.name, "projection.weight")) {
+      CHECK(init.kind == InitKind::xavier_uniform);  // over [out, in * patch * patch]
+      CHECK(init.fan_in == kSizes.channels * kSizes.patch * kSizes.patch);
+      CHECK(init.fan_out == kSizes.dim);
+    } else if (ends_with(e.name, "projection.bias")) {
+      CHECK(init.kind == InitKind::kaiming_uniform);
+      CHECK(init.fan_in == kSizes.channels * kSizes.patch * kSizes.patch);
+    } else if (ends_with(e.name, "weight")) {
+      CHECK(init.kind == InitKind::xavier_uniform);
+      CHECK(init.fan_in == 0);
+      ++linears;
+    } else if (ffn) {
+      CHECK(init.kind == InitKind::normal);
+      CHECK(init.b == 1e-6);
+    } else {
+      CHECK(ends_with(e.name, "bias"));
+      CHECK(init.kind == InitKind::constant);
+      CHECK(init.a == 0);
+    }
+  }
+  CHECK(linears == 4 * (kSizes.depth + kSizes.decoder_depth) + 2);
+}
+
+TEST_CASE("MAE: roles and depths of parameters") {
+  Model model(small());
+  CHECK(model.store.find("backbone.cls_token")->roles == SSP_ROLE_TOKEN);
+  CHECK(model.store.find("neck.mask_token")->roles == SSP_ROLE_TOKEN);
+  CHECK(model.store.find("backbone.pos_embed")->roles == SSP_ROLE_EMBED);
+  CHECK(model.store.find("backbone.layers.1.ln1.bias")->roles == SSP_ROLE_NORM);
+  CHECK(model.store.find("backbone.layers.1.attn.qkv.bias")->roles == SSP_ROLE_BIAS);
+  CHECK(model.store.find("backbone.layers.1.attn.qkv.weight")->roles == 0);
+  CHECK(model.store.find("backbone.patch_embed.projection.weight")->layer == 0);
+  CHECK(model.store.find("backbone.layers.0.attn.qkv.weight")->layer == 1);
+  CHECK(model.store.find("backbone.layers.1.attn.qkv.weight")->layer == 2);
+  CHECK(model.store.find("backbone.ln1.weight")->layer == kSizes.depth + 1);
+}
+
+TEST_CASE("MAE: features by name, equal for a sample whatever its batch") {
+  Model model(small());
+  model.store.initialise(3);
+  const at::Tensor images = at::randn({3, 3, 8, 8});
+  bridge::Step step;
+  step.mode = bridge::Mode::eval;
+  const auto by_default = model.algorithm.features(step, images);
+  REQUIRE(by_default.size() == 1);
+  CHECK(by_default[0].name == "mean");
+  CHECK_FALSE(by_default[0].value.requires_grad());
+  const std::vector<std::string> names{"cls", "pool", "mean"};
+  const auto all = model.algorithm.features(step, images, names);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].value.sizes().vec() == std::vector<int64_t>{3, kSizes.dim});
+  CHECK(all[1].value.sizes().vec() == std::vector<int64_t>{3, 4 * kSizes.dim});
+  CHECK(at::equal(all[2].value, by_default[0].value));
+  // Four equal squares: the mean of the pooled ones is the mean of all.
+  CHECK(at::allclose(all[1].value.view({3, kSizes.dim, 4}).mean(2), all[2].value, 1e-5, 1e-6));
+  const auto one = model.algorithm.features(step, images.narrow(0, 1, 1));
+  CHECK(at::allclose(one[0].value, by_default[0].value.narrow(0, 1, 1), 1e-5, 1e-6));
+  CHECK_THROWS_WITH(model.algorithm.features(step, images, std::vector<std::string>{"pol"}),
+                    Contains("pol") && Contains("mean, cls and pool"));
+}
+
+TEST_CASE("MAE: sizes that contradict each other are refused, both named") {
+  Json c = small();
+  c.find("neck")->set("embed_dim", 32);
+  refused(c, "neck.embed_dim", "backbone.arch");
+  c = small();
+  c.find("neck")->set("num_patches", 196);
+  refused(c, "neck.num_patches", "backbone.img_size");
+  c = small();
+  c.find("neck")->set("patch_size", 16);
+  refused(c, "neck.patch_size", "backbone.patch_size");
+  c = small();
+  c.find("head")->set("patch_size", 4);
+  refused(c, "head.patch_size", "backbone.patch_size");
+  c = small();
+  c.find("backbone")->set("mask_ratio", 0.99);
+  refused(c, "mask_ratio", "at least one must stay");
+  c = small();
+  c.find("backbone")->set("patch_size", 3);
+  refused(c, "img_size", "patch_size");
+  c = small();
+  c.find("backbone")->set("arch", "bse");
+  refused(c, "bse", "base (b)");
+  c = small();
+  c.find("neck")->set("decoder_num_heads", 3);
+  refused(c, "8 channels", "3 heads");
+  c = selfsup::testing::mae_config({4, 1, 1, 16, 1, 4, 8, 1, 2}, true);
+  refused(c, "head.norm_pix", "backbone.patch_size");
+}
+
+TEST_CASE("MAE: images of another size or depth than the model's are refused") {
+  Model model(small());
+  model.store.initialise(0);
+  bridge::StepBatch batch;
+  batch.views = {at::zeros({2, 3, 16, 16})};
+  batch.sample_index = at::arange(2);
+  CHECK_THROWS_WITH(model.algorithm.training_step({}, batch), Contains("16 x 16") && Contains("img_size"));
+  batch.views = {at::zeros({2, 1, 8, 8})};
+  CHECK_THROWS_WITH(model.algorithm.training_step({}, batch), Contains("in_channels"));
+}
+
+TEST_CASE("MAE: defaults make a model that trains on the images they are for") {
+  const plugin::Component& mae = selfsup::testing::registry().find(SSP_KIND_ALGORITHM, "MAE");
+  for (const int64_t size : {5, 12, 28, 31, 32, 50, 64, 95}) {
+    for (const int64_t channels : {1, 3}) {
+      INFO("images of " << size << ", channels " << channels);
+      bridge::Facts facts;
+      facts.image_size = size;
+      facts.channels = channels;
+      facts.max_epochs = 3;
+      const Json defaults = bridge::algorithm_defaults(mae, facts);
+      Model model(defaults.get("model"), facts);
+      model.store.initialise(1);
+      const int64_t crop = defaults.at_path("train_dataloader.dataset.pipeline.0.size")->as_int();
+      CHECK(crop <= size);
+      CHECK(crop > size * 3 / 4);
+      bridge::StepBatch batch;
+      batch.views = {at::randn({2, channels, crop, crop})};
+      batch.sample_index = at::arange(2);
+      const auto out = model.algorithm.training_step({}, batch);
+      CHECK(std::isfinite(out.at(0).value.item<double>()));
+    }
+  }
+}
+
+TEST_CASE("MAE: default schedules cover the run without a gap") {
+  const plugin::Component& mae = selfsup::testing::registry().find(SSP_KIND_ALGORITHM, "MAE");
+  for (const bool by_epoch : {false, true}) {
+    for (const int64_t length : {1, 2, 3, 4, 7, 20, 400, 1500}) {
+      INFO((by_epoch ? "epochs " : "iterations ") << length);
+      bridge::Facts facts;
+      facts.image_size = 28;
+      (by_epoch ? facts.max_epochs : facts.max_iters) = length;
+      const Json defaults = bridge::algorithm_defaults(mae, facts);
+      int64_t at = 0;
+      for (const Json& s : defaults.get("param_scheduler").as_array()) {
+        CHECK(s.get("by_epoch").as_bool() == by_epoch);
+        CHECK(s.get("begin").as_int() == at);
+        CHECK(s.get("end").as_int() > at);
+        at = s.get("end").as_int();
+      }
+      CHECK(at == length);
+    }
+  }
+}
+
+TEST_CASE("schemas of mae.so and backbones.so are JSON and describe every key") {
+  const auto described = [](const Json& schema) {
+    for (const auto& [key, property] : schema.get("properties").as_object()) {
+      INFO(key);
+      if (key != "type") CHECK(!property.get("description").as_string().empty());
+    }
+  };
+  const plugin::Registry& all = selfsup::testing::registry();
+  described(bridge::component_schema(all.find(SSP_KIND_ALGORITHM, "MAE")));
+  for (const char* kind : {SSP_KIND_BACKBONE, SSP_KIND_BACKBONE_TOKENS})
+    for (const char* name : {"MAEViT", "VisionTransformer"}) described(bridge::component_schema(all.find(kind, name)));
+}

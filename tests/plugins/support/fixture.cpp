@@ -1,0 +1,112 @@
+#include "fixture.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "checkpoint/safetensors.h"
+
+namespace selfsup::testing {
+namespace {
+
+std::string folder() {
+  const char* given = std::getenv("SELFSUP_FIXTURES");
+  return given ? given : SELFSUP_TEST_DATA;
+}
+
+at::ScalarType scalar_type(const std::string& dtype) {
+  if (dtype == "F32") return at::kFloat;
+  if (dtype == "F64") return at::kDouble;
+  if (dtype == "I64") return at::kLong;
+  throw std::runtime_error("the fixtures hold F32, F64 and I64, not " + dtype);
+}
+
+struct Lab {
+  bridge::Host host;
+  plugin::Registry registry{host.table()};
+  Lab() {
+    host.set_environment({});
+    for (const char* name : {"mae.so", "backbones.so"})
+      registry.load(std::string(SELFSUP_BINARY_DIR "/lib/selfsup/plugins/") + name);
+  }
+};
+
+}  // namespace
+
+std::vector<std::string> family(const std::string& family, const std::string& suffix) {
+  std::vector<std::string> stems;
+  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(family) && name.ends_with(suffix))
+      stems.push_back(name.substr(0, name.size() - suffix.size()));
+  }
+  std::sort(stems.begin(), stems.end());
+  INFO("no " << family << "*" << suffix << " in " << folder());
+  REQUIRE(!stems.empty());
+  return stems;
+}
+
+std::string fixture_path(const std::string& name) { return folder() + "/" + name; }
+
+Json load_json(const std::string& stem) { return read_json_file(fixture_path(stem + ".json"), "file"); }
+
+Tensors load_tensors(const std::string& stem) {
+  const checkpoint::SafetensorsFile file(fixture_path(stem + ".safetensors"));
+  Tensors all;
+  for (const auto& t : file.tensors()) {
+    at::Tensor copy = at::empty(t.shape, scalar_type(t.dtype));
+    if (t.bytes) std::memcpy(copy.data_ptr(), t.data, t.bytes);
+    all[t.name] = copy;
+  }
+  return all;
+}
+
+const plugin::Registry& registry() {
+  static Lab lab;
+  return lab.registry;
+}
+
+Json mae_config(const MaeSizes& s, bool norm_pix) {
+  Json arch = Json::object(), backbone = Json::object(), neck = Json::object(), head = Json::object();
+  arch.set("embed_dims", s.dim);
+  arch.set("num_layers", s.depth);
+  arch.set("num_heads", s.heads);
+  arch.set("feedforward_channels", static_cast<int64_t>(static_cast<double>(s.dim) * s.mlp_ratio));
+  Json norm = Json::object();
+  norm.set("type", "LN");
+  norm.set("eps", s.eps);
+  backbone.set("type", "MAEViT");
+  backbone.set("arch", arch);
+  backbone.set("img_size", s.image);
+  backbone.set("patch_size", s.patch);
+  backbone.set("in_channels", s.channels);
+  backbone.set("norm_cfg", norm);
+  backbone.set("mask_ratio", s.mask_ratio);
+  neck.set("type", "MAEPretrainDecoder");
+  neck.set("patch_size", s.patch);
+  neck.set("in_chans", s.channels);
+  neck.set("embed_dim", s.dim);
+  neck.set("decoder_embed_dim", s.decoder_dim);
+  neck.set("decoder_depth", s.decoder_depth);
+  neck.set("decoder_num_heads", s.decoder_heads);
+  neck.set("mlp_ratio", s.mlp_ratio);
+  head.set("type", "MAEPretrainHead");
+  head.set("norm_pix", norm_pix);
+  head.set("patch_size", s.patch);
+  Json model = Json::object();
+  model.set("type", "MAE");
+  model.set("backbone", backbone);
+  model.set("neck", neck);
+  model.set("head", head);
+  return model;
+}
+
+MaeSizes sizes_of(const Json& c) {
+  return {c.get("img_size").as_int(),          c.get("patch_size").as_int(),    c.get("in_channels").as_int(),
+          c.get("embed_dims").as_int(),        c.get("num_layers").as_int(),    c.get("num_heads").as_int(),
+          c.get("decoder_embed_dim").as_int(), c.get("decoder_depth").as_int(), c.get("decoder_num_heads").as_int(),
+          c.get("mlp_ratio").as_double()};
+}
+
+}  // namespace selfsup::testing

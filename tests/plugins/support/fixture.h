@@ -1,0 +1,46 @@
+// Recorded values, found by family, and the plugins as a run would load them.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "bridge/algorithm.h"
+
+namespace selfsup::testing {
+
+using Tensors = std::map<std::string, at::Tensor>;
+
+// Files of the fixtures' folder whose name starts with `family` and ends in `suffix`, sorted, without the suffix.
+// At least one, else the test fails.
+std::vector<std::string> family(const std::string& family, const std::string& suffix);
+std::string fixture_path(const std::string& name);
+Json load_json(const std::string& stem);
+Tensors load_tensors(const std::string& stem);  // copies
+
+// The one host of this process, with mae.so and backbones.so loaded.
+const plugin::Registry& registry();
+
+// An algorithm over its own store, whose values are not filled.
+struct Model {
+  model::ParameterStore store;
+  bridge::Facts facts;
+  Json config;
+  bridge::Algorithm algorithm;
+  explicit Model(Json model, bridge::Facts f = {})
+      : facts(std::move(f)), config(std::move(model)), algorithm(registry(), config, facts, store) {}
+};
+
+// Sizes as the fixtures name them.
+struct MaeSizes {
+  int64_t image, patch, channels, dim, depth, heads, decoder_dim, decoder_depth, decoder_heads;
+  double mlp_ratio = 4, mask_ratio = 0.75, eps = 1e-6;
+};
+// The node `model` in MMSelfSup's shape.
+Json mae_config(const MaeSizes& sizes, bool norm_pix);
+// From `model_config` of the names and paramwise files.
+MaeSizes sizes_of(const Json& model_config);
+
+}  // namespace selfsup::testing

@@ -1,7 +1,6 @@
 // The thin executable: answers what needs no LibTorch, and hands everything else to the core.
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -19,10 +18,7 @@ using selfsup::config::Command;
 using selfsup::config::CommandLine;
 
 std::vector<std::string> plugin_folders(const CommandLine& line) {
-  std::error_code failed;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
-  return selfsup::plugin::plugin_folders(line.plugin_dirs,
-                                         self.parent_path().parent_path() / "lib" / "selfsup" / "plugins");
+  return selfsup::plugin::plugin_folders(line.plugin_dirs, selfsup::library_folder() + "/plugins");
 }
 
 int dispatch(int argc, char** argv) {

@@ -40,6 +40,13 @@ class TempDir {
   std::string path_;
 };
 
+// How a shell command that mounts begins: in name spaces of its own. A kernel refuses user name spaces in a chroot;
+// root needs none there, and unmounts what it mounted.
+inline std::string in_own_mounts() {
+  static const bool allowed = std::system("unshare -Ur true 2>/dev/null") == 0;
+  return allowed ? "unshare -Urm" : "unshare -m --propagation unchanged";
+}
+
 inline std::string slurp(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};

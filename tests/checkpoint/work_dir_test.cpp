@@ -161,8 +161,9 @@ TEST_CASE("a folder that cannot be used is refused at once") {
   CHECK(contains(refusal(Exit::storage, dir / "file/below", IfUsed::refuse), "file"));
   fs::create_directory(dir / "ro");
   const Result result =
-      run(fmt::format("unshare -Urm sh -c 'mount --bind {0} {0} && mount -o remount,ro,bind {0} && exec {1} lock {0}'",
-                      dir / "ro", helper_binary()));
+      run(fmt::format("{0} sh -c 'mount --bind {1} {1} && mount -o remount,ro,bind {1} && {2} lock {1}; rc=$?; "
+                      "umount {1}; exit $rc'",
+                      in_own_mounts(), dir / "ro", helper_binary()));
   CAPTURE(result.output);
   CHECK(result.exit == static_cast<int>(Exit::storage));
   CHECK(contains(result.output, "Read-only file system"));

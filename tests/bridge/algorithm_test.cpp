@@ -249,7 +249,7 @@ TEST_CASE_METHOD(World, "overrides are checked by the component's schema") {
   const void* out;
   ssp_component made;
   CHECK(table.create(child, SSP_KIND_BACKBONE_TOKENS, &out, &made) == SSP_E_CONFIG);
-  CHECK_THAT(error_text(), Contains("image_sise") && Contains("no such key"));
+  CHECK_THAT(error_text(), Contains("image_sise") && Contains("image_size"));
   scope.overrides = text(R"({"image_size": 8})");
   REQUIRE(params.scope(window.get(), &scope, &child) == SSP_OK);
   REQUIRE(table.create(child, SSP_KIND_BACKBONE_TOKENS, &out, &made) == SSP_OK);

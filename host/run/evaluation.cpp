@@ -92,7 +92,7 @@ std::string Evaluation::table() const {
       return gap > 1 ? "above" : gap < -1 ? "below" : "level with";
     };
     text += fmt::format(
-        "\nAgainst raw pixels, a strong baseline on small centred images, this run is {} by kNN and {} by the linear "
+        "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by the linear "
         "probe.",
         against(last_->knn, raw_->knn), against(last_->linear, raw_->linear));
   }

@@ -255,6 +255,7 @@ Exit Training::run() {
     start = state_->restore(*checkpoint);
     last_good = checkpoint->path();
     origin_ = bridge::Origin::resumed;
+    store.set_aside_after(checkpoint->manifest());  // else a later --resume would take the future that this run leaves
     log_info(fmt::format("resuming from {}, iteration {} of {}", last_good, start.iter, max_iters_));
   } else if (!config_.load_from.empty()) {
     load_weights();

@@ -16,7 +16,6 @@
 #include "run/prepared.h"
 #include "run/sources.h"
 #include "run/training.h"
-#include "ssp/entry.h"
 
 namespace selfsup::run {
 namespace {
@@ -38,10 +37,10 @@ const char* mkl_kernels() {
 
 std::string environment_text() {
   return fmt::format(
-      "selfsup-host: {}\nSDK: {}.{}\nLibTorch: {}\nCPU: {}\ncapability: {}\nMKL kernels: {}\ncores allowed: "
+      "selfsup-host: {}\nSDK: {}\nLibTorch: {}\nCPU: {}\ncapability: {}\nMKL kernels: {}\ncores allowed: "
       "{}\nthreads: {}",
-      SELFSUP_VERSION, SSP_ABI_MAJOR, SSP_ABI_MINOR, TORCH_VERSION, cpu_model(), at::get_cpu_capability(),
-      mkl_kernels(), config::allowed_cores(), at::get_num_threads());
+      SELFSUP_VERSION, plugin::host_sdk(), TORCH_VERSION, cpu_model(), at::get_cpu_capability(), mkl_kernels(),
+      config::allowed_cores(), at::get_num_threads());
 }
 
 int env_command() {

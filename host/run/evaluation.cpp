@@ -9,7 +9,6 @@
 #include "base/errors.h"
 #include "report/picture.h"
 #include "report/table.h"
-#include "ssp/sink.h"
 
 namespace selfsup::run {
 namespace {

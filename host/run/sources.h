@@ -6,7 +6,7 @@
 
 namespace selfsup::run {
 
-// One line a leaf: "optim_wrapper.optimizer.lr = 0.002    (plugin selfsup.mae)". Without a newline at the end.
+// One line a leaf: "optim_wrapper.optimizer.lr = 0.002    (plugin vendor.name)". Without a newline at the end.
 std::string sources_text(const Json& config);
 
 }  // namespace selfsup::run

@@ -44,7 +44,7 @@ TEST_CASE("flags stand before or after the configuration") {
   }
 }
 
-TEST_CASE("--cfg-options takes KEY=VALUE words only") {
+TEST_CASE("the flag --cfg-options takes KEY=VALUE words only") {
   CommandLine line = parse_command_line({"--cfg-options", "a=1", "b.c=[1,2]", "c.json"});
   CHECK(line.cfg_options == Words{"a=1", "b.c=[1,2]"});
   CHECK(line.target == "c.json");
@@ -54,7 +54,7 @@ TEST_CASE("--cfg-options takes KEY=VALUE words only") {
   CHECK(contains(refusal({"c.json", "a=1"}), "--cfg-options"));
 }
 
-TEST_CASE("--resume takes the next word only if it can be meant") {
+TEST_CASE("the flag --resume takes the next word only if it can be meant") {
   CHECK(parse_command_line({"--resume", "c.json"}).resume == "");
   CHECK(parse_command_line({"--resume", "c.json"}).target == "c.json");
   CHECK(parse_command_line({"--resume", "auto", "c.json"}).resume == "");

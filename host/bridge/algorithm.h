@@ -104,7 +104,7 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // Tensors that handles keep alive, and the references that each component holds ("backbone (NAME)"). A component
+  // Tensors that handles keep alive, and the references that each component holds ("backbone (TYPE)"). A component
   // whose references grow with every training step is named in a warning.
   int64_t live_handles() const;
   std::vector<std::pair<std::string, int64_t>> held_handles() const;

@@ -137,7 +137,10 @@ Json& descend(Json& at, const std::string& part, std::string_view dotted, const 
                               describe(origin), dotted, at.as_array().size(), part));
     return at.as_array()[*index];
   }
-  if (at.is_null()) at = Json::object();
+  if (at.is_null()) {
+    at = Json::object();
+    at.origin = origin;
+  }
   if (!at.is_object())
     throw Error(Exit::usage, fmt::format("{}: {}: '{}' would have to be inside {}, which is no object or list",
                                          describe(origin), dotted, part, to_text(at)));

@@ -217,6 +217,7 @@ class Validator {
     if (!stated(object, "type") && std::find(names.begin(), names.end(), "type") == names.end())
       names.emplace_back("type");
     std::string hint = suggestion(key, names);
+    if (hint.empty()) hint = suggestion(key, known);
     problem(member, join_path(path, key), "no such key" + hint);
     if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
   }

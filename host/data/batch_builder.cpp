@@ -37,6 +37,15 @@ BatchBuilder::BatchBuilder(BufferPool& pool, uint64_t epoch, int64_t index, int6
   if (labels) batch_.labels.resize(static_cast<size_t>(size));
 }
 
+// When it fails, the next sample tries again.
+void BatchBuilder::lay_out_once(const Sample& sample) {
+  if (laid_out_.load(std::memory_order_acquire)) return;
+  const std::lock_guard lock(layout_);
+  if (laid_out_.load(std::memory_order_relaxed)) return;
+  lay_out(sample);
+  laid_out_.store(true, std::memory_order_release);
+}
+
 void BatchBuilder::lay_out(const Sample& sample) {
   std::vector<BatchView> views;
   for (const Image& image : sample.views) {
@@ -60,7 +69,7 @@ void BatchBuilder::lay_out(const Sample& sample) {
 }
 
 void BatchBuilder::place(int64_t position, const Sample& sample) {
-  std::call_once(laid_out_, [&] { lay_out(sample); });
+  lay_out_once(sample);
   const size_t at = static_cast<size_t>(position);
   if (sample.views.size() != batch_.views.size())
     refuse(fmt::format("the pipeline made {} views, of another picture of the batch {}", sample.views.size(),

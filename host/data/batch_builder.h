@@ -1,6 +1,8 @@
 // A batch in the making: several threads put samples into their places. Knows no datasets.
 #pragma once
+#include <atomic>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "data/batch.h"
@@ -21,12 +23,15 @@ class BatchBuilder {
   Batch finish() { return std::move(batch_); }
 
  private:
+  void lay_out_once(const Sample& sample);
   void lay_out(const Sample& sample);
   void place_fields(size_t position, const Sample& sample);
 
   BufferPool& pool_;
   int64_t capacity_;
-  std::once_flag laid_out_;
+  // Not std::once_flag: an exception out of std::call_once hangs later calls under some C libraries and sanitizers.
+  std::mutex layout_;
+  std::atomic<bool> laid_out_ = false;
   Batch batch_;
 };
 

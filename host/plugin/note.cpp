@@ -169,6 +169,8 @@ NoteFile read_note(const std::string& path) {
   return file;
 }
 
+std::string host_sdk() { return fmt::format("{}.{}", SSP_ABI_MAJOR, SSP_ABI_MINOR); }
+
 void check_compatible(const NoteFile& file) {
   const Note& note = file.note;
   const auto refuse = [&file](const std::string& text) { throw Error(Exit::plugin, describe(file) + ": " + text); };

@@ -32,6 +32,9 @@ struct NoteFile {
 // Error(plugin) that says what was expected, what was found, and what to do.
 NoteFile read_note(const std::string& path);
 
+// The SDK of this host, "MAJOR.MINOR".
+std::string host_sdk();
+
 // Error(plugin) if this host cannot run it: SDK, machine, glibc, tier. One message names both sides and the remedy.
 void check_compatible(const NoteFile& file);
 

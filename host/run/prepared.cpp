@@ -50,7 +50,7 @@ std::vector<std::string> plugin_paths(const config::CommandLine& line, const Jso
   if (paths.empty())
     throw Error(
         Exit::usage,
-        fmt::format("no plugin is named: give --plugin, as in --plugin PLUGIN.so, or \"plugins\" in {}", line.target));
+        fmt::format("no plugin is named: give --plugin, as in --plugin NAME.so, or \"plugins\" in {}", line.target));
   return paths;
 }
 

@@ -1,5 +1,6 @@
 #include "data/codec.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 
@@ -149,7 +150,7 @@ TEST_CASE("EXIF blocks of any bytes are read within their bounds") {
     std::vector<uint8_t> block(random.below(40));
     for (uint8_t& b : block) b = static_cast<uint8_t>(random.below(256));
     const char* head = i % 2 == 0 ? "II*\0" : "MM\0*";
-    std::memcpy(block.data(), head, std::min<size_t>(block.size(), 4));
+    std::copy_n(head, std::min<size_t>(block.size(), 4), block.begin());
     if (block.size() > 7) std::memset(block.data() + 4, static_cast<int>(random.below(2)) * 255, 3);
     const int orientation = exif_orientation(block);
     CHECK(orientation >= 1);

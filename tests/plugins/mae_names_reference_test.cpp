@@ -109,7 +109,7 @@ TEST_CASE("position tables equal both references", "[reference]") {
       const at::Tensor rows = recorded.at(name + "/rows");
       // As the backbone declares it: a zero row for the class token, then the table.
       MaeSizes sizes{grid, 1, 1, dim, 1, 1, dim, 0, 1};
-      Json config = selfsup::testing::mae_config(sizes, true);
+      Json config = selfsup::testing::mae_config(sizes, false);
       config.find("backbone")->set("pos_embed_order", source == "mmselfsup" ? "row" : "column");
       Model model(config);
       for (const char* parameter : {"backbone.pos_embed", "neck.decoder_pos_embed"}) {

@@ -157,7 +157,7 @@ TEST_CASE("MAE: defaults make a model that trains on the images they are for") {
       const Json defaults = bridge::algorithm_defaults(mae, facts);
       Model model(defaults.get("model"), facts);
       model.store.initialise(1);
-      const int64_t crop = defaults.at_path("train_dataloader.dataset.pipeline.0.size")->as_int();
+      const int64_t crop = defaults.at_path("train_dataloader.pipeline.0.size")->as_int();
       CHECK(crop <= size);
       CHECK(crop > size * 3 / 4);
       bridge::StepBatch batch;

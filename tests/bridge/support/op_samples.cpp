@@ -151,7 +151,6 @@ aten::select_scatter src=u[4] dim=0 index=1
 aten::slice_scatter src=u[3,2] dim=1 start=1 end=3 step=1
 aten::embedding weight=u[5,4] indices=i5[2,3]
 aten::_unique2 self=i4[9] sorted=true return_inverse=true return_counts=true
-aten::unique_dim dim=0
 aten::searchsorted.Tensor sorted_sequence=x[0.2,0.5,0.7] self=u[4]
 aten::bucketize.Tensor self=u[4] boundaries=x[0.2,0.5,0.7]
 aten::histc bins=4 min=0 max=1
@@ -218,7 +217,6 @@ aten::triu_indices row=3 col=3 offset=0
 aten::randint.generator high=9
 aten::randint.low_generator low=2 high=9
 aten::randperm.generator n=9
-aten::bernoulli.p p=0.4
 aten::multinomial num_samples=2 replacement=false
 aten::normal_ mean=0.5 std=2
 aten::uniform_ from=-1 to=2

@@ -112,7 +112,7 @@ namespace op {
 SSP_OP(rsub, "rsub", "Scalar", "self,other");
 SSP_OP(remainder, "remainder", "Scalar", "self,other");
 SSP_OP(remainder_tensor, "remainder", "Tensor", "self,other");
-SSP_OP(floor_divide, "floor_divide", "Scalar", "self,other");
+SSP_OP(floor_divide, "div", "Scalar_mode", "self,other,rounding_mode");
 SSP_OP(clamp, "clamp", "", "self,min,max");
 SSP_OP(pow_scalar, "pow", "Tensor_Scalar", "self,exponent");
 SSP_OP(pow_tensor, "pow", "Tensor_Tensor", "self,exponent");
@@ -146,7 +146,7 @@ SSP_IF_USED inline Tensor remainder(const Tensor& self, const Tensor& other) {
   return call<op::remainder_tensor>(self, other);
 }
 SSP_IF_USED inline Tensor floor_divide(const Tensor& self, int64_t other) {
-  return call<op::floor_divide>(self, other);
+  return call<op::floor_divide>(self, other, "floor");
 }
 SSP_IF_USED inline Tensor clamp(const Tensor& self, std::optional<double> low, std::optional<double> high = {}) {
   return call<op::clamp>(self, low, high);

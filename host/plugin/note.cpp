@@ -226,8 +226,6 @@ void check_compatible(const NoteFile& file) {
   }
 }
 
-std::string host_sdk() { return fmt::format("{}.{}", SSP_ABI_MAJOR, SSP_ABI_MINOR); }
-
 std::string describe(const ComponentName& component) { return component.first + " " + component.second; }
 
 std::string describe(const NoteFile& file) {

@@ -38,9 +38,6 @@ std::string host_sdk();
 // Error(plugin) if this host cannot run it: SDK, machine, glibc, tier. One message names both sides and the remedy.
 void check_compatible(const NoteFile& file);
 
-// The SDK version of this host: "0.1".
-std::string host_sdk();
-
 // "ssp.algorithm/0 Name", for messages.
 std::string describe(const ComponentName& component);
 // "vendor.name 1.2.3 (/path/file.so)".

@@ -51,16 +51,16 @@ case $rc in
   *) exit $rc ;;
 esac
 
-echo
-echo "What it reached:"
-grep -iE 'knn|linear probe' "$work_dir/run.log" | tail -n 8 | sed 's/^.* - \(INFO\|WARNING\) - /  /'
+# What it reached is the host's own last words, the table above.
 cat <<END
+
 Where everything is, below $here:
   reconstruction.png    original, masked, reconstruction
   checkpoints/          what --resume and --load-from take
   config.json           every setting of this run; metrics.jsonl, run.log: its course
 Next:
-  sh scripts/demo.sh --overwrite --cfg-options train_cfg.max_iters=4200    train longer
-  build/release/bin/selfsup-host inspect mae.so                            what the plugin brings
-  build/release/bin/selfsup-host --plugin mae.so configs/shapes.json       the same plugin on other data
+  build/release/bin/selfsup-host inspect mae.so                         what the plugin is, brings and needs
+  build/release/bin/selfsup-host --plugin mae.so configs/shapes.json    the same plugin on pictures made on the fly
+  sh scripts/demo.sh --overwrite --cfg-options train_cfg.max_iters=4200 param_scheduler.1.T_max=4125 param_scheduler.1.end=4200
+                                                                        train three times as long
 END

@@ -22,8 +22,6 @@ exit "${HOST_EXIT:-0}"
 END
 chmod +x "$tree/build/release/bin/selfsup-host"
 run="$tree/work_dirs/mae_fashion-mnist"
-mkdir -p "$run"
-echo '2026/01/01 00:00:00 - selfsup - INFO - kNN 79.5' >"$run/run.log"
 cd "$tree/elsewhere" || exit 1
 demo() {
   rm -f "$scratch/arguments" "$scratch/built"
@@ -34,11 +32,10 @@ head="<--plugin><mae.so><$tree/configs/mae_fashion-mnist.json>"
 
 demo || fail "a first run: $(cat "$scratch/err")"
 passed "$head<--work-dir><$run>"
-grep -q '^  kNN 79.5$' "$scratch/out" || fail "what it reached is not printed: $(cat "$scratch/out")"
+grep -q 'below work_dirs/mae_fashion-mnist:' "$scratch/out" || fail "does not say where everything is: $(cat "$scratch/out")"
 [ "$(cat "$scratch/built")" = app ] || fail "built $(cat "$scratch/built"), not app"
 
 # Somebody's own arguments go on as they are, also with spaces; relative paths are the caller's.
-mkdir -p own && cp "$run/run.log" own/
 demo --work-dir own --cfg-options 'a.b=x y' train_cfg.max_iters=3 || fail "own arguments: $(cat "$scratch/err")"
 passed "$head<--work-dir><own><--cfg-options><a.b=x y><train_cfg.max_iters=3>"
 

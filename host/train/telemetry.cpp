@@ -14,6 +14,9 @@ namespace {
 
 at::Tensor scalar(const at::Tensor& t) { return t.detach().reshape({}).to(at::kFloat); }
 
+// The sign of a NaN says nothing.
+std::string text_of(float value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+
 }  // namespace
 
 void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& terms, const at::Tensor& total,
@@ -59,7 +62,7 @@ void Telemetry::check(const Record& record, const std::vector<float>& values, co
   // The total is bad whenever a term is: name the term. A bad norm alone is named last.
   const auto rank = [&](size_t i) { return record.names[i] == "grad_norm" ? 2 : record.names[i] == "loss" ? 1 : 0; };
   for (size_t i = 0; i < values.size(); ++i) {
-    if (record.names[i] == "grad_norm") norm = fmt::format("{}", values[i]);
+    if (record.names[i] == "grad_norm") norm = text_of(values[i]);
     if (record.judged[i] && !std::isfinite(values[i]) && (bad == values.size() || rank(i) < rank(bad))) bad = i;
   }
   if (bad == values.size()) return;
@@ -71,7 +74,7 @@ void Telemetry::check(const Record& record, const std::vector<float>& values, co
                   record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
                   record.names[bad] == "grad_norm" ? std::string("the gradient norm")
                                                    : fmt::format("loss term \"{}\"", record.names[bad]),
-                  values[bad], norm,
+                  text_of(values[bad]), norm,
                   last_good.empty() ? std::string("No checkpoint had been written yet")
                                     : fmt::format("The last good checkpoint is {}", last_good)));
 }

@@ -1,4 +1,4 @@
-// Uses every function of the C++ layer once, in plugins of every kind. Only compiled.
+// Uses every function of the C++ layer once, in plugins of every kind. Compiled and loaded, never run.
 #include "ssp/cpp/plugin.hpp"
 
 using namespace ssp;

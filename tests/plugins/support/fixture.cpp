@@ -62,7 +62,7 @@ Tensors load_tensors(const std::string& stem) {
   return all;
 }
 
-const plugin::Registry& registry() {
+plugin::Registry& registry() {
   static Lab lab;
   return lab.registry;
 }

@@ -21,7 +21,7 @@ Json load_json(const std::string& stem);
 Tensors load_tensors(const std::string& stem);  // copies
 
 // The one host of this process, with mae.so and backbones.so loaded.
-const plugin::Registry& registry();
+plugin::Registry& registry();
 
 // An algorithm over its own store, whose values are not filled.
 struct Model {

@@ -20,13 +20,12 @@ class DenoisingAutoencoder {
   }
 
   // What a run gets where its configuration says nothing.
-  static std::string defaults(const Facts& facts) {
-    const auto epochs = facts.get("max_epochs").value_or(10);
+  static std::string defaults(const Facts&) {
     return json::object(
                {{"model", json::object({{"type", "DenoisingAutoencoder"}})},
+                {"data_preprocessor", json::object({{"mean", json::array({127.5})}, {"std", json::array({127.5})}})},
                 {"train_dataloader", json::object({{"batch_size", 64}})},
-                {"optim_wrapper", json::object({{"optimizer", json::object({{"type", "AdamW"}, {"lr", 1e-3}})}})},
-                {"train_cfg", json::object({{"max_epochs", epochs}})}})
+                {"optim_wrapper", json::object({{"optimizer", json::object({{"type", "AdamW"}, {"lr", 1e-3}})}})}})
         .text();
   }
 

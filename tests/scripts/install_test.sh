@@ -62,6 +62,23 @@ for folder in template plugin; do
   [ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "$plugin exports more than ssp_plugin_v1"
 done
 
+# The template trains under the installed host: its loss falls.
+cat >"$scratch/run.json" <<'END'
+{
+  "train_dataloader": { "dataset": { "type": "shapes", "size": 256, "image_size": 32 } },
+  "train_cfg": { "max_iters": 40 },
+  "default_hooks": { "logger": { "interval": 1 } },
+  "randomness": { "seed": 0 }
+}
+END
+"$prefix/bin/selfsup-host" --plugin "$(echo "$scratch/template"/build/*.so)" "$scratch/run.json" --work-dir "$scratch/run" \
+  >"$scratch/out" 2>&1 || fail "the template does not train: $(tail -n 20 "$scratch/out")"
+python3 - "$scratch/run/metrics.jsonl" <<'END' || fail "the template's loss does not fall"
+import json, sys
+loss = [json.loads(line)["loss"] for line in open(sys.argv[1])]
+sys.exit(not (len(loss) == 40 and loss[-1] < 0.8 * loss[0]))
+END
+
 # The note, byte for byte, through the program headers' PT_NOTE segment.
 major=$(sed -n 's/^#define SSP_ABI_MAJOR //p' "$prefix/include/ssp/base.h")
 minor=$(sed -n 's/^#define SSP_ABI_MINOR //p' "$prefix/include/ssp/base.h")

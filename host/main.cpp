@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/install.h"
 #include "base/log.h"
 #include "config/command_line.h"
 #include "plugin/commands.h"
@@ -32,6 +33,7 @@ int dispatch(int argc, char** argv) {
 }
 
 }  // namespace
+
 int main(int argc, char** argv) {
   try {
     return dispatch(argc, argv);

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/errors.h"
+#include "base/install.h"
 
 namespace selfsup {
 namespace fs = std::filesystem;
@@ -89,10 +90,6 @@ TorchLocation find_torch() {
     return {folder, version, "importable by python3"};
   }
   throw Error(Exit::failed, "no LibTorch fits this host. Tried:" + tried + remedy);
-}
-
-std::string library_folder() {
-  return (fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib" / "selfsup").string();
 }
 
 int run_core(const TorchLocation& location, int argc, char** argv) {

@@ -17,9 +17,6 @@ struct TorchLocation {
 // them. None fits: Error(failed) that lists what was tried and what to do.
 TorchLocation find_torch();
 
-// The folder of what belongs to this executable: the core, and plugins/. Beside it, wherever the tree was moved.
-std::string library_folder();
-
 // Opens libc10.so and libtorch_cpu.so of `location`, then the core beside this executable, and runs it.
 // Returns the core's exit code.
 int run_core(const TorchLocation& location, int argc, char** argv);

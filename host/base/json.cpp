@@ -293,4 +293,12 @@ std::string describe(const Origin& origin) {
   return origin.layer.empty() ? "a value without origin" : origin.layer;
 }
 
+void set_origin(Json& value, const Origin& origin) {
+  value.origin = origin;
+  if (value.is_array())
+    for (Json& element : value.as_array()) set_origin(element, origin);
+  if (value.is_object())
+    for (auto& member : value.as_object()) set_origin(member.second, origin);
+}
+
 }  // namespace selfsup

@@ -81,6 +81,9 @@ class Json {
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;
 };
 
+// Gives a value and everything in it one origin.
+void set_origin(Json& value, const Origin& origin);
+
 struct JsonLimits {
   size_t max_bytes = 16u << 20;
   int max_depth = 64;

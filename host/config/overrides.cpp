@@ -118,15 +118,6 @@ std::optional<size_t> as_index(const std::string& part) {
   return index;
 }
 
-void stamp(Json& value, const Origin& origin) {
-  value.origin = origin;
-  if (value.is_array()) {
-    for (Json& element : value.as_array()) stamp(element, origin);
-  } else if (value.is_object()) {
-    for (auto& member : value.as_object()) stamp(member.second, origin);
-  }
-}
-
 // The object or list below `at` that `part` names.
 Json& descend(Json& at, const std::string& part, std::string_view dotted, const Origin& origin) {
   if (at.is_array()) {
@@ -195,7 +186,7 @@ void set_by_path(Json& tree, std::string_view dotted, Json value, const Origin& 
   Json* at = &tree;
   for (size_t i = 0; i + 1 < parts.size(); ++i) at = &descend(*at, parts[i], dotted, origin);
   if (parts.back() == "type" && at->is_object()) drop_siblings(*at, value, origin.layer);
-  stamp(value, origin);
+  set_origin(value, origin);
   Json& place = descend(*at, parts.back(), dotted, origin);
   place = value.is_object() ? merge(std::move(place), value) : std::move(value);
 }

@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/install.h"
+
 namespace selfsup::device {
 namespace {
 
@@ -24,9 +26,7 @@ std::vector<std::filesystem::path> module_folders() {
   Dl_info info;
   if (dladdr(reinterpret_cast<const void*>(&ask_driver), &info) && info.dli_fname)
     out.push_back(std::filesystem::absolute(info.dli_fname).parent_path());
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) out.push_back(program.parent_path().parent_path() / "lib" / "selfsup");
+  out.emplace_back(library_folder());
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/errors.h"
+#include "base/install.h"
 #include "base/log.h"
 #include "config/files.h"
 #include "config/host_schema.h"
@@ -23,11 +24,6 @@ namespace selfsup::run {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Where the plugins to load are named, the algorithm's first.
-struct Named {
-  std::string argument, where;
-};
 
 bool provides_algorithm(const std::string& path) {
   const plugin::Candidate candidate = plugin::examine(path);
@@ -76,14 +72,6 @@ const plugin::Component& choose_algorithm(const plugin::Registry& registry, cons
                   *owner, fmt::join(names, ", "), names.front()));
 }
 
-void stamp(Json& value, const Origin& origin) {
-  value.origin = origin;
-  if (value.is_array())
-    for (Json& element : value.as_array()) stamp(element, origin);
-  if (value.is_object())
-    for (auto& member : value.as_object()) stamp(member.second, origin);
-}
-
 void report_keys_without_effect(const Json& tree) {
   const std::vector<std::string> keys = config::keys_without_effect(tree);
   if (!keys.empty()) log_info(fmt::format("without effect here: {}", fmt::join(keys, ", ")));
@@ -95,23 +83,17 @@ void record_plugins(Json& tree, const config::CommandLine& line, const std::vect
   Json names = Json::array();
   for (size_t i = 0; i < paths.size(); ++i) {
     const fs::path path = paths[i];
-    const bool bare = path.parent_path() == built_in_plugins();
+    const bool bare = path.parent_path() == library_folder() + "/plugins";
     names.as_array().push_back(bare ? path.filename().string() : fs::absolute(path).lexically_normal().string());
   }
-  stamp(names, Origin{"flag", "--plugin", 0, 0});
+  set_origin(names, Origin{"flag", "--plugin", 0, 0});
   tree.set("plugins", std::move(names));
 }
 
 }  // namespace
 
-std::string built_in_plugins() {
-  std::error_code failed;
-  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  return (self.parent_path().parent_path() / "lib" / "selfsup" / "plugins").string();
-}
-
 std::vector<std::string> plugin_folders(const config::CommandLine& line) {
-  return plugin::plugin_folders(line.plugin_dirs, built_in_plugins());
+  return plugin::plugin_folders(line.plugin_dirs, library_folder() + "/plugins");
 }
 
 std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
@@ -130,7 +112,7 @@ std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
 
   const plugin::Component& algorithm = choose_algorithm(registry, preview);
   Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
-  stamp(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+  set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);
   config::apply_flags(tree, line);

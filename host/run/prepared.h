@@ -18,9 +18,6 @@ struct Prepared {
   Json config;  // the whole tree, defaults filled in
 };
 
-// The folder of this installation's own plugins.
-std::string built_in_plugins();
-
 // Folders where plugins are looked up, for these words.
 std::vector<std::string> plugin_folders(const config::CommandLine& line);
 

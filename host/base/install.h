@@ -1,0 +1,10 @@
+// Where the parts of this installation lie, wherever the tree was moved. Knows nobody.
+#pragma once
+#include <string>
+
+namespace selfsup {
+
+// The folder ../lib/selfsup beside the running executable's bin/: the core, the CUDA module, and plugins/.
+std::string library_folder();
+
+}  // namespace selfsup

@@ -11,10 +11,12 @@
 #include <random>
 
 #include "base/log.h"
+#include "bridge/transform.h"
 #include "config/threads.h"
 #include "report/log_line.h"
 #include "run/changes.h"
 #include "run/commands.h"
+#include "run/facts.h"
 
 namespace selfsup::run {
 namespace {
@@ -25,38 +27,59 @@ std::string default_work_dir(const std::string& config_path) {
   return (fs::path("work_dirs") / fs::path(config_path).stem()).string();
 }
 
-// A seed that nobody gave is drawn once and written down.
+int64_t default_workers() { return std::min(8, std::max(1, config::allowed_cores() - 1)); }
+
+// The host's keys, with the work folder filled in.
+config::RunConfig read_config(Json& tree, const std::string& path) {
+  config::RunConfig config = config::read_run_config(tree);
+  if (config.work_dir.empty()) {
+    config.work_dir = default_work_dir(path);
+    tree.set("work_dir", config.work_dir);
+  }
+  if (!config.data.num_workers) config.data.num_workers = default_workers();
+  return config;
+}
+
+// The seed that the run to resume drew, if its files tell.
+std::optional<uint64_t> drawn_seed(const config::RunConfig& config) {
+  if (config.resume == config::ResumeFrom::path) return checkpoint::Checkpoint(config.resume_path).manifest().seed;
+  const std::string file = config.work_dir + "/config.json";
+  if (config.resume == config::ResumeFrom::nothing || !fs::exists(file)) return std::nullopt;
+  const Json resolved = read_json_file(file, "file");
+  const Json* seed = resolved.at_path("randomness.seed");
+  return seed ? std::optional<uint64_t>(static_cast<uint64_t>(seed->as_int())) : std::nullopt;
+}
+
+// A seed that nobody gave is drawn once and written down; a resumed run keeps it.
 uint64_t choose_seed(const config::RunConfig& config, Json& tree) {
   if (config.seed) return *config.seed;
-  const uint64_t seed = std::random_device{}() & 0x7fffffffu;
+  const uint64_t seed = drawn_seed(config).value_or(std::random_device{}() & 0x7fffffffu);
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
   tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "drawn", 0, 0};
   return seed;
 }
 
-int64_t default_workers() { return std::min(8, std::max(1, config::allowed_cores() - 1)); }
-
+// Whole or not at all, so that a kill leaves no torn file.
 void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::trunc);
+  const std::string unfinished = path + ".tmp";
+  std::ofstream file(unfinished, std::ios::trunc);
   file << text;
   file.close();
-  if (!file) throw Error(Exit::storage, "cannot write " + path);
+  std::error_code failed;
+  if (file) fs::rename(unfinished, path, failed);
+  if (!file || failed) throw Error(Exit::storage, "cannot write " + path);
 }
 
 }  // namespace
 
 Training::Training(Prepared& prepared, const config::CommandLine& line)
     : prepared_(prepared),
-      config_(config::read_run_config(prepared.config)),
+      config_(read_config(prepared.config, line.target)),
       overwrite_(line.overwrite),
       device_(device::choose_device(config_.device)),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)),
       seed_(choose_seed(config_, prepared.config)) {
   device::set_randomness({seed_, config_.deterministic});
-  if (config_.work_dir.empty()) {
-    config_.work_dir = default_work_dir(line.target);
-    prepared_.config.set("work_dir", config_.work_dir);
-  }
   bridge::Environment environment;
   environment.seed = seed_;
   environment.rank = group_.rank();
@@ -72,10 +95,11 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
 void Training::build_data() {
   const config::DataConfig& data = config_.data;
   dataset_ = data::make_dataset(data.dataset);
-  pipeline_ = data::Pipeline(data.pipeline);
+  pipeline_ =
+      data::Pipeline(data.pipeline, bridge::transform_factory(*prepared_.registry, stated_facts(prepared_.config)));
   data::LoaderOptions options;
   options.batch_size = data.batch_size;
-  options.num_workers = static_cast<int>(data.num_workers.value_or(default_workers()));
+  options.num_workers = static_cast<int>(*data.num_workers);
   options.drop_last = data.drop_last;
   options.shuffle = data.shuffle;
   options.seed = seed_;
@@ -96,7 +120,7 @@ void Training::build_data() {
   const std::vector<data::ImageShape> views = pipeline_.output_shapes(shape);
   view_ = views.front();
   views_ = static_cast<int64_t>(views.size());
-  preprocess_.emplace(config_.data_preprocessor, dataset_->channels(), device_.device);
+  preprocess_.emplace(config_.data_preprocessor, view_.channels, device_.device);
 }
 
 void Training::build_model() {
@@ -190,7 +214,7 @@ void Training::start_log(const std::string& folder) const {
 
 void Training::announce() const {
   log_info(fmt::format("{}; {} threads train, {} read images; seed {}", device_.description, threads_,
-                       config_.data.num_workers.value_or(default_workers()), seed_));
+                       *config_.data.num_workers, seed_));
   log_info(fmt::format("data: {} images, {} iterations of {} an epoch", dataset_->size(), epoch_iters_,
                        config_.data.batch_size));
   log_info(fmt::format("model: {} parameters, {} of them frozen",
@@ -234,6 +258,15 @@ double Training::try_first_batch() {
   return loss;
 }
 
+void Training::list_bad_files(const std::string& folder) const {
+  const std::vector<data::BadFile>& files = loader_->bad().files;
+  if (files.empty()) return;
+  std::string list;
+  for (const data::BadFile& bad : files) list += fmt::format("{}\t{}\n", bad.path, bad.reason);
+  write_text(folder + "/bad_files.txt", list);
+  log_warning(fmt::format("{} images could not be used; {}/bad_files.txt lists them", files.size(), folder));
+}
+
 Exit Training::run() {
   using checkpoint::IfUsed;
   const IfUsed if_used = overwrite_                                      ? IfUsed::overwrite
@@ -264,17 +297,17 @@ Exit Training::run() {
   report::cut_metrics_after(metrics, start.iter);
 
   Evaluation evaluation(config_, *algorithm_, model_, *preprocess_, view_, device_.device, seed_);
-  Watch watch({*state_, store, manifest(), evaluation, metrics, max_iters_, config_.length.by_epoch});
+  Watch watch({*state_, store, manifest(), evaluation, device_, metrics, max_iters_, config_.length.by_epoch});
   train::Loop loop({*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, watch},
                    loop_options(), device_.device);
-  const Exit exit = loop.run(start, last_good);
-  if (!loader_->bad().files.empty()) {
-    std::string list;
-    for (const data::BadFile& bad : loader_->bad().files) list += fmt::format("{}\t{}\n", bad.path, bad.reason);
-    write_text(folder + "/bad_files.txt", list);
-    log_warning(fmt::format("{} images could not be used and were replaced; bad_files.txt lists them",
-                            loader_->bad().files.size()));
+  Exit exit;
+  try {
+    exit = loop.run(start, last_good);
+  } catch (...) {
+    list_bad_files(folder);
+    throw;
   }
+  list_bad_files(folder);
   if (exit == Exit::ok) {
     // The probe and the picture belong to the end of the run, wherever it was resumed.
     if (evaluation.has_probe()) {

@@ -38,6 +38,7 @@ class Training {
   std::optional<checkpoint::Checkpoint> checkpoint_to_resume(checkpoint::CheckpointStore& store) const;
   void load_weights();
   void announce() const;
+  void list_bad_files(const std::string& folder) const;
 
   Prepared& prepared_;
   config::RunConfig config_;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "checkpoint/store.h"
+#include "device/device.h"
 #include "report/metrics.h"
 #include "report/progress.h"
 #include "run/evaluation.h"
@@ -20,6 +21,7 @@ class Watch final : public train::Outside {
     checkpoint::CheckpointStore& store;
     checkpoint::Manifest manifest;  // all but the counters
     Evaluation& evaluation;
+    const device::Device& device;
     std::string metrics_path;
     int64_t max_iters;
     bool by_epoch;
@@ -30,6 +32,7 @@ class Watch final : public train::Outside {
   void progress(const train::Position& at) override;
   std::string save(const std::string& name, const train::Position& at) override;
   void evaluate(const train::Position& at) override;
+  int64_t memory_mib() override { return parts_.device.peak_memory_mib(); }
   std::optional<Exit> stop_requested() override { return signals_.requested(); }
 
   // Writes a message under the progress bar.

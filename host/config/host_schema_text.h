@@ -1,4 +1,5 @@
-// The text of the host's schema. Included by host_schema.cpp only.
+// The text of the host's schema. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
+// so that neither a narrower type nor a product of an epochs' count and an epoch's length overflows.
 #pragma once
 
 namespace selfsup::config {
@@ -19,7 +20,7 @@ inline constexpr char kHostTop[] = R"({
     "model": {"type": "object", "x-ssp-component": "ssp.algorithm/0", "x-ssp-claims": {"data_preprocessor": @PREPROCESSOR@}},
     "data_preprocessor": @PREPROCESSOR@,
     "train_dataloader": {"type": "object", "properties": {
-      "batch_size": {"type": "integer", "minimum": 1, "description": "images a rank takes in a step"},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step"},
       "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Default: the cores allowed, less one, at most 8"},
       "dataset": {"type": "object", "x-ssp-component": "dataset", "x-ssp-claims": {
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},
@@ -47,25 +48,25 @@ inline constexpr char kHostTop[] = R"({
       "clip_grad": {"type": ["object", "null"], "properties": {
         "type": {"type": "string", "enum": ["norm", "value"]}, "max_norm": {"type": "number", "exclusiveMinimum": 0},
         "norm_type": {"type": ["number", "string"]}, "clip_value": {"type": "number", "exclusiveMinimum": 0}}},
-      "accumulative_counts": {"type": "integer", "minimum": 1, "default": 1, "description": "batches an optimizer step takes"},
+      "accumulative_counts": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 1, "description": "batches an optimizer step takes"},
       "loss_scale": {"type": ["string", "number", "object"], "description": "\"dynamic\", a number, or GradScaler's arguments; fp16 only"},
       "dtype": {"type": "string", "enum": ["float16", "bfloat16"], "description": "of AmpOptimWrapper; default float16 on CUDA, bfloat16 on the CPU"}},
       "required": ["optimizer"]},
     "param_scheduler": {"type": ["array", "object", "null"], "items": {"type": "object", "x-ssp-component": "scheduler"}},
     "train_cfg": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"]},
-      "by_epoch": {"type": "boolean"}, "max_epochs": {"type": "integer", "minimum": 1}, "max_iters": {"type": "integer", "minimum": 1},
+      "by_epoch": {"type": "boolean"}, "max_epochs": {"type": "integer", "minimum": 1, "maximum": 1000000000}, "max_iters": {"type": "integer", "minimum": 1, "maximum": 1000000000},
       "val_interval": {"type": "integer"}}},
     "default_hooks": {"type": "object", "properties": {
-      "logger": {"type": "object", "properties": {"type": {"type": "string"}, "interval": {"type": "integer", "minimum": 1, "default": 10, "description": "iterations"}}},
+      "logger": {"type": "object", "properties": {"type": {"type": "string"}, "interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10, "description": "iterations"}}},
       "checkpoint": {"type": "object", "properties": {
-        "type": {"type": "string"}, "interval": {"type": "integer", "description": "epochs, or iterations; 0 or less: only the last. Default: 1 epoch; a run counted in iterations saves at its end"},
-        "by_epoch": {"type": "boolean"}, "max_keep_ckpts": {"type": "integer", "default": 3, "description": "-1: all"},
+        "type": {"type": "string"}, "interval": {"type": "integer", "maximum": 1000000000, "description": "epochs, or iterations; 0 or less: only the last. Default: 1 epoch; a run counted in iterations saves at its end"},
+        "by_epoch": {"type": "boolean"}, "max_keep_ckpts": {"type": "integer", "maximum": 1000000, "default": 3, "description": "-1: all"},
         "save_last": {"type": "boolean", "default": true}}},
       "runtime_info": {"type": "object"}, "timer": {"type": "object"}, "param_scheduler": {"type": "object"},
       "sampler_seed": {"type": "object"}, "visualization": {"type": "object"}}},
     "env_cfg": {"type": "object", "properties": {
-      "num_threads": {"type": "integer", "minimum": 1, "description": "threads of the training step; default: the cores allowed, shared by the ranks of this machine"},
+      "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; default: the cores allowed, shared by the ranks of this machine"},
       "dist_cfg": {"type": "object", "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
         "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
@@ -75,19 +76,19 @@ inline constexpr char kHostTop[] = R"({
       "diff_rank_seed": {"type": "boolean", "default": false, "description": "random numbers never repeat between ranks here, so this changes nothing"},
       "deterministic": {"type": "boolean", "default": false, "description": "CUDA: reproducible kernels only"}}},
     "auto_scale_lr": {"type": "object", "properties": {
-      "enable": {"type": "boolean", "default": false}, "base_batch_size": {"type": "integer", "minimum": 1}}},
+      "enable": {"type": "boolean", "default": false}, "base_batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000000}}},
     "probe": {"type": ["object", "null"], "description": "judges features by labels that training never sees", "properties": {
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the bank"},
       "test_dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the queries"},
-      "bank": {"type": "integer", "minimum": 1, "default": 10000, "description": "images taken from the bank's set"},
-      "queries": {"type": "integer", "minimum": 1, "default": 10000, "description": "images taken from the queries' set"},
-      "interval": {"type": "integer", "minimum": 0, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
+      "bank": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10000, "description": "images taken from the bank's set"},
+      "queries": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10000, "description": "images taken from the queries' set"},
+      "interval": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
       "baselines": {"type": "boolean", "default": true, "description": "also raw pixels and the random initialisation"},
-      "k": {"type": "integer", "minimum": 1, "default": 20}, "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07},
-      "few_labels": {"type": "integer", "minimum": 0, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},
-      "draws": {"type": "integer", "minimum": 1, "default": 5, "description": "draws of the few labels"},
+      "k": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 20}, "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07},
+      "few_labels": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},
+      "draws": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 5, "description": "draws of the few labels"},
       "feature": {"type": "string", "default": "", "description": "which feature of the algorithm; empty: the one it is judged by"},
-      "batch_size": {"type": "integer", "minimum": 1, "default": 256}},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 256}},
       "required": ["dataset", "test_dataset"]},
     "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
     "find_unused_parameters": {"type": "boolean"},

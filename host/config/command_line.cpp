@@ -3,7 +3,9 @@
 #include "config/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <functional>
@@ -48,7 +50,7 @@ class Parser {
         {"--json", on(line_.json)},
         {"--schema", on(line_.schema)},
         {"--sources", on(line_.sources)},
-        {"--launcher", [this] { line_.launcher = take_launcher(); }},
+        {"--launcher", [this] { take_launcher(); }},
         {"--local_rank", [this] { take_int(); }},  // older launchers pass it; the environment says it too
         {"--local-rank", [this] { take_int(); }},
         {"--resume", [this] { take_resume(); }},
@@ -111,13 +113,15 @@ class Parser {
     return value;
   }
 
-  std::string take_launcher() {
+  void take_launcher() {
     const std::vector<std::string> known = {"auto", "none", "pytorch", "slurm", "mpi", "local"};
     const std::string name = take_value();
-    for (const std::string& one : known)
-      if (one == name) return name;
-    refuse(fmt::format("--launcher is one of auto, none, pytorch, slurm, mpi, local; found \"{}\"{}", name,
-                       suggestion(name, known)));
+    if (name == "auto" || name == "none") return;
+    if (std::find(known.begin(), known.end(), name) != known.end())
+      refuse(
+          fmt::format("--launcher {}: several ranks are not built yet; without --launcher one process trains", name));
+    refuse(
+        fmt::format("--launcher is one of {}; found \"{}\"{}", fmt::join(known, ", "), name, suggestion(name, known)));
   }
 
   void take_resume() {
@@ -158,7 +162,8 @@ class Parser {
     const Command command = line_.command;
     const bool alone =
         command == Command::list || command == Command::env || command == Command::help || command == Command::version;
-    const size_t wanted = alone ? 0 : 1;
+    const bool hosts_schema = command == Command::inspect && line_.schema && plain.empty();
+    const size_t wanted = alone || hosts_schema ? 0 : 1;
     if (!named && plain.size() > wanted && plain.front().find_first_of("./") == std::string::npos)
       refuse_as_command(plain.front());
     if (plain.size() > wanted)
@@ -209,11 +214,12 @@ void apply_flags(Json& tree, const CommandLine& line) {
 std::string help_text() {
   return R"(selfsup-host: self-supervised pretraining with algorithms as plugins
 
-  selfsup-host --plugin PLUGIN.so CONFIG [flags] train
+  selfsup-host [train] CONFIG --plugin PLUGIN    train
   selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
   selfsup-host validate CONFIG                   check everything up to the first batch
   selfsup-host list [--json]                     the plugins that are found, without running them
   selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
+  selfsup-host inspect --schema                  the keys that the host itself takes
   selfsup-host env                               versions, processor, threads, LibTorch
 
 Plugins
@@ -230,7 +236,7 @@ The run
   --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size
   --device auto|cpu|cuda auto takes CUDA if it answers; CUDA_VISIBLE_DEVICES=-1 means CPU
   --seed N               randomness.seed
-  --launcher NAME        auto, none, pytorch, slurm, mpi, local
+  --launcher auto|none   one process; pytorch, slurm, mpi and local are not built yet
 
   --help  --version
 

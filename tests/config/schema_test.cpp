@@ -119,6 +119,7 @@ TEST_CASE("the sample is valid, and defaults are filled in") {
   CHECK(config.at_path("default_hooks.checkpoint.max_keep_ckpts")->as_int() == 2);
   CHECK(config.at_path("probe.batch_size")->as_int() == 256);
   CHECK(config.at_path("probe.batch_size")->origin.layer == "default");
+  CHECK(describe(config.at_path("probe.batch_size")->origin) == "the default");
   const Json again = config;
   validate(config, host_schema(), "", components());
   CHECK(config == again);
@@ -146,6 +147,15 @@ TEST_CASE("wrong types, ranges and choices name key, place, expected and found")
                  "custom_keys.bias.decay: no such key"));
   CHECK(contains(problems_with("param_scheduler.0.type", "LinearRL"), "did you mean 'LinearLR'?"));
   CHECK(contains(problems_with("model", Json(nullptr)), "model: expected object, found null"));
+}
+
+TEST_CASE("keys inside a single schedule and a loss scale are checked too") {
+  const Json schedule = parse(R"({"type": "CosineAnnealingLR", "T_maxx": 2})");
+  CHECK(contains(problems_with("param_scheduler", schedule), "param_scheduler.T_maxx: no such key; did you mean"));
+  CHECK(
+      contains(problems_with("optim_wrapper.loss_scale", parse(R"({"init_scal": 2})")), "did you mean 'init_scale'?"));
+  CHECK(contains(problems_with("optim_wrapper.loss_scale", "dynamc"), "did you mean 'dynamic'?"));
+  CHECK(problems_with("optim_wrapper.loss_scale", 512).empty());
 }
 
 TEST_CASE("a key of another optimizer, and a key in the wrong place") {
@@ -186,11 +196,11 @@ TEST_CASE("a schema that is none is its plugin's error") {
 TEST_CASE("keys about Python's machinery are known by name") {
   const auto keys = keys_without_effect(
       parse(R"({"default_scope": "mmselfsup", "train_dataloader": {"persistent_workers": true, "batch_size": 1}})"));
-  CHECK(keys == std::vector<std::string>{"default_scope", "train_dataloader.persistent_workers"});
+  CHECK(keys == std::vector<std::string>{"train_dataloader.persistent_workers", "default_scope"});
   // Accepted, and of no effect where random numbers go by sample and one process trains.
-  CHECK(keys_without_effect(parse(kSample)) == std::vector<std::string>{"default_scope", "find_unused_parameters",
-                                                                        "sync_bn", "env_cfg.dist_cfg",
-                                                                        "randomness.diff_rank_seed"});
+  CHECK(keys_without_effect(parse(kSample)) == std::vector<std::string>{"env_cfg.dist_cfg", "randomness.diff_rank_seed",
+                                                                        "find_unused_parameters", "sync_bn",
+                                                                        "default_scope"});
 }
 
 TEST_CASE("every integer that is computed with has a maximum") {

@@ -42,6 +42,11 @@ built=$("$host" env | sed -n 's/^LibTorch: *\([0-9]*\.[0-9]*\)\..*/\1/p')
 echo "__version__ = '$built.99'" >"$scratch/torch/version.py"
 refused "damaged libraries" "cannot open $scratch/torch/lib/libc10.so"
 
+# A name of two kinds has two schemas.
+for component in ssp.backbone/0:MAEViT ssp.backbone.tokens/0:MAEViT; do
+  "$host" inspect backbones.so --schema | grep -q "\"$component\": {" || fail "inspect --schema lacks $component"
+done
+
 # MKL is told what the processor can do, and by the switch what MKL itself would say.
 vendor=$(sed -n 's/^vendor_id[^:]*: //p' /proc/cpuinfo | head -n 1)
 expect=default

@@ -28,7 +28,7 @@ class BatchTable {
 
   const StepBatch& batch_;
   std::vector<ssp_tensor> views_;
-  at::Tensor sample_index_;  // on the run's device, moved when first asked for
+  std::vector<Field> asked_;  // fields that were asked for, on the run's device
   Exposed exposed_{};
 };
 

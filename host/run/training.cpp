@@ -107,8 +107,8 @@ void Training::build_data() {
   options.world = group_.world();
   options.prefetch = static_cast<int>(data.prefetch);
   options.max_bad_fraction = data.max_bad_fraction;
-  loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
-                                           [device = device_](size_t bytes) { return device.allocate(bytes); });
+  loader_ = std::make_unique<data::Loader>(
+      *dataset_, pipeline_, options, device_.cuda ? device::allocate_pinned : data::reusing(data::allocate_pageable));
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A run that is killed with SIGKILL twenty times, at moments spread over it, and resumed with other numbers of workers ends with the
-# bytes of the run that nobody killed. Accumulation over a partial last batch; a save every fourth iteration.
+# A run that is killed with SIGKILL twenty times, at moments spread over it, before its first save and inside saves too, and resumed with
+# other numbers of workers ends with the bytes of the run that nobody killed. Accumulation over a partial last batch; a save every
+# fourth iteration.
 #   resume_test.sh BUILD_FOLDER
 set -eu
 
@@ -36,6 +37,24 @@ run() {
     >>log 2>&1
 }
 
+appeared() { # PATTERN: a file, or a folder with something in it
+  for path in $1; do
+    [ ! -s "$path" ] || return 0
+  done
+  return 1
+}
+
+# run_until PATTERN FOLDER WORKERS: SIGKILL as soon as that appears; what an earlier run left is first cleared away by this one. Polls
+# without a fork: what it waits for may be there for a millisecond. Z: the run has ended before.
+run_until() {
+  "$host" --plugin mae.so run.json --work-dir "$2" --resume --cfg-options "train_dataloader.num_workers=$3" >>log 2>&1 &
+  pid=$! state=
+  while appeared "$1" && [ "$state" != Z ]; do read -r _ _ state _ <"/proc/$pid/stat"; done
+  until appeared "$1" || [ "$state" = Z ]; do read -r _ _ state _ <"/proc/$pid/stat"; done
+  kill -KILL "$pid"
+  wait "$pid"
+}
+
 # The tensors of the finished run, without its folder's name.
 digest() { (cd "$1/checkpoints/iter_30" && sha256sum ./*.safetensors) }
 
@@ -48,15 +67,25 @@ begin=$(date +%s.%N)
 run straight 0 || fail "the run that nobody kills failed"
 digest straight >expected
 kills=0 round=0 resumes=0 saves=0
+early=0  # kills of a run that had saved nothing yet
+inside=0 # kills that left a save unfinished
 # How long the run takes, on this machine as busy as it is now: the kills are spread over that, not over fixed seconds.
 length=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')
 
-while [ "$kills" -lt 20 ] || [ "$resumes" -lt 5 ]; do
+while [ "$kills" -lt 20 ] || [ "$resumes" -lt 5 ] || [ "$early" -lt 1 ] || [ "$inside" -lt 1 ]; do
   round=$((round + 1))
-  [ "$round" -le 200 ] || fail "only $kills kills (of 20) and $resumes resumes (of 5) in $round starts"
-  delay=$(awk -v n="$round" -v l="$length" 'BEGIN { srand(n * 7919); printf "%.3f", l * (0.1 + rand()) }')
-  rc=0
-  run killed $((round % 3)) "$delay" || rc=$?
+  [ "$round" -le 200 ] ||
+    fail "only $kills kills (of 20), $early before the first save (of 1), $inside inside a save (of 1), $resumes resumes (of 5) in 200 starts"
+  rc=0 unfinished=
+  ! appeared 'killed/checkpoints/.tmp-*' || unfinished=1
+  if [ ! -e killed ] && [ "$early" -eq 0 ]; then
+    run_until killed/metrics.jsonl killed 2 || rc=$?
+  elif [ $((round % 4)) -eq 0 ]; then
+    run_until 'killed/checkpoints/.tmp-*' killed $((round % 3)) || rc=$?
+  else
+    delay=$(awk -v n="$round" -v l="$length" 'BEGIN { srand(n * 7919); printf "%.3f", l * (0.1 + rand()) }')
+    run killed $((round % 3)) "$delay" || rc=$?
+  fi
   case $rc in
     0) # finished before the kill: begin again
       same_bytes
@@ -65,6 +94,8 @@ while [ "$kills" -lt 20 ] || [ "$resumes" -lt 5 ]; do
       ;;
     137)
       kills=$((kills + 1))
+      appeared 'killed/checkpoints/iter_*' || early=$((early + 1))
+      [ -n "$unfinished" ] || ! appeared 'killed/checkpoints/.tmp-*' || inside=$((inside + 1))
       now=$(grep -c 'saved killed/' log || true)
       # The machine may have become busier: where a start came to no save, the next ones get more time.
       [ "$now" -gt "$saves" ] || length=$(awk -v l="$length" 'BEGIN { print l * 1.1 }')
@@ -76,4 +107,4 @@ while [ "$kills" -lt 20 ] || [ "$resumes" -lt 5 ]; do
 done
 run killed 2 || fail "the last start failed"
 same_bytes
-echo "$kills kills and $resumes resumes in $round starts: every saved tensor equal"
+echo "$kills kills, $early before the first save and $inside inside one, and $resumes resumes in $round starts: every saved tensor equal"

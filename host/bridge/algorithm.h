@@ -87,6 +87,8 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
+  std::string label() const;  // "model (NAME) of plugin ID"
+
   // Errors of plugins are Error(failed), prefixed by the component: "backbone (NAME).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,

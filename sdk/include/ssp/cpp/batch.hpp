@@ -39,7 +39,6 @@ struct Output {
 };
 // {{"loss", loss}, {"accuracy", a, SSP_EMIT_METRIC}}
 using Outputs = std::vector<Output>;
-using StepOutput = Outputs;
 
 // The features that the host asks for by name; empty: the one by which the algorithm is judged.
 class Names {

@@ -1,5 +1,7 @@
 #include "bridge/active.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "bridge/handles.h"
@@ -19,6 +21,18 @@ void require_operators() {
   require(handles::on_owner_thread(), SSP_E_PRECONDITION,
           "operators are for the thread of the call or create in progress; this is another thread");
   fail(SSP_E_PRECONDITION, "operators are for create and per-step calls; none is in progress");
+}
+
+void require_values(const at::Tensor& tensor) {
+  const Active& a = active();
+  if (a.phase != Phase::create) return;
+  const auto it = a.declared.find(tensor.unsafeGetTensorImpl());
+  if (it == a.declared.end()) return;
+  fail(
+      SSP_E_PRECONDITION,
+      fmt::format("'{}' has no values while components are created; they are there from SSP_EVENT_READY on (on_event), "
+                  "and a parameter's first ones come from its ssp_init",
+                  it->second));
 }
 
 ssp_build& checked(ssp_build* build, Needs needs) {

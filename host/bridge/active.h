@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct Active {
   std::unordered_set<const ssp_build*> builds;  // alive
   std::vector<const ssp_call*> calls;           // alive: the root and its forks
 
+  // Declared in the create in progress, with their names: they have no values yet.
+  std::unordered_map<const c10::TensorImpl*, std::string> declared;
+
   // Trained parameters, for the autocast cache; storages are looked up anew in each step, since they may move.
   std::vector<at::Tensor> trained;
   std::unordered_set<const c10::StorageImpl*> trained_storages;
@@ -41,7 +45,8 @@ struct Active {
 Active& active();
 
 // Failures for what comes at the wrong time or on the wrong thread.
-void require_operators();  // in create or a call, on the owner thread
+void require_operators();                       // in create or a call, on the owner thread
+void require_values(const at::Tensor& tensor);  // not in the create that declared it
 enum class Needs { facts, configuration, session };
 ssp_build& checked(ssp_build* build, Needs needs = Needs::session);
 ssp_call& checked(const ssp_call* call);

@@ -40,9 +40,9 @@ struct Algorithm::Impl {
     }
   }
 
-  std::vector<NamedTensor> take(TensorCollector& collector) {
+  std::vector<NamedTensor> take(TensorCollector& collector, std::span<const std::string> asked = {}) {
     try {
-      return collector.take();
+      return collector.take(asked);
     } catch (const Failure& e) {
       throw to_error(e);
     }
@@ -59,6 +59,7 @@ Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const
   root.config_path = "model";
   root.node = std::shared_ptr<const Json>(std::shared_ptr<void>(), &config);
   active().trained.clear();
+  active().declared.clear();
   try {
     impl_->self = &create_component(impl_->session, component, root);
     const auto* table = &impl_->table();
@@ -75,6 +76,8 @@ Algorithm::~Algorithm() {
   destroy_components(impl_->session, 0);
   active().trained.clear();
 }
+
+std::string Algorithm::label() const { return impl_->self->label; }
 
 std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBatch& batch) {
   impl_->stepped = true;
@@ -110,19 +113,13 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
   CallScope call(eval, images.size(0), {}, 1);
   std::vector<ssp_str> names;
   for (const std::string& layer : layers) names.push_back(borrow(layer));
-  const ssp_tensor handle = handles::give(images);
+  const handles::Lent handle(images);
   TensorCollector collector(*impl_->self, "features", Emits::features, images.size(0));
-  try {
-    impl_->run("features", [&] {
-      return impl_->table().features(impl_->self->self, call.root(), handle, names.data(),
-                                     static_cast<uint32_t>(names.size()), collector.get());
-    });
-  } catch (...) {
-    handles::release(handle);
-    throw;
-  }
-  handles::release(handle);
-  return impl_->take(collector);
+  impl_->run("features", [&] {
+    return impl_->table().features(impl_->self->self, call.root(), handle.get(), names.data(),
+                                   static_cast<uint32_t>(names.size()), collector.get());
+  });
+  return impl_->take(collector, layers);
 }
 
 std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatch& batch) {

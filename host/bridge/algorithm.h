@@ -89,6 +89,8 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
+  std::string label() const;  // "model (NAME of PLUGIN)"
+
   // What plugins do wrong is Error(plugin), or Error(usage) where they say that the configuration asks for what cannot
   // be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);

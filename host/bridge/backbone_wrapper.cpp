@@ -21,6 +21,12 @@ ssp_status layer(ssp_component component, int64_t h, int64_t w, uint32_t index, 
             "layer: set out->struct_size first");
     const auto* table = &who.table<ssp_backbone>();
     require(SSP_HAS(ssp_backbone, table, layer), SSP_E_UNSUPPORTED, "this backbone does not describe its layers");
+    if (index >= SSP_MAX_LAYERS) {
+      bad_result(who, "layer",
+                 fmt::format("layer {} was asked for; a backbone has at most {}, and past its last one it answers "
+                             "SSP_SHAPE_NONE",
+                             index, int{SSP_MAX_LAYERS}));
+    }
     ssp_layer_info info{};
     info.struct_size = sizeof info;
     cross(who, "layer", active().phase, [&] { return table->layer(who.self, h, w, index, &info); });

@@ -30,31 +30,20 @@ int64_t batch_size(const StepBatch& batch) {
 }
 
 BatchTable::BatchTable(const StepBatch& batch) : batch_(batch) {
-  exposed_.owner = this;
-  ssp_batch& t = exposed_.table;
-  t.struct_size = sizeof t;
-  t.n_views = static_cast<uint32_t>(batch.views.size());
-  t.size = batch_size(batch);
-  t.field = field;
-  for (const at::Tensor& v : batch.views) views_.push_back(handles::give(v));
-  t.views = views_.data();
-}
-
-BatchTable::~BatchTable() {
-  for (ssp_tensor v : views_) {
-    // A plugin that released what it only borrowed has made the handle stale: it is then none of ours any more.
-    try {
-      handles::release(v);
-    } catch (const Failure&) {
-    }
-  }
+  for (const at::Tensor& v : batch.views) views_.push_back(lent_.emplace_back(v).get());
+  table_.struct_size = sizeof table_;
+  table_.n_views = static_cast<uint32_t>(views_.size());
+  table_.views = views_.data();
+  table_.size = batch_size(batch);
+  table_.owner = this;
+  table_.field = field;
 }
 
 ssp_status BatchTable::field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out) {
   return guarded([&] {
     require(self != nullptr && out != nullptr, SSP_E_ARGUMENT, "batch.field: a null argument");
     require_operators();
-    *out = handles::give(reinterpret_cast<const Exposed*>(self)->owner->find(bridge::view(name), view));
+    *out = handles::give(static_cast<BatchTable*>(self->owner)->find(bridge::view(name), view));
   });
 }
 

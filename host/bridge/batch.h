@@ -1,8 +1,10 @@
 // A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
 #pragma once
+#include <deque>
 #include <vector>
 
 #include "bridge/algorithm.h"
+#include "bridge/handles.h"
 #include "ssp/algorithm.h"
 
 namespace selfsup::bridge {
@@ -13,23 +15,19 @@ int64_t batch_size(const StepBatch& batch);
 class BatchTable {
  public:
   explicit BatchTable(const StepBatch& batch);
-  ~BatchTable();
   BatchTable(const BatchTable&) = delete;
   BatchTable& operator=(const BatchTable&) = delete;
-  const ssp_batch* get() const { return &exposed_.table; }
+  const ssp_batch* get() const { return &table_; }
 
  private:
-  struct Exposed {
-    ssp_batch table;  // first: plugins hand back its address
-    BatchTable* owner;
-  };
   static ssp_status field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out);
   at::Tensor find(std::string_view name, int32_t view);
 
   const StepBatch& batch_;
+  std::deque<handles::Lent> lent_;
   std::vector<ssp_tensor> views_;
   std::vector<Field> asked_;  // fields that were asked for, on the run's device
-  Exposed exposed_{};
+  ssp_batch table_{};
 };
 
 }  // namespace selfsup::bridge

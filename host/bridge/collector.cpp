@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bridge/active.h"
 #include "bridge/dtype.h"
 #include "bridge/result_checks.h"
@@ -73,8 +75,22 @@ void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_
   got_.push_back({name, value, flags & kFlags});
 }
 
-std::vector<NamedTensor> TensorCollector::take() {
+void TensorCollector::check_features(std::span<const std::string> asked) const {
+  std::vector<std::string> names;
+  for (const NamedTensor& t : got_) names.push_back(t.name);
+  const bool good =
+      asked.empty() ? names.size() == 1 : std::is_permutation(asked.begin(), asked.end(), names.begin(), names.end());
+  if (good) return;
+  bad_result(
+      emitter_, function_,
+      fmt::format("asked for {}, the plugin gave {}",
+                  asked.empty() ? "the one feature by which it is judged" : fmt::format("{}", fmt::join(asked, ", ")),
+                  fmt::join(names, ", ")));
+}
+
+std::vector<NamedTensor> TensorCollector::take(std::span<const std::string> asked) {
   if (got_.empty()) bad_result(emitter_, function_, "nothing was emitted");
+  if (emits_ == Emits::features) check_features(asked);
   if (emits_ == Emits::losses) {
     int losses = 0;
     bool named_total = false, total_is_loss = false;

@@ -1,6 +1,7 @@
 // The host's sinks: tensors and bytes that an algorithm emits, checked as they come. Owner thread.
 #pragma once
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,14 @@ class TensorCollector {
   TensorCollector(const TensorCollector&) = delete;
   TensorCollector& operator=(const TensorCollector&) = delete;
   const ssp_sink* get() const { return &table_; }
-  // What was emitted, in order; Failure when it does not make a whole, such as no loss.
-  std::vector<NamedTensor> take();
+  // What was emitted, in order; Failure when it does not make a whole, such as no loss, or are not the features
+  // asked for by name (none asked: one feature).
+  std::vector<NamedTensor> take(std::span<const std::string> asked = {});
 
  private:
   static ssp_status receive(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags);
   void add(std::string_view name, ssp_tensor tensor, uint32_t flags);
+  void check_features(std::span<const std::string> asked) const;
 
   ssp_sink table_{};
   const Instance& emitter_;

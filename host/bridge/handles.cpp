@@ -173,6 +173,13 @@ void release(ssp_tensor handle) {
   }
 }
 
+Lent::~Lent() {
+  try {
+    if (handle_.id) release(handle_);
+  } catch (const Failure&) {
+  }
+}
+
 int64_t live() { return g_given - g_dropped - g_dropped_elsewhere.load(std::memory_order_relaxed); }
 
 int64_t* set_account(int64_t* account) {

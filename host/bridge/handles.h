@@ -23,6 +23,19 @@ const at::Tensor& peek(ssp_tensor handle);
 void retain(ssp_tensor handle);
 void release(ssp_tensor handle);
 
+// A handle that the host lends for a scope.
+class Lent {
+ public:
+  explicit Lent(at::Tensor tensor) : handle_(give(std::move(tensor))) {}
+  ~Lent();  // a plugin that released what it only borrowed has made it stale: nothing is left to do then
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  ssp_tensor get() const { return handle_; }
+
+ private:
+  const ssp_tensor handle_;
+};
+
 // Tensors that are alive.
 int64_t live();
 

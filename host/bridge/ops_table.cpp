@@ -51,19 +51,22 @@ void fill(const ssp_op_s& op, const ssp_value* args, Stack& stack) {
   }
 }
 
+template <class F>
+void each_tensor(const ssp_value& value, F&& f) {
+  if (value.kind == SSP_V_TENSOR) f(handles::peek(value.u.tensor));
+  if (value.kind != SSP_V_TENSORS) return;
+  for (uint32_t i = 0; i < value.count; ++i)
+    if (value.u.tensors[i].id) f(handles::peek(value.u.tensors[i]));
+}
+
 // Autocast keeps casts of parameters; one that was changed in place would go on being used in its old cast.
 void forget_casts(const ssp_op_s& op, const ssp_value* args) {
+  bool trained = false;
   for (size_t i = 0; i < op.given.size(); ++i) {
-    if (!op.given[i].written) continue;
-    const bool list = args[i].kind == SSP_V_TENSORS;
-    if (!list && args[i].kind != SSP_V_TENSOR) continue;
-    const ssp_tensor* tensors = list ? args[i].u.tensors : &args[i].u.tensor;
-    for (uint32_t k = 0; k < (list ? args[i].count : 1); ++k) {
-      if (!aliases_trained(handles::peek(tensors[k]))) continue;
-      at::autocast::clear_cache();
-      return;
-    }
+    if (op.given[i].written)
+      each_tensor(args[i], [&](const at::Tensor& t) { trained = trained || aliases_trained(t); });
   }
+  if (trained) at::autocast::clear_cache();
 }
 
 [[noreturn]] void operator_failed(const ssp_op_s& op, const ssp_value* args, uint32_t n, ssp_status status,
@@ -111,6 +114,8 @@ ssp_status call(ssp_op op, const ssp_value* args, uint32_t n, ssp_value* outs, u
     StackLoan loan;
     Stack& stack = *loan;
     fill(*op, args, stack);
+    if (active().phase == Phase::create)
+      for (uint32_t i = 0; i < n; ++i) each_tensor(args[i], require_values);
     invoke(*op, args, n, stack);
     if (op->writes) forget_casts(*op, args);
     if (!outs) {
@@ -180,6 +185,7 @@ ssp_status from_host(const void* data, int32_t dtype, const int64_t* sizes, uint
 ssp_status to_host(ssp_tensor handle, int32_t dtype, void* data, uint64_t bytes) {
   return guarded([&] {
     require_operators();
+    require_values(handles::peek(handle));
     const at::Tensor host = handles::peek(handle).detach().to(at::kCPU, to_torch(dtype)).contiguous();
     if (host.nbytes() != bytes) {
       fail(SSP_E_ARGUMENT,

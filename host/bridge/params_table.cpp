@@ -80,10 +80,9 @@ model::InitSpec to_spec(const ssp_init* init, const std::string& name) {
   return spec;
 }
 
-void check_data(const model::InitSpec& spec, uint64_t bytes, const std::string& name) {
-  if (spec.kind == model::InitKind::data && spec.data.size() != bytes) {
-    fail(SSP_E_ARGUMENT, fmt::format("'{}' has {} bytes, its initial data {}", name, bytes, spec.data.size()));
-  }
+void check_init(const model::InitSpec& spec, at::IntArrayRef sizes, uint64_t bytes, const std::string& name) {
+  const std::string fault = model::fault_of(spec, sizes, bytes);
+  if (!fault.empty()) fail(SSP_E_ARGUMENT, fmt::format("initial values of '{}': {}", name, fault));
 }
 
 uint64_t checked_elements(const ssp_param_desc& d, const std::string& name) {
@@ -117,6 +116,7 @@ ssp_status declare(ssp_build* build, const ssp_param_desc* desc, ssp_tensor* out
       fail(SSP_E_ARGUMENT, fmt::format("'{}' is trained, so it cannot be {}", name, dtype_name(type)));
     }
     const uint64_t bytes = checked_elements(*desc, name) * c10::elementSize(type);
+    const at::IntArrayRef sizes(desc->sizes, desc->ndim);
 
     model::Entry entry;
     entry.name = name;
@@ -126,10 +126,11 @@ ssp_status declare(ssp_build* build, const ssp_param_desc* desc, ssp_tensor* out
     entry.roles = desc->roles & kRoles;
     entry.layer = desc->layer;
     entry.init = to_spec(desc->init, name);
-    check_data(entry.init, bytes, name);
-    model::Entry& stored = b.session->store.declare(std::move(entry), at::IntArrayRef(desc->sizes, desc->ndim), type);
+    check_init(entry.init, sizes, bytes, name);
+    model::Entry& stored = b.session->store.declare(std::move(entry), sizes, type);
     stored.tensor.set_requires_grad(trained);
     if (trained) active().trained.push_back(stored.tensor);
+    active().declared.emplace(stored.tensor.unsafeGetTensorImpl(), stored.name);
     *out = handles::give(stored.tensor);
   });
 }
@@ -193,12 +194,14 @@ ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink
       fail(SSP_E_ARGUMENT, fmt::format("list: {:#x} is no set of kinds", kinds));
     require(SSP_HAS(ssp_sink, sink, tensor), SSP_E_ARGUMENT, "list: the sink takes no tensors");
     const std::string full = prefix.size ? join_names(b.prefix, checked_name(prefix, "prefix")) : b.prefix;
-    for (const model::Entry& e : b.session->store.entries()) {
+    // The sink may declare more: elements of a deque stay where they are, its iterators do not.
+    const auto& entries = b.session->store.entries();
+    for (size_t i = 0, count = entries.size(); i < count; ++i) {
+      const model::Entry& e = entries[i];
       const std::string_view name = below(e.name, full);
       if (name.empty() || !(kind_and_flags(e) & kinds)) continue;
-      const ssp_tensor handle = handles::give(e.tensor);
-      const ssp_status status = sink->tensor(sink, borrow(name), handle, kind_and_flags(e));
-      handles::release(handle);
+      const handles::Lent handle(e.tensor);
+      const ssp_status status = sink->tensor(sink, borrow(name), handle.get(), kind_and_flags(e));
       if (status != SSP_OK) fail(status, fmt::format("list: the sink refused '{}': {}", e.name, view(last_error())));
     }
   });
@@ -214,7 +217,7 @@ ssp_status reinit(ssp_build* build, ssp_str suffix, const ssp_init* init) {
       const std::string_view name = below(e.name, b.prefix);
       if (name.size() < end.size() || name.substr(name.size() - end.size()) != end) continue;
       if (name.size() > end.size() && name[name.size() - end.size() - 1] != '.') continue;
-      check_data(spec, e.tensor.nbytes(), e.name);
+      check_init(spec, e.tensor.sizes(), e.tensor.nbytes(), e.name);
       e.init = spec;
       ++found;
     }

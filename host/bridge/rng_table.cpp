@@ -22,6 +22,8 @@ testing::PerSample& replacement() {
 
 constexpr uint64_t kShared = ~uint64_t{0};
 constexpr uint64_t kNoView = ~uint64_t{0};
+// Keys of the two kinds of rows differ in more than their numbers, which may coincide.
+constexpr uint64_t kOfSample = hash_name("row of a sample"), kOfPlace = hash_name("row of a place in the run");
 
 int64_t expected_rows(const ssp_call& c) {
   return c.scope->batch * static_cast<int64_t>(c.views.empty() ? 1 : c.views.size());
@@ -32,7 +34,7 @@ uint64_t row_key(const ssp_call& c, uint64_t site, int64_t row, const int64_t* s
   const Environment& e = active().environment;
   const Step& s = c.scope->step;
   if (!c.known_rows || !samples)
-    return hash_key(e.seed, static_cast<uint64_t>(e.rank), s.iter, static_cast<uint64_t>(row), site);
+    return hash_key(e.seed, kOfPlace, static_cast<uint64_t>(e.rank), s.iter, static_cast<uint64_t>(row), site);
   const auto views = static_cast<int64_t>(c.views.size());
   int64_t sample = row;
   uint64_t view = kNoView;
@@ -41,7 +43,7 @@ uint64_t row_key(const ssp_call& c, uint64_t site, int64_t row, const int64_t* s
     sample = cat ? row % c.scope->batch : row / views;
     view = static_cast<uint64_t>(c.views[static_cast<size_t>(cat ? row / c.scope->batch : row % views)]);
   }
-  return hash_key(e.seed, s.epoch, static_cast<uint64_t>(samples[sample]), view, site);
+  return hash_key(e.seed, kOfSample, s.epoch, static_cast<uint64_t>(samples[sample]), view, site);
 }
 
 // Column j of a row is the last part of hash_key(…, site, j): one mix a number.

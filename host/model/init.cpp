@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include "base/errors.h"
 #include "base/random.h"
@@ -16,7 +17,8 @@ namespace {
 
 // Elements are functions of (key, index): the same in any order and with any number of threads.
 uint64_t bits(uint64_t key, uint64_t index) { return mix64(key ^ mix64(index + 0x632be59bd9b4e019ull)); }
-double open_unit(uint64_t b) { return (static_cast<double>(b >> 11) + 0.5) * 0x1.0p-53; }  // (0, 1)
+// (0, 1), both ends open: of one bit more, the largest would round to 1.
+double open_unit(uint64_t b) { return (static_cast<double>(b >> 12) + 0.5) * 0x1.0p-52; }
 
 template <class Value>
 void fill(float* out, int64_t n, Value value) {
@@ -74,7 +76,6 @@ double normal_cdf(double x) { return 0.5 * (1.0 + std::erf(x / M_SQRT2)); }
 
 // As torch.nn.init.trunc_normal_: the quantile of a number uniform between the two cut probabilities, then clamped.
 void trunc_normal(float* out, int64_t n, const InitSpec& s, uint64_t key) {
-  if (!(s.lo < s.hi)) throw Error(Exit::failed, fmt::format("trunc_normal: lo {} is not below hi {}", s.lo, s.hi));
   const double low = normal_cdf((s.lo - s.a) / s.b), high = normal_cdf((s.hi - s.a) / s.b);
   fill(out, n, [&](uint64_t i) {
     const double x = s.a + s.b * normal_quantile(low + (high - low) * open_unit(bits(key, i)));
@@ -82,23 +83,17 @@ void trunc_normal(float* out, int64_t n, const InitSpec& s, uint64_t key) {
   });
 }
 
-struct Fans {
-  double in, out;
-};
-
-// torch.nn.init: of [out, in, …], everything after the second dimension multiplies both.
-Fans fans_of(const at::Tensor& t, const InitSpec& s) {
-  if (s.fan_in > 0 && s.fan_out > 0) return {static_cast<double>(s.fan_in), static_cast<double>(s.fan_out)};
-  if (t.dim() < 2 && !(s.fan_in > 0)) {
-    throw Error(Exit::failed, fmt::format("fan_in and fan_out of a tensor with {} dimensions must be given", t.dim()));
-  }
-  const double receptive =
-      t.dim() < 2 ? 1
-                  : static_cast<double>(t.numel()) / static_cast<double>(std::max<int64_t>(t.size(0) * t.size(1), 1));
-  const double in = t.dim() < 2 ? 0 : static_cast<double>(t.size(1)) * receptive;
-  const double out = t.dim() < 2 ? static_cast<double>(s.fan_in) : static_cast<double>(t.size(0)) * receptive;
-  return {s.fan_in > 0 ? static_cast<double>(s.fan_in) : in, s.fan_out > 0 ? static_cast<double>(s.fan_out) : out};
+// The fan that is stated, or else the shape's, as in torch.nn.init: of [out, in, …], everything after the second
+// dimension multiplies both. 0: there is none.
+double fan(int64_t stated, at::IntArrayRef sizes, size_t dimension) {
+  if (stated > 0) return static_cast<double>(stated);
+  if (sizes.size() < 2) return 0;
+  double all = static_cast<double>(sizes[dimension]);
+  for (size_t i = 2; i < sizes.size(); ++i) all *= static_cast<double>(sizes[i]);
+  return all;
 }
+double fan_in(const InitSpec& s, at::IntArrayRef sizes) { return fan(s.fan_in, sizes, 1); }
+double fan_out(const InitSpec& s, at::IntArrayRef sizes) { return fan(s.fan_out, sizes, 0); }
 
 void fill_f32(at::Tensor& t, const InitSpec& s, uint64_t key) {
   float* out = t.mutable_data_ptr<float>();
@@ -113,17 +108,16 @@ void fill_f32(at::Tensor& t, const InitSpec& s, uint64_t key) {
     case InitKind::trunc_normal:
       return trunc_normal(out, n, s, key);
     case InitKind::xavier_uniform: {
-      const Fans fans = fans_of(t, s);
-      const double bound = (s.a == 0 ? 1.0 : s.a) * std::sqrt(6.0 / (fans.in + fans.out));
+      const double fans = fan_in(s, t.sizes()) + fan_out(s, t.sizes());
+      const double bound = (s.a == 0 ? 1.0 : s.a) * std::sqrt(6.0 / fans);
       return uniform(out, n, -bound, bound, key);
     }
     case InitKind::kaiming_normal: {
-      const Fans fans = fans_of(t, s);
       const double gain = s.a == 0 ? M_SQRT2 : s.a;
-      return normal(out, n, 0, gain / std::sqrt(s.b == 0 ? fans.in : fans.out), key);
+      return normal(out, n, 0, gain / std::sqrt(s.b == 0 ? fan_in(s, t.sizes()) : fan_out(s, t.sizes())), key);
     }
     case InitKind::kaiming_uniform: {
-      const double bound = (s.a == 0 ? 1.0 : s.a) / std::sqrt(fans_of(t, s).in);
+      const double bound = (s.a == 0 ? 1.0 : s.a) / std::sqrt(fan_in(s, t.sizes()));
       return uniform(out, n, -bound, bound, key);
     }
     case InitKind::data:
@@ -133,14 +127,36 @@ void fill_f32(at::Tensor& t, const InitSpec& s, uint64_t key) {
 
 }  // namespace
 
+std::string fault_of(const InitSpec& s, at::IntArrayRef sizes, uint64_t bytes) {
+  using K = InitKind;
+  if (s.kind == K::data) {
+    return s.data.size() == bytes ? "" : fmt::format("it has {} bytes, its initial data {}", bytes, s.data.size());
+  }
+  if (bytes == 0) return {};
+  if (s.kind == K::trunc_normal && !(s.lo < s.hi))
+    return fmt::format("trunc_normal: lo {} is not below hi {}", s.lo, s.hi);
+  if (s.kind == K::trunc_normal && !(s.b > 0))
+    return fmt::format("trunc_normal: the deviation {} is not positive", s.b);
+  if (s.kind == K::kaiming_normal && s.b != 0 && s.b != 1)
+    return fmt::format("kaiming_normal: b is {}; 0 stands for fan_in, 1 for fan_out", s.b);
+  const bool by_out = s.kind == K::kaiming_normal && s.b == 1;
+  const bool needs_in =
+      s.kind == K::xavier_uniform || s.kind == K::kaiming_uniform || (s.kind == K::kaiming_normal && !by_out);
+  const bool needs_out = s.kind == K::xavier_uniform || by_out;
+  for (const auto& [needed, name, value] :
+       {std::tuple{needs_in, "fan_in", fan_in(s, sizes)}, std::tuple{needs_out, "fan_out", fan_out(s, sizes)}}) {
+    if (needed && !(value > 0))
+      return fmt::format("a tensor of {} dimension(s) implies no {}; state it in ssp_init", sizes.size(), name);
+  }
+  return {};
+}
+
 void initialise(at::Tensor& tensor, const InitSpec& spec, uint64_t key) {
   c10::NoGradGuard no_grad;
+  if (const std::string fault = fault_of(spec, tensor.sizes(), tensor.nbytes()); !fault.empty())
+    throw Error(Exit::failed, "initial values of a tensor: " + fault);
   if (tensor.numel() == 0) return;
   if (spec.kind == InitKind::data) {
-    if (spec.data.size() != tensor.nbytes()) {
-      throw Error(Exit::failed,
-                  fmt::format("initial data of {} bytes for a tensor of {}", spec.data.size(), tensor.nbytes()));
-    }
     std::memcpy(tensor.mutable_data_ptr(), spec.data.data(), spec.data.size());
     return;
   }

@@ -3,7 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace selfsup::model {
@@ -18,7 +18,11 @@ struct InitSpec {
   std::vector<std::byte> data;      // elements of the tensor's dtype
 };
 
-// Fills a CPU tensor. key: hash of the seed and the parameter's path.
+// What keeps a tensor of these sizes and bytes from being filled: a fan that neither the specification nor the shape
+// has, data of another length, …; empty: nothing.
+std::string fault_of(const InitSpec& spec, at::IntArrayRef sizes, uint64_t bytes);
+
+// Fills a CPU tensor. Error(failed) with its fault. key: hash of the seed and the parameter's path.
 void initialise(at::Tensor& tensor, const InitSpec& spec, uint64_t key);
 
 }  // namespace selfsup::model

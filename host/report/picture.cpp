@@ -15,7 +15,7 @@ namespace {
 struct Color {
   uint8_t r, g, b;
 };
-constexpr Color ground{250, 250, 248}, ink{38, 38, 42}, faint{112, 112, 118}, frame{205, 205, 202};
+constexpr Color ground{250, 250, 248}, ink{38, 38, 42}, frame{205, 205, 202};
 constexpr int text_scale = 2, line_height = (glyph_height + 2) * text_scale, advance = glyph_advance * text_scale;
 constexpr int margin = 20, gap = 10;
 
@@ -163,12 +163,10 @@ Picture compose(const Panel& panel) {
     titles.push_back(wrapped(labels[c], widths[c]));
     title_lines = std::max(title_lines, titles.back().size());
   }
-  const std::vector<std::string> footer = wrapped(single_bytes(panel.footer), width - 2 * margin);
   const int title_height = static_cast<int>(title_lines) * line_height;
   int height = 2 * margin + title_height;
   for (const int h : heights) height += h + gap;
-  if (!footer.empty()) height += static_cast<int>(footer.size()) * line_height + gap / 2;
-  height -= footer.empty() ? gap : text_scale * 2;
+  height -= gap;
 
   Canvas canvas(width, height);
   for (size_t c = 0, x = margin; c < columns; x += static_cast<size_t>(widths[c] + gap), ++c) {
@@ -189,11 +187,6 @@ Picture compose(const Panel& panel) {
                    y + (heights[r] - image.height * scale) / 2, image, scale);
     }
     y += heights[r] + gap;
-  }
-  y += gap / 2;
-  for (const std::string& line : footer) {
-    canvas.text(margin, y, line, faint);
-    y += line_height;
   }
   return canvas.take();
 }

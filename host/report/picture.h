@@ -21,12 +21,11 @@ struct Picture {
 struct Panel {
   std::vector<std::string> columns;          // labels, wrapped at spaces to the width of a cell
   std::vector<std::vector<ImageView>> rows;  // each as long as columns, or shorter
-  std::string footer;                        // wrapped; empty: none
   int min_side = 160;  // small images are enlarged by a whole factor until their longer side is at least that
 };
 
-// Lays the panel out on a light ground: labels, then the rows, each image centred in its cell, then the footer. Without
-// columns or rows, or with a bad image: Error(failed).
+// Lays the panel out on a light ground: labels, then the rows, each image centred in its cell. Without columns or rows,
+// or with a bad image: Error(failed).
 Picture compose(const Panel& panel);
 
 // 8-bit RGB PNG, put in place by a rename. Error(storage).

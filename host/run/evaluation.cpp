@@ -57,9 +57,7 @@ train::Probe::Features Evaluation::features() {
     step.mode = bridge::Mode::eval;
     std::vector<std::string> layers;
     if (!config_.probe->feature.empty()) layers.push_back(config_.probe->feature);
-    const auto found = algorithm_.features(step, images, layers);
-    if (found.empty()) throw Error(Exit::failed, "the algorithm emitted no feature");
-    return found.front().value.flatten(1);
+    return algorithm_.features(step, images, layers).front().value.flatten(1);
   };
 }
 

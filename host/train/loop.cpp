@@ -127,12 +127,27 @@ at::Tensor Loop::forward_and_backward(const bridge::StepBatch& batch, const Micr
   total = total_loss(terms);
   at::Tensor root = micro.count > 1 ? total / static_cast<double>(micro.count) : total;
   if (parts_.scaler) root = parts_.scaler->scale(root);
-  root.backward();
+  backward(root);
 
   at::NoGradGuard no_grad;
   const at::Tensor nothing = total.detach() * 0;  // NaN when the loss is not finite
   poison_ = micro.index == 0 || !poison_.defined() ? nothing : poison_ + nothing;
   return total.detach();
+}
+
+void Loop::backward(const at::Tensor& root) const {
+  try {
+    root.backward();
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error& e) {
+    const std::string why = e.what_without_backtrace();
+    const bool in_place = why.find("inplace operation") != why.npos;
+    throw Error(Exit::failed, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
+                                          in_place ? "\nThe step changes in place a tensor that the loss was computed "
+                                                     "from; clone it before the change"
+                                                   : ""));
+  }
 }
 
 std::optional<at::Tensor> Loop::update() {

@@ -90,6 +90,7 @@ class Loop {
   void set_rates();
   at::Tensor forward_and_backward(const bridge::StepBatch& batch, const Micro& micro,
                                   std::vector<bridge::NamedTensor>& terms);
+  void backward(const at::Tensor& root) const;
   std::optional<at::Tensor> update();
   void log_if_due(int64_t iter_in_epoch);
   bool due(const Interval& interval, const Position& before) const;

@@ -1,6 +1,7 @@
 // What the loop trains, as the loop needs it: a step with losses, events, and state beyond the declared tensors. Knows
 // the bridge's types only; the one real task forwards to the algorithm of a plugin.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "bridge/algorithm.h"
@@ -12,6 +13,7 @@ class Task {
   using State = bridge::Algorithm::State;
 
   virtual ~Task() = default;
+  virtual std::string name() const { return "the algorithm"; }  // for messages
   virtual std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) = 0;
   virtual void on_event(const bridge::Step&, bridge::Event) {}
   virtual std::vector<State> save_state() { return {}; }
@@ -21,6 +23,7 @@ class Task {
 class AlgorithmTask final : public Task {
  public:
   explicit AlgorithmTask(bridge::Algorithm& algorithm) : algorithm_(algorithm) {}
+  std::string name() const override { return algorithm_.label(); }
   std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) override {
     return algorithm_.training_step(step, batch);
   }

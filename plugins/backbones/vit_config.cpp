@@ -32,14 +32,13 @@ std::string text(int64_t n) { return std::to_string(n); }
 }  // namespace
 
 VitConfig::VitConfig(const ssp::Scope& s, bool learned_by_default)
-    : patch(s.get("patch_size", 16)),
+    : image(s.get("img_size", s.fact("image_size").value_or(224))),
+      patch(s.get("patch_size", 16)),
       channels(s.get("in_channels", s.fact("channels").value_or(3))),
       eps(s.get("norm_cfg.eps", 1e-6)),
       drop_path_rate(s.get("drop_path_rate", 0.0)),
       qkv_bias(s.get("qkv_bias", true)),
       final_norm(s.get("final_norm", true)) {
-  const int64_t image = s.get("img_size", s.fact("image_size").value_or(224));
-  image_h = image_w = image;
   if (s.has("arch.embed_dims")) {
     dim = s.get<int64_t>("arch.embed_dims");
     depth = s.get<int64_t>("arch.num_layers");
@@ -79,16 +78,16 @@ const char* vit_schema(bool learned_by_default) {
       "default": "base",
       "description": "A named size, or an object with free ones.",
       "properties": {
-        "embed_dims": {"type": "integer", "minimum": 4, "description": "Width of a token."},
-        "num_layers": {"type": "integer", "minimum": 1, "description": "Blocks."},
-        "num_heads": {"type": "integer", "minimum": 1, "description": "Attention heads; must divide embed_dims."},
-        "feedforward_channels": {"type": "integer", "minimum": 1, "description": "Hidden width of a block's MLP; 4 x embed_dims if left out."}
+        "embed_dims": {"type": "integer", "minimum": 4, "maximum": 65536, "description": "Width of a token."},
+        "num_layers": {"type": "integer", "minimum": 1, "maximum": 1024, "description": "Blocks."},
+        "num_heads": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Attention heads; must divide embed_dims."},
+        "feedforward_channels": {"type": "integer", "minimum": 1, "maximum": 262144, "description": "Hidden width of a block's MLP; 4 x embed_dims if left out."}
       },
       "required": ["embed_dims", "num_layers", "num_heads"]
     },
-    "img_size": {"type": "integer", "minimum": 1, "description": "Side of the square input in pixels; the pipeline's if left out."},
-    "patch_size": {"type": "integer", "minimum": 1, "default": 16, "description": "Side of a patch in pixels; must divide img_size."},
-    "in_channels": {"type": "integer", "minimum": 1, "description": "Channels of the input; the data set's if left out."},
+    "img_size": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "Side of the square input in pixels; the pipeline's if left out."},
+    "patch_size": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 16, "description": "Side of a patch in pixels; must divide img_size."},
+    "in_channels": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "Channels of the input; the data set's if left out."},
     "norm_cfg": {
       "type": "object",
       "description": "Layer norm.",

@@ -89,9 +89,10 @@ Value no_decay_keys() {
 std::string Mae::defaults(const Facts& facts) {
   const int64_t channels = facts.get("channels").value_or(3);
   const Recipe r = recipe_for(facts.get("image_size").value_or(224));
-  const int64_t batch = facts.get("batch_size").value_or(r.batch), world = facts.get("world").value_or(1);
+  const int64_t batch = facts.get("batch_size").value_or(r.batch);
+  const int64_t step = batch * facts.get("world").value_or(1) * facts.get("micros").value_or(1);  // images of an update
   // 1.5e-4 for each 256 images of a step (MMSelfSup); small images: as measured at a batch of 256.
-  const double lr = r.photos ? 1.5e-4 * static_cast<double>(batch * world) / 256 : 2e-3;
+  const double lr = r.photos ? 1.5e-4 * static_cast<double>(step) / 256 : 2e-3;
   const auto iterations = facts.get("max_iters"), epochs = facts.get("max_epochs");
   const bool by_epoch = epochs || !iterations;
   const int64_t length = by_epoch ? epochs.value_or(r.epochs) : *iterations;
@@ -121,6 +122,6 @@ std::string Mae::defaults(const Facts& facts) {
                                            {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
                  {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
                  {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
-                 {"auto_scale_lr", object({{"base_batch_size", r.photos ? batch * world : r.batch}})}})
+                 {"auto_scale_lr", object({{"base_batch_size", r.photos ? step : r.batch}})}})
       .text();
 }

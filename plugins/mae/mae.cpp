@@ -90,7 +90,7 @@ Mae::Step Mae::run(const Tensor& images, const Call& call) const {
   return {patches_.split(images), mask, pred};
 }
 
-StepOutput Mae::training_step(const Batch& batch, const Call& call) const {
+Outputs Mae::training_step(const Batch& batch, const Call& call) const {
   const auto [patches, mask, pred] = run(batch.view(0), call);
   AutocastOff fp32;
   Tensor target = patches;
@@ -108,16 +108,15 @@ Outputs Mae::features(const Tensor& images, const Call& call, const Names& layer
   const ssp_token_info e = encoder.info();
   const Tensor patches = latent.slice(1, e.prefix_tokens);
   Outputs out;
-  for (const std::string& name : layers.or_default("mean")) {
+  for (const std::string& name : layers.among({"mean", "cls", "pool"})) {
     if (name == "mean") {
       out.push_back({name, patches.mean(1)});
-    } else if (name == "cls" && e.prefix_tokens > 0) {
+    } else if (name == "cls") {
+      require(e.prefix_tokens > 0, "the feature \"cls\" needs a backbone with a class token; this one has none");
       out.push_back({name, latent.select(1, 0)});
-    } else if (name == "pool") {
+    } else {
       const Tensor map = patches.transpose(1, 2).reshape({latent.size(0), e.out_dim, e.out_grid_h, e.out_grid_w});
       out.push_back({name, adaptive_avg_pool2d(map, {2, 2}).flatten(1)});
-    } else {
-      throw Error(SSP_E_CONFIG, "MAE has no features named \"" + name + "\"; known are mean, cls and pool");
     }
   }
   return out;
@@ -132,8 +131,9 @@ Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
     rebuilt = rebuilt * own.deviation + own.mean;
   }
   const Tensor hidden = mask.unsqueeze(-1);
+  const char* label = norm_pix_ ? "reconstruction, with true mean and deviation of each patch" : "reconstruction";
   return {{"original", images},
           {"masked", patches_.join(patches * (1 - hidden))},
-          {"reconstruction", patches_.join(rebuilt)},
+          {label, patches_.join(rebuilt)},
           {"reconstruction + visible", patches_.join(rebuilt * hidden + patches * (1 - hidden))}};
 }

@@ -12,10 +12,11 @@ class Mae {
   static std::string defaults(const ssp::Facts& facts);
 
   explicit Mae(const ssp::Scope& scope);
-  ssp::StepOutput training_step(const ssp::Batch& batch, const ssp::Call& call) const;
+  ssp::Outputs training_step(const ssp::Batch& batch, const ssp::Call& call) const;
   // "mean" [B, D]: mean of the patch tokens; "cls" [B, D]; "pool" [B, 4 D]: patch tokens pooled to 2 x 2.
   ssp::Outputs features(const ssp::Tensor& images, const ssp::Call& call, const ssp::Names& layers) const;
-  // Columns of the picture; hidden patches get the mean and deviation that they truly have where norm_pix is on.
+  // Columns of the picture; patches get the mean and deviation that they truly have where norm_pix is on, and the
+  // column says so.
   ssp::Outputs reconstruct(const ssp::Batch& batch, const ssp::Call& call) const;
 
  private:

@@ -38,7 +38,7 @@ class DenoisingAutoencoder {
         decoder_(scope / "decoder", scope.get("width", 16), channels_, 3, 1, 1) {}
 
   // One step: the terms that are emitted are summed and differentiated by the host.
-  StepOutput training_step(const Batch& batch, const Call& call) const {
+  Outputs training_step(const Batch& batch, const Call& call) const {
     const Tensor images = batch.view(0);  // [B, C, H, W], normalised
     // Random numbers come from the call, so that a resumed run is the same run.
     const Tensor noise = randn(images.sizes(), call.generator("noise", images), images) * noise_;
@@ -48,8 +48,10 @@ class DenoisingAutoencoder {
   }
 
   // What the probe judges: [B, width]. Called in eval mode, without gradients.
-  Outputs features(const Tensor& images, const Call&, const Names&) const {
-    return {{"mean", encode(images).to(f32).mean({2, 3})}};
+  Outputs features(const Tensor& images, const Call&, const Names& asked) const {
+    Outputs out;
+    for (const std::string& name : asked.among({"mean"})) out.push_back({name, encode(images).to(f32).mean({2, 3})});
+    return out;
   }
 
  private:

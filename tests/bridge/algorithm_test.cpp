@@ -109,6 +109,16 @@ TEST_CASE_METHOD(World, "features and pictures come in eval mode without gradien
              Contains("model (Probe of bridge_probe).features: unknown layer"));
 }
 
+TEST_CASE_METHOD(World, "features are exactly those that were asked for") {
+  auto algorithm = make(plain("more_features"));
+  CHECK_THAT(error_of([&] { algorithm->features({}, batch().views[0]); }).first,
+             Contains("asked for the one feature by which it is judged, the plugin gave mean, more"));
+  const std::string mean[] = {"mean"}, both[] = {"more", "mean"};
+  CHECK_THAT(error_of([&] { algorithm->features({}, batch().views[0], mean); }).first,
+             Contains("asked for mean, the plugin gave mean, more"));
+  CHECK(algorithm->features({}, batch().views[0], both).size() == 2);
+}
+
 TEST_CASE_METHOD(World, "events come without gradients, and change parameters in place") {
   auto algorithm = make();
   const at::Tensor before = store.find("head.weight")->tensor.detach().clone();
@@ -246,6 +256,21 @@ TEST_CASE_METHOD(World, "components that ask for each other in a circle are refu
   CHECK_THAT(error_text(),
              Contains("in a circle: model (ProbeLoop of bridge_probe) → model (ProbeLoop of bridge_probe)"));
   CHECK(table.create(window.get(), SSP_KIND_TRANSFORM, &out, &made) == SSP_E_UNSUPPORTED);
+}
+
+TEST_CASE_METHOD(World, "a backbone cannot have layers without end") {
+  BuildWindow window(registry, R"({"type": "ProbeBackbone"})");
+  const auto& table = extension<ssp_registry>(host, SSP_EXT_REGISTRY);
+  const void* out;
+  ssp_component made;
+  REQUIRE(table.create(window.get(), SSP_KIND_BACKBONE, &out, &made) == SSP_OK);
+  const auto& backbone = *static_cast<const ssp_backbone*>(out);
+  ssp_layer_info info{};
+  info.struct_size = sizeof info;
+  CHECK(backbone.layer(made, 4, 4, SSP_MAX_LAYERS - 1, &info) == SSP_OK);
+  CHECK(info.shape == SSP_SHAPE_NONE);
+  CHECK(backbone.layer(made, 4, 4, SSP_MAX_LAYERS, &info) == SSP_E_PLUGIN);
+  CHECK_THAT(error_text(), Contains("(ProbeBackbone of bridge_probe).layer") && Contains("at most 4096"));
 }
 
 TEST_CASE_METHOD(World, "overrides are checked by the component's schema") {

@@ -114,6 +114,16 @@ TEST_CASE_METHOD(Built, "bad declarations are refused by name") {
   data.bytes = sizeof values;
   CHECK(declare(w.get(), "c", SSP_PARAM, {3}, data) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("12 bytes") && Contains("8"));
+  // Fans that neither the shape nor the plugin tells.
+  ssp_init xavier = init_of(SSP_INIT_XAVIER_UNIFORM), out_only = init_of(SSP_INIT_KAIMING_NORMAL, 0, 1);
+  xavier.fan_in = out_only.fan_out = 4;
+  CHECK(declare(w.get(), "v", SSP_PARAM, {4}, xavier) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("'v'") && Contains("fan_out"));
+  CHECK(declare(w.get(), "v", SSP_PARAM, {4}, init_of(SSP_INIT_KAIMING_UNIFORM)) == SSP_E_ARGUMENT);
+  CHECK(declare(w.get(), "v", SSP_PARAM, {4}, init_of(SSP_INIT_TRUNC_NORMAL, 0, 1)) == SSP_E_ARGUMENT);
+  REQUIRE(declare(w.get(), "v", SSP_PARAM, {4}, out_only) == SSP_OK);
+  xavier.fan_in = 0;
+  CHECK(params.reinit(w.get(), text("v"), &xavier) == SSP_E_ARGUMENT);
   REQUIRE(declare(w.get(), "c", SSP_PARAM, {2}, data) == SSP_OK);
   w.store.initialise(1);
   CHECK(w.store.find("c")->tensor[1].item<float>() == 2.0f);
@@ -153,6 +163,78 @@ TEST_CASE_METHOD(Built, "a requester lists and re-initialises what is below it")
   CHECK(w.store.find("student.layers.0.bias")->tensor.item<float>() == 0.0f);
   CHECK(w.store.find("students.w")->tensor.item<float>() == 0.0f);
   CHECK(Host::live_handles() == 0);
+}
+
+TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each tensor") {
+  BuildWindow w(registry, "{}");
+  ssp_build* student = scope(w.get(), "student");
+  std::string name;
+  for (int i = 0; i < 40; ++i)
+    REQUIRE(declare(student, (name += 'w').c_str(), SSP_PARAM, {2}, init_of(SSP_INIT_CONSTANT)) == SSP_OK);
+  struct Twins {
+    Built& built;
+    ssp_build* teacher;
+    int made = 0;
+  } twins{*this, scope(w.get(), "teacher")};
+  const ssp_sink sink{sizeof sink, 0, &twins,
+                      [](const ssp_sink* self, ssp_str name, ssp_tensor, uint32_t) {
+                        auto& t = *static_cast<Twins*>(self->receiver);
+                        ++t.made;
+                        return t.built.declare(t.teacher, std::string(name.data, name.size).c_str(), SSP_PARAM_FROZEN,
+                                               {2}, init_of(SSP_INIT_CONSTANT));
+                      },
+                      nullptr};
+  SECTION("of the student's") {
+    REQUIRE(params.list(student, {}, SSP_PARAM, &sink) == SSP_OK);
+    CHECK(twins.made == 40);
+    CHECK(w.store.find("teacher." + name));
+  }
+  SECTION("of all: those made meanwhile are not listed") {
+    REQUIRE(params.list(w.get(), {}, SSP_PARAM | SSP_PARAM_FROZEN, &sink) == SSP_OK);
+    CHECK(twins.made == 40);
+  }
+  CHECK(Host::live_handles() == 0);
+}
+
+TEST_CASE_METHOD(Built, "a sink of list that throws leaves no handle behind") {
+  BuildWindow w(registry, "{}");
+  REQUIRE(declare(w.get(), "w", SSP_PARAM, {1}, init_of(SSP_INIT_CONSTANT)) == SSP_OK);
+  const ssp_sink sink{sizeof sink, 0, nullptr,
+                      [](const ssp_sink*, ssp_str, ssp_tensor, uint32_t) -> ssp_status { throw 1; }, nullptr};
+  CHECK(params.list(w.get(), {}, SSP_PARAM, &sink) != SSP_OK);
+  CHECK(Host::live_handles() == 0);
+}
+
+TEST_CASE_METHOD(Built, "a declared tensor has no values in the create that declares it") {
+  const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
+  ssp_op clone, stack;
+  REQUIRE(ops.resolve("aten::clone", "", "self", &clone) == SSP_OK);
+  REQUIRE(ops.resolve("aten::stack", "", "tensors", &stack) == SSP_OK);
+  BuildWindow w(registry, "{}");
+  ssp_tensor weight, own;
+  float value = 3;
+  const int64_t one = 1;
+  REQUIRE(declare(w.get(), "neck.weight", SSP_PARAM, {1}, init_of(SSP_INIT_CONSTANT), SSP_F32, 0, &weight) == SSP_OK);
+  REQUIRE(ops.from_host(&value, SSP_F32, &one, 1, &own) == SSP_OK);
+  const auto call = [&](ssp_op op, uint32_t kind, const ssp_tensor* t) {
+    ssp_value arg{kind, kind == SSP_V_TENSORS ? 1u : 0u, {}};
+    if (kind == SSP_V_TENSORS)
+      arg.u.tensors = t;
+    else
+      arg.u.tensor = *t;
+    return ops.call(op, &arg, 1, nullptr, nullptr);
+  };
+  CHECK(call(clone, SSP_V_TENSOR, &weight) == SSP_E_PRECONDITION);
+  CHECK_THAT(error_text(), Contains("'neck.weight'") && Contains("SSP_EVENT_READY"));
+  CHECK(call(stack, SSP_V_TENSORS, &weight) == SSP_E_PRECONDITION);
+  CHECK(ops.to_host(weight, SSP_F32, &value, sizeof value) == SSP_E_PRECONDITION);
+  CHECK(call(clone, SSP_V_TENSOR, &own) == SSP_OK);
+  CHECK(ops.to_host(own, SSP_F32, &value, sizeof value) == SSP_OK);
+  active().phase = Phase::call;
+  CHECK(call(clone, SSP_V_TENSOR, &weight) == SSP_OK);
+  active().phase = Phase::create;
+  handles::release(weight);
+  handles::release(own);
 }
 
 TEST_CASE_METHOD(Built, "config gives each value in its kind") {

@@ -121,6 +121,13 @@ TEST_CASE_METHOD(Tables, "per_sample depends on the sample, not on its place, ba
   CHECK_FALSE(at::equal(per_sample(window.call(), "mask", 2, 6), left));
 }
 
+TEST_CASE_METHOD(Tables, "numbers of a sample are never those of a place in the run") {
+  // Epoch 0, sample 7, view 0 of one; rank 0, iteration 7, row 0 of the other.
+  Window window(step_at(7, 0), 1, index_of({7}));
+  const at::Tensor sample = per_sample(fork(window.call(), "k", {0}), "mask", 1, 4);
+  CHECK_FALSE(at::equal(sample, per_sample(fork(window.call(), "k", {}), "mask", 1, 4)));
+}
+
 TEST_CASE_METHOD(Tables, "per_sample is uniform") {
   Window window(step_at(0), 64, at::arange(64));
   const at::Tensor u = per_sample(window.call(), "x", 64, 1000).to(at::kDouble);

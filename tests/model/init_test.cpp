@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "base/random.h"
 
 namespace selfsup::model {
 namespace {
@@ -53,6 +54,28 @@ TEST_CASE("a truncated normal keeps its bounds and its quantiles") {
   CHECK(deviation(small) == Approx(0.02).epsilon(0.01));
 }
 
+TEST_CASE("the largest number that can be drawn is below one") {
+  // The key whose first 64 bits are all ones: mix64 turned round.
+  const auto inverse = [](uint64_t a) {
+    uint64_t x = a;
+    for (int i = 0; i < 6; ++i) x *= 2 - a * x;
+    return x;
+  };
+  const auto unshift = [](uint64_t x, int by) {
+    uint64_t y = x;
+    for (int i = 0; i < 64 / by; ++i) y = x ^ (y >> by);
+    return y;
+  };
+  uint64_t x = unshift(~uint64_t{0}, 31) * inverse(0x94d049bb133111ebull);
+  x = unshift(x, 27) * inverse(0xbf58476d1ce4e5b9ull);
+  x = unshift(x, 30) - 0x9e3779b97f4a7c15ull;
+  REQUIRE(mix64(x) == ~uint64_t{0});
+  const uint64_t key = x ^ mix64(0x632be59bd9b4e019ull);
+  // Cut at 100 deviations: only 1 itself has no quantile.
+  CHECK(std::isfinite(made(spec(InitKind::trunc_normal, 0, 0.02, -2, 2), {1}, key).item<double>()));
+  CHECK(made(spec(InitKind::uniform, 0, 1), {1}, key, at::kDouble).item<double>() <= 1);
+}
+
 TEST_CASE("xavier and kaiming take their fans from the shape or from the specification") {
   const double bound = std::sqrt(6.0 / (50 * 9 + 40 * 9));
   const at::Tensor x = made(spec(InitKind::xavier_uniform), {40, 50, 3, 3});
@@ -67,7 +90,10 @@ TEST_CASE("xavier and kaiming take their fans from the shape or from the specifi
   CHECK(high(made(spec(InitKind::kaiming_uniform), {80, 64})) == Approx(1 / 8.0).epsilon(0.01));
   CHECK(high(made(spec(InitKind::kaiming_uniform, 0, 0, 0, 0, 64), {4000})) ==
         Approx(1 / 8.0).epsilon(0.01));  // a bias
-  CHECK_THROWS_AS(made(spec(InitKind::xavier_uniform), {40}), Error);
+  CHECK_THROWS_AS(made(spec(InitKind::xavier_uniform, 0, 0, 0, 0, 10), {40}), Error);
+  CHECK_THROWS_AS(made(spec(InitKind::kaiming_normal, 0, 0, 0, 0, 0, 10), {40}), Error);
+  CHECK(deviation(made(spec(InitKind::kaiming_normal, 0, 1, 0, 0, 0, 50), {4000})) ==
+        Approx(std::sqrt(2.0 / 50)).epsilon(0.05));  // a vector needs the one fan that its kind takes
 }
 
 TEST_CASE("values are functions of key and place, whatever the threads") {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/errors.h"
+#include "config/schema.h"
 #include "ssp/params.h"
 #include "support/fixture.h"
 
@@ -102,7 +103,7 @@ TEST_CASE("MAE: features by name, equal for a sample whatever its batch") {
   const auto one = model.algorithm.features(step, images.narrow(0, 1, 1));
   CHECK(at::allclose(one[0].value, by_default[0].value.narrow(0, 1, 1), 1e-5, 1e-6));
   CHECK_THROWS_WITH(model.algorithm.features(step, images, std::vector<std::string>{"pol"}),
-                    Contains("pol") && Contains("mean, cls and pool"));
+                    Contains("pol") && Contains("mean, cls, pool"));
 }
 
 TEST_CASE("MAE: sizes that contradict each other are refused, both named") {
@@ -169,6 +170,18 @@ TEST_CASE("MAE: defaults make a model that trains on the images they are for") {
   }
 }
 
+TEST_CASE("MAE: the default rate counts all images of an update") {
+  const plugin::Component& mae = selfsup::testing::registry().find(SSP_KIND_ALGORITHM, "MAE");
+  bridge::Facts facts;
+  facts.image_size = 224;
+  facts.batch_size = 64;
+  facts.world = 2;
+  facts.micros = 4;
+  const Json defaults = bridge::algorithm_defaults(mae, facts);
+  CHECK(defaults.at_path("optim_wrapper.optimizer.lr")->as_double() == Approx(1.5e-4 * 2));
+  CHECK(defaults.at_path("auto_scale_lr.base_batch_size")->as_int() == 512);
+}
+
 TEST_CASE("MAE: default schedules cover the run without a gap") {
   const plugin::Component& mae = selfsup::testing::registry().find(SSP_KIND_ALGORITHM, "MAE");
   for (const bool by_epoch : {false, true}) {
@@ -187,6 +200,25 @@ TEST_CASE("MAE: default schedules cover the run without a gap") {
       }
       CHECK(at == length);
     }
+  }
+}
+
+TEST_CASE("sizes of a transformer whose products would overflow are refused by its schema") {
+  const Json schema = bridge::component_schema(selfsup::testing::registry().find(SSP_KIND_BACKBONE_TOKENS, "MAEViT"));
+  const auto problems = [&](const char* key, int64_t value) {
+    Json config = small().get("backbone");
+    config.find("arch")->set("feedforward_channels", 64);
+    config.set("mask_ratio", Json());
+    Json* node = config.find(key) ? &config : config.find("arch");
+    node->set(key, value);
+    const auto found = config::validate(config, schema, "", {});
+    return std::count_if(found.begin(), found.end(), [&](const auto& p) { return p.path.ends_with(key); });
+  };
+  for (const char* key :
+       {"embed_dims", "num_layers", "num_heads", "feedforward_channels", "img_size", "patch_size", "in_channels"}) {
+    INFO(key);
+    CHECK(problems(key, 4) == 0);
+    CHECK(problems(key, int64_t{1} << 62) == 1);
   }
 }
 

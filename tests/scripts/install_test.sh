@@ -50,8 +50,26 @@ extern __attribute__((visibility("default"))) const ssp_plugin_entry ssp_plugin_
 const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR, init, shutdown, get_factory};
 }
 END
+mkdir "$scratch/in_c"
+cat >"$scratch/in_c/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(in_c C)
+find_package(SelfsupSDK REQUIRED)
+selfsup_add_plugin(in_c ID test.in_c VERSION 1.2.3 PROVIDES ssp.transform/0:Outside SOURCES in_c.c)
+END
+cat >"$scratch/in_c/in_c.c" <<'END'
+#include "ssp/entry.h"
+static ssp_status init(const ssp_host* host) { return host ? SSP_OK : SSP_E_ARGUMENT; }
+static void shut_down(void) {}
+static ssp_status get_factory(ssp_str kind, ssp_str name, const void** table) {
+  (void)kind, (void)name, (void)table;
+  return SSP_E_UNSUPPORTED;
+}
+__attribute__((visibility("default")))
+const ssp_plugin_entry ssp_plugin_v1 = {sizeof ssp_plugin_v1, SSP_ABI_MINOR, init, shut_down, get_factory};
+END
 cp -R "$prefix/share/selfsup/sdk/template" "$scratch/template"
-for folder in template plugin; do
+for folder in template in_c plugin; do
   {
     cmake -G Ninja -S "$scratch/$folder" -B "$scratch/$folder/build" -DCMAKE_PREFIX_PATH="$prefix" &&
       cmake --build "$scratch/$folder/build"
@@ -61,6 +79,9 @@ for folder in template plugin; do
     fail "$plugin needs more than libc and libm"
   [ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "$plugin exports more than ssp_plugin_v1"
 done
+
+"$prefix/bin/selfsup-host" inspect "$scratch/in_c/build/in_c.so" >"$scratch/out" 2>&1
+grep -q test.in_c "$scratch/out" || fail "a plugin of a project in C has no note: $(cat "$scratch/out")"
 
 # The template trains under the installed host: its loss falls.
 cat >"$scratch/run.json" <<'END'

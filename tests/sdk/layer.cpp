@@ -227,7 +227,7 @@ class Teacher {
     require(flag && sum > 0 && s.fact<bool>("drop_last").value_or(true) && s.fact("world").value_or(1) > 0, text);
     logging::info(text + std::to_string(ints.size() + doubles.size()));
   }
-  StepOutput training_step(const Batch& batch, const Call& call) const {
+  Outputs training_step(const Batch& batch, const Call& call) const {
     const Tensor x = batch.view(0);
     Tensor k;
     {
@@ -246,8 +246,7 @@ class Teacher {
     Outputs out;
     for (const auto& layer : student_.forward(images, call)) out.push_back({layer.name, layer.value});
     for (const ssp_layer_info& info : student_.layers(images.size(2), images.size(3))) logging::error(view(info.name));
-    if (names.list().empty()) return out;
-    return {{names.or_default("mean").front(), out.front().value}};
+    return {{names.among({"mean"}).front(), out.front().value}};
   }
   Outputs reconstruct(const Batch& batch, const Call& call) const {
     Outputs out;
@@ -259,7 +258,7 @@ class Teacher {
   }
   void on_event(const Call& call, uint32_t event) {
     if (event == SSP_EVENT_READY && call.info().origin == SSP_ORIGIN_FRESH) ema_.copy();
-    if (call.training()) count_ += call.rows();
+    if (call.training()) count_ += call.row_count();
   }
   std::string save_state(uint32_t scope) const { return scope == SSP_STATE_RANK ? std::string(8, 'x') : std::string(); }
   void load_state(uint32_t, std::string_view bytes) { count_ = static_cast<int64_t>(bytes.size()); }

@@ -109,7 +109,7 @@ class MomentumContrast {
     require(s.get("queue_len", 4096) >= s.fact("global_batch").value_or(1), "`queue_len` must hold a batch");
   }
 
-  StepOutput training_step(const Batch& batch, const Call& call) {
+  Outputs training_step(const Batch& batch, const Call& call) {
     const Tensor query = student_(batch.view(0), call.rows({0}, "query"));
     Tensor key;
     {
@@ -128,10 +128,8 @@ class MomentumContrast {
 
   Outputs features(const Tensor& images, const Call& call, const Names& names) const {
     Outputs out;
-    for (const std::string& name : names.or_default("query")) {
-      require(name == "query" || name == "key", "there are the features query and key, no " + name);
+    for (const std::string& name : names.among({"query", "key"}))
       out.push_back({name, (name == "query" ? student_ : teacher_)(images, call)});
-    }
     return out;
   }
 

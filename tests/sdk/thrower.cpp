@@ -115,7 +115,7 @@ class Thrower {
     at("algorithm.create");
   }
   ~Thrower() noexcept(false) { at("algorithm.destroy"); }
-  StepOutput training_step(const Batch& batch, const Call& call) {
+  Outputs training_step(const Batch& batch, const Call& call) {
     const Tensor images = batch.view(0);
     const auto encoder = tokens_.at(call, images);
     const Tensor square = encoder.encode(encoder.embed(images) + encoder.positions().patch).pow(2);

@@ -95,6 +95,18 @@ TEST_CASE("a loss that is not finite stops the run, named, with its update maske
   }
 }
 
+TEST_CASE("a failing backward names the algorithm and the remedy") {
+  Run run({.max_iters = 1});
+  run.task.spoils_backward = true;
+  try {
+    run.go();
+    FAIL("the run went on");
+  } catch (const Error& e) {
+    CHECK(e.exit() == Exit::failed);
+    CHECK_THAT(e.what(), Catch::StartsWith("the algorithm: backward failed: ") && Catch::Contains("clone it"));
+  }
+}
+
 TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that was not") {
   for (const char* optimizer :
        {R"({"type": "AdamW", "lr": 0.01})", R"({"type": "SGD", "lr": 0.01, "momentum": 0.9})"}) {

@@ -63,6 +63,11 @@ class ToyTask : public train::Task {
     const at::Tensor weight = store_.find("weight")->tensor, bias = store_.find("bias")->tensor;
     const at::Tensor target = x.mm(store_.find("table")->tensor.t());
     at::Tensor loss = (at::addmm(bias, x, weight.t()) - target).square().mean();
+    if (spoils_backward) {
+      const at::Tensor saved = weight.exp();
+      loss = loss + saved.sum();
+      saved.detach().add_(1);
+    }
     const bool bad = bad_iter == static_cast<int64_t>(step.iter);
     if (bad && before_bad) before_bad();
     // sqrt at zero: a finite value with an infinite gradient.
@@ -89,6 +94,7 @@ class ToyTask : public train::Task {
   }
 
   int64_t bad_iter = -1;
+  bool spoils_backward = false;
   bool bad_gradient_only = false;
   std::function<void()> before_bad;
   uint64_t memory = 1;

@@ -14,6 +14,7 @@ typedef struct ssp_batch {
   uint32_t struct_size, n_views;
   const ssp_tensor* views; /* f32 [B, C, H, W], normalised; sizes may differ between views */
   int64_t size;            /* B */
+  void* owner;             /* the host's: field reads it, in a copy of this struct too */
   /* "sample_index" i64 [B], "label" i64 [B], and what the transforms set; view -1: not of one view.
    * Absent: SSP_OK with id 0. OWNERSHIP: the handle is the caller's. */
   ssp_status (*field)(const struct ssp_batch*, ssp_str name, int32_t view, ssp_tensor* out);
@@ -47,8 +48,8 @@ typedef struct ssp_algorithm {
   /* Emits named scalars flagged LOSS or METRIC; losses are summed. The name "loss" is kept for the total unless it is
    * the only term. */
   ssp_status (*training_step)(ssp_component, ssp_call*, const ssp_batch*, const ssp_sink* losses_and_metrics);
-  /* Features [B, C] of images [B, C, H, W], in eval mode, without gradients. layers: names to emit; n 0: the one by
-   * which this algorithm is judged. */
+  /* Features [B, C] of images [B, C, H, W], in eval mode, without gradients. Emits exactly the names in layers, or, if
+   * n is 0, the one by which this algorithm is judged; a name that it does not know is SSP_E_CONFIG. */
   ssp_status (*features)(ssp_component, ssp_call*, ssp_tensor images, const ssp_str* layers, uint32_t n,
                          const ssp_sink* out);
   /* Emits images (SSP_EMIT_IMAGE), one name a column of the picture, in eval mode, without gradients. */

@@ -10,6 +10,7 @@
 extern "C" {
 #endif
 
+enum { SSP_MAX_LAYERS = 4096 };
 enum { SSP_SHAPE_NONE = 0, SSP_SHAPE_VECTOR = 1, SSP_SHAPE_MAP = 2, SSP_SHAPE_TOKENS = 3 };
 
 /* VECTOR [B, channels], MAP [B, channels, height, width], TOKENS [B, prefix + height * width, channels]. */
@@ -26,7 +27,7 @@ typedef struct ssp_backbone {
   ssp_status (*create)(ssp_build*, ssp_component* out);
   void (*destroy)(ssp_component);
   /* For images of height h and width w: the index-th layer, in the order in which forward emits; past the last: NONE.
-   */
+   * Set out->struct_size first. */
   ssp_status (*layer)(ssp_component, int64_t h, int64_t w, uint32_t index, ssp_layer_info* out);
   /* images [B, C, h, w]; emits every layer, or only those that the sink takes. */
   ssp_status (*forward)(ssp_component, ssp_call*, ssp_tensor images, const ssp_sink* layers);

@@ -3,7 +3,8 @@
  * Conventions of the whole SDK
  * - Arguments are borrowed for the call; results are the caller's, and each has a release in the same table, unless the
  *   declaration says that the host owns it.
- * - Every function returns ssp_status; on failure the text is in the host's per-thread store (entry.h).
+ * - What can fail returns ssp_status; on failure the text is in the host's per-thread store (entry.h). What cannot
+ *   returns its result, or nothing.
  * - A table starts with struct_size and only grows at its end inside a major version. Read a field through SSP_HAS.
  * - Flag bits 0-15 that the reader does not know are an error, bits 16-31 are ignored.
  * - No C++ type, exception, or memory that the other side must free ever crosses.
@@ -15,7 +16,7 @@
 #include <stdint.h>
 
 #define SSP_ABI_MAJOR 0
-#define SSP_ABI_MINOR 1
+#define SSP_ABI_MINOR 2
 
 #ifdef __cplusplus
 #define SSP_STATIC_ASSERT static_assert

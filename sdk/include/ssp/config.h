@@ -20,7 +20,8 @@ typedef struct ssp_config {
   /* The whole node as JSON text. */
   ssp_status (*json)(ssp_build*, ssp_str* out);
   /* dataset_length batch_size global_batch micros drop_last epoch_iters max_iters max_updates max_epochs world views
-   * image_size channels mean std; SSP_V_NONE: not known. In defaults never dataset_length or epoch_iters. */
+   * image_size channels mean std; SSP_V_NONE: not known. In defaults never dataset_length or epoch_iters.
+   * global_batch: batch_size of all ranks; an optimizer step sees micros times as many. */
   ssp_status (*fact)(ssp_build*, ssp_str name, ssp_value* out);
 } ssp_config;
 

@@ -32,13 +32,14 @@ enum {
 };
 
 /* Initial values, made in fp32 on the CPU and keyed by (seed, parameter path): one seed gives one model on every device
- * and in any order. fan_in, fan_out 0: taken from the shape as torch.nn.init does ([out, in, …]). */
+ * and in any order. fan_in, fan_out 0: taken from the shape as torch.nn.init does ([out, in, …]); a tensor of fewer
+ * than two dimensions has none, so what its kind needs must be stated: declare and reinit refuse it otherwise. */
 enum {
   SSP_INIT_CONSTANT = 1,       /* a */
   SSP_INIT_NORMAL = 2,         /* mean a, deviation b */
   SSP_INIT_UNIFORM = 3,        /* a … b */
   SSP_INIT_TRUNC_NORMAL = 4,   /* mean a, deviation b, cut at lo … hi */
-  SSP_INIT_XAVIER_UNIFORM = 5, /* gain a (0: 1) */
+  SSP_INIT_XAVIER_UNIFORM = 5, /* gain a (0: 1), by both fans */
   SSP_INIT_KAIMING_NORMAL = 6, /* deviation gain a / sqrt(fan); a 0: sqrt(2); b 0: fan_in, 1: fan_out */
   SSP_INIT_KAIMING_UNIFORM =
       7,            /* bound a / sqrt(fan_in); a 0: 1, the default of a torch Linear or Conv bias and weight */
@@ -80,7 +81,8 @@ typedef struct ssp_scope {
 /* Inside create only. THREAD: the main thread. */
 typedef struct ssp_params {
   uint32_t struct_size, reserved;
-  /* The tensor's identity holds for the whole run; its values change. OWNERSHIP: the handle is the caller's. */
+  /* The tensor's identity holds for the whole run; its values change. It has none before SSP_EVENT_READY: until then,
+   * operators and to_host refuse it. OWNERSHIP: the handle is the caller's. */
   ssp_status (*declare)(ssp_build*, const ssp_param_desc*, ssp_tensor* out);
   /* OWNERSHIP: the host, until the requester's create returns. */
   ssp_status (*scope)(ssp_build*, const ssp_scope*, ssp_build** child);

@@ -20,8 +20,9 @@ typedef struct ssp_sample_api {
   uint32_t struct_size, reserved;
   uint32_t (*count)(const ssp_sample*); /* images of this sample that this pipeline position sees */
   ssp_status (*get)(ssp_sample*, uint32_t i, ssp_image* out); /* set out->struct_size first; data may be written */
-  /* A new image, to be given to replace or append before apply returns. */
+  /* A new image, to be given to replace or append before apply returns. Set out->struct_size first. */
   ssp_status (*alloc)(ssp_sample*, int64_t h, int64_t w, uint32_t channels, ssp_image* out);
+  /* The data of the image that was there is gone. */
   ssp_status (*replace)(ssp_sample*, uint32_t i, const ssp_image*);
   ssp_status (*append)(ssp_sample*, const ssp_image*);
   /* A typed field of this sample; the batch stacks it: [B, sizes…]. Every sample must set the same fields and sizes. */

@@ -53,6 +53,7 @@ class BuildWindow {
     build_.facts = &facts_;
     build_.config_path = "model";
     build_.node = std::make_shared<const Json>(parse_json(config, "test.json", "file"));
+    active().declared.clear();
     active().phase = Phase::create;
   }
   ~BuildWindow() {

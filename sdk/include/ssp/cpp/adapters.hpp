@@ -1,7 +1,7 @@
 // From a class to the C table of its kind. Every function is noexcept and catches whatever the class throws. Functions
 // that a class does not have are null in its table.
 //
-// Algorithm:  static const char* schema();   explicit T(const Scope&);   StepOutput training_step(const Batch&, const
+// Algorithm:  static const char* schema();   explicit T(const Scope&);   Outputs training_step(const Batch&, const
 // Call&)
 //   may have: static std::string defaults(const Facts&);  static constexpr uint32_t caps;
 //             Outputs features(const Tensor& images, const Call&, const Names& layers);
@@ -41,23 +41,50 @@ struct EncodeInput {
 
 namespace detail {
 
-#define SSP_DETECT(name, expression)      \
-  template <class T, class = void>        \
-  struct Has_##name : std::false_type {}; \
-  template <class T>                      \
-  struct Has_##name<T, std::void_t<decltype(expression)>> : std::true_type {}
-SSP_DETECT(defaults, &T::defaults);
-SSP_DETECT(caps, T::caps);
-SSP_DETECT(features, &T::features);
-SSP_DETECT(reconstruct, &T::reconstruct);
-SSP_DETECT(on_event, &T::on_event);
-SSP_DETECT(save_state, &T::save_state);
-SSP_DETECT(load_state, &T::load_state);
-#undef SSP_DETECT
+// has_NAME<T>(): whether T has a member of that name, whatever its access, and however often it is overloaded; then the
+// expression must compile, so that no function is left out in silence. (A final class shows only what compiles.)
+struct Nothing {};
+#define SSP_OPTIONAL(name, signature, expression)                                                    \
+  struct Named_##name {                                                                              \
+    int name;                                                                                        \
+  };                                                                                                 \
+  template <class T>                                                                                 \
+  struct Both_##name : std::conditional_t<std::is_final_v<T>, Nothing, T>, Named_##name {};          \
+  template <class T, class = void>                                                                   \
+  struct Ambiguous_##name : std::true_type {};                                                       \
+  template <class T>                                                                                 \
+  struct Ambiguous_##name<T, std::void_t<decltype(&Both_##name<T>::name)>> : std::false_type {};     \
+  template <class T, class = void>                                                                   \
+  struct Compiles_##name : std::false_type {};                                                       \
+  template <class T>                                                                                 \
+  struct Compiles_##name<T, std::void_t<decltype(expression)>> : std::true_type {};                  \
+  template <class T>                                                                                 \
+  constexpr bool has_##name() {                                                                      \
+    constexpr bool compiles = Compiles_##name<T>::value;                                             \
+    static_assert(compiles || !Ambiguous_##name<T>::value,                                           \
+                  "a member named `" #name "` is there, but it is not this public one: " signature); \
+    return compiles;                                                                                 \
+  }                                                                                                  \
+  static_assert(true, "a semicolon may follow")
+SSP_OPTIONAL(caps, "static constexpr uint32_t caps", uint32_t{T::caps});
+SSP_OPTIONAL(defaults, "static std::string defaults(const Facts&)",
+             std::string(T::defaults(std::declval<const Facts&>())));
+SSP_OPTIONAL(features, "Outputs features(const Tensor& images, const Call&, const Names& layers)",
+             Outputs(std::declval<T&>().features(std::declval<const Tensor&>(), std::declval<const Call&>(),
+                                                 std::declval<const Names&>())));
+SSP_OPTIONAL(reconstruct, "Outputs reconstruct(const Batch&, const Call&)",
+             Outputs(std::declval<T&>().reconstruct(std::declval<const Batch&>(), std::declval<const Call&>())));
+SSP_OPTIONAL(on_event, "void on_event(const Call&, uint32_t event)",
+             std::declval<T&>().on_event(std::declval<const Call&>(), uint32_t{}));
+SSP_OPTIONAL(save_state, "std::string save_state(uint32_t scope)",
+             std::string(std::declval<T&>().save_state(uint32_t{})));
+SSP_OPTIONAL(load_state, "void load_state(uint32_t scope, std::string_view)",
+             std::declval<T&>().load_state(uint32_t{}, std::string_view()));
+#undef SSP_OPTIONAL
 
 template <class T>
 constexpr uint32_t caps_of() {
-  if constexpr (Has_caps<T>::value)
+  if constexpr (has_caps<T>())
     return T::caps;
   else
     return 0;
@@ -126,12 +153,12 @@ struct AlgorithmOf : Component<T> {
                     nullptr,
                     nullptr,
                     nullptr};
-    if constexpr (Has_defaults<T>::value) t.defaults = defaults;
-    if constexpr (Has_features<T>::value) t.features = features;
-    if constexpr (Has_reconstruct<T>::value) t.reconstruct = reconstruct;
-    if constexpr (Has_on_event<T>::value) t.on_event = on_event;
-    if constexpr (Has_save_state<T>::value) t.save_state = save_state;
-    if constexpr (Has_load_state<T>::value) t.load_state = load_state;
+    if constexpr (has_defaults<T>()) t.defaults = defaults;
+    if constexpr (has_features<T>()) t.features = features;
+    if constexpr (has_reconstruct<T>()) t.reconstruct = reconstruct;
+    if constexpr (has_on_event<T>()) t.on_event = on_event;
+    if constexpr (has_save_state<T>()) t.save_state = save_state;
+    if constexpr (has_load_state<T>()) t.load_state = load_state;
     return t;
   }
   SSP_PER_PLUGIN static constexpr ssp_algorithm table = make();

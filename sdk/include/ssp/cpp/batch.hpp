@@ -1,5 +1,7 @@
 // Batch: the views and fields of a step; Outputs: the named tensors that a step, features or a picture gives back.
 #pragma once
+#include <algorithm>
+
 #include "ssp/algorithm.h"
 #include "ssp/cpp/tensor.hpp"
 
@@ -37,18 +39,23 @@ struct Output {
 };
 // {{"loss", loss}, {"accuracy", a, SSP_EMIT_METRIC}}
 using Outputs = std::vector<Output>;
-using StepOutput = Outputs;
 
-// The names that the host asks for; empty: the default.
+// The features that the host asks for by name; empty: the one by which the algorithm is judged.
 class Names {
  public:
   Names(const ssp_str* names, uint32_t n) {
     for (uint32_t i = 0; i < n; ++i) names_.emplace_back(ssp::view(names[i]));
   }
-  const std::vector<std::string>& list() const { return names_; }
-  // The names, or this one if none was asked for.
-  std::vector<std::string> or_default(const char* name) const {
-    return names_.empty() ? std::vector<std::string>{name} : names_;
+  // The names asked for, or the first of `known` if there are none; a name that is not known is refused.
+  std::vector<std::string> among(std::initializer_list<const char*> known) const {
+    if (names_.empty()) return {*known.begin()};
+    for (const std::string& name : names_) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      std::string text = "no feature is named \"" + name + "\"; known are";
+      for (const char* k : known) text += std::string(k == *known.begin() ? " " : ", ") + k;
+      throw Error(SSP_E_CONFIG, text);
+    }
+    return names_;
   }
 
  private:

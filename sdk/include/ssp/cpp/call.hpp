@@ -13,7 +13,7 @@ class Call {
   // rows: samples in this call's tensors; -1: not known.
   Call(ssp_call* call, int64_t rows) : call_(call), rows_(rows), batch_(rows) {}
   ssp_call* raw() const { return call_; }
-  int64_t rows() const { return rows_; }
+  int64_t row_count() const { return rows_; }
 
   ssp_call_info info() const {
     ssp_call_info i{};

@@ -64,6 +64,7 @@ class Arg {
   Arg(int i) : Arg(int64_t{i}) {}
   Arg(int64_t i) : value_{SSP_V_INT, 0, {}} { value_.u.i = i; }
   Arg(double d) : value_{SSP_V_DOUBLE, 0, {}} { value_.u.d = d; }
+  Arg(const Scalar& s) : value_(s.raw()) {}
   Arg(const char* s) : value_{SSP_V_STR, static_cast<uint32_t>(std::strlen(s)), {}} { value_.u.s = s; }
   Arg(DType d) : value_{SSP_V_DTYPE, 0, {}} { value_.u.i = static_cast<int64_t>(d); }
   Arg(DeviceOf d) : value_{SSP_V_DEVICE_OF, 0, {}} { value_.u.tensor = d.tensor.handle(); }

@@ -28,12 +28,12 @@ SSP_IF_USED inline Tensor zeros(Ints size, const Tensor& like, DType dtype = f32
 SSP_IF_USED inline Tensor ones(Ints size, const Tensor& like, DType dtype = f32) {
   return call<op::ones>(size, dtype, DeviceOf{like});
 }
-SSP_IF_USED inline Tensor full(Ints size, double value, const Tensor& like, DType dtype = f32) {
+SSP_IF_USED inline Tensor full(Ints size, Scalar value, const Tensor& like, DType dtype = f32) {
   return call<op::full>(size, value, dtype, DeviceOf{like});
 }
 SSP_IF_USED inline Tensor zeros_like(const Tensor& x) { return call<op::zeros_like>(x); }
 SSP_IF_USED inline Tensor ones_like(const Tensor& x) { return call<op::ones_like>(x); }
-SSP_IF_USED inline Tensor full_like(const Tensor& x, double value) { return call<op::full_like>(x, value); }
+SSP_IF_USED inline Tensor full_like(const Tensor& x, Scalar value) { return call<op::full_like>(x, value); }
 SSP_IF_USED inline Tensor arange(int64_t start, int64_t end, const Tensor& like, DType dtype = i64) {
   return call<op::arange>(start, end, dtype, DeviceOf{like});
 }

@@ -33,7 +33,7 @@ SSP_IF_USED inline Tensor gather(const Tensor& self, int64_t dim, const Tensor& 
 SSP_IF_USED inline Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {
   return call<op::scatter>(self, dim, index, src);
 }
-SSP_IF_USED inline Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, double value) {
+SSP_IF_USED inline Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, Scalar value) {
   return call<op::scatter_value>(self, dim, index, value);
 }
 SSP_IF_USED inline Tensor scatter_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src) {

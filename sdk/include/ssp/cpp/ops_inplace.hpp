@@ -24,8 +24,8 @@ SSP_OP(foreach_lerp_, "_foreach_lerp_", "Scalar", "self,tensors1,weight");
 SSP_OP(foreach_mul_, "_foreach_mul_", "Scalar", "self,scalar");
 }  // namespace op
 
-SSP_IF_USED inline void remainder_(const Tensor& self, int64_t other) { call_void<op::remainder_>(self, other); }
-SSP_IF_USED inline void clamp_(const Tensor& self, std::optional<double> low, std::optional<double> high) {
+SSP_IF_USED inline void remainder_(const Tensor& self, Scalar other) { call_void<op::remainder_>(self, other); }
+SSP_IF_USED inline void clamp_(const Tensor& self, std::optional<Scalar> low, std::optional<Scalar> high) {
   call_void<op::clamp_>(self, low, high);
 }
 SSP_IF_USED inline void normal_(const Tensor& self, double mean, double std, const Generator& generator) {
@@ -41,7 +41,7 @@ SSP_IF_USED inline void foreach_copy_(const TensorList& self, const TensorList& 
 SSP_IF_USED inline void foreach_lerp_(const TensorList& self, const TensorList& end, double weight) {
   call_void<op::foreach_lerp_>(self, end, weight);
 }
-SSP_IF_USED inline void foreach_mul_(const TensorList& self, double factor) {
+SSP_IF_USED inline void foreach_mul_(const TensorList& self, Scalar factor) {
   call_void<op::foreach_mul_>(self, factor);
 }
 
@@ -51,7 +51,7 @@ const Tensor& Tensor::copy_(const Tensor& source) const {
   return *this;
 }
 template <class>
-const Tensor& Tensor::fill_(double value) const {
+const Tensor& Tensor::fill_(Scalar value) const {
   call_void<op::fill_>(*this, value);
   return *this;
 }
@@ -61,12 +61,8 @@ const Tensor& Tensor::zero_() const {
   return *this;
 }
 template <class>
-const Tensor& Tensor::add_(const Tensor& other, double alpha) const {
-  // An alpha with a fraction is refused for integer tensors; 1 must stay an int for them.
-  if (alpha == 1)
-    call_void<op::add_tensor_>(*this, other, 1);
-  else
-    call_void<op::add_tensor_>(*this, other, alpha);
+const Tensor& Tensor::add_(const Tensor& other, Scalar alpha) const {
+  call_void<op::add_tensor_>(*this, other, alpha);
   return *this;
 }
 template <class>
@@ -75,7 +71,7 @@ const Tensor& Tensor::mul_(const Tensor& other) const {
   return *this;
 }
 template <class>
-const Tensor& Tensor::mul_(double other) const {
+const Tensor& Tensor::mul_(Scalar other) const {
   call_void<op::mul_scalar_>(*this, other);
   return *this;
 }
@@ -84,9 +80,9 @@ const Tensor& Tensor::lerp_(const Tensor& end, double weight) const {
   call_void<op::lerp_>(*this, end, weight);
   return *this;
 }
-template <class N, std::enable_if_t<std::is_arithmetic_v<N>, int>>
-const Tensor& Tensor::add_(N other) const {
-  call_void<op::add_scalar_>(*this, detail::number(other));
+template <class>
+const Tensor& Tensor::add_(Scalar other) const {
+  call_void<op::add_scalar_>(*this, other);
   return *this;
 }
 

@@ -1,26 +1,9 @@
 // Pointwise operators, reductions and products of matrices.
 #pragma once
-#include <type_traits>
-
 #include "ssp/cpp/op.hpp"
 
 namespace ssp {
 inline namespace v0 {
-
-namespace detail {
-template <class N>
-using IfNumber = std::enable_if_t<std::is_arithmetic_v<N>, int>;
-// Numbers keep their kind, since it decides the type of the result.
-template <class N>
-auto number(N n) {
-  if constexpr (std::is_same_v<N, bool>)
-    return n;
-  else if constexpr (std::is_floating_point_v<N>)
-    return static_cast<double>(n);
-  else
-    return static_cast<int64_t>(n);
-}
-}  // namespace detail
 
 #define SSP_UNARY(name)            \
   namespace op {                   \
@@ -93,10 +76,7 @@ SSP_IF_USED inline Tensor outer(const Tensor& self, const Tensor& vec2) { return
   SSP_IF_USED inline Tensor operator symbol(const Tensor& a, const Tensor& b) { \
     return call<op::name##_tensor>(a, b);                                       \
   }                                                                             \
-  template <class N, detail::IfNumber<N> = 0>                                   \
-  Tensor operator symbol(const Tensor& a, N b) {                                \
-    return call<op::name##_scalar>(a, detail::number(b));                       \
-  }
+  SSP_IF_USED inline Tensor operator symbol(const Tensor& a, Scalar b) { return call<op::name##_scalar>(a, b); }
 SSP_OPERATOR(+, add)
 SSP_OPERATOR(-, sub)
 SSP_OPERATOR(*, mul)
@@ -121,37 +101,22 @@ SSP_OP(where, "where", "self", "condition,self,other");
 SSP_OP(masked_fill, "masked_fill", "Scalar", "self,mask,value");
 SSP_OP(nan_to_num, "nan_to_num", "", "self");
 }  // namespace op
-template <class N, detail::IfNumber<N> = 0>
-Tensor operator+(N a, const Tensor& b) {
-  return b + a;
-}
-template <class N, detail::IfNumber<N> = 0>
-Tensor operator*(N a, const Tensor& b) {
-  return b * a;
-}
-template <class N, detail::IfNumber<N> = 0>
-Tensor operator-(N a, const Tensor& b) {
-  return call<op::rsub>(b, detail::number(a));
-}
-template <class N, detail::IfNumber<N> = 0>
-Tensor operator/(N a, const Tensor& b) {
-  return reciprocal(b) * a;
-}
+SSP_IF_USED inline Tensor operator+(Scalar a, const Tensor& b) { return b + a; }
+SSP_IF_USED inline Tensor operator*(Scalar a, const Tensor& b) { return b * a; }
+SSP_IF_USED inline Tensor operator-(Scalar a, const Tensor& b) { return call<op::rsub>(b, a); }
+SSP_IF_USED inline Tensor operator/(Scalar a, const Tensor& b) { return reciprocal(b) * a; }
 SSP_IF_USED inline Tensor operator-(const Tensor& a) { return neg(a); }
-template <class N, detail::IfNumber<N> = 0>
-Tensor remainder(const Tensor& self, N other) {
-  return call<op::remainder>(self, detail::number(other));
-}
+SSP_IF_USED inline Tensor remainder(const Tensor& self, Scalar other) { return call<op::remainder>(self, other); }
 SSP_IF_USED inline Tensor remainder(const Tensor& self, const Tensor& other) {
   return call<op::remainder_tensor>(self, other);
 }
-SSP_IF_USED inline Tensor floor_divide(const Tensor& self, int64_t other) {
+SSP_IF_USED inline Tensor floor_divide(const Tensor& self, Scalar other) {
   return call<op::floor_divide>(self, other, "floor");
 }
-SSP_IF_USED inline Tensor clamp(const Tensor& self, std::optional<double> low, std::optional<double> high = {}) {
+SSP_IF_USED inline Tensor clamp(const Tensor& self, std::optional<Scalar> low, std::optional<Scalar> high = {}) {
   return call<op::clamp>(self, low, high);
 }
-SSP_IF_USED inline Tensor pow(const Tensor& self, double exponent) { return call<op::pow_scalar>(self, exponent); }
+SSP_IF_USED inline Tensor pow(const Tensor& self, Scalar exponent) { return call<op::pow_scalar>(self, exponent); }
 SSP_IF_USED inline Tensor pow(const Tensor& self, const Tensor& exponent) {
   return call<op::pow_tensor>(self, exponent);
 }
@@ -161,7 +126,7 @@ SSP_IF_USED inline Tensor lerp(const Tensor& self, const Tensor& end, double wei
 SSP_IF_USED inline Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other) {
   return call<op::where>(condition, self, other);
 }
-SSP_IF_USED inline Tensor masked_fill(const Tensor& self, const Tensor& mask, double value) {
+SSP_IF_USED inline Tensor masked_fill(const Tensor& self, const Tensor& mask, Scalar value) {
   return call<op::masked_fill>(self, mask, value);
 }
 SSP_IF_USED inline Tensor nan_to_num(const Tensor& self) { return call<op::nan_to_num>(self); }
@@ -252,7 +217,7 @@ Tensor Tensor::mean(Ints dims, bool keepdim) const {
   return ssp::mean(*this, dims, keepdim);
 }
 template <class>
-Tensor Tensor::pow(double exponent) const {
+Tensor Tensor::pow(Scalar exponent) const {
   return ssp::pow(*this, exponent);
 }
 template <class>

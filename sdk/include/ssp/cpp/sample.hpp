@@ -40,11 +40,13 @@ class Sample {
     check(api_->alloc(raw_, height, width, channels, &image));
     return Image(image);
   }
+  // The image that was there, with its rows, is gone.
   void replace(uint32_t i, const Image& image) const { check(api_->replace(raw_, i, &image.raw())); }
   void append(const Image& image) const { check(api_->append(raw_, &image.raw())); }
   // The batch stacks it: [B, sizes…]. Every sample must set the same fields with the same sizes.
   template <class T>
   void set_field(std::string_view name, const std::vector<T>& values, Ints sizes) const {
+    detail::check_length(values.size(), sizes, "set_field");
     check(api_->set_field(raw_, to_str(name), detail::DTypeOf<T>::value, sizes.data(),
                           static_cast<uint32_t>(sizes.size()), values.data()));
   }

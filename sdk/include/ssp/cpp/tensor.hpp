@@ -1,6 +1,7 @@
 // Tensor: an owned handle to a tensor of the host, with the operators as members that read best so. Its operators are
 // defined in ops.hpp.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <optional>
@@ -48,11 +49,30 @@ class Ints {
   const int64_t* begin() const { return data_; }
   const int64_t* end() const { return data_ + size_; }
   int64_t operator[](size_t i) const { return data_[i]; }
-  std::vector<int64_t> vec() const { return {begin(), end()}; }
 
  private:
   const int64_t* data_;
   size_t size_;
+};
+
+// A number as an argument of an operator. It keeps its kind, since that decides the type of the result: an integer
+// tensor times 2 stays one, times 2.0 does not.
+class Scalar {
+ public:
+  template <class N, std::enable_if_t<std::is_arithmetic_v<N>, int> = 0>
+  Scalar(N n) {
+    if constexpr (std::is_floating_point_v<N>) {
+      value_.kind = SSP_V_DOUBLE;
+      value_.u.d = static_cast<double>(n);
+    } else {
+      value_.kind = std::is_same_v<N, bool> ? SSP_V_BOOL : SSP_V_INT;
+      value_.u.i = static_cast<int64_t>(n);
+    }
+  }
+  const ssp_value& raw() const { return value_; }
+
+ private:
+  ssp_value value_{};
 };
 
 // Copying retains, moving does not. Sizes and type are asked of the host once, then kept: operators cannot change them.
@@ -61,13 +81,14 @@ class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(ssp_tensor owned) noexcept : handle_(owned) {}
-  Tensor(const Tensor& other) : handle_(other.handle_), info_(other.info_) {
+  Tensor(const Tensor& other) : handle_(other.handle_) {
     if (handle_.id) check(detail::runtime.ops->retain(handle_));
   }
-  Tensor(Tensor&& other) noexcept : handle_(std::exchange(other.handle_, ssp_tensor{0})), info_(other.info_) {}
+  Tensor(Tensor&& other) noexcept
+      : handle_(std::exchange(other.handle_, ssp_tensor{0})), shape_(std::move(other.shape_)) {}
   Tensor& operator=(Tensor other) noexcept {
     std::swap(handle_, other.handle_);
-    info_ = other.info_;
+    std::swap(shape_, other.shape_);
     return *this;
   }
   ~Tensor() {
@@ -83,35 +104,32 @@ class Tensor {
   ssp_tensor handle() const noexcept { return handle_; }
   ssp_tensor release() noexcept { return std::exchange(handle_, ssp_tensor{0}); }  // the caller owns it now
 
-  int64_t dim() const { return info().ndim; }
-  int64_t numel() const { return info().numel; }
-  DType dtype() const { return static_cast<DType>(info().dtype); }
-  bool is_cuda() const { return info().device_type == 1; }
-  bool requires_grad() const {
-    ssp_tensor_info now;
-    check(detail::runtime.ops->info(handle_, &now, sizeof now));
-    return now.requires_grad != 0;
-  }
+  int64_t dim() const { return static_cast<int64_t>(shape().sizes.size()); }
+  int64_t numel() const { return shape().numel; }
+  DType dtype() const { return shape().dtype; }
+  // As it is now: parameters move to the device of the run after create.
+  bool is_cuda() const { return ask().device_type == 1; }
+  bool requires_grad() const { return ask().requires_grad != 0; }
   // Negative counts from the end.
   int64_t size(int64_t d) const {
-    const auto& i = info();
-    const int64_t n = i.ndim;
+    const std::vector<int64_t>& all = shape().sizes;
+    const auto n = static_cast<int64_t>(all.size());
     if (d < -n || d >= n)
       throw Error(SSP_E_ARGUMENT,
                   "size(" + std::to_string(d) + ") of a tensor of " + std::to_string(n) + " dimensions");
-    return i.sizes[d < 0 ? d + n : d];
+    return all[static_cast<size_t>(d < 0 ? d + n : d)];
   }
-  Ints sizes() const& { return {info().sizes, info().ndim}; }  // borrowed from this tensor
+  Ints sizes() const& { return shape().sizes; }  // borrowed from this object
   Ints sizes() const&& = delete;
   // const auto [B, L, D] = x.sizes<3>();
   template <size_t N>
   std::array<int64_t, N> sizes() const {
-    const auto& i = info();
-    if (i.ndim != N)
-      throw Error(SSP_E_ARGUMENT,
-                  "expected a tensor of " + std::to_string(N) + " dimensions, found one of " + std::to_string(i.ndim));
+    const std::vector<int64_t>& all = shape().sizes;
+    if (all.size() != N)
+      throw Error(SSP_E_ARGUMENT, "expected a tensor of " + std::to_string(N) + " dimensions, found one of " +
+                                      std::to_string(all.size()));
     std::array<int64_t, N> out;
-    for (size_t k = 0; k < N; ++k) out[k] = i.sizes[k];
+    std::copy(all.begin(), all.end(), out.begin());
     return out;
   }
 
@@ -139,7 +157,7 @@ class Tensor {
   SSP_IF_USED Tensor mean() const;
   SSP_IF_USED Tensor mean(Ints dims, bool keepdim = false) const;
   SSP_IF_USED Tensor mean(int64_t dim, bool keepdim = false) const { return mean(Ints{dim}, keepdim); }
-  SSP_IF_USED Tensor pow(double exponent) const;
+  SSP_IF_USED Tensor pow(Scalar exponent) const;
   SSP_IF_USED Tensor sqrt() const;
   SSP_IF_USED Tensor abs() const;
   SSP_IF_USED Tensor exp() const;
@@ -147,13 +165,12 @@ class Tensor {
   SSP_IF_USED Tensor neg() const;
   // In place; legal on parameters and buffers without gradients. The result is this tensor.
   SSP_IF_USED const Tensor& copy_(const Tensor& source) const;
-  SSP_IF_USED const Tensor& fill_(double value) const;
+  SSP_IF_USED const Tensor& fill_(Scalar value) const;
   SSP_IF_USED const Tensor& zero_() const;
-  SSP_IF_USED const Tensor& add_(const Tensor& other, double alpha = 1) const;
-  template <class N, std::enable_if_t<std::is_arithmetic_v<N>, int> = 0>
-  const Tensor& add_(N other) const;
+  SSP_IF_USED const Tensor& add_(const Tensor& other, Scalar alpha = 1) const;
+  SSP_IF_USED const Tensor& add_(Scalar other) const;
   SSP_IF_USED const Tensor& mul_(const Tensor& other) const;
-  SSP_IF_USED const Tensor& mul_(double other) const;
+  SSP_IF_USED const Tensor& mul_(Scalar other) const;
   SSP_IF_USED const Tensor& lerp_(const Tensor& end, double weight) const;
 
   // The one element, or all of them row by row. Waits for the device.
@@ -165,17 +182,25 @@ class Tensor {
   static Tensor from(const std::vector<T>& values, Ints shape);
 
  private:
-  static constexpr uint32_t kUnknown = UINT32_MAX;
-  const ssp_tensor_info& info() const {
-    if (info_.ndim == kUnknown) {
-      ssp_tensor_info found;
-      check(detail::runtime.ops->info(handle_, &found, sizeof found));
-      info_ = found;
+  struct Shape {
+    DType dtype;
+    int64_t numel;
+    std::vector<int64_t> sizes;
+  };
+  ssp_tensor_info ask() const {
+    ssp_tensor_info now;
+    check(detail::runtime.ops->info(handle_, &now, sizeof now));
+    return now;
+  }
+  const Shape& shape() const {
+    if (!shape_) {
+      const ssp_tensor_info now = ask();
+      shape_ = {static_cast<DType>(now.dtype), now.numel, {now.sizes, now.sizes + now.ndim}};
     }
-    return info_;
+    return *shape_;
   }
   ssp_tensor handle_{0};
-  mutable ssp_tensor_info info_{kUnknown, 0, 0, 0, nullptr, 0, 0, 0};
+  mutable std::optional<Shape> shape_;  // asked for once
 };
 
 namespace detail {
@@ -191,6 +216,15 @@ template <>
 struct DTypeOf<int32_t> : std::integral_constant<int32_t, SSP_I32> {};
 template <>
 struct DTypeOf<uint8_t> : std::integral_constant<int32_t, SSP_U8> {};
+
+inline void check_length(size_t length, Ints sizes, const char* where) {
+  int64_t n = 1;
+  bool good = true;
+  for (int64_t s : sizes) good = good && s >= 0 && !__builtin_mul_overflow(n, s, &n);
+  if (!good || n != static_cast<int64_t>(length))
+    throw Error(SSP_E_ARGUMENT, std::string(where) + ": " + std::to_string(length) +
+                                    " values, and sizes whose product is another number");
+}
 }  // namespace detail
 
 template <class T>
@@ -201,9 +235,7 @@ std::vector<T> Tensor::to_vector() const {
 }
 template <class T>
 Tensor Tensor::from(const std::vector<T>& values, Ints shape) {
-  int64_t n = 1;
-  for (int64_t s : shape) n *= s;
-  if (n != static_cast<int64_t>(values.size())) throw Error(SSP_E_ARGUMENT, "Tensor::from: shape and length disagree");
+  detail::check_length(values.size(), shape, "Tensor::from");
   ssp_tensor out;
   check(detail::runtime.ops->from_host(values.data(), detail::DTypeOf<T>::value, shape.data(),
                                        static_cast<uint32_t>(shape.size()), &out));

@@ -1,0 +1,129 @@
+// The SDK's C++ layer over the host's tables: numbers keep their kind, what is cached stays true, lengths are checked.
+#include "bridge/support/window.h"
+#include "ssp/cpp/batch.hpp"
+#include "ssp/cpp/modes.hpp"
+#include "ssp/cpp/ops.hpp"
+#include "ssp/cpp/sample.hpp"
+
+namespace selfsup::bridge::testing {
+namespace {
+
+using Catch::Contains;
+
+struct Layer {
+  Host host;
+  Layer() {
+    REQUIRE(ssp::detail::init(host.table()) == SSP_OK);
+    window.emplace();
+  }
+  std::optional<Window> window;
+
+  static ssp::Tensor to_layer(const at::Tensor& t) { return ssp::Tensor(handles::give(t)); }
+};
+
+bool same(const ssp::Tensor& mine, const at::Tensor& native) {
+  const at::Tensor& t = handles::peek(mine.handle());
+  INFO(t.toString() << " against " << native.toString());
+  return t.scalar_type() == native.scalar_type() && at::equal(t, native);
+}
+
+}  // namespace
+
+TEST_CASE_METHOD(Layer, "numbers keep their kind: integer tensors stay so, as in ATen") {
+  for (const at::ScalarType type : {at::kLong, at::kFloat}) {
+    const at::Tensor native = at::tensor({-2, 1, 5}, at::kLong).to(type), mask = native > 0;
+    const at::Tensor index = at::tensor({0, 2}, at::kLong);
+    const ssp::Tensor x = to_layer(native), m = to_layer(mask), i = to_layer(index);
+    CHECK(same(ssp::clamp(x, 0, 3), native.clamp(0, 3)));
+    CHECK(same(ssp::clamp(x, {}, 3), native.clamp_max(3)));
+    CHECK(same(ssp::clamp(x, 0.5), native.clamp(0.5)));
+    CHECK(same(ssp::pow(x, 2), native.pow(2)));
+    CHECK(same(x.pow(2), native.pow(2)));
+    CHECK(same(x.pow(2.0), native.pow(2.0)));
+    CHECK(same(ssp::full_like(x, 7), at::full_like(native, 7)));
+    CHECK(same(ssp::masked_fill(x, m, 9), native.masked_fill(mask, 9)));
+    CHECK(same(ssp::scatter(x, 0, i, 4), native.scatter(0, index, 4)));
+    CHECK(same(x * 2, native * 2));
+    CHECK(same(2.5 * x, native * 2.5));
+    CHECK(same(1 - x, 1 - native));
+    CHECK(same(1.5f - x, at::rsub(native, 1.5)));
+    CHECK(same(ssp::remainder(x, 3), native.remainder(3)));
+    CHECK(same(ssp::floor_divide(x, 2), native.div(2, "floor")));
+    CHECK(same(x == 1, native == 1));
+
+    const at::Tensor changed = native.clone();
+    const ssp::Tensor y = to_layer(changed);
+    const at::Tensor expected = native.clone();
+    ssp::NoGrad guard;
+    y.mul_(2).add_(x).add_(x, 3).add_(1);
+    expected.mul_(2).add_(native).add_(native, 3).add_(1);
+    CHECK(same(y, expected));
+    ssp::clamp_(y, 0, {});
+    CHECK(same(y, expected.clamp_(0)));
+    ssp::foreach_mul_({y}, 2);
+    CHECK(same(y, expected.mul_(2)));
+    CHECK(same(y.fill_(3), expected.fill_(3)));
+  }
+  const int64_t large = (int64_t{1} << 60) + 1;  // no double holds it
+  const ssp::Tensor like = to_layer(at::zeros({1}));
+  CHECK(same(ssp::full({1}, large, like, ssp::i64), at::full({1}, large, at::kLong)));
+  CHECK(same(ssp::full({1}, 2, like), at::full({1}, 2, at::kFloat)));
+}
+
+TEST_CASE_METHOD(Layer, "a tensor's sizes outlive its metadata, and its device is asked for each time") {
+  at::Tensor native = at::zeros({1, 2, 3, 1, 2, 3, 2});
+  const ssp::Tensor x = to_layer(native);
+  const ssp::Ints sizes = x.sizes();
+  CHECK_FALSE(x.is_cuda());
+  native.set_data(at::zeros({7}));  // more than five sizes live outside of a tensor, and are freed here
+  const std::vector<int64_t> reused(7, 99);
+  CHECK(std::vector<int64_t>(sizes.begin(), sizes.end()) == std::vector<int64_t>{1, 2, 3, 1, 2, 3, 2});
+
+  // A host whose tensors have moved to the GPU since their sizes were asked.
+  static int32_t device_type;
+  static const ssp_ops* real;
+  real = ssp::detail::runtime.ops;
+  ssp_ops moving = *real;
+  moving.info = [](ssp_tensor t, ssp_tensor_info* out, uint32_t size) {
+    const ssp_status status = real->info(t, out, size);
+    out->device_type = device_type;
+    return status;
+  };
+  ssp::detail::runtime.ops = &moving;
+  const ssp::Tensor parameter = to_layer(at::zeros({2}));
+  device_type = 0;
+  CHECK(parameter.size(0) == 2);
+  CHECK_FALSE(parameter.is_cuda());
+  device_type = 1;
+  CHECK(parameter.is_cuda());
+  ssp::detail::runtime.ops = real;
+}
+
+TEST_CASE_METHOD(Layer, "values and sizes that disagree are refused before anything is read") {
+  static int calls;
+  calls = 0;
+  ssp_sample_api api{};
+  api.set_field = [](ssp_sample*, ssp_str, int32_t, const int64_t*, uint32_t, const void*) {
+    ++calls;
+    return ssp_status{SSP_OK};
+  };
+  const ssp::Sample sample(&api, nullptr);
+  const std::vector<float> three = {1, 2, 3};
+  CHECK_THROWS_WITH(sample.set_field("angle", three, {4}), Contains("set_field") && Contains("3 values"));
+  CHECK_THROWS(sample.set_field("angle", three, {-1, -3}));
+  CHECK_THROWS(sample.set_field("angle", three, {int64_t{1} << 62, 4, 3}));
+  CHECK_THROWS(ssp::Tensor::from(three, {2}));
+  CHECK(calls == 0);
+  CHECK_NOTHROW(sample.set_field("angle", three, {3, 1}));
+  CHECK_NOTHROW(sample.set_field("nothing", std::vector<float>{}, {0, 5}));
+  CHECK(calls == 2);
+}
+
+TEST_CASE("the features asked for by name: the known ones, or the first") {
+  const ssp_str asked[] = {text("cls"), text("mean")}, unknown[] = {text("maen")};
+  CHECK(ssp::Names(nullptr, 0).among({"mean", "cls"}) == std::vector<std::string>{"mean"});
+  CHECK(ssp::Names(asked, 2).among({"mean", "cls"}) == std::vector<std::string>{"cls", "mean"});
+  CHECK_THROWS_WITH(ssp::Names(unknown, 1).among({"mean", "cls"}), Contains("\"maen\"") && Contains("mean, cls"));
+}
+
+}  // namespace selfsup::bridge::testing

@@ -54,7 +54,9 @@ inline constexpr char kHostTop[] = R"({
     "param_scheduler": {"type": ["array", "object", "null"], "items": {"type": "object", "x-ssp-component": "scheduler"}},
     "train_cfg": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"]},
-      "by_epoch": {"type": "boolean"}, "max_epochs": {"type": "integer", "minimum": 1}, "max_iters": {"type": "integer", "minimum": 1},
+      "by_epoch": {"type": "boolean"},
+      "max_epochs": {"type": ["integer", "null"], "minimum": 1, "description": "the length of the run; this or max_iters"},
+      "max_iters": {"type": ["integer", "null"], "minimum": 1, "description": "the length of the run in batches"},
       "val_interval": {"type": "integer"}}},
     "default_hooks": {"type": "object", "properties": {
       "logger": {"type": "object", "properties": {"type": {"type": "string"}, "interval": {"type": "integer", "minimum": 1, "default": 10, "description": "iterations"}}},

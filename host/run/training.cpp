@@ -55,7 +55,7 @@ uint64_t choose_seed(const config::RunConfig& config, Json& tree) {
   if (config.seed) return *config.seed;
   const uint64_t seed = drawn_seed(config).value_or(std::random_device{}() & 0x7fffffffu);
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
-  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "drawn", 0, 0};
+  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "", 0, 0};
   return seed;
 }
 
@@ -313,13 +313,13 @@ Exit Training::run() {
     if (evaluation.has_probe()) {
       watch.evaluate(loop.position());
       if (config_.probe->baselines) evaluation.probe_baselines();
-      watch.say(evaluation.table());
+      log_info(evaluation.table());
     }
     if (const std::string picture = evaluation.draw(*dataset_, folder); !picture.empty())
-      watch.say(fmt::format("drew {}", picture));
-    watch.say(fmt::format("done: {} iterations", loop.position().iter));
+      log_info(fmt::format("drew {}", picture));
+    log_info(fmt::format("done: {} iterations", loop.position().iter));
   } else {
-    watch.say(fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
+    log_info(fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
   }
   return exit;
 }

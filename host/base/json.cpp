@@ -288,7 +288,6 @@ Json read_json_file(const std::string& path, const std::string& layer, const Jso
 
 std::string describe(const Origin& origin) {
   if (origin.line > 0) return fmt::format("{}:{}:{}", origin.source, origin.line, origin.column);
-  if (origin.layer == "default") return "the default";
   if (!origin.source.empty()) return origin.source;
   return origin.layer.empty() ? "a value without origin" : origin.layer;
 }

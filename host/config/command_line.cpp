@@ -3,6 +3,7 @@
 #include "config/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -117,12 +118,12 @@ class Parser {
     const std::vector<std::string> known = {"auto", "none", "pytorch", "slurm", "mpi", "local"};
     const std::string name = take_value();
     if (name == "auto" || name == "none") return;
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      refuse(fmt::format("--launcher is one of auto, none, pytorch, slurm, mpi, local; found \"{}\"{}", name,
-                         suggestion(name, known)));
-    throw Error(Exit::usage, fmt::format("--launcher {}: runs of several processes are not built yet; leave the flag "
-                                         "out to train in one",
-                                         name));
+    if (std::find(known.begin(), known.end(), name) != known.end())
+      throw Error(Exit::usage, fmt::format("--launcher {}: several ranks are not built yet; without --launcher one "
+                                           "process trains",
+                                           name));
+    refuse(
+        fmt::format("--launcher is one of {}; found \"{}\"{}", fmt::join(known, ", "), name, suggestion(name, known)));
   }
 
   void take_resume() {
@@ -163,7 +164,8 @@ class Parser {
     const Command command = line_.command;
     const bool alone =
         command == Command::list || command == Command::env || command == Command::help || command == Command::version;
-    const size_t wanted = alone ? 0 : 1;
+    const bool hosts_schema = command == Command::inspect && line_.schema && plain.empty();
+    const size_t wanted = alone || hosts_schema ? 0 : 1;
     if (!named && plain.size() > wanted && plain.front().find_first_of("./") == std::string::npos)
       refuse_as_command(plain.front());
     if (plain.size() > wanted)
@@ -214,11 +216,12 @@ void apply_flags(Json& tree, const CommandLine& line) {
 std::string help_text() {
   return R"(selfsup-host: self-supervised pretraining with algorithms as plugins
 
-  selfsup-host --plugin PLUGIN.so CONFIG [flags] train
+  selfsup-host [train] CONFIG --plugin PLUGIN    train
   selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
   selfsup-host validate CONFIG                   check everything up to the first batch
   selfsup-host list [--json]                     the plugins that are found, without running them
   selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
+  selfsup-host inspect --schema                  the keys that the host itself takes
   selfsup-host env                               versions, processor, threads, LibTorch
 
 Plugins

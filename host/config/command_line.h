@@ -13,7 +13,7 @@ enum class Command { train, config, validate, list, inspect, env, help, version 
 
 struct CommandLine {
   Command command = Command::train;
-  std::string target;  // CONFIG, or the plugin of inspect
+  std::string target;  // CONFIG, or the plugin of inspect; "": inspect --schema of the host itself
   std::vector<std::string> plugins, plugin_dirs, cfg_options;
   std::optional<std::string> work_dir, load_from, device;
   std::optional<std::string> resume;  // "": the newest of the work folder; else a path

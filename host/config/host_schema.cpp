@@ -1,8 +1,10 @@
 #include "config/host_schema.h"
 
 #include <map>
+#include <utility>
 
 #include "config/host_schema_text.h"
+#include "config/layers.h"
 #include "config/schema.h"
 
 namespace selfsup::config {
@@ -11,50 +13,27 @@ namespace {
 using Table = std::map<std::string, Json, std::less<>>;
 
 Table optimizers() {
-  const std::string common = R"("type": {"type": "string"}, "lr": {"type": "number", "minimum": 0},
-    "weight_decay": {"type": "number", "minimum": 0})";
-  const std::string adam = R"({"type": "object", "properties": {)" + common + R"(,
-    "betas": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2},
-    "eps": {"type": "number", "minimum": 0}}, "required": ["lr"]})";
-  const std::string sgd = R"({"type": "object", "properties": {)" + common + R"(,
-    "momentum": {"type": "number", "minimum": 0}, "dampening": {"type": "number", "minimum": 0},
-    "nesterov": {"type": "boolean"}}, "required": ["lr"]})";
   Table table;
-  for (const char* name : {"AdamW", "Adam"}) table.emplace(name, parse_schema(adam, name));
-  table.emplace("SGD", parse_schema(sgd, "SGD"));
+  table.emplace("SGD", parse_schema(kSgd, "SGD"));
+  const Json adam = parse_schema(kAdam, "Adam");
+  Json adamw = adam;
+  adamw.find("properties")->find("weight_decay")->set("default", 0.01);
+  table.emplace("Adam", adam);
+  table.emplace("AdamW", std::move(adamw));
   return table;
 }
 
 Table schedulers() {
-  struct Shape {
-    const char *name, *properties, *required;
-  };
-  static constexpr Shape shapes[] = {
-      {"Constant", R"("factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1})", ""},
-      {"Linear", R"("start_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-                    "end_factor": {"type": "number", "minimum": 0, "maximum": 1})",
-       ""},
-      {"CosineAnnealing", R"("T_max": {"type": "integer", "minimum": 1}, "eta_min": {"type": ["number", "null"]},
-                             "eta_min_ratio": {"type": ["number", "null"]})",
-       ""},
-      {"MultiStep", R"("milestones": {"type": "array", "items": {"type": "integer"}}, "gamma": {"type": "number"})",
-       R"("milestones")"},
-      {"Step", R"("step_size": {"type": "integer", "minimum": 1}, "gamma": {"type": "number"})", R"("step_size")"},
-      {"Exponential", R"("gamma": {"type": "number"})", R"("gamma")"},
-      {"Poly", R"("power": {"type": "number"}, "eta_min": {"type": ["number", "null"]})", ""}};
+  const Json common = parse_schema(kSchedulerCommon, "a scheduler"),
+             param_name = parse_schema(kParamName, "param_name");
+  const Json shapes = parse_json(kSchedulerShapes, "the schemas of schedulers", "schema");
   Table table;
-  for (const Shape& shape : shapes) {
-    const std::string begin = R"({"type": "object", "properties": {"type": {"type": "string"},
-      "begin": {"type": "integer", "minimum": 0}, "end": {"type": "integer", "minimum": 0},
-      "by_epoch": {"type": "boolean"}, "convert_to_iter_based": {"type": "boolean"},
-      "last_step": {"type": "integer", "enum": [-1]}, "verbose": {"type": "boolean"}, )";
-    const std::string end = std::string(shape.properties) + "}, \"required\": [" + shape.required + "]}";
-    for (const char* quantity : {"LR", "Momentum"})
-      table.emplace(std::string(shape.name) + quantity, parse_schema(begin + end, shape.name));
-    table.emplace(
-        std::string(shape.name) + "ParamScheduler",
-        parse_schema(begin + R"("param_name": {"type": "string", "enum": ["lr", "momentum", "weight_decay"]}, )" + end,
-                     shape.name));
+  for (const auto& [shape, own] : shapes.as_object()) {
+    Json schema = merge(common, own);
+    for (const char* quantity : {"LR", "Momentum"}) table.emplace(shape + quantity, schema);
+    schema.find("properties")->set("param_name", param_name);
+    schema.find("required")->as_array().emplace_back("param_name");
+    table.emplace(shape + "ParamScheduler", std::move(schema));
   }
   return table;
 }
@@ -69,6 +48,20 @@ std::string with_preprocessor(std::string text) {
   for (size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at))
     text.replace(at, mark.size(), kDataPreprocessor);
   return text;
+}
+
+void collect_idle(const Json& config, const Json& schema, const std::string& path, std::vector<std::string>& found) {
+  if (const Json* properties = schema.find("properties"))
+    for (const auto& [key, inner] : properties->as_object()) {
+      const Json* value = config.find(key);
+      if (!value) continue;
+      const std::string below = path.empty() ? key : path + "." + key;
+      if (inner.get_bool("x-ssp-idle", false)) {
+        found.push_back(below);
+      } else {
+        collect_idle(*value, inner, below, found);
+      }
+    }
 }
 
 }  // namespace
@@ -93,32 +86,8 @@ std::vector<std::string> built_in_names(std::string_view kind) {
 }
 
 std::vector<std::string> keys_without_effect(const Json& config) {
-  static constexpr const char* keys[] = {"default_scope",
-                                         "log_level",
-                                         "launcher",
-                                         "log_processor",
-                                         "vis_backends",
-                                         "visualizer",
-                                         "custom_hooks",
-                                         "custom_imports",
-                                         "cfg",
-                                         "train_cfg.val_interval",
-                                         "default_hooks.runtime_info",
-                                         "default_hooks.timer",
-                                         "default_hooks.param_scheduler",
-                                         "default_hooks.sampler_seed",
-                                         "default_hooks.visualization",
-                                         "env_cfg.cudnn_benchmark",
-                                         "env_cfg.mp_cfg",
-                                         "env_cfg.resource_limit",
-                                         "train_dataloader.persistent_workers",
-                                         "train_dataloader.pin_memory",
-                                         "train_dataloader.collate_fn",
-                                         "train_dataloader.batch_sampler",
-                                         "optim_wrapper.paramwise_cfg.bypass_duplicate"};
   std::vector<std::string> found;
-  for (const char* key : keys)
-    if (config.at_path(key)) found.emplace_back(key);
+  collect_idle(config, host_schema(), "", found);
   return found;
 }
 

@@ -1,4 +1,4 @@
-// The text of the host's schema. Included by host_schema.cpp only.
+// The text of the host's schemas. Included by host_schema.cpp only.
 #pragma once
 
 namespace selfsup::config {
@@ -6,9 +6,9 @@ namespace selfsup::config {
 inline constexpr char kDataPreprocessor[] = R"({
   "type": "object", "description": "normalisation on the device, in units of 0..255",
   "properties": {
-    "type": {"type": "string", "description": "accepted and ignored"},
-    "mean": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3, "description": "a number a channel, or one for all"},
-    "std": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1, "maxItems": 3},
+    "type": {"type": "string", "description": "any name; there is one kind"},
+    "mean": {"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3, "description": "a number a channel, or one for all; absent: 0"},
+    "std": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 1, "maxItems": 3, "description": "likewise; absent: 1"},
     "bgr_to_rgb": {"type": "boolean", "enum": [true], "description": "images are RGB everywhere; false is refused"}
   }})";
 
@@ -16,68 +16,88 @@ inline constexpr char kHostTop[] = R"({
   "type": "object",
   "properties": {
     "plugins": {"type": "array", "items": {"type": "string"}, "description": "plugins to load, by name or path; --plugin replaces the algorithm's"},
-    "model": {"type": "object", "x-ssp-component": "ssp.algorithm/0", "x-ssp-claims": {"data_preprocessor": @PREPROCESSOR@}},
+    "model": {"type": "object", "x-ssp-component": "ssp.algorithm/0", "x-ssp-claims": {"data_preprocessor": @PREPROCESSOR@},
+      "description": "the algorithm; without type, the only one that the first plugin brings"},
     "data_preprocessor": @PREPROCESSOR@,
     "train_dataloader": {"type": "object", "properties": {
       "batch_size": {"type": "integer", "minimum": 1, "description": "images a rank takes in a step"},
-      "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Default: the cores allowed, less one, at most 8"},
-      "dataset": {"type": "object", "x-ssp-component": "dataset", "x-ssp-claims": {
+      "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Absent: the cores allowed, less one, at most 8"},
+      "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "without type: image_folder", "x-ssp-claims": {
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},
       "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, where the dataset names none"},
       "drop_last": {"type": "boolean", "default": false, "description": "leave out the last batch of an epoch if it is not full"},
       "sampler": {"type": "object", "properties": {
         "type": {"type": "string", "enum": ["DefaultSampler"]},
-        "shuffle": {"type": "boolean", "default": true}, "round_up": {"type": "boolean", "enum": [true]}}},
-      "prefetch_factor": {"type": "integer", "minimum": 1, "maximum": 64, "description": "batches prepared ahead"},
+        "shuffle": {"type": "boolean", "default": true, "description": "another order in each epoch, a function of the seed"},
+        "round_up": {"type": "boolean", "enum": [true], "description": "every rank takes equally many images"}}},
+      "prefetch_factor": {"type": "integer", "minimum": 1, "maximum": 64, "default": 2, "description": "batches prepared ahead"},
       "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images at which the run ends with exit 4"},
-      "pin_memory": {"type": "boolean"}, "persistent_workers": {"type": "boolean"}, "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}},
-      "batch_sampler": {"type": ["object", "null"]}},
+      "pin_memory": {"type": "boolean", "x-ssp-idle": true}, "persistent_workers": {"type": "boolean", "x-ssp-idle": true},
+      "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}, "x-ssp-idle": true},
+      "batch_sampler": {"type": ["object", "null"], "x-ssp-idle": true}},
       "required": ["dataset"]},
     "optim_wrapper": {"type": "object", "properties": {
-      "type": {"type": "string", "enum": ["OptimWrapper", "AmpOptimWrapper"], "default": "OptimWrapper"},
+      "type": {"type": "string", "enum": ["OptimWrapper", "AmpOptimWrapper"], "default": "OptimWrapper", "description": "AmpOptimWrapper: mixed precision, as --amp"},
       "optimizer": {"type": "object", "x-ssp-component": "optimizer"},
-      "paramwise_cfg": {"type": ["object", "null"], "properties": {
+      "paramwise_cfg": {"type": ["object", "null"], "description": "factors for some of the parameters", "properties": {
         "custom_keys": {"type": "object", "x-ssp-each": {"type": "object", "properties": {
-          "lr_mult": {"type": "number", "minimum": 0}, "decay_mult": {"type": "number", "minimum": 0},
-          "lars_exclude": {"type": "boolean"}, "momentum": {"type": "number", "minimum": 0}}},
-          "description": "{part of a parameter's name: {lr_mult, decay_mult, ...}}; the longest part that fits wins"},
-        "norm_decay_mult": {"type": "number", "minimum": 0}, "bias_decay_mult": {"type": "number", "minimum": 0},
-        "bias_lr_mult": {"type": "number", "minimum": 0}, "flat_decay_mult": {"type": "number", "minimum": 0},
-        "bypass_duplicate": {"type": "boolean"}}},
-      "clip_grad": {"type": ["object", "null"], "properties": {
-        "type": {"type": "string", "enum": ["norm", "value"]}, "max_norm": {"type": "number", "exclusiveMinimum": 0},
-        "norm_type": {"type": ["number", "string"]}, "clip_value": {"type": "number", "exclusiveMinimum": 0}}},
+          "lr_mult": {"type": "number", "minimum": 0, "description": "times the learning rate; absent: 1"},
+          "decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay; absent: 1"},
+          "lars_exclude": {"type": "boolean", "description": "kept with the group; no optimizer here reads it"},
+          "momentum": {"type": "number", "minimum": 0, "description": "of SGD, instead of the optimizer's"}}},
+          "description": "{part of a parameter's name: factors}; the longest part that fits wins, ties by the alphabet"},
+        "norm_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of normalisation layers"},
+        "bias_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of biases"},
+        "bias_lr_mult": {"type": "number", "minimum": 0, "description": "times the learning rate of biases, those of normalisation layers excepted"},
+        "flat_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of other one-dimensional parameters"},
+        "bypass_duplicate": {"type": "boolean", "x-ssp-idle": true}}},
+      "clip_grad": {"type": ["object", "null"], "description": "absent: gradients stay as they are", "properties": {
+        "type": {"type": "string", "enum": ["norm", "value"], "default": "norm", "description": "all gradients by their norm, or each element"},
+        "max_norm": {"type": "number", "exclusiveMinimum": 0, "description": "of type norm: the largest norm"},
+        "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "description": "which norm; absent: 2"},
+        "clip_value": {"type": "number", "exclusiveMinimum": 0, "description": "of type value: the largest size of an element"}}},
       "accumulative_counts": {"type": "integer", "minimum": 1, "default": 1, "description": "batches an optimizer step takes"},
-      "loss_scale": {"type": ["string", "number", "object"], "description": "\"dynamic\", a number, or GradScaler's arguments; fp16 only"},
-      "dtype": {"type": "string", "enum": ["float16", "bfloat16"], "description": "of AmpOptimWrapper; default float16 on CUDA, bfloat16 on the CPU"}},
+      "loss_scale": {"type": ["string", "number", "object"], "enum": ["dynamic"], "exclusiveMinimum": 0, "description": "of fp16: \"dynamic\", a fixed number, or an object that starts a dynamic one; absent: dynamic", "properties": {
+        "init_scale": {"type": "number", "exclusiveMinimum": 0, "description": "absent: 65536"},
+        "growth_factor": {"type": "number", "exclusiveMinimum": 1, "description": "absent: 2"},
+        "backoff_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "below 1; absent: 0.5"},
+        "growth_interval": {"type": "integer", "minimum": 1, "description": "good steps before the scale grows; absent: 2000"}}},
+      "dtype": {"type": "string", "enum": ["float16", "bfloat16"], "description": "of AmpOptimWrapper; absent: float16 on CUDA, bfloat16 on the CPU"}},
       "required": ["optimizer"]},
-    "param_scheduler": {"type": ["array", "object", "null"], "items": {"type": "object", "x-ssp-component": "scheduler"}},
+    "param_scheduler": {"type": ["array", "object", "null"], "items": {"type": "object", "x-ssp-component": "scheduler"}, "x-ssp-component": "scheduler", "description": "one, or a list whose members act on one another's values"},
     "train_cfg": {"type": "object", "properties": {
-      "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"]},
-      "by_epoch": {"type": "boolean"},
-      "max_epochs": {"type": ["integer", "null"], "minimum": 1, "description": "the length of the run; this or max_iters"},
-      "max_iters": {"type": ["integer", "null"], "minimum": 1, "description": "the length of the run in batches"},
-      "val_interval": {"type": "integer"}}},
+      "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"], "description": "absent: by the key that gives the length"},
+      "by_epoch": {"type": "boolean", "description": "the same in other words"},
+      "max_epochs": {"type": ["integer", "null"], "minimum": 1, "description": "length of the run; this or max_iters"},
+      "max_iters": {"type": ["integer", "null"], "minimum": 1, "description": "length of the run in batches"},
+      "val_interval": {"type": "integer", "x-ssp-idle": true}}},
     "default_hooks": {"type": "object", "properties": {
-      "logger": {"type": "object", "properties": {"type": {"type": "string"}, "interval": {"type": "integer", "minimum": 1, "default": 10, "description": "iterations"}}},
+      "logger": {"type": "object", "properties": {
+        "type": {"type": "string", "description": "any name; there is one kind"},
+        "interval": {"type": "integer", "minimum": 1, "default": 10, "description": "iterations between two log lines"}}},
       "checkpoint": {"type": "object", "properties": {
-        "type": {"type": "string"}, "interval": {"type": "integer", "description": "epochs, or iterations; 0 or less: only the last. Default: 1 epoch; a run counted in iterations saves at its end"},
-        "by_epoch": {"type": "boolean"}, "max_keep_ckpts": {"type": "integer", "default": 3, "description": "-1: all"},
-        "save_last": {"type": "boolean", "default": true}}},
-      "runtime_info": {"type": "object"}, "timer": {"type": "object"}, "param_scheduler": {"type": "object"},
-      "sampler_seed": {"type": "object"}, "visualization": {"type": "object"}}},
+        "type": {"type": "string", "description": "any name; there is one kind"},
+        "interval": {"type": "integer", "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},
+        "by_epoch": {"type": "boolean", "description": "whether interval counts epochs; absent: as the run is counted"},
+        "max_keep_ckpts": {"type": "integer", "default": 3, "description": "older ones are deleted; -1: keep all, MMEngine's default"},
+        "save_last": {"type": "boolean", "default": true, "description": "save at the end of the run, whatever the interval"}}},
+      "runtime_info": {"type": "object", "x-ssp-idle": true}, "timer": {"type": "object", "x-ssp-idle": true},
+      "param_scheduler": {"type": "object", "x-ssp-idle": true}, "sampler_seed": {"type": "object", "x-ssp-idle": true},
+      "visualization": {"type": "object", "x-ssp-idle": true}}},
     "env_cfg": {"type": "object", "properties": {
-      "num_threads": {"type": "integer", "minimum": 1, "description": "threads of the training step; default: the cores allowed, shared by the ranks of this machine"},
-      "dist_cfg": {"type": "object", "properties": {
+      "num_threads": {"type": "integer", "minimum": 1, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
+      "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
         "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
-      "cudnn_benchmark": {"type": "boolean"}, "mp_cfg": {"type": "object"}, "resource_limit": {"type": "integer"}}},
+      "cudnn_benchmark": {"type": "boolean", "x-ssp-idle": true}, "mp_cfg": {"type": "object", "x-ssp-idle": true},
+      "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
     "randomness": {"type": "object", "properties": {
       "seed": {"type": ["integer", "null"], "minimum": 0, "description": "absent: drawn, and written to the resolved configuration"},
       "diff_rank_seed": {"type": "boolean", "default": false, "description": "random numbers never repeat between ranks here, so this changes nothing"},
       "deterministic": {"type": "boolean", "default": false, "description": "CUDA: reproducible kernels only"}}},
     "auto_scale_lr": {"type": "object", "properties": {
-      "enable": {"type": "boolean", "default": false}, "base_batch_size": {"type": "integer", "minimum": 1}}},
+      "enable": {"type": "boolean", "default": false, "description": "as --auto-scale-lr"},
+      "base_batch_size": {"type": "integer", "minimum": 1, "description": "images of a step for which lr was chosen"}}},
     "probe": {"type": ["object", "null"], "description": "judges features by labels that training never sees", "properties": {
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the bank"},
       "test_dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the queries"},
@@ -85,23 +105,94 @@ inline constexpr char kHostTop[] = R"({
       "queries": {"type": "integer", "minimum": 1, "default": 10000, "description": "images taken from the queries' set"},
       "interval": {"type": "integer", "minimum": 0, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
       "baselines": {"type": "boolean", "default": true, "description": "also raw pixels and the random initialisation"},
-      "k": {"type": "integer", "minimum": 1, "default": 20}, "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07},
+      "k": {"type": "integer", "minimum": 1, "default": 20, "description": "neighbours of kNN"},
+      "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07, "description": "of the neighbours' weights"},
       "few_labels": {"type": "integer", "minimum": 0, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},
       "draws": {"type": "integer", "minimum": 1, "default": 5, "description": "draws of the few labels"},
       "feature": {"type": "string", "default": "", "description": "which feature of the algorithm; empty: the one it is judged by"},
-      "batch_size": {"type": "integer", "minimum": 1, "default": 256}},
+      "batch_size": {"type": "integer", "minimum": 1, "default": 256, "description": "images of one forward pass"}},
       "required": ["dataset", "test_dataset"]},
-    "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto"},
-    "find_unused_parameters": {"type": "boolean"},
-    "sync_bn": {"type": ["string", "boolean", "null"]},
+    "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto", "description": "auto: CUDA if a GPU answers"},
+    "find_unused_parameters": {"type": "boolean", "x-ssp-idle": true},
+    "sync_bn": {"type": ["string", "boolean", "null"], "x-ssp-idle": true},
     "load_from": {"type": ["string", "null"], "description": "weights to start from: a checkpoint folder or a .safetensors file"},
-    "resume": {"type": ["boolean", "string"], "default": false, "description": "true: go on from the newest checkpoint of the work folder, if any; a path: from that one"},
-    "work_dir": {"type": "string", "description": "default: work_dirs/<name of the file>"},
-    "default_scope": {"type": ["string", "null"]}, "log_level": {"type": "string"}, "launcher": {"type": "string"},
-    "log_processor": {"type": "object"}, "vis_backends": {"type": "array"}, "visualizer": {"type": "object"},
-    "custom_hooks": {"type": "array"}, "custom_imports": {"type": "object"}, "cfg": {"type": "object"}
+    "resume": {"type": ["boolean", "string"], "default": false, "description": "true: go on from the newest checkpoint of the work folder, if any, or from load_from; a path: from that one"},
+    "work_dir": {"type": "string", "description": "absent: work_dirs/<name of the file>"},
+    "default_scope": {"type": ["string", "null"], "x-ssp-idle": true}, "log_level": {"type": "string", "x-ssp-idle": true},
+    "launcher": {"type": "string", "x-ssp-idle": true}, "log_processor": {"type": "object", "x-ssp-idle": true},
+    "vis_backends": {"type": "array", "x-ssp-idle": true}, "visualizer": {"type": "object", "x-ssp-idle": true},
+    "custom_hooks": {"type": "array", "x-ssp-idle": true}, "custom_imports": {"type": "object", "x-ssp-idle": true},
+    "cfg": {"type": "object", "x-ssp-idle": true}
   },
   "required": ["train_dataloader", "train_cfg", "optim_wrapper", "model"]
+})";
+
+// AdamW's differs in the default of weight_decay.
+inline constexpr char kAdam[] = R"({
+  "type": "object",
+  "properties": {
+    "type": {"type": "string"},
+    "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
+    "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
+    "betas": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.9, 0.999], "description": "each below 1"},
+    "eps": {"type": "number", "minimum": 0, "default": 1e-8, "description": "added to the denominator"}
+  },
+  "required": ["lr"]
+})";
+
+inline constexpr char kSgd[] = R"({
+  "type": "object",
+  "properties": {
+    "type": {"type": "string"},
+    "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
+    "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
+    "momentum": {"type": "number", "minimum": 0, "default": 0.0},
+    "dampening": {"type": "number", "minimum": 0, "default": 0.0},
+    "nesterov": {"type": "boolean", "default": false, "description": "needs momentum, and no dampening"}
+  },
+  "required": ["lr"]
+})";
+
+inline constexpr char kSchedulerCommon[] = R"({
+  "type": "object",
+  "properties": {
+    "type": {"type": "string"},
+    "begin": {"type": "integer", "minimum": 0, "default": 0, "description": "first step"},
+    "end": {"type": "integer", "minimum": 0, "description": "the step after the last; absent: the run's end"},
+    "by_epoch": {"type": "boolean", "default": true, "description": "steps are epochs; false: iterations"},
+    "convert_to_iter_based": {"type": "boolean", "default": false, "description": "all is given in epochs and done in every iteration"},
+    "last_step": {"type": "integer", "enum": [-1], "description": "nothing else is needed: --resume knows the step"},
+    "verbose": {"type": "boolean", "description": "no effect"}
+  },
+  "required": []
+})";
+
+inline constexpr char kParamName[] =
+    R"({"type": "string", "enum": ["lr", "momentum", "weight_decay"], "description": "what changes"})";
+
+// What each shape adds.
+inline constexpr char kSchedulerShapes[] = R"({
+  "Constant": {"properties": {
+    "factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.3333333333333333, "description": "of the value, from begin to end"}}},
+  "Linear": {"properties": {
+    "start_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.3333333333333333, "description": "of the value, at begin"},
+    "end_factor": {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0, "description": "of the value, at end"}}},
+  "CosineAnnealing": {"properties": {
+    "T_max": {"type": "integer", "minimum": 1, "description": "steps of the way down; absent: end - begin"},
+    "eta_min": {"type": ["number", "null"], "description": "the lowest value; absent: 0"},
+    "eta_min_ratio": {"type": ["number", "null"], "description": "the same as a share of the value at the start"}}},
+  "MultiStep": {"properties": {
+    "milestones": {"type": "array", "items": {"type": "integer"}, "description": "steps, counted from begin"},
+    "gamma": {"type": "number", "default": 0.1, "description": "factor at each milestone"}},
+    "required": ["milestones"]},
+  "Step": {"properties": {
+    "step_size": {"type": "integer", "minimum": 1, "description": "steps between two changes"},
+    "gamma": {"type": "number", "default": 0.1, "description": "factor at each change"}},
+    "required": ["step_size"]},
+  "Exponential": {"properties": {"gamma": {"type": "number", "description": "factor in every step"}}, "required": ["gamma"]},
+  "Poly": {"properties": {
+    "power": {"type": "number", "default": 1.0, "description": "1: a straight line"},
+    "eta_min": {"type": ["number", "null"], "description": "the value at end; absent: 0"}}}
 })";
 
 }  // namespace selfsup::config

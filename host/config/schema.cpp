@@ -203,7 +203,7 @@ class Validator {
       const Json* otherwise = schema.find("default");
       if (!otherwise || value.has(key)) continue;
       Json filled = *otherwise;
-      filled.origin = Origin{"default", "", 0, 0};
+      filled.origin = Origin{"default", "the default", 0, 0};
       Json& placed = value.set(key, std::move(filled));
       if (placed.is_object() || placed.is_array()) check(placed, schema, join_path(path, key));
     }
@@ -244,9 +244,9 @@ class Validator {
   std::vector<std::pair<size_t, std::string>> unplaced_;
 };
 
-constexpr std::string_view kWords[] = {"type",    "enum",        "minimum",         "maximum",      "exclusiveMinimum",
-                                       "items",   "minItems",    "maxItems",        "properties",   "required",
-                                       "default", "description", "x-ssp-component", "x-ssp-claims", "x-ssp-each"};
+constexpr std::string_view kWords[] = {
+    "type",       "enum",     "minimum", "maximum",     "exclusiveMinimum", "items",        "minItems",   "maxItems",
+    "properties", "required", "default", "description", "x-ssp-component",  "x-ssp-claims", "x-ssp-each", "x-ssp-idle"};
 constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
 
 void check_dialect(const Json& schema, const std::string& owner, const std::string& path) {
@@ -275,6 +275,8 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
       if (!value.is_number()) refuse(fmt::format("{}: expected a number", word));
     } else if (word == "minItems" || word == "maxItems") {
       if (!value.is_int()) refuse(fmt::format("{}: expected an integer", word));
+    } else if (word == "x-ssp-idle") {
+      if (!value.is_bool()) refuse(fmt::format("{}: expected a boolean", word));
     } else if ((word == "description" || word == "x-ssp-component") && !value.is_string()) {
       refuse(fmt::format("{}: expected a string", word));
     }

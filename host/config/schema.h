@@ -5,6 +5,7 @@
 //   x-ssp-component  kind of a nested component: its own schema, found by the object's `type`, checks the object
 //   x-ssp-claims     {key: schema}: keys inside that object that the outer component takes
 //   x-ssp-each       schema of every member of an object whose keys are free (the host's own; plugins do without)
+//   x-ssp-idle       true: the key is accepted and changes nothing (the host's own)
 // An object schema with `properties` refuses every other key; one without is free-form. A whole number may stand for a
 // number; nothing else is converted.
 #pragma once

@@ -12,7 +12,7 @@ namespace {
 constexpr char kFiles[] = R"(
     "type": {"type": "string"},
     "data_root": {"type": "string", "default": "", "description": "folder with the images; relative to where the program starts"},
-    "data_prefix": {"type": ["string", "object"], "properties": {"img_path": {"type": "string"}}, "description": "folder below data_root, or {\"img_path\": folder}"},
+    "data_prefix": {"type": ["string", "object"], "properties": {"img_path": {"type": "string", "description": "the same"}}, "description": "folder below data_root, or {\"img_path\": folder}"},
     "channels": {"type": "integer", "enum": [1, 3], "default": 3, "description": "3: RGB, 1: grey; images are converted"})";
 
 constexpr char kShapes[] = R"({
@@ -84,10 +84,10 @@ constexpr char kLoad[] = R"({
   "description": "accepted for MMSelfSup's configurations: files are read and decoded by the dataset",
   "properties": {
     "type": {"type": "string"},
-    "color_type": {"type": "string", "enum": ["color"], "default": "color"},
-    "imdecode_backend": {"type": "string"},
-    "file_client_args": {"type": "object"},
-    "backend_args": {"type": ["object", "null"]}
+    "color_type": {"type": "string", "enum": ["color"], "default": "color", "description": "the dataset's channels decides"},
+    "imdecode_backend": {"type": "string", "x-ssp-idle": true},
+    "file_client_args": {"type": "object", "x-ssp-idle": true},
+    "backend_args": {"type": ["object", "null"], "x-ssp-idle": true}
   }
 })";
 
@@ -96,10 +96,10 @@ constexpr char kPack[] = R"({
   "description": "accepted for MMSelfSup's configurations: the loader packs batches itself",
   "properties": {
     "type": {"type": "string"},
-    "key": {"type": "string"},
-    "algorithm_keys": {"type": "array", "items": {"type": "string"}},
-    "pseudo_label_keys": {"type": "array", "items": {"type": "string"}},
-    "meta_keys": {"type": "array", "items": {"type": "string"}}
+    "key": {"type": "string", "x-ssp-idle": true},
+    "algorithm_keys": {"type": "array", "items": {"type": "string"}, "x-ssp-idle": true},
+    "pseudo_label_keys": {"type": "array", "items": {"type": "string"}, "x-ssp-idle": true},
+    "meta_keys": {"type": "array", "items": {"type": "string"}, "x-ssp-idle": true}
   }
 })";
 
@@ -140,7 +140,7 @@ std::string resize_edge_schema() {
   "properties": {
     "type": {"type": "string"},
     "scale": {"type": "integer", "minimum": 1, "description": "pixels"},
-    "edge": {"type": "string", "enum": ["short", "long", "width", "height"], "default": "short"},)") +
+    "edge": {"type": "string", "enum": ["short", "long", "width", "height"], "default": "short", "description": "which edge"},)") +
          kInterpolation + R"(
   },
   "required": ["scale"]
@@ -165,8 +165,8 @@ constexpr char kRandomCrop[] = R"({
     "size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
     "padding": {"type": ["integer", "array", "null"], "minimum": 0, "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 4, "description": "pixels on all sides, [left and right, top and bottom], or [left, top, right, bottom]"},
     "pad_if_needed": {"type": "boolean", "default": false, "description": "pad pictures that are smaller than size"},
-    "pad_val": {"type": "integer", "minimum": 0, "maximum": 255, "default": 0},
-    "padding_mode": {"type": "string", "enum": ["constant", "edge", "reflect", "symmetric"], "default": "constant"}
+    "pad_val": {"type": "integer", "minimum": 0, "maximum": 255, "default": 0, "description": "value of constant padding"},
+    "padding_mode": {"type": "string", "enum": ["constant", "edge", "reflect", "symmetric"], "default": "constant", "description": "what padding is filled with, as in torchvision"}
   },
   "required": ["size"]
 })";
@@ -176,7 +176,7 @@ constexpr char kRandomFlip[] = R"({
   "description": "mirrors the picture",
   "properties": {
     "type": {"type": "string"},
-    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "how often"},
     "direction": {"type": ["string", "array"], "items": {"type": "string", "enum": ["horizontal", "vertical", "diagonal"]}, "minItems": 1, "default": "horizontal", "description": "horizontal, vertical or diagonal, or several that are equally likely"}
   }
 })";
@@ -197,8 +197,8 @@ constexpr char kRandomApply[] = R"({
   "description": "all of its transforms, or none",
   "properties": {
     "type": {"type": "string"},
-    "transforms": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}},
-    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5}
+    "transforms": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "in order"},
+    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "how often"}
   },
   "required": ["transforms"]
 })";

@@ -11,8 +11,10 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "config/host_schema.h"
 #include "config/threads.h"
 #include "plugin/search.h"
+#include "run/component_schemas.h"
 #include "run/prepared.h"
 #include "run/sources.h"
 #include "run/training.h"
@@ -71,14 +73,19 @@ int config_command(const config::CommandLine& line) {
 int schema_command(const config::CommandLine& line) {
   const bridge::Host host;
   plugin::Registry registry(host.table());
-  const std::vector<std::string> folders = plugin_folders(line);
-  const plugin::Plugin& plugin = registry.load(plugin::find_plugin(line.target, folders));
+  const ComponentSchemaCache cache(registry);
+  const config::ComponentSchemas schemas = cache.lookup();
   Json all = Json::object();
-  for (const plugin::ComponentName& name : plugin.file.note.provides) {
-    Json entry = Json::object();
-    entry.set("kind", name.first);
-    entry.set("schema", bridge::component_schema(registry.find(name.first, name.second)));
-    all.set(name.second, std::move(entry));
+  const auto add = [&](const std::string& kind, const std::string& name) {
+    all.set(fmt::format("{}:{}", kind, name), *schemas.find(kind, name));
+  };
+  if (line.target.empty()) {
+    all.set("host", config::host_schema());
+    for (const char* kind : {"optimizer", "scheduler", "dataset", "transform"})
+      for (const std::string& name : schemas.names(kind)) add(kind, name);
+  } else {
+    const plugin::Plugin& plugin = registry.load(plugin::find_plugin(line.target, plugin_folders(line)));
+    for (const auto& [kind, name] : plugin.file.note.provides) add(kind, name);
   }
   fmt::print("{}\n", to_text(all, 2));
   return 0;

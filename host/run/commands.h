@@ -9,7 +9,9 @@ namespace selfsup::run {
 int train_command(const config::CommandLine& line);
 int validate_command(const config::CommandLine& line);  // everything up to the first batch
 int config_command(const config::CommandLine& line);
-int schema_command(const config::CommandLine& line);  // inspect --schema
+// inspect --schema: {"kind:name": schema} of what a plugin provides, or without one of what the host has built in,
+// where "host" is the whole configuration.
+int schema_command(const config::CommandLine& line);
 int env_command();
 
 // Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.

@@ -55,7 +55,7 @@ uint64_t choose_seed(const config::RunConfig& config, Json& tree) {
   if (config.seed) return *config.seed;
   const uint64_t seed = drawn_seed(config).value_or(std::random_device{}() & 0x7fffffffu);
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
-  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "", 0, 0};
+  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "drawn", 0, 0};
   return seed;
 }
 

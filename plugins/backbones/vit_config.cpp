@@ -94,7 +94,7 @@ const char* vit_schema(bool learned_by_default) {
       "description": "Layer norm.",
       "properties": {
         "type": {"type": "string", "enum": ["LN"], "default": "LN"},
-        "eps": {"type": "number", "exclusiveMinimum": 0, "default": 1e-6}
+        "eps": {"type": "number", "exclusiveMinimum": 0, "default": 1e-6, "description": "Added to the variance."}
       }
     },
     "final_norm": {"type": "boolean", "default": true, "description": "Layer norm after the last block."},

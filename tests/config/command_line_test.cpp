@@ -74,6 +74,8 @@ TEST_CASE("mistyped words suggest the nearest") {
   CHECK(contains(refusal({"c.json", "--plugn", "x"}), "'--plugin'"));
   CHECK(contains(refusal({"valdate", "c.json"}), "'validate'"));
   CHECK(contains(refusal({"c.json", "--launcher", "slrum"}), "'slurm'"));
+  CHECK(contains(refusal({"c.json", "--launcher", "pytorch"}), "not built yet"));
+  CHECK(refusal({"c.json", "--launcher", "none"}).empty());
   for (const Words& words : {Words{"c.json", "--seed", "x"}, Words{"c.json", "--seed", "-1"}, Words{"c.json", "--seed"},
                              Words{"c.json", "--amp=1"}, Words{"c.json", "d.json"}, Words{"train"}, Words{"inspect"},
                              Words{"list", "more"}, Words{"--plugin"}}) {
@@ -98,6 +100,8 @@ TEST_CASE("commands") {
                                       {"inspect", Command::inspect}})
     CHECK(parse_command_line({name, "x.json"}).command == command);
   CHECK(parse_command_line({"list", "--json"}).json);
+  CHECK(parse_command_line({"inspect", "--schema"}).target.empty());
+  CHECK(parse_command_line({"inspect", "--schema", "x.so"}).target == "x.so");
   CHECK(parse_command_line({"env"}).command == Command::env);
   CHECK(parse_command_line({"c.json", "--help"}).command == Command::help);
   CHECK(parse_command_line({"--version"}).command == Command::version);

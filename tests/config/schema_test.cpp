@@ -187,6 +187,7 @@ TEST_CASE("the sample is valid, and defaults are filled in") {
   validate(config, host_schema(), "", components());
   CHECK(config.at_path("default_hooks.checkpoint.max_keep_ckpts")->as_int() == 2);
   CHECK(config.at_path("probe.batch_size")->as_int() == 256);
+  CHECK(config.at_path("probe.batch_size")->origin.layer == "default");
   CHECK(describe(config.at_path("probe.batch_size")->origin) == "the default");
   const Json again = config;
   validate(config, host_schema(), "", components());
@@ -257,6 +258,15 @@ TEST_CASE("wrong types, ranges and choices name key, place, expected and found")
   CHECK(contains(problems_with("model", Json(nullptr)), "model: expected object, found null\n"));
 }
 
+TEST_CASE("keys inside a single schedule and a loss scale are checked too") {
+  const Json schedule = parse(R"({"type": "CosineAnnealingLR", "T_maxx": 2})");
+  CHECK(contains(problems_with("param_scheduler", schedule), "param_scheduler.T_maxx: no such key; did you mean"));
+  CHECK(
+      contains(problems_with("optim_wrapper.loss_scale", parse(R"({"init_scal": 2})")), "did you mean 'init_scale'?"));
+  CHECK(contains(problems_with("optim_wrapper.loss_scale", "dynamc"), "did you mean 'dynamic'?"));
+  CHECK(problems_with("optim_wrapper.loss_scale", 512).empty());
+}
+
 TEST_CASE("a key of another optimizer, and a key in the wrong place") {
   CHECK(contains(problems_with("optim_wrapper.optimizer.momentum", 0.9),
                  "optim_wrapper.optimizer.momentum: no such key"));
@@ -302,5 +312,5 @@ TEST_CASE("a schema that is none is its plugin's error") {
 TEST_CASE("keys about Python's machinery are known by name") {
   const auto keys = keys_without_effect(
       parse(R"({"default_scope": "mmselfsup", "train_dataloader": {"persistent_workers": true, "batch_size": 1}})"));
-  CHECK(keys == std::vector<std::string>{"default_scope", "train_dataloader.persistent_workers"});
+  CHECK(keys == std::vector<std::string>{"train_dataloader.persistent_workers", "default_scope"});
 }

@@ -67,9 +67,7 @@ assert plugin["sha256"] == hashlib.sha256(open(plugin["path"], "rb").read()).hex
 run inspect mae.so --schema || fail "inspect --schema: exit $?"
 python3 - <<'END_OF_FILE' || fail "inspect --schema: $(cat out)"
 import json
-mae = json.load(open("out"))["MAE"]
-assert mae["kind"] == "ssp.algorithm/0"
-keys = mae["schema"]["properties"]
+keys = json.load(open("out"))["ssp.algorithm/0:MAE"]["properties"]
 assert {"backbone", "neck", "head"} <= set(keys)
 assert "mask_ratio" in keys["backbone"]["x-ssp-claims"]
 END_OF_FILE

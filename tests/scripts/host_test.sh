@@ -35,7 +35,7 @@ wrong "did you mean '--work-dir'?" config.json --work_dir folder
 wrong "did you mean '--plugin'?" --plugn mae.so config.json
 wrong "did you mean 'slurm'?" config.json --launcher=slrum
 for launcher in pytorch slurm mpi local; do
-  wrong "--launcher $launcher: runs of several processes are not built yet" --launcher $launcher config.json
+  wrong "--launcher $launcher: several ranks are not built yet" --launcher $launcher config.json
   [ "$(wc -l <"$scratch/err")" -eq 1 ] || fail "--launcher $launcher: more than one line: $(cat "$scratch/err")"
 done
 for launcher in auto none; do
@@ -65,6 +65,11 @@ built=$("$host" env | sed -n 's/^LibTorch: *\([0-9]*\.[0-9]*\)\..*/\1/p')
 [ -n "$built" ] || fail "env does not name LibTorch's version"
 echo "__version__ = '$built.99'" >"$scratch/torch/version.py"
 refused "damaged libraries" "cannot open $scratch/torch/lib/libc10.so"
+
+# A name of two kinds has two schemas.
+for component in ssp.backbone/0:MAEViT ssp.backbone.tokens/0:MAEViT; do
+  "$host" inspect backbones.so --schema | grep -q "\"$component\": {" || fail "inspect --schema lacks $component"
+done
 
 # MKL is told what the processor can do, and by the switch what MKL itself would say.
 vendor=$(sed -n 's/^vendor_id[^:]*: //p' /proc/cpuinfo | head -n 1)

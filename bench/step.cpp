@@ -1,0 +1,261 @@
+// Times the training step of the host: its loader, preprocessor, loop and optimizer around mae.so, or around the same
+// model written against LibTorch. One process serves one case; bench/run starts it beside its peers and lets them take
+// turns. Commands on stdin, one JSON line on stdout for each:
+//   run N     N iterations: {"wall": [seconds, …], "cpu": seconds}
+//   gemm      {"f32": GFLOP/s, "bf16": GFLOP/s} of a large matrix product with the same threads
+//   quit      {"peak_mib": …}, and ends
+// The first line, unasked: {"loss", "grad_norm", "torch"} for fixed images and noise before any update.
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <torch/version.h>
+
+#include <chrono>
+#include <iostream>
+
+#include "base/random.h"
+#include "bridge/testing.h"
+#include "case.h"
+#include "checkpoint/safetensors.h"
+#include "device/device.h"
+#include "native_mae.h"
+#include "report/log_line.h"
+#include "train/clip.h"
+#include "train/loop.h"
+
+using namespace selfsup;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+void say(const std::string& line) { std::cout << line << std::endl; }
+
+// GFLOP/s of [n, n] x [n, n], the best of a few.
+double gemm_rate(at::ScalarType type) {
+  const at::NoGradGuard no_grad;
+  const int64_t n = 2048;
+  const at::Tensor a = at::randn({n, n}).to(type), b = at::randn({n, n}).to(type);
+  at::Tensor c = at::mm(a, b);
+  double best = 0;
+  for (int i = 0; i < 8; ++i) {
+    const auto start = Clock::now();
+    at::mm_out(c, a, b);
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, 2e-9 * static_cast<double>(n * n * n) / seconds);
+  }
+  return best;
+}
+
+// Images of random bytes, held in memory: reading one is a copy.
+class RandomImages : public data::Dataset {
+ public:
+  RandomImages(int64_t size, int64_t side, int64_t channels)
+      : size_(size), shape_{static_cast<int>(side), static_cast<int>(side), static_cast<int>(channels)} {
+    bytes_.resize(static_cast<size_t>(size * side * side * channels));
+    KeyedRandom random(7);
+    for (uint8_t& byte : bytes_) byte = static_cast<uint8_t>(random.below(256));
+  }
+  int64_t size() const override { return size_; }
+  int channels() const override { return shape_.channels; }
+  data::ImageShape image_shape() const override { return shape_; }
+  std::string describe(int64_t index) const override { return std::to_string(index); }
+  void load(int64_t index, data::Image& out) const override {
+    out.reshape(shape_.height, shape_.width, shape_.channels);
+    const size_t bytes = bytes_.size() / static_cast<size_t>(size_);
+    std::copy_n(bytes_.data() + static_cast<size_t>(index) * bytes, bytes, out.pixels.begin());
+  }
+
+ private:
+  int64_t size_;
+  data::ImageShape shape_;
+  std::vector<uint8_t> bytes_;
+};
+
+// Serves commands between two iterations.
+class Turns : public train::Outside {
+ public:
+  void wait() {
+    for (std::string line; std::getline(std::cin, line);) {
+      if (line.rfind("run ", 0) == 0) {
+        left_ = std::stoi(line.substr(4));
+        walls_.clear();
+        cpu_ = cpu_seconds();
+        mark_ = Clock::now();
+        return;
+      }
+      if (line == "gemm") {
+        say(fmt::format(R"({{"f32": {}, "bf16": {}}})", gemm_rate(at::kFloat), gemm_rate(at::kBFloat16)));
+      } else if (line == "quit") {
+        say(fmt::format(R"({{"peak_mib": {}}})", report::peak_memory_mib()));
+        break;
+      } else {
+        throw std::runtime_error("unknown command: " + line);
+      }
+    }
+    over_ = true;
+  }
+  bool over() const { return over_; }
+
+  void progress(const train::Position&) override {
+    const auto now = Clock::now();
+    walls_.push_back(std::chrono::duration<double>(now - mark_).count());
+    mark_ = now;
+    if (--left_ > 0) return;
+    say(fmt::format(R"({{"wall": [{}], "cpu": {}}})", fmt::join(walls_, ", "), cpu_seconds() - cpu_));
+    wait();
+  }
+  std::optional<Exit> stop_requested() override { return over_ ? std::optional(Exit::ok) : std::nullopt; }
+  std::string save(const std::string&, const train::Position&) override { return {}; }
+
+ private:
+  int left_ = 0;
+  bool over_ = false;
+  double cpu_ = 0;
+  Clock::time_point mark_;
+  std::vector<double> walls_;
+};
+
+void write_state(const std::string& path, const model::ParameterStore& store, const at::Tensor& images,
+                 const at::Tensor& noise) {
+  std::vector<checkpoint::TensorView> views;
+  const auto add = [&](const std::string& name, const at::Tensor& t) {
+    views.push_back({name, "F32", t.sizes().vec(), t.const_data_ptr(), t.nbytes()});
+  };
+  for (const model::Entry& entry : store.entries()) add(entry.name, entry.tensor);
+  add("images", images);
+  add("noise", noise);
+  const checkpoint::SafetensorsLayout layout(views);
+  ::unlink(path.c_str());
+  checkpoint::HashingFile file(AT_FDCWD, path, path, layout.file_bytes());
+  layout.write(file);
+  file.finish();
+}
+
+struct Arguments {
+  std::string case_json, plugins, state;
+  bool native = false;
+  int threads = 1;
+};
+
+Arguments parse(int argc, char** argv) {
+  Arguments out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--native") {
+      out.native = true;
+      continue;
+    }
+    if (++i == argc) throw std::runtime_error(flag + " needs a value");
+    if (flag == "--case") {
+      out.case_json = argv[i];
+    } else if (flag == "--plugins") {
+      out.plugins = argv[i];
+    } else if (flag == "--state") {
+      out.state = argv[i];
+    } else if (flag == "--threads") {
+      out.threads = std::stoi(argv[i]);
+    } else {
+      throw std::runtime_error("unknown flag " + flag);
+    }
+  }
+  return out;
+}
+
+void serve(const Arguments& arguments) {
+  const bench::Case c(parse_json(arguments.case_json, "--case", "case"));
+  device::set_threads(arguments.threads, 1);
+  bridge::Host host;
+  plugin::Registry registry(host.table());
+  host.set_environment({});
+  for (const char* name : {"/mae.so", "/backbones.so"}) registry.load(arguments.plugins + name);
+
+  model::ParameterStore store;
+  bridge::Facts facts;
+  facts.image_size = c.image;
+  facts.channels = c.channels;
+  const Json model = c.model();
+  bridge::Algorithm algorithm(registry, model, facts, store);
+  store.initialise(0);
+  const std::vector<model::Entry*> trained = store.trained();
+  const Json optimizer_config =
+      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "weight_decay": 0.05})", "optimizer", "bench");
+  const train::ParamRules rules(parse_json(R"({"norm_decay_mult": 0, "bias_decay_mult": 0})", "paramwise", "bench"));
+  const auto optimizer = train::make_optimizer(
+      optimizer_config, train::group_parameters(trained, rules, train::configured_lr(optimizer_config),
+                                                train::configured_weight_decay(optimizer_config)));
+  train::AmpSettings amp;
+  if (c.bf16) amp.dtype = at::kBFloat16;
+
+  // The gate: what every peer must compute, too.
+  at::Generator generator = at::detail::createCPUGenerator(11);
+  bridge::StepBatch batch;
+  batch.views = {at::randn({c.batch, c.channels, c.image, c.image}, generator)};
+  batch.sample_index = at::arange(c.batch);
+  const at::Tensor noise = at::rand({c.batch, c.patches()}, generator);
+  if (!arguments.state.empty()) write_state(arguments.state, store, batch.views[0], noise);
+  train::AlgorithmTask plugin_task(algorithm);
+  bench::NativeMae native_task(c, store);
+  train::Task& task = arguments.native ? static_cast<train::Task&>(native_task) : plugin_task;
+  bridge::testing::replace_per_sample([&](std::string_view, int64_t, int64_t) { return noise; });
+  native_task.noise = [&](int64_t, int64_t) { return noise; };
+  double loss;
+  {
+    std::vector<bridge::NamedTensor> terms;
+    {
+      const train::AutocastScope autocast(at::kCPU, amp.dtype);
+      terms = task.training_step({}, batch);
+    }
+    loss = terms.at(0).value.item<double>();
+    terms.at(0).value.backward();
+  }
+  const double norm = train::gradient_norm(optimizer->gradients(), 2).item<double>();
+  optimizer->clear_gradients();
+  bridge::testing::replace_per_sample({});
+  native_task.noise = {};
+  say(fmt::format(R"({{"loss": {}, "grad_norm": {}, "torch": "{}"}})", loss, norm, TORCH_VERSION));
+
+  const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
+  const data::Pipeline pipeline;
+  data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
+  const train::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
+                                       c.channels, at::kCPU);
+  train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
+  const distributed::Group group;
+  Turns turns;
+  turns.wait();
+  if (turns.over()) return;
+  train::LoopOptions options;
+  options.by_epoch = false;
+  options.max_iters = 1 << 30;
+  options.max_epochs = 0;
+  options.save = {0, false};
+  options.save_last = false;
+  options.amp = amp;
+  train::Loop(train::LoopParts{loader, preprocess, task, *optimizer, schedules, nullptr, group, turns}, options,
+              at::kCPU)
+      .run({});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    serve(parse(argc, argv));
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "bench_step: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The newest checkpoint is damaged, in each of its files in turn: the run goes on from the one before, says so, and ends as it would
-# have; when all are damaged it ends with 6 and changes nothing. damage_test.sh BUILD_FOLDER
+# have; when all are damaged it ends with 6 and changes nothing. damage_test.sh BUILD_FOLDER PLUGIN_THAT_SAVES_STATE
 set -u
 host=$1/bin/selfsup-host
-tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
+plugin=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
@@ -13,8 +13,18 @@ fail() {
   tail -n 5 out
   failed=1
 }
-run() { "$host" "$tiny" --work-dir "$@" >out 2>&1; }
-digest() { (cd "$1/checkpoints/epoch_2" && sha256sum ./*.safetensors); }
+cat >run.json <<'END'
+{
+  "model": { "queue_len": 16 },
+  "train_dataloader": { "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 16 } },
+  "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 0.01 } },
+  "train_cfg": { "max_epochs": 2 },
+  "randomness": { "seed": 3 },
+  "env_cfg": { "num_threads": 1 }
+}
+END
+run() { "$host" --plugin "$plugin" run.json --work-dir "$@" >out 2>&1; }
+digest() { (cd "$1/checkpoints/epoch_2" && sha256sum ./*.safetensors state/*); }
 # damage HOW FILE
 damage() {
   case $1 in
@@ -26,7 +36,7 @@ damage() {
 
 run whole || fail "a run"
 files=$(cd whole/checkpoints/epoch_2 && find . -type f | sed 's,^\./,,')
-[ "$(echo "$files" | wc -l)" -ge 3 ] || fail "a checkpoint of $files"
+[ "$(echo "$files" | wc -l)" -eq 4 ] || fail "not weights, optimizer, state and manifest: $files"
 for file in $files; do
   for how in flip truncate delete; do
     rm -rf hurt && cp -R whole hurt

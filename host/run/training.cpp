@@ -323,13 +323,13 @@ Exit Training::train_and_evaluate() {
     if (evaluation.has_probe()) {
       watch.evaluate(loop.position());
       if (config_.probe->baselines) evaluation.probe_baselines();
-      watch.say(evaluation.table());
+      log_info(evaluation.table());
     }
     if (const std::string picture = evaluation.draw(*dataset_, folder); !picture.empty())
-      watch.say(fmt::format("drew {}", picture));
-    watch.say(fmt::format("done: {} iterations", loop.position().iter));
+      log_info(fmt::format("drew {}", picture));
+    log_info(fmt::format("done: {} iterations", loop.position().iter));
   } else {
-    watch.say(fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
+    log_info(fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
   }
   return exit;
 }

@@ -8,13 +8,8 @@ namespace selfsup::run {
 
 Watch::Watch(Parts parts) : parts_(std::move(parts)), metrics_(parts_.metrics_path) {}
 
-void Watch::say(const std::string& text) {
-  progress_.clear();
-  log_info(text);
-}
-
 void Watch::log(const report::TrainPoint& point) {
-  say(report::train_line(point));
+  log_info(report::train_line(point));
   metrics_.write(report::metrics_object(point));
   note_ = fmt::format("eta {}", report::duration_text(point.eta_seconds));
   for (const auto& [name, value] : point.scalars)
@@ -27,7 +22,6 @@ void Watch::progress(const train::Position& at, int64_t max_iters) {
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
-  progress_.clear();
   const std::string path = parts_.state.save(parts_.store, name, at, parts_.manifest);
   log_info(fmt::format("saved {}", path));
   return path;
@@ -35,8 +29,8 @@ std::string Watch::save(const std::string& name, const train::Position& at) {
 
 void Watch::evaluate(const train::Position& at) {
   const train::ProbeResult result = parts_.evaluation.probe();
-  say(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
-                  at.iter, 100 * result.knn, 100 * result.linear, result.feature_std, result.effective_rank));
+  log_info(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
+                       at.iter, 100 * result.knn, 100 * result.linear, result.feature_std, result.effective_rank));
   Json object = Json::object();
   object.set("probe/knn", result.knn);
   object.set("probe/linear", result.linear);

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "bridge/create.h"
+#include "bridge/json_merge.h"
 #include "config/schema.h"
 
 namespace selfsup::bridge {
@@ -24,8 +25,14 @@ std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, c
     for (const plugin::Component* c : registry.of_kind(kind)) names.push_back(c->name);
     return names;
   };
+  const Json schema = read_schema(component);
   auto checked = std::make_shared<Json>(node);
-  config::throw_if_any(config::validate(*checked, read_schema(component), path, components));
+  // What the overrides did not bring has been checked with the whole configuration: a key that this schema lacks is one
+  // that the component around this one claims.
+  if (const Json* properties = schema.find("properties"))
+    for (const auto& [key, member] : node.as_object())
+      if (key != "type" && !properties->find(key) && member.origin.layer != kOverrideLayer) checked->erase(key);
+  config::throw_if_any(config::validate(*checked, schema, path, components));
   return checked;
 }
 

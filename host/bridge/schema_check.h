@@ -8,7 +8,8 @@
 
 namespace selfsup::bridge {
 
-// The node with the schema's defaults filled in. Error(usage) naming `path` when it does not fit.
+// The node with the schema's defaults filled in and without keys that belong to the component around it. Error(usage)
+// naming `path` when it does not fit.
 std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, const plugin::Component& component,
                                              const Json& node, const std::string& path);
 

@@ -240,7 +240,8 @@ TEST_CASE_METHOD(World, "components that ask for each other in a circle are refu
 }
 
 TEST_CASE_METHOD(World, "overrides are checked by the component's schema") {
-  BuildWindow window(registry, R"({"backbone": {"type": "ProbeTokens", "image_size": 4}})");
+  // `ratio` stands for a key that the algorithm claims in its backbone's node: no override brought it.
+  BuildWindow window(registry, R"({"backbone": {"type": "ProbeTokens", "image_size": 4, "ratio": 0.5}})");
   const auto& params = extension<ssp_params>(host, SSP_EXT_PARAMS);
   const auto& table = extension<ssp_registry>(host, SSP_EXT_REGISTRY);
   ssp_scope scope{sizeof scope, 0, text("a"), text("backbone"), text(R"({"image_sise": 8})")};

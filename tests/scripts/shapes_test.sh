@@ -1,0 +1,32 @@
+#!/bin/sh
+# configs/shapes.json names data and nothing of an algorithm: any plugin trains on it, and the masked autoencoder's loss falls.
+#   shapes_test.sh BUILD_FOLDER SOURCE_FOLDER OTHER_PLUGIN
+set -eu
+
+host=$1/bin/selfsup-host
+config=$2/configs/shapes.json
+other=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# run FOLDER PLUGIN: few images, a small network and no probe, so that it takes seconds.
+run() {
+  folder=$1 plugin=$2
+  "$host" --plugin "$plugin" "$config" --work-dir "$work/$folder" --seed 0 --cfg-options train_dataloader.dataset.size=256 \
+    train_dataloader.batch_size=32 probe=None default_hooks.logger.interval=1 env_cfg.num_threads=1 \
+    'model.backbone.arch={"embed_dims": 48, "num_layers": 2, "num_heads": 2, "feedforward_channels": 96}' >"$work/log" 2>&1 || {
+    echo "shapes_test: $plugin does not train on configs/shapes.json"
+    tail -n 20 "$work/log"
+    exit 1
+  }
+}
+
+run mae mae.so
+run other "$other"
+python3 - "$work/mae/metrics.jsonl" "$work/other/metrics.jsonl" <<'END_OF_FILE'
+import json, math, sys
+mae, other = ([json.loads(line)["loss"] for line in open(path)] for path in sys.argv[1:])
+assert len(mae) == len(other) == 24 and all(math.isfinite(loss) for loss in mae + other), (mae, other)
+first, last = sum(mae[:3]) / 3, sum(mae[-3:]) / 3
+assert last < 0.9 * first, f"the masked autoencoder's loss went from {first} to {last}"
+END_OF_FILE

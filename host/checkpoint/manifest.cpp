@@ -102,6 +102,7 @@ Manifest parse_manifest(std::string_view text, const std::string& source) try {
     throw Error(Exit::checkpoint, "its SHA-256 does not match the one at its end");
   JsonLimits limits;
   limits.comments = false;
+  limits.max_depth += 8;  // a configuration as deep as it may be lies in here a level down
   const Json json = parse_json(text, source, "manifest", limits);
   const int64_t format = json.get("format").as_int();
   if (format > Manifest::current_format) {

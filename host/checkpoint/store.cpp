@@ -103,12 +103,15 @@ std::vector<std::string> checkpoint_names(const std::string& directory) {
   return names;
 }
 
-bool holds_damaged(const std::string& directory) {
-  if (!is_folder_or_link(directory)) return false;
-  for (const std::string& name : list_folder(directory)) {
-    if (name.front() != '.' && name.find(damaged) != name.npos) return true;
+// Names of the checkpoints that an earlier run renamed.
+std::vector<std::string> names_set_aside(const std::string& directory) {
+  std::vector<std::string> names;
+  if (!is_folder_or_link(directory)) return names;
+  for (std::string& name : list_folder(directory)) {
+    if (name.front() != '.' && (name.find(damaged) != name.npos || name.find(superseded) != name.npos))
+      names.push_back(std::move(name));
   }
-  return false;
+  return names;
 }
 
 }  // namespace
@@ -155,6 +158,10 @@ std::string Checkpoint::blob(std::string_view file) const {
 
 SafetensorsFile open_weights(const std::string& path) {
   if (is_folder_or_link(path)) return Checkpoint(path).tensors("model.safetensors");
+  if (struct stat status; ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR))
+    throw Error(Exit::usage, fmt::format("there is nothing at {} to take weights from: expected a checkpoint folder or "
+                                         "a .safetensors file",
+                                         path));
   return SafetensorsFile(path);
 }
 
@@ -199,6 +206,7 @@ std::string CheckpointStore::save(const std::string& name, Manifest manifest, co
     throw;
   }
   sync_folder(parent.get(), directory_);
+  set_aside_later(name);
   for (const std::string_view prefix : {temporary, replaced}) {
     if (const int error = remove_tree(parent.get(), std::string(prefix) + name, manifest_name))
       log_warning(fmt::format("cannot delete what {} replaced: {}", path, std::strerror(error)));
@@ -324,9 +332,11 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
     }
   }
   if (!found) {
-    if (ruins.empty() && !holds_damaged(directory_)) return std::nullopt;
+    const std::vector<std::string> aside = names_set_aside(directory_);
+    if (ruins.empty() && aside.empty()) return std::nullopt;
     std::string text = fmt::format("no valid checkpoint is left in {}", directory_);
     for (const Damaged& ruin : ruins) text += "\n  " + ruin.reason;
+    for (const std::string& name : aside) text += fmt::format("\n  {} was set aside by an earlier run", name);
     text +=
         "\nNothing was changed. Give another checkpoint with --resume PATH, or start anew with --overwrite or another "
         "--work-dir";
@@ -336,34 +346,41 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   for (const Damaged& ruin : ruins) {
     const std::string lost =
         ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
-    const std::string moved = move_aside(ruin.name, damaged);
+    const std::string moved = move_aside(ruin.name, ruin.name, damaged);
     log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
                             found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
   }
   return found;
 }
 
-void CheckpointStore::set_aside_after(const Manifest& resumed) const {
-  for (const std::string& name : checkpoint_names(directory_)) {
-    const auto manifest = looks_whole(directory_ + "/" + name);
-    if (!manifest || step_of(*manifest) <= step_of(resumed)) continue;
-    const std::string moved = move_aside(name, superseded);
-    if (moved.empty()) throw_storage("rename", directory_ + "/" + name, errno);
-    log_warning(fmt::format("the checkpoint of iteration {} is later than the resumed one; it is now {}",
+void CheckpointStore::set_aside_later(const std::string& saved) {
+  if (!leaves_after_) return;
+  const auto set_aside = [&](const std::string& from, const std::string& name) {
+    const auto manifest = looks_whole(directory_ + "/" + from);
+    if (!manifest || step_of(*manifest) <= *leaves_after_) return;
+    const std::string moved = move_aside(from, name, superseded);
+    if (moved.empty()) throw_storage("rename", directory_ + "/" + from, errno);
+    log_warning(fmt::format("the checkpoint of iteration {} belongs to what this run did not go on from; it is now {}",
                             manifest->iter, moved));
-  }
+  };
+  for (const std::string& name : checkpoint_names(directory_))
+    if (name != saved) set_aside(name, name);
+  // One that had the new one's name has been put out of its place.
+  for (const std::string_view prefix : {temporary, replaced}) set_aside(std::string(prefix) + saved, saved);
+  leaves_after_.reset();
 }
 
 // To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
-std::string CheckpointStore::move_aside(const std::string& name, std::string_view suffix) const {
-  const std::string from = directory_ + "/" + name;
-  std::string to = fmt::format("{}{}", from, suffix);
-  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", from, suffix, n);
-  return ::rename(from.c_str(), to.c_str()) == 0 ? to : "";
+std::string CheckpointStore::move_aside(const std::string& from, const std::string& name,
+                                        std::string_view suffix) const {
+  const std::string path = directory_ + "/" + name;
+  std::string to = fmt::format("{}{}", path, suffix);
+  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", path, suffix, n);
+  return ::rename((directory_ + "/" + from).c_str(), to.c_str()) == 0 ? to : "";
 }
 
 bool CheckpointStore::holds_checkpoints() const {
-  return !checkpoint_names(directory_).empty() || holds_damaged(directory_);
+  return !checkpoint_names(directory_).empty() || !names_set_aside(directory_).empty();
 }
 
 }  // namespace selfsup::checkpoint

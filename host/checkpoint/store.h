@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "checkpoint/file.h"
@@ -50,6 +51,7 @@ class Checkpoint {
 };
 
 // `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.
+// Error(usage) when there is nothing.
 SafetensorsFile open_weights(const std::string& path);
 
 class CheckpointStore {
@@ -66,14 +68,15 @@ class CheckpointStore {
 
   // The checkpoint with the largest step that is whole. Damaged newer ones are set aside (renamed NAME.damaged) with a
   // warning that says which file and how many iterations are lost. None there at all: nullopt. All damaged, also when
-  // set aside by an earlier call: Error(checkpoint).
+  // set aside by an earlier call, or left behind by an earlier run: Error(checkpoint).
   std::optional<Checkpoint> newest_valid();
 
   // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
-  // later resume must not take them. Renames them NAME.superseded, with a warning. Error(storage).
-  void set_aside_after(const Manifest& resumed) const;
+  // later resume must not take them. They are renamed NAME.superseded, with a warning, by the first save, once that is
+  // committed: a run that comes to no save changes nothing.
+  void go_on_from(const Manifest& resumed) { leaves_after_ = {resumed.iter, resumed.update}; }
 
-  // Whether anything here was once a checkpoint, damaged ones included.
+  // Whether anything here was once a checkpoint: damaged and superseded ones included.
   bool holds_checkpoints() const;
   const std::string& directory() const { return directory_; }
 
@@ -81,11 +84,13 @@ class CheckpointStore {
   void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
+  void set_aside_later(const std::string& saved);
   void retain(const std::string& saved) const;
-  std::string move_aside(const std::string& name, std::string_view suffix) const;
+  std::string move_aside(const std::string& from, const std::string& name, std::string_view suffix) const;
 
   std::string directory_;
   int keep_;
+  std::optional<std::tuple<int64_t, int64_t>> leaves_after_;  // go_on_from's step, until the first save
 };
 
 }  // namespace selfsup::checkpoint

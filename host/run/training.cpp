@@ -268,6 +268,15 @@ void Training::list_bad_files(const std::string& folder) const {
 }
 
 Exit Training::run() {
+  try {
+    return train_and_evaluate();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::plugin && algorithm_->stepped()) throw Error(Exit::failed, error.what());
+    throw;
+  }
+}
+
+Exit Training::train_and_evaluate() {
   using checkpoint::IfUsed;
   const IfUsed if_used = overwrite_                                      ? IfUsed::overwrite
                          : config_.resume == config::ResumeFrom::nothing ? IfUsed::refuse
@@ -288,8 +297,9 @@ Exit Training::run() {
     start = state_->restore(*checkpoint);
     last_good = checkpoint->path();
     origin_ = bridge::Origin::resumed;
-    store.set_aside_after(checkpoint->manifest());  // else a later --resume would take the future that this run leaves
-    log_info(fmt::format("resuming from {}, iteration {} of {}", last_good, start.iter, max_iters_));
+    store.go_on_from(checkpoint->manifest());
+    log_info(fmt::format("resuming from {}, iteration {} of {}", last_good, start.iter,
+                         start.iter + loop_options().batches_left(start, epoch_iters_)));
   } else if (!config_.load_from.empty()) {
     load_weights();
   }
@@ -297,7 +307,7 @@ Exit Training::run() {
   report::cut_metrics_after(metrics, start.iter);
 
   Evaluation evaluation(config_, *algorithm_, model_, *preprocess_, view_, device_.device, seed_);
-  Watch watch({*state_, store, manifest(), evaluation, device_, metrics, max_iters_, config_.length.by_epoch});
+  Watch watch({*state_, store, manifest(), evaluation, device_, metrics, config_.length.by_epoch});
   train::Loop loop({*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, watch},
                    loop_options(), device_.device);
   Exit exit;

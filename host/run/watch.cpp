@@ -21,9 +21,9 @@ void Watch::log(const report::TrainPoint& point) {
     if (name == "loss") note_ += fmt::format("  loss {:.4f}", value);
 }
 
-void Watch::progress(const train::Position& at) {
+void Watch::progress(const train::Position& at, int64_t max_iters) {
   const std::string label = parts_.by_epoch ? fmt::format("epoch {}", at.epoch + 1) : "train";
-  progress_.update(at.iter, parts_.max_iters, label, note_);
+  progress_.update(at.iter, max_iters, label, note_);
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {

@@ -23,13 +23,12 @@ class Watch final : public train::Outside {
     Evaluation& evaluation;
     const device::Device& device;
     std::string metrics_path;
-    int64_t max_iters;
     bool by_epoch;
   };
   explicit Watch(Parts parts);
 
   void log(const report::TrainPoint& point) override;
-  void progress(const train::Position& at) override;
+  void progress(const train::Position& at, int64_t max_iters) override;
   std::string save(const std::string& name, const train::Position& at) override;
   void evaluate(const train::Position& at) override;
   int64_t memory_mib() override { return parts_.device.peak_memory_mib(); }

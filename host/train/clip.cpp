@@ -99,7 +99,8 @@ at::Tensor gradient_norm(const std::vector<at::Tensor>& gradients, double norm_t
   return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, norm_type)), norm_type).to(at::kFloat);
 }
 
-void clip_gradients(const std::vector<at::Tensor>& gradients, const at::Tensor& norm, const ClipSettings& settings) {
+void clip_gradients(const std::vector<at::Tensor>& gradients, const std::optional<at::Tensor>& norm,
+                    const ClipSettings& settings) {
   at::NoGradGuard no_grad;
   if (settings.kind == ClipSettings::Kind::none || gradients.empty()) return;
   if (settings.kind == ClipSettings::Kind::value) {
@@ -107,7 +108,7 @@ void clip_gradients(const std::vector<at::Tensor>& gradients, const at::Tensor& 
     at::_foreach_clamp_max_(gradients, settings.limit);
     return;
   }
-  const at::Tensor factor = at::clamp_max(settings.limit / (norm + 1e-6), 1.0);
+  const at::Tensor factor = at::clamp_max(settings.limit / (norm.value() + 1e-6), 1.0);
   if (factor.device().is_cpu() && factor.item<float>() >= 1) return;  // reading costs nothing on the CPU
   at::_foreach_mul_(gradients, factor);
 }

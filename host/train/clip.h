@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "base/json.h"
@@ -22,7 +23,8 @@ ClipSettings clip_settings(const Json& clip_grad);
 at::Tensor gradient_norm(const std::vector<at::Tensor>& gradients, double norm_type = 2);
 
 // torch.nn.utils.clip_grad_norm_ (factor max_norm / (norm + 1e-6), at most 1) or clip_grad_value_, in place.
-// norm: of the gradients, in settings.norm_type.
-void clip_gradients(const std::vector<at::Tensor>& gradients, const at::Tensor& norm, const ClipSettings& settings);
+// norm: of the gradients, in settings.norm_type; for Kind::norm alone, else it may be absent.
+void clip_gradients(const std::vector<at::Tensor>& gradients, const std::optional<at::Tensor>& norm,
+                    const ClipSettings& settings);
 
 }  // namespace selfsup::train

@@ -35,6 +35,12 @@ at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
 
 }  // namespace
 
+int64_t LoopOptions::batches_left(const Position& at, int64_t epoch_iters) const {
+  const int64_t left =
+      by_epoch ? (max_epochs - at.epoch) * epoch_iters - std::min(at.iter_in_epoch, epoch_iters) : max_iters - at.iter;
+  return std::max<int64_t>(0, left);
+}
+
 Loop::Loop(const LoopParts& parts, const LoopOptions& options, at::Device device)
     : parts_(parts),
       options_(options),
@@ -50,15 +56,17 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
     at_.epoch += 1;
     at_.iter_in_epoch = 0;
   }
+  max_iters_ = at_.iter + options_.batches_left(at_, epoch_iters_);
+  group_begin_ = at_.iter;  // a checkpoint is taken only where an optimizer step ends
   bool save_pending = false;
   event(bridge::Event::ready);
   auto mark = Clock::now();
-  while (at_.iter < options_.max_iters) {
+  while (at_.iter < max_iters_) {
     if (at_.iter_in_epoch == 0) event(bridge::Event::epoch_begin);
     parts_.loader.start(static_cast<uint64_t>(at_.epoch), at_.iter_in_epoch);
     data::Batch batch;
     bool in_epoch = true;
-    while (in_epoch && at_.iter < options_.max_iters) {
+    while (in_epoch && at_.iter < max_iters_) {
       if (!parts_.loader.next(batch)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
       const double data_seconds = seconds_between(mark, Clock::now());
 
@@ -73,12 +81,15 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
       const Position before = at_;
       at_.iter += 1;
       at_.iter_in_epoch += 1;
-      at_.update += updated;
-      if (updated) event(bridge::Event::updated);
+      if (updated) {
+        at_.update += 1;
+        group_begin_ = at_.iter;
+        event(bridge::Event::updated);
+      }
       const auto now = Clock::now();
       telemetry_.add(before, terms, total, norm, seconds_between(mark, now), data_seconds);
       mark = now;
-      if (telemetry_.reading_is_free()) telemetry_.read(last_good_);
+      if (telemetry_.due()) telemetry_.read(last_good_);
       log_if_due(at_.iter_in_epoch);
       if (at_.iter_in_epoch == epoch_iters_) {
         event(bridge::Event::epoch_end);
@@ -86,12 +97,12 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
         at_.iter_in_epoch = 0;
         in_epoch = false;
       }
-      parts_.outside.progress(at_);
+      parts_.outside.progress(at_, max_iters_);
 
       // Saves and stops happen only where an optimizer step ends.
       save_pending = save_pending || due(options_.save, before);
-      const bool last = at_.iter == options_.max_iters;
-      const auto stop = last ? std::nullopt : parts_.outside.stop_requested();
+      const bool last = at_.iter == max_iters_;
+      const auto stop = parts_.outside.stop_requested();
       const bool saves = updated && (save_pending || stop || (last && options_.save_last));
       if (saves) save();
       save_pending = save_pending && !saves;
@@ -137,7 +148,7 @@ std::optional<at::Tensor> Loop::update() {
     const at::Tensor judged = *norm + poison_;
     control.found_inf = (judged - judged).ne(0).to(at::kFloat);
   }
-  if (norm) clip_gradients(gradients, *norm, options_.clip);
+  clip_gradients(gradients, norm, options_.clip);
   parts_.optimizer.step(control);
   if (parts_.scaler) parts_.scaler->update();
   parts_.optimizer.clear_gradients();
@@ -146,17 +157,18 @@ std::optional<at::Tensor> Loop::update() {
 }
 
 void Loop::set_rates() {
+  // By the epochs done, which say where the run stands also when an epoch has another length than it had.
+  const int64_t iter = options_.by_epoch ? at_.epoch * epoch_iters_ + at_.iter_in_epoch : at_.iter;
   for (Optimizer::Group& group : parts_.optimizer.groups()) {
-    group.lr = parts_.schedules.value(Quantity::lr, group.base_lr, at_.iter);
-    group.momentum = parts_.schedules.value(Quantity::momentum, group.base_momentum, at_.iter);
-    group.weight_decay = parts_.schedules.value(Quantity::weight_decay, group.base_weight_decay, at_.iter);
+    group.lr = parts_.schedules.value(Quantity::lr, group.base_lr, iter);
+    group.momentum = parts_.schedules.value(Quantity::momentum, group.base_momentum, iter);
+    group.weight_decay = parts_.schedules.value(Quantity::weight_decay, group.base_weight_decay, iter);
   }
 }
 
 Loop::Micro Loop::micro() const {
-  const int64_t index = at_.iter % options_.accumulative_counts;
   // The last group of a run may be partial; it divides by its own size.
-  return {index, std::min(options_.accumulative_counts, options_.max_iters - (at_.iter - index))};
+  return {at_.iter - group_begin_, std::min(options_.accumulative_counts, max_iters_ - group_begin_)};
 }
 
 bridge::Step Loop::step(bridge::Mode mode) const {
@@ -168,9 +180,9 @@ bridge::Step Loop::step(bridge::Mode mode) const {
   step.micro = static_cast<uint32_t>(place.index);
   step.micros = static_cast<uint32_t>(std::max<int64_t>(1, place.count));
   step.iter = static_cast<uint64_t>(at_.iter);
-  step.max_iters = static_cast<uint64_t>(options_.max_iters);
+  step.max_iters = static_cast<uint64_t>(max_iters_);
   step.update = static_cast<uint64_t>(at_.update);
-  step.max_updates = static_cast<uint64_t>((options_.max_iters + k - 1) / k);
+  step.max_updates = static_cast<uint64_t>(at_.update + (max_iters_ - group_begin_ + k - 1) / k);
   step.epoch = static_cast<uint64_t>(at_.epoch);
   step.max_epochs = options_.by_epoch ? static_cast<uint64_t>(options_.max_epochs) : 0;
   step.epoch_iters = static_cast<uint64_t>(epoch_iters_);
@@ -191,7 +203,7 @@ bool Loop::due(const Interval& interval, const Position& before) const {
 void Loop::log_if_due(int64_t iter_in_epoch) {
   const int64_t count = options_.by_epoch ? iter_in_epoch : at_.iter;
   const bool short_epoch = options_.by_epoch && epoch_iters_ <= options_.log_interval && iter_in_epoch == epoch_iters_;
-  if (count % options_.log_interval != 0 && !short_epoch && at_.iter != options_.max_iters) return;
+  if (count % options_.log_interval != 0 && !short_epoch && at_.iter != max_iters_) return;
   telemetry_.read(last_good_);
   report::TrainPoint point;
   point.by_epoch = options_.by_epoch;
@@ -200,11 +212,11 @@ void Loop::log_if_due(int64_t iter_in_epoch) {
   point.epoch_iter = iter_in_epoch;
   point.epoch_iters = epoch_iters_;
   point.iter = at_.iter;
-  point.max_iters = options_.max_iters;
+  point.max_iters = max_iters_;
   point.rates = {{"lr", parts_.optimizer.groups().at(0).lr}};
   point.time = telemetry_.mean_seconds();
   point.data_time = telemetry_.mean_data_seconds();
-  point.eta_seconds = telemetry_.eta().seconds(options_.max_iters - at_.iter);
+  point.eta_seconds = telemetry_.eta().seconds(max_iters_ - at_.iter);
   point.memory_mib = parts_.outside.memory_mib();
   point.scalars = telemetry_.scalars();
   parts_.group.average(point.scalars);

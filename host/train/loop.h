@@ -28,8 +28,8 @@ struct Interval {
 
 struct LoopOptions {
   bool by_epoch = true;    // how the run is counted, in the log and towards its end
-  int64_t max_iters = 1;   // batches of the whole run
-  int64_t max_epochs = 1;  // 0: counted in iterations
+  int64_t max_iters = 1;   // where a run counted in iterations ends
+  int64_t max_epochs = 1;  // where one counted in epochs ends, however many batches these have by then
   int64_t accumulative_counts = 1;
   int64_t log_interval = 10;  // iterations
   Interval save{1, true};
@@ -38,6 +38,9 @@ struct LoopOptions {
   bridge::Origin origin = bridge::Origin::fresh;
   AmpSettings amp;
   ClipSettings clip;
+
+  // From `at` to the run's end, with epochs of that length.
+  int64_t batches_left(const Position& at, int64_t epoch_iters) const;
 };
 
 // What the loop tells and asks of the outside. Called on the loop's thread, between iterations.
@@ -45,7 +48,7 @@ class Outside {
  public:
   virtual ~Outside() = default;
   virtual void log(const report::TrainPoint&) {}                           // a log line is due
-  virtual void progress(const Position&) {}                                // after every iteration
+  virtual void progress(const Position&, int64_t /*max_iters*/) {}         // after every iteration
   virtual std::string save(const std::string& name, const Position&) = 0;  // commits; returns the path
   virtual void evaluate(const Position&) {}  // must leave the model and the optimizer as they are
   virtual int64_t memory_mib() { return report::peak_memory_mib(); }  // for the log: the device's, or the process's
@@ -74,6 +77,9 @@ class Loop {
 
   const Position& position() const { return at_; }
 
+  // Saves what has been done, unless it is saved; where an optimizer step has ended.
+  void save();
+
  private:
   struct Micro {  // the place of a batch in its optimizer step
     int64_t index, count;
@@ -87,14 +93,15 @@ class Loop {
   std::optional<at::Tensor> update();
   void log_if_due(int64_t iter_in_epoch);
   bool due(const Interval& interval, const Position& before) const;
-  void save();
 
   LoopParts parts_;
   LoopOptions options_;
   at::Device device_;
   int64_t epoch_iters_;
   Position at_;
-  at::Tensor poison_;  // f32 scalar: 0, or NaN once a loss of this optimizer step was not finite
+  int64_t max_iters_ = 0;    // batches of the whole run: those done at the start, and those that are left
+  int64_t group_begin_ = 0;  // the iteration in which the optimizer step under way began
+  at::Tensor poison_;        // f32 scalar: 0, or NaN once a loss of this optimizer step was not finite
   Telemetry telemetry_;
   std::string last_good_;
   int64_t saved_at_ = -1;

@@ -105,10 +105,13 @@ Position RunState::restore(const checkpoint::Checkpoint& checkpoint) {
       optimizer.emplace_back(name, tensor);
     }
   }
-  optimizer_.load_state(optimizer);
-  if (scaler_ && !scaler.empty()) copy_values(scaler_->state(), scaler);
-  copy_values(own, saved);
-
+  const bool has_scaler = scaler_ && !scaler.empty();
+  if (has_scaler) {
+    const auto fits = checkpoint::compare(specs(scaler_->state()), specs(scaler), /*check_dtype=*/true);
+    if (!fits.exact())
+      throw Error(Exit::checkpoint,
+                  fmt::format("the loss scaler's state in {} is not one. {}", checkpoint.path(), fits.text()));
+  }
   std::vector<Task::State> states;
   if (const Json* listed = checkpoint.manifest().extra.find("states")) {
     for (const Json& node : listed->as_array()) {
@@ -118,6 +121,10 @@ Position RunState::restore(const checkpoint::Checkpoint& checkpoint) {
           {node.get("component").as_string(), node.get("per_rank").as_bool(), {data, data + bytes.size()}});
     }
   }
+
+  optimizer_.load_state(optimizer);  // all or nothing
+  if (has_scaler) copy_values(scaler_->state(), scaler);
+  copy_values(own, saved);
   task_.load_state(states);
   const checkpoint::Manifest& manifest = checkpoint.manifest();
   return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};

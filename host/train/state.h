@@ -25,7 +25,8 @@ class RunState {
                    checkpoint::Manifest manifest) const;
 
   // Takes everything from a checkpoint, in place, and says where the run stood. A tensor that is missing, too many or
-  // of another shape is Error(checkpoint) with the list; nothing has been changed then.
+  // of another shape is Error(checkpoint) with the list; nothing has been changed then. The algorithm reads its own
+  // state last and may refuse it. A loss scaler that the saved run did not have starts afresh.
   Position restore(const checkpoint::Checkpoint& checkpoint);
 
   // Values of the model only, for --load-from; another dtype is converted. The report says what matched; tensors that

@@ -43,29 +43,34 @@ void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& 
 }
 
 void Telemetry::read(const std::string& last_good) {
+  if (unread_.empty()) return;
+  std::vector<at::Tensor> all;
+  for (const Record& record : unread_) all.push_back(record.values);
+  const at::Tensor host = at::cat(all).cpu();  // one wait
+  const float* values = host.const_data_ptr<float>();
   for (const Record& record : unread_) {
-    const at::Tensor host = record.values.cpu();
-    const std::vector<float> values(host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel());
     check(record, values, last_good);
-    for (size_t i = 0; i < values.size(); ++i) {
+    for (size_t i = 0; i < record.names.size(); ++i) {
       if (record.names[i] == "grad_norm" && !log_norm_) continue;
       smoother_.add(record.names[i], values[i]);
       if (std::ranges::find(names_, record.names[i]) == names_.end()) names_.push_back(record.names[i]);
     }
+    values += record.names.size();
   }
   unread_.clear();
 }
 
-void Telemetry::check(const Record& record, const std::vector<float>& values, const std::string& last_good) const {
-  size_t bad = values.size();
+void Telemetry::check(const Record& record, const float* values, const std::string& last_good) const {
+  const size_t count = record.names.size();
+  size_t bad = count;
   std::string norm = "not known";
   // The total is bad whenever a term is: name the term. A bad norm alone is named last.
   const auto rank = [&](size_t i) { return record.names[i] == "grad_norm" ? 2 : record.names[i] == "loss" ? 1 : 0; };
-  for (size_t i = 0; i < values.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     if (record.names[i] == "grad_norm") norm = text_of(values[i]);
-    if (record.judged[i] && !std::isfinite(values[i]) && (bad == values.size() || rank(i) < rank(bad))) bad = i;
+    if (record.judged[i] && !std::isfinite(values[i]) && (bad == count || rank(i) < rank(bad))) bad = i;
   }
-  if (bad == values.size()) return;
+  if (bad == count) return;
   throw Error(
       Exit::diverged,
       fmt::format("training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "

@@ -27,8 +27,9 @@ class Telemetry {
   // Reads what has come since the last read; waits for the device. Error(diverged) naming the first bad iteration, its
   // term and gradient norm, and `last_good`, the newest checkpoint ("" when there is none).
   void read(const std::string& last_good);
-  // True where reading waits for nobody, so that it may be done in every iteration.
-  bool reading_is_free() const { return on_cpu_; }
+  // Whether to read now, log line or not: on the CPU always, since that waits for nobody; on a device now and then, so
+  // that a divergence is noticed soon and little is kept.
+  bool due() const { return on_cpu_ || unread_.size() >= most_unread; }
 
   double mean_seconds() const { return smoother_.value("time"); }
   double mean_data_seconds() const { return smoother_.value("data_time"); }
@@ -36,13 +37,14 @@ class Telemetry {
   const report::Eta& eta() const { return eta_; }
 
  private:
+  static constexpr size_t most_unread = 64;  // iterations
   struct Record {
     Position at;
     std::vector<std::string> names;  // of losses and metrics in the order of `values`
     std::vector<bool> judged;
     at::Tensor values;  // f32 [n] on the device
   };
-  void check(const Record& record, const std::vector<float>& values, const std::string& last_good) const;
+  void check(const Record& record, const float* values, const std::string& last_good) const;
 
   bool judge_norm_, log_norm_, on_cpu_ = true;
   std::vector<Record> unread_;

@@ -175,10 +175,15 @@ TEST_CASE("when k of n newest are damaged the next is used; when all are, the ru
 TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start") {
   const TempDir dir;
   CheckpointStore store(dir.path(), -1);
-  Sample(1).save(store);
-  fs::rename(dir / "iter_1", dir / "iter_1.damaged");
-  CHECK(store.holds_checkpoints());
-  CHECK(contains(refusal(Exit::checkpoint, [&] { store.newest_valid(); }), "no valid checkpoint"));
+  for (const char* name : {"iter_1.damaged", "iter_1.superseded-2"}) {
+    Sample(1).save(store);
+    fs::rename(dir / "iter_1", dir / name);
+    CHECK(store.holds_checkpoints());
+    const std::string text = refusal(Exit::checkpoint, [&] { store.newest_valid(); });
+    CHECK(contains(text, "no valid checkpoint"));
+    CHECK(contains(text, name));
+    fs::remove_all(dir / name);
+  }
 }
 
 TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
@@ -186,11 +191,26 @@ TEST_CASE("a run that goes on from an older checkpoint leaves the later ones beh
   CheckpointStore store(dir.path(), -1);
   for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
   for (int round = 0; round < 2; ++round) {
-    store.set_aside_after(Checkpoint(dir / "iter_2").manifest());
-    CHECK(Sample(2).matches(*store.newest_valid()));
-    CHECK(Sample(4).matches(Checkpoint(dir / (round ? "iter_4.superseded-2" : "iter_4.superseded"))));
-    for (int64_t i = 3; i <= 4; ++i) Sample(i).save(store);
+    store.go_on_from(Checkpoint(dir / "iter_2").manifest());
+    CHECK(Sample(4).matches(*store.newest_valid()));  // before the first save nothing is given up
+    Sample(3).save(store);
+    CHECK(Sample(3).matches(*store.newest_valid()));
+    for (const std::string name : {"iter_3", "iter_4"})
+      CHECK(Sample(name.back() - '0').matches(Checkpoint(dir / (name + (round ? ".superseded-2" : ".superseded")))));
+    Sample(4).save(store);
+    CHECK(Sample(4).matches(*store.newest_valid()));
   }
+}
+
+TEST_CASE("a checkpoint of a configuration as deep as it may be is read back") {
+  const int deepest = JsonLimits().max_depth;
+  const std::string text = std::string(deepest, '[') + std::string(deepest, ']');
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  Manifest manifest = Sample(1).manifest();
+  manifest.config = parse_json(text, "test", "test");
+  const std::string path = store.save("iter_1", manifest, Sample(1).tensors());
+  CHECK(to_text(Checkpoint(path).manifest().config) == text);
 }
 
 TEST_CASE("every flipped bit, truncation and zeroed page is detected") {

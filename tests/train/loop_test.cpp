@@ -16,6 +16,7 @@
 #include "toy_run.h"
 #include "train/signals.h"
 #include "train/state.h"
+#include "train/tensor_views.h"
 
 namespace selfsup::train {
 namespace {
@@ -145,6 +146,56 @@ TEST_CASE("a checkpoint of another model is refused and changes nothing") {
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a checkpoint with a state that does not fit is refused and changes nothing") {
+  const std::filesystem::path folder = test::fresh_folder();
+  Setup setup{.images = 8, .batch_size = 4, .max_epochs = 1};
+  setup.scaled = true;
+  Run run(setup);
+  run.go();
+  // The run's own state, with one thing wrong.
+  const auto saved_with = [&](const char* wrong) {
+    checkpoint::CheckpointStore store(folder, -1);
+    const std::string what = wrong;
+    std::vector<at::Tensor> hold;
+    const auto view = [&](const std::string& name, const at::Tensor& tensor) {
+      return to_view(name, hold.emplace_back(tensor.detach()));
+    };
+    checkpoint::TensorFile model{model_file, {}}, training{optimizer_file, {}};
+    hold.reserve(64);
+    for (const auto& entry : run.store.entries()) model.tensors.push_back(view(entry.name, entry.tensor));
+    for (const auto& [name, tensor] : run.optimizer->state()) training.tensors.push_back(view(name, tensor));
+    training.tensors.push_back(view("scaler/scale", what == "shape" ? at::ones({3}) : at::full({}, 8.0)));
+    if (what != "missing") training.tensors.push_back(view("scaler/growth_tracker", at::full({}, 5, at::kInt)));
+    checkpoint::Manifest manifest;
+    Json state = Json::object();
+    state.set("component", "");
+    state.set("per_rank", false);
+    state.set("file", what == "blob" ? "state/absent.bin" : "state/algorithm.bin");
+    manifest.extra.set("states", Json(Json::Array{state}));
+    return checkpoint::Checkpoint(
+        store.save("epoch_1", manifest, {model, training}, {{"state/algorithm.bin", "01234567"}}));
+  };
+  for (const char* wrong : {"shape", "missing", "blob"}) {
+    INFO(wrong);
+    Run fresh(setup);
+    fresh.remember();
+    try {
+      fresh.state.restore(saved_with(wrong));
+      FAIL("taken");
+    } catch (const Error& error) {
+      CHECK(error.exit() == Exit::checkpoint);
+    }
+    CHECK(fresh.unchanged_since_remembered());
+    CHECK(at::equal(fresh.optimizer->state().at(0).second, Run(setup).optimizer->state().at(0).second));
+    CHECK(fresh.scaler->scale_value().item<float>() == 65536);
+  }
+  Run fresh(setup);
+  fresh.state.restore(saved_with("nothing"));
+  CHECK(difference(fresh, run).empty());
+  CHECK(fresh.scaler->scale_value().item<float>() == 8);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("log points carry the rate in force, means and counts") {
   Run run({.images = 8,
            .batch_size = 2,
@@ -161,6 +212,60 @@ TEST_CASE("log points carry the rate in force, means and counts") {
   CHECK(point.rates.at(0).second == Approx(0.01 * 0.875));
   CHECK(point.scalars.at(0).first == "loss");
   CHECK(point.scalars.at(0).second == Approx(run.task.mean_loss()));
+}
+
+TEST_CASE("gradients are clipped as asked, with a loss scaler and without") {
+  const double limit = 0.001;
+  for (const bool scaled : {false, true}) {
+    // One step of SGD with rate 1 moves each value by its gradient.
+    const auto moved = [&](const char* clip) {
+      Setup setup{.images = 2, .batch_size = 2, .max_iters = 1, .optimizer = R"({"type": "SGD", "lr": 1})"};
+      setup.scaled = scaled;
+      setup.clip = clip;
+      Run run(setup);
+      run.remember();
+      run.go();
+      return run.moves();
+    };
+    INFO(scaled);
+    const at::Tensor free = moved("null"), value = moved(R"({"type": "value", "clip_value": 0.001})"),
+                     norm = moved(R"({"max_norm": 0.001})");
+    CHECK(free.abs().max().item<double>() > 2 * limit);
+    CHECK(at::allclose(value, free.clamp(-limit, limit), 1e-3, 1e-6));
+    CHECK(at::allclose(norm, free * (limit / free.norm().item<double>()), 1e-3, 1e-6));
+  }
+}
+
+TEST_CASE("a run counted in epochs ends by epochs, also when they have another length than before") {
+  const std::string schedule = R"([{"type": "LinearLR", "start_factor": 0.25, "by_epoch": false, "end": 12}])";
+  // Four of six epochs are done, of 4 batches each.
+  Run larger({.images = 8, .batch_size = 4, .max_epochs = 6, .schedule = schedule, .log_interval = 1});
+  REQUIRE(larger.go({16, 16, 4, 0}, "epoch_4") == Exit::ok);
+  CHECK(larger.loop->position() == Position{20, 20, 6, 0});
+  CHECK(larger.outside.saved == std::vector<std::string>{"epoch_5", "epoch_6"});
+  CHECK(larger.outside.points.at(0).max_iters == 20);
+  // The schedule knows epochs of 2 batches: the ninth iteration of twelve is the first.
+  Run whole({.images = 8, .batch_size = 4, .max_epochs = 6, .schedule = schedule, .log_interval = 1});
+  whole.go();
+  for (size_t i = 0; i < 4; ++i) CHECK(larger.outside.points.at(i).rates == whole.outside.points.at(8 + i).rates);
+
+  Run more_images({.images = 10, .batch_size = 2, .max_epochs = 3});
+  REQUIRE(more_images.go({8, 8, 2, 0}, "epoch_2") == Exit::ok);
+  CHECK(more_images.loop->position() == Position{13, 13, 3, 0});
+  CHECK(more_images.outside.saved == std::vector<std::string>{"epoch_3"});
+}
+
+TEST_CASE("a run that ended within a group of accumulation goes on with a whole group") {
+  Run run({.images = 10, .batch_size = 2, .max_epochs = 3, .accumulative_counts = 3});
+  REQUIRE(run.go({10, 4, 2, 0}, "epoch_2") == Exit::ok);
+  CHECK(run.task.micros == std::vector<std::pair<uint32_t, uint32_t>>{{0, 3}, {1, 3}, {2, 3}, {0, 2}, {1, 2}});
+}
+
+TEST_CASE("a stop that is asked for in the last iteration is granted, and what was done is saved") {
+  Run run({.images = 8, .batch_size = 2, .max_iters = 6, .save_every_iters = 4});
+  run.outside.stop_at = 6;
+  CHECK(run.go() == Exit::preempted);
+  CHECK(run.outside.saved == std::vector<std::string>{"iter_4", "iter_6"});
 }
 
 TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {

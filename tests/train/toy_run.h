@@ -32,6 +32,8 @@ struct Setup {
   std::string optimizer = R"({"type": "AdamW", "lr": 0.01})";
   std::string schedule = "null";
   int64_t hidden = 3, save_every_iters = 0, log_interval = 10;
+  bool scaled = false;  // as for fp16
+  std::string clip = "null";
 };
 
 class RandomPictures : public data::Dataset {
@@ -109,7 +111,7 @@ class ToyOutside : public train::Outside {
     saved.push_back(name);
     return store_ ? state_->save(*store_, name, position, {}) : name;
   }
-  void progress(const train::Position& position) override { iter_ = position.iter; }
+  void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }
   std::optional<Exit> stop_requested() override {
     return stop_at >= 0 && iter_ >= stop_at ? std::optional(Exit::preempted) : std::nullopt;
   }
@@ -134,27 +136,37 @@ class Run {
             {.batch_size = setup.batch_size, .num_workers = setup.num_workers, .shuffle = setup.shuffle, .seed = 5}),
         task((fill(), store)),
         optimizer(make_optimizer()),
-        state(store, *optimizer, nullptr, task) {}
+        scaler(setup.scaled ? std::make_unique<train::GradScaler>(train::AmpSettings{}, at::kCPU) : nullptr),
+        state(store, *optimizer, scaler.get(), task) {}
 
   Exit go(const train::Position& start = {}, const std::string& last_good = "") {
     const int64_t epoch = loader_.batches_per_epoch();
     train::LoopOptions options;
     options.by_epoch = setup_.max_iters == 0;
-    options.max_iters = options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters;
+    options.max_iters = setup_.max_iters;
     options.max_epochs = setup_.max_epochs;
     options.accumulative_counts = setup_.accumulative_counts;
     options.log_interval = setup_.log_interval;
+    options.clip = train::clip_settings(parse_json(setup_.clip, "test", "test"));
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
     train::Schedules schedules(parse_json(setup_.schedule, "test", "test"),
-                               {epoch, options.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
+                               {epoch, options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters,
+                                std::max<int64_t>(1, setup_.max_epochs)});
     loop = std::make_unique<train::Loop>(
-        train::LoopParts{loader_, preprocess_, task, *optimizer, schedules, nullptr, group_, outside}, options,
+        train::LoopParts{loader_, preprocess_, task, *optimizer, schedules, scaler.get(), group_, outside}, options,
         at::kCPU);
     return loop->run(start, last_good);
   }
   void remember() {
     remembered_.clear();
     for (const auto& entry : store.entries()) remembered_.push_back(entry.tensor.detach().clone());
+  }
+  // What has been added to the trained values since, in one row.
+  at::Tensor moves() const {
+    std::vector<at::Tensor> out;
+    for (size_t i = 0; i < remembered_.size(); ++i)
+      out.push_back((store.entries()[i].tensor.detach() - remembered_[i]).flatten());
+    return at::cat(out);
   }
   bool unchanged_since_remembered() const {
     for (size_t i = 0; i < remembered_.size(); ++i)
@@ -199,6 +211,7 @@ class Run {
   model::ParameterStore store;
   ToyTask task;
   std::unique_ptr<train::Optimizer> optimizer;
+  std::unique_ptr<train::GradScaler> scaler;
   train::RunState state;
   ToyOutside outside;
   std::unique_ptr<train::Loop> loop;

@@ -321,6 +321,15 @@ void Training::list_bad_files() const {
 }
 
 Exit Training::run() {
+  try {
+    return train_and_evaluate();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::plugin && algorithm_->stepped()) throw Error(Exit::failed, error.what());
+    throw;
+  }
+}
+
+Exit Training::train_and_evaluate() {
   const std::string& folder = work_dir_->path();
   if (overwrite_) {  // from here on nothing that can be known beforehand is wrong
     const std::string old = work_dir_->move_aside();

@@ -28,9 +28,11 @@ class Training {
   double try_first_batch();
 
   // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
+  // A plugin that fails is Error(plugin) before the first step: it cannot work. Later, the run failed: Error(failed).
   Exit run();
 
  private:
+  Exit train_and_evaluate();
   void judge(const config::CommandLine& line) const;
   void open_data();
   void take_work_dir();

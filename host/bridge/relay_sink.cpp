@@ -18,6 +18,7 @@ RelaySink::RelaySink(Instance& emitter, const char* function, const ssp_sink* si
 ssp_status RelaySink::relay(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags) {
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    require_operators();
     auto& relay = *static_cast<RelaySink*>(self->receiver);
     checked_result(relay.emitter_, relay.function_, std::string(view(name)).c_str(), tensor);
     const auto forward = [&] { return relay.target_->tensor(relay.target_, name, tensor, flags); };

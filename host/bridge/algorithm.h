@@ -75,8 +75,7 @@ class Host {
   static int64_t live_handles();
 };
 
-// JSON text of a component's schema, and of an algorithm's run-level defaults for these facts. Error(plugin) on
-// failure.
+// A component's schema, and an algorithm's run-level defaults for these facts. Error(plugin) on failure.
 Json component_schema(const plugin::Component& component);
 Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts);
 
@@ -87,7 +86,8 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
-  // Errors of plugins are Error(failed), prefixed by the component: "backbone (NAME).encode: …".
+  // Errors of plugins are prefixed by the component: "backbone (NAME).encode: …". Until a training step has been
+  // through they are Error(plugin), or Error(usage) when the plugin blames the configuration; afterwards Error(failed).
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
@@ -104,9 +104,8 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // Tensors that handles keep alive, and the references that each component holds ("backbone (TYPE)"). A component
-  // whose references grow with every training step is named in a warning.
-  int64_t live_handles() const;
+  // The references to tensor handles that each component ("backbone (TYPE)") has taken and not dropped on this thread.
+  // A component whose references grow with every training step is named in a warning.
   std::vector<std::pair<std::string, int64_t>> held_handles() const;
 
  private:

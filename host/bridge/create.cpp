@@ -87,10 +87,9 @@ Instance& create_component(Session& session, const plugin::Component& component,
   refuse_cycle(session, component, at);
   const Lifetime functions = lifetime(component);
   auto fresh = make_instance(component, at);
-  if (!session.creating.empty()) session.edges.emplace_back(session.creating.back()->label, fresh->label);
-
   const size_t children = session.instances.size();
   const size_t scopes = at.children.size();
+  const size_t declared = session.store.entries().size(), trained = active().trained.size();
   session.creating.push_back(fresh.get());
   register_instance(*fresh);
   const auto undo = [&] {
@@ -104,6 +103,8 @@ Instance& create_component(Session& session, const plugin::Component& component,
     undo();
     forget_instance(*fresh);
     destroy_components(session, children);
+    session.store.truncate(declared);
+    active().trained.resize(trained);
     throw;
   }
   undo();

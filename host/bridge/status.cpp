@@ -96,6 +96,6 @@ ssp_status status_of_current_exception() noexcept {
   }
 }
 
-void fail(ssp_status status, std::string text) { throw Failure{status, std::move(text)}; }
+void fail(ssp_status status, std::string text) { throw Failure(status, std::move(text)); }
 
 }  // namespace selfsup::bridge

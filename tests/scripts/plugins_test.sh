@@ -52,6 +52,23 @@ resolve "$fixtures/fixture_asker.so" "$fixtures/fixture_good.so"
 grep -q '"type": "Asker"' out || fail "the algorithm is not that of the first plugin"
 [ -e marker ] || fail "the fixtures write no marker"
 
+# A plugin that blames the configuration in the first step is right.
+cat >sizes.json <<'END'
+{
+  "model": {
+    "backbone": {
+      "arch": { "embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64 }, "patch_size": 8, "img_size": 24
+    },
+    "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
+  },
+  "train_dataloader": { "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 32 } },
+  "train_cfg": { "max_epochs": 1 }
+}
+END
+"$host" validate --plugin mae.so sizes.json >out 2>err
+rc=$?
+[ $rc -eq 2 ] || fail "images of 32 pixels for an encoder of 24: exit $rc, not 2"
+
 # A name of two kinds has two schemas.
 "$host" inspect backbones.so --schema >out 2>err || fail "inspect --schema"
 for kind in ssp.backbone/0 ssp.backbone.tokens/0; do

@@ -56,7 +56,7 @@ class Window {
 class BuildWindow {
  public:
   BuildWindow(const plugin::Registry& registry, const std::string& config, const Facts& facts = {})
-      : facts_(facts), session_{registry, facts_, store, {}, {}, {}} {
+      : facts_(facts), session_{registry, facts_, store, {}, {}} {
     build_.session = &session_;
     build_.facts = &facts_;
     build_.config_path = "model";

@@ -86,9 +86,10 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
-  // Errors of plugins are prefixed by the component: "backbone (NAME).encode: …". Until a training step has been
-  // through they are Error(plugin), or Error(usage) when the plugin blames the configuration; afterwards Error(failed).
+  // What plugins do wrong is Error(plugin), or Error(usage) where they say that the configuration asks for what cannot
+  // be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
+  bool stepped() const;  // a training step has been through
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
@@ -104,8 +105,8 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // The references to tensor handles that each component ("backbone (TYPE)") has taken and not dropped on this thread.
-  // A component whose references grow with every training step is named in a warning.
+  // The references to tensor handles that each component ("backbone (NAME of PLUGIN)") has taken and not dropped on
+  // this thread. A component whose references grow with every training step is named in a warning.
   std::vector<std::pair<std::string, int64_t>> held_handles() const;
 
  private:

@@ -34,7 +34,7 @@ TEST_CASE("references that another thread drops in the same step are no leak") {
     }
     watch.look(session);
   }
-  CHECK((log.text().find("model (Fake): plugin") == std::string::npos) == dropped);
+  CHECK((log.text().find("model (Fake): it holds") == std::string::npos) == dropped);
 }
 
 }  // namespace selfsup::bridge::testing

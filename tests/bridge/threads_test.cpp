@@ -40,7 +40,7 @@ TEST_CASE("sinks are for the thread of the callback that got them") {
   CHECK(bytes.bytes.size() == 1);
 
   const ssp_sink target{sizeof target, 0, nullptr, receive, nullptr};
-  RelaySink relay(emitter, "forward", &target);
+  RelaySink relay(&target);
   const auto forward = [&] { return relay.get()->tensor(relay.get(), borrow(name), tensor, 0); };
   CHECK(elsewhere(forward) == SSP_E_PRECONDITION);
   CHECK(received == 0);

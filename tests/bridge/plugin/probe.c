@@ -302,7 +302,6 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   ssp_call_info info = {.struct_size = sizeof info};
   ssp_tensor tokens, flat, pred, square, loss, label;
   ssp_layer_info layer = {.struct_size = sizeof layer};
-  if (strcmp(p->fault, "second") == 0 && p->steps == 1) return fail("the second step was told to fail");
   if (strcmp(p->fault, "config") == 0) return host->set_error(host, str("these sizes do not fit")), SSP_E_CONFIG;
   TRY(calls->info(at, &info));
   if (info.mode != SSP_MODE_TRAIN) return fail("a training step in another mode");

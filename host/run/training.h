@@ -28,7 +28,7 @@ class Training {
   double try_first_batch();
 
   // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
-  // A plugin that fails is Error(plugin) before the first step: it cannot work. Later, the run failed: Error(failed).
+  // A plugin that fails is Error(plugin) until a first step has been through: it cannot work. Later, the run failed.
   Exit run();
 
  private:

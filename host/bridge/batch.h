@@ -1,6 +1,5 @@
 // A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
 #pragma once
-#include <deque>
 #include <vector>
 
 #include "bridge/algorithm.h"
@@ -24,8 +23,7 @@ class BatchTable {
   at::Tensor find(std::string_view name, int32_t view);
 
   const StepBatch& batch_;
-  std::deque<handles::Lent> lent_;
-  std::vector<ssp_tensor> views_;
+  handles::Lent views_;
   std::vector<Field> asked_;  // fields that were asked for, on the run's device
   ssp_batch table_{};
 };

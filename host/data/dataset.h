@@ -27,7 +27,8 @@ class Dataset {
   virtual bool has_labels() const { return false; }
   virtual int64_t label(int64_t) const { return -1; }  // 0 .. class_count() - 1; -1: this one has none
   virtual int64_t class_count() const { return 0; }
-  virtual std::string describe(int64_t index) const = 0;  // for messages: printable UTF-8, one line
+  virtual std::vector<std::string> class_names() const { return {}; }  // by label, where the set knows them
+  virtual std::string describe(int64_t index) const = 0;               // for messages: printable UTF-8, one line
   // Reads or makes the picture; `out` keeps its memory. Throws BadImage.
   virtual void load(int64_t index, Image& out) const = 0;
   Image load(int64_t index) const {

@@ -1,0 +1,64 @@
+// What the loader's tests share: pictures that a function makes, and batches as bytes.
+#pragma once
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/loader.h"
+
+namespace selfsup::data::test {
+
+std::string content(const Batch& batch) {
+  std::string all = std::to_string(batch.epoch) + "/" + std::to_string(batch.index) + "/" + std::to_string(batch.size);
+  for (const BatchView& view : batch.views) {
+    CHECK(view.count == batch.size);
+    all += "|" + std::to_string(view.height) + "x" + std::to_string(view.width) + "x" + std::to_string(view.channels);
+    all.append(reinterpret_cast<const char*>(view.pixels.get()),
+               static_cast<size_t>(view.count * view.height * view.width * view.channels));
+  }
+  for (const BatchField& field : batch.fields) {
+    size_t bytes = size_of(field.type);
+    for (int64_t s : field.sizes) bytes *= static_cast<size_t>(s);
+    all += "|" + field.name + std::to_string(field.view);
+    all.append(reinterpret_cast<const char*>(field.data.get()), bytes);
+  }
+  for (int64_t i : batch.sample_index) all += "," + std::to_string(i);
+  for (int64_t i : batch.labels) all += ";" + std::to_string(i);
+  return all;
+}
+
+inline std::vector<std::string> epoch_of(Loader& loader, uint64_t epoch, int64_t first = 0) {
+  std::vector<std::string> all;
+  Batch batch;
+  loader.start(epoch, first);
+  while (loader.next(batch)) {
+    CHECK(batch.epoch == epoch);
+    CHECK(batch.index == first + static_cast<int64_t>(all.size()));
+    all.push_back(content(batch));
+  }
+  return all;
+}
+
+// Pictures that a function makes, or refuses.
+class MadeUp : public Dataset {
+ public:
+  MadeUp(int64_t size, std::function<void(int64_t, Image&)> make) : size_(size), make_(std::move(make)) {}
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t i) const override { return "made up " + std::to_string(i); }
+  void load(int64_t i, Image& out) const override { make_(i, out); }
+
+ private:
+  int64_t size_;
+  std::function<void(int64_t, Image&)> make_;
+};
+
+inline void plain(int64_t i, Image& out) {
+  out.reshape(2, 2, 1);
+  std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
+}
+
+}  // namespace selfsup::data::test

@@ -4,7 +4,6 @@
 
 #include "base/errors.h"
 #include "bridge/active.h"
-#include "bridge/handles.h"
 #include "bridge/session.h"
 #include "bridge/status.h"
 
@@ -27,10 +26,9 @@ int64_t batch_size(const StepBatch& batch) {
   return size;
 }
 
-BatchTable::BatchTable(const StepBatch& batch) : batch_(batch) {
-  for (const at::Tensor& v : batch.views) views_.push_back(lent_.emplace_back(v).get());
+BatchTable::BatchTable(const StepBatch& batch) : batch_(batch), views_(batch.views) {
   table_.struct_size = sizeof table_;
-  table_.n_views = static_cast<uint32_t>(views_.size());
+  table_.n_views = static_cast<uint32_t>(batch.views.size());
   table_.views = views_.data();
   table_.size = batch_size(batch);
   table_.owner = this;

@@ -1,8 +1,5 @@
 // A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
 #pragma once
-#include <deque>
-#include <vector>
-
 #include "bridge/algorithm.h"
 #include "bridge/handles.h"
 #include "ssp/algorithm.h"
@@ -24,8 +21,7 @@ class BatchTable {
   at::Tensor find(std::string_view name, int32_t view);
 
   const StepBatch& batch_;
-  std::deque<handles::Lent> lent_;
-  std::vector<ssp_tensor> views_;
+  handles::Lent views_;
   at::Tensor sample_index_;  // on the run's device, moved when first asked for
   ssp_batch table_{};
 };

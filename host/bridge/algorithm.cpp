@@ -30,12 +30,6 @@ struct Algorithm::Impl {
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
 
-  // Before the first step has been through, a failure is a plugin that cannot work; later, a run that failed.
-  Error to_error(const Failure& e) const {
-    if (!stepped && e.status == SSP_E_CONFIG) return Error(Exit::usage, e.text);
-    return Error(stepped ? Exit::failed : Exit::plugin, e.text);
-  }
-
   // A callback of the algorithm itself.
   template <class Body>
   void run(const char* function, Body&& body) {
@@ -73,7 +67,7 @@ Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const
       fail(SSP_E_PLUGIN, fmt::format("algorithm {} offers no training_step", component.name));
     }
   } catch (const Failure& e) {
-    throw impl_->to_error(e);
+    throw to_error(e);
   }
 }
 
@@ -93,6 +87,8 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
   impl_->leaks.look(impl_->session);
   return impl_->take(collector);
 }
+
+bool Algorithm::stepped() const { return impl_->stepped; }
 
 bool Algorithm::can_extract_features() const {
   const auto* table = &impl_->table();

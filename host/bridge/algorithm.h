@@ -89,8 +89,10 @@ class Algorithm {
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
-  // Errors of plugins are Error(failed), prefixed by the component: "backbone (NAME).encode: …".
+  // What plugins do wrong is Error(plugin), or Error(usage) where they say that the configuration asks for what cannot
+  // be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
+  bool stepped() const;  // a training step has begun
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
@@ -106,8 +108,8 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // Tensors that handles keep alive, and the references that each component holds ("backbone (TYPE)"). A component
-  // whose references grow with every training step is named in a warning.
+  // Tensors that handles keep alive, and the references that each component holds ("backbone (NAME of PLUGIN)"). A
+  // component whose references grow with every training step is named in a warning.
   int64_t live_handles() const;
   std::vector<std::pair<std::string, int64_t>> held_handles() const;
 

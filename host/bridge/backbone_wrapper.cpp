@@ -46,7 +46,7 @@ ssp_status forward(ssp_component component, ssp_call* call, ssp_tensor images, c
                                        fmt::join(x.sizes(), ", ")));
     const auto* table = &who.table<ssp_backbone>();
     require(SSP_HAS(ssp_backbone, table, forward), SSP_E_UNSUPPORTED, "this backbone offers no forward");
-    RelaySink relay(who, "forward", layers);
+    RelaySink relay(layers);
     cross(who, "forward", Phase::call, [&] { return table->forward(who.self, call, images, relay.get()); });
   });
 }

@@ -16,6 +16,20 @@ std::string shape_text(const at::Tensor& t) {
   return fmt::format("{} [{}]", dtype_name(t.scalar_type()), fmt::join(t.sizes(), ", "));
 }
 
+// The crossing that is under way says whose it is.
+[[noreturn]] void refuse(const std::string& text) { fail(SSP_E_PLUGIN, text); }
+
+void check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) {
+  const uint32_t kind = flags & kFlags;
+  if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC)
+    refuse(fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
+  const bool number =
+      value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
+  if (number) return;
+  refuse(fmt::format("{} '{}' must be a {}scalar, it is {}", kind == SSP_EMIT_LOSS ? "loss" : "metric", name,
+                     kind == SSP_EMIT_LOSS ? "floating-point " : "", shape_text(value)));
+}
+
 }  // namespace
 
 TensorCollector::TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch)
@@ -33,44 +47,27 @@ ssp_status TensorCollector::receive(const ssp_sink* self, ssp_str name, ssp_tens
   });
 }
 
-void TensorCollector::check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) const {
-  const uint32_t kind = flags & kFlags;
-  if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC) {
-    bad_result(emitter_, function_,
-               fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
-  }
-  const bool number =
-      value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
-  if (!number) {
-    bad_result(emitter_, function_,
-               fmt::format("{} '{}' must be a {}scalar, it is {}", kind == SSP_EMIT_LOSS ? "loss" : "metric", name,
-                           kind == SSP_EMIT_LOSS ? "floating-point " : "", shape_text(value)));
-  }
-}
-
 void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_t flags) {
   const std::string name(name_view);
-  if (name.empty()) bad_result(emitter_, function_, "a tensor was emitted without a name");
-  if (flags & 0xffff & ~kFlags) bad_result(emitter_, function_, fmt::format("'{}': unknown flags {:#x}", name, flags));
+  if (name.empty()) refuse("a tensor was emitted without a name");
+  if (flags & 0xffff & ~kFlags) refuse(fmt::format("'{}': unknown flags {:#x}", name, flags));
   for (const NamedTensor& t : got_) {
-    if (t.name == name) bad_result(emitter_, function_, fmt::format("'{}' was emitted twice", name));
+    if (t.name == name) refuse(fmt::format("'{}' was emitted twice", name));
   }
-  const at::Tensor& value = checked_result(emitter_, function_, name.c_str(), tensor);
+  const at::Tensor& value = emitted(name, tensor);
+  const bool for_batch = value.dim() > 0 && value.size(0) == batch_ && value.numel() > 0;
   switch (emits_) {
     case Emits::losses:
       check_loss(name, value, flags);
       break;
     case Emits::features:
-      if (value.dim() < 2 || value.size(0) != batch_) {
-        bad_result(emitter_, function_, fmt::format("'{}' must be [{}, …], it is {}", name, batch_, shape_text(value)));
-      }
+      if (value.dim() < 2 || !for_batch)
+        refuse(fmt::format("'{}' must be [{}, …], it is {}", name, batch_, shape_text(value)));
       break;
     case Emits::images:
-      if (value.dim() != 4 || !value.is_floating_point() || !(flags & SSP_EMIT_IMAGE)) {
-        bad_result(emitter_, function_,
-                   fmt::format("'{}' must be f32 [n, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
-                               shape_text(value), flags));
-      }
+      if (value.dim() != 4 || !for_batch || !value.is_floating_point() || !(flags & SSP_EMIT_IMAGE))
+        refuse(fmt::format("'{}' must be floating-point [{}, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
+                           batch_, shape_text(value), flags));
       break;
   }
   got_.push_back({name, value, flags & kFlags});

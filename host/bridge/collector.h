@@ -13,7 +13,7 @@ enum class Emits { losses, features, images };
 
 class TensorCollector {
  public:
-  // Checks by what is wanted: losses are scalars, features [batch, …], images f32 [n, C, H, W].
+  // Checks by what is wanted: losses are scalars, features [batch, …], images [batch, C, H, W].
   TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch);
   TensorCollector(const TensorCollector&) = delete;
   TensorCollector& operator=(const TensorCollector&) = delete;
@@ -24,7 +24,6 @@ class TensorCollector {
  private:
   static ssp_status receive(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags);
   void add(std::string_view name, ssp_tensor tensor, uint32_t flags);
-  void check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) const;
 
   ssp_sink table_{};
   const Instance& emitter_;

@@ -37,10 +37,7 @@ Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) 
     Facts told = facts;  // default schedules are in epochs: they must not depend on how much data there is
     told.dataset_length.reset();
     told.epoch_iters.reset();
-    Instance who;
-    who.component = &algorithm;
-    who.label = algorithm.name;
-    who.plugin = algorithm.plugin->file.note.id;
+    Instance who = instance_of(algorithm, algorithm.kind);
     ssp_build build;
     build.facts = &told;
     ByteCollector bytes;

@@ -40,28 +40,21 @@ Lifetime lifetime(const plugin::Component& c) {
   return l;
 }
 
-std::string label_of(const plugin::Component& c, const ssp_build& at) {
-  return fmt::format("{} ({})", at.prefix.empty() ? at.config_path : at.prefix, c.name);
-}
-
-void refuse_cycle(const Session& session, const plugin::Component& c, const ssp_build& at) {
+void refuse_cycle(const Session& session, const Instance& next) {
   std::string chain;
   for (const Instance* i : session.creating) {
     chain += i->label + " → ";
     // The same component on a deeper node ends some day; on the same node it never does.
-    if (i->component == &c && i->node == at.node.get()) {
-      fail(SSP_E_CONFIG, fmt::format("components ask for each other in a circle: {}{}", chain, label_of(c, at)));
+    if (i->component == next.component && i->node == next.node) {
+      fail(SSP_E_CONFIG, fmt::format("components ask for each other in a circle: {}{}", chain, next.label));
     }
   }
   if (session.creating.size() >= 32) fail(SSP_E_CONFIG, fmt::format("components nest 32 deep: {}…", chain));
 }
 
 std::unique_ptr<Instance> make_instance(const plugin::Component& component, const ssp_build& at) {
-  auto fresh = std::make_unique<Instance>();
-  fresh->component = &component;
+  auto fresh = std::make_unique<Instance>(instance_of(component, at.prefix.empty() ? at.config_path : at.prefix));
   fresh->path = at.prefix;
-  fresh->label = label_of(component, at);
-  fresh->plugin = component.plugin->file.note.id;
   fresh->key = hash_key(hash_name(at.prefix), hash_name(component.name));
   fresh->node = at.node.get();
   return fresh;
@@ -71,8 +64,9 @@ void destroy(Instance& instance) {
   if (instance.self) {
     try {
       cross(instance, "destroy", Phase::destroy, [&] {
+        const uint64_t serial = error_serial();
         lifetime(*instance.component).destroy(instance.self);
-        return SSP_OK;
+        return error_serial() == serial ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
       });
     } catch (const Failure& e) {
       log_warning(e.text);
@@ -84,9 +78,9 @@ void destroy(Instance& instance) {
 }  // namespace
 
 Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at) {
-  refuse_cycle(session, component, at);
   const Lifetime functions = lifetime(component);
   auto fresh = make_instance(component, at);
+  refuse_cycle(session, *fresh);
   if (!session.creating.empty()) session.edges.emplace_back(session.creating.back()->label, fresh->label);
 
   const size_t children = session.instances.size();
@@ -135,16 +129,13 @@ const void* wrapper_of(std::string_view kind) {
 
 Json read_schema(const plugin::Component& component) {
   const auto* head = static_cast<const Head*>(component.table);
-  Instance who;
-  who.component = &component;
-  who.label = component.name;
-  who.plugin = component.plugin->file.note.id;
   if (!SSP_HAS(Head, head, schema))
     fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
+  Instance who = instance_of(component, component.kind);
   ssp_str text{};
   cross(who, "schema", Phase::describe, [&] {
     text = head->schema();
-    return SSP_OK;
+    return text.size ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
   });
   return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
 }

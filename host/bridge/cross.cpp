@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/log.h"
 #include "bridge/handles.h"
 #include "bridge/speaker.h"
@@ -34,16 +36,15 @@ std::string Cross::name() const { return fmt::format("{}.{}", who_.label, functi
 void Cross::returned(ssp_status status) {
   if (status != SSP_OK) {
     if (error_serial() == serial_) {
-      fail(status,
-           fmt::format("{}: plugin {} reported {} and gave no text", name(), who_.plugin, describe_status(status)));
+      fail(status, fmt::format("{}: it reported {} and gave no text", name(), describe_status(status)));
     }
     fail(status, fmt::format("{}: {}", name(), view(last_error())));
   }
   const std::string imbalance = modes_.imbalance();
   if (imbalance.empty()) return;
-  const std::string text = fmt::format("{}: plugin {}: {}; the host has put it back", name(), who_.plugin, imbalance);
+  const std::string text = fmt::format("{}: {}; the host puts it back", name(), imbalance);
   if (active().strict) fail(SSP_E_PLUGIN, text);
-  log_warning(text);
+  if (!std::exchange(who_.unbalanced, true)) log_warning(text);
 }
 
 void Cross::threw() {
@@ -56,7 +57,7 @@ void Cross::threw() {
     what = e.what();
   } catch (...) {
   }
-  fail(SSP_E_PLUGIN, fmt::format("{}: plugin {} let an exception cross into the host: {}", name(), who_.plugin, what));
+  fail(SSP_E_PLUGIN, fmt::format("{}: it let an exception cross into the host: {}", name(), what));
 }
 
 void hand_over(Instance& from, int64_t references) {

@@ -18,9 +18,9 @@ void LeakWatch::look(const Session& session) {
     if (s.growing < kSteps || s.told) continue;
     s.told = true;
     log_warning(
-        fmt::format("{}: plugin {} holds {} more tensor handles than {} steps ago, and more with every step: "
+        fmt::format("{}: it holds {} more tensor handles than {} steps ago, and more with every step: "
                     "something is retained and never released",
-                    instance->label, instance->plugin, s.references - s.at_start, s.growing));
+                    instance->label, s.references - s.at_start, s.growing));
   }
 }
 

@@ -1,15 +1,12 @@
 #include "bridge/relay_sink.h"
 
-#include <fmt/format.h>
-
 #include "bridge/cross.h"
 #include "bridge/result_checks.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
 
-RelaySink::RelaySink(Instance& emitter, const char* function, const ssp_sink* sink)
-    : emitter_(emitter), function_(function), target_(sink), receiver_(active().current) {
+RelaySink::RelaySink(const ssp_sink* sink) : target_(sink), receiver_(active().current) {
   table_.struct_size = sizeof table_;
   table_.receiver = this;
   table_.tensor = SSP_HAS(ssp_sink, sink, tensor) ? relay : nullptr;
@@ -19,7 +16,7 @@ ssp_status RelaySink::relay(const ssp_sink* self, ssp_str name, ssp_tensor tenso
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
     auto& relay = *static_cast<RelaySink*>(self->receiver);
-    checked_result(relay.emitter_, relay.function_, std::string(view(name)).c_str(), tensor);
+    emitted(view(name), tensor);
     const auto forward = [&] { return relay.target_->tensor(relay.target_, name, tensor, flags); };
     if (relay.receiver_) {
       cross(*relay.receiver_, "sink", Phase::call, forward);

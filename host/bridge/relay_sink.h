@@ -6,8 +6,8 @@ namespace selfsup::bridge {
 
 class RelaySink {
  public:
-  // sink may be null: then get() is null too. Both must outlive this object.
-  RelaySink(Instance& emitter, const char* function, const ssp_sink* sink);
+  // sink may be null: then get() is null too. It must outlive this object.
+  explicit RelaySink(const ssp_sink* sink);
   RelaySink(const RelaySink&) = delete;
   RelaySink& operator=(const RelaySink&) = delete;
   const ssp_sink* get() const { return target_ ? &table_ : nullptr; }
@@ -16,8 +16,6 @@ class RelaySink {
   static ssp_status relay(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags);
 
   ssp_sink table_{};
-  Instance& emitter_;
-  const char* function_;
   const ssp_sink* target_;
   Instance* receiver_;
 };

@@ -15,6 +15,14 @@ const at::Tensor& checked_result(const Instance& who, const char* function, cons
   }
 }
 
+const at::Tensor& emitted(std::string_view name, ssp_tensor handle) {
+  try {
+    return handles::peek(handle);
+  } catch (const Failure& e) {
+    fail(SSP_E_PLUGIN, fmt::format("'{}': {}", name, e.text));
+  }
+}
+
 void check_shape(const Instance& who, const char* function, const char* what, const at::Tensor& tensor,
                  std::initializer_list<int64_t> sizes) {
   bool good = tensor.dim() == static_cast<int64_t>(sizes.size());

@@ -27,6 +27,14 @@ Instance& checked_instance(ssp_component component, std::string_view kind) {
   return **it;
 }
 
+Instance instance_of(const plugin::Component& component, std::string_view place) {
+  Instance made;
+  made.component = &component;
+  made.plugin = component.plugin->file.note.id;
+  made.label = fmt::format("{} ({} of {})", place, component.name, made.plugin);
+  return made;
+}
+
 void register_instance(Instance& instance) { g_instances.push_back(&instance); }
 
 void forget_instance(Instance& instance) {

@@ -17,10 +17,11 @@ struct Instance {
   const plugin::Component* component = nullptr;
   ssp_component self = nullptr;
   std::string path;            // its parameters' prefix; "" for the algorithm
-  std::string label;           // "backbone (NAME)"
+  std::string label;           // "backbone (NAME of PLUGIN)"
   std::string plugin;          // id
   uint64_t key = 0;            // of random streams
   int64_t references = 0;      // to tensor handles, taken and not dropped
+  bool unbalanced = false;     // it has been said that modes were not put back
   const Json* node = nullptr;  // its configuration while it is being created
 
   template <class Table>
@@ -28,6 +29,9 @@ struct Instance {
     return *static_cast<const Table*>(component->table);
   }
 };
+
+// place: where the component stands, "backbone"; or its kind, while it stands nowhere.
+Instance instance_of(const plugin::Component& component, std::string_view place);
 
 struct Session {
   const plugin::Registry& registry;

@@ -96,6 +96,10 @@ ssp_status status_of_current_exception() noexcept {
   }
 }
 
+Error to_error(const Failure& failure) {
+  return Error(failure.status == SSP_E_CONFIG ? Exit::usage : Exit::plugin, failure.text);
+}
+
 void fail(ssp_status status, std::string text) { throw Failure{status, std::move(text)}; }
 
 }  // namespace selfsup::bridge

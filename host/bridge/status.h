@@ -6,6 +6,10 @@
 
 #include "ssp/base.h"
 
+namespace selfsup {
+class Error;
+}
+
 namespace selfsup::bridge {
 
 // Thrown by the code behind a table function; never crosses to a plugin.
@@ -35,6 +39,9 @@ ssp_status guarded(Body&& body) noexcept {
     return status_of_current_exception();
   }
 }
+
+// What the user is told: Error(usage) when the configuration asks for what cannot be, else Error(plugin).
+Error to_error(const Failure& failure);
 
 [[noreturn]] void fail(ssp_status status, std::string text);
 inline void require(bool condition, ssp_status status, const char* text) {

@@ -107,7 +107,7 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
     if (request->bias.id) handles::peek(request->bias);
     const Table* table = table_of(who);
     require(SSP_HAS(Table, table, encode), SSP_E_UNSUPPORTED, "this encoder offers no encode");
-    RelaySink relay(who, "encode", request->layers);
+    RelaySink relay(request->layers);
     ssp_encode mine = *request;
     mine.struct_size = sizeof mine;
     mine.layers = relay.get();

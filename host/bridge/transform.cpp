@@ -41,19 +41,18 @@ class PluginTransform : public data::Transform {
     try {
       status = apply_(instance_->self, &sample_api, scope.get());
       if (status != SSP_OK) {
-        text = error_serial() == serial
-                   ? fmt::format("plugin {} reported {} and gave no text", instance_->plugin, describe_status(status))
-                   : std::string(view(last_error()));
+        text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
+                                        : std::string(view(last_error()));
       }
     } catch (const std::exception& e) {
       status = SSP_E_PLUGIN;
-      text = fmt::format("plugin {} let an exception cross into the host: {}", instance_->plugin, e.what());
+      text = fmt::format("it let an exception cross into the host: {}", e.what());
     } catch (...) {
       status = SSP_E_PLUGIN;
-      text = fmt::format("plugin {} let an exception cross into the host", instance_->plugin);
+      text = "it let an exception cross into the host";
     }
     set_speaker(outer);
-    if (status != SSP_OK) throw Error(Exit::failed, fmt::format("{}.apply: {}", instance_->label, text));
+    if (status != SSP_OK) throw to_error({status, fmt::format("{}.apply: {}", instance_->label, text)});
   }
 
  private:
@@ -72,7 +71,7 @@ data::TransformFactory transform_factory(const plugin::Registry& registry, const
     try {
       return std::make_unique<PluginTransform>(*component, spec, facts);
     } catch (const Failure& e) {
-      throw Error(e.status == SSP_E_CONFIG ? Exit::usage : Exit::plugin, e.text);
+      throw to_error(e);
     }
   };
 }

@@ -268,6 +268,15 @@ void Training::list_bad_files(const std::string& folder) const {
 }
 
 Exit Training::run() {
+  try {
+    return train_and_evaluate();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::plugin && algorithm_->stepped()) throw Error(Exit::failed, error.what());
+    throw;
+  }
+}
+
+Exit Training::train_and_evaluate() {
   using checkpoint::IfUsed;
   const IfUsed if_used = overwrite_                                      ? IfUsed::overwrite
                          : config_.resume == config::ResumeFrom::nothing ? IfUsed::refuse

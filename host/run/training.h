@@ -25,9 +25,11 @@ class Training {
   double try_first_batch();
 
   // Takes the work folder, resumes if asked, trains, evaluates. Returns Exit::ok or the code of a requested stop.
+  // A plugin that fails is Error(plugin) before the first step: it cannot work. Later, the run failed: Error(failed).
   Exit run();
 
  private:
+  Exit train_and_evaluate();
   void build_data();
   void build_model();
   void scale_learning_rate();

@@ -74,6 +74,7 @@ TEST_CASE_METHOD(World, "an algorithm and what it asks for are created, step, an
     for (int i = 0; i < 3; ++i) {
       const StepBatch b = batch();
       const auto out = algorithm->training_step({}, b);
+      CHECK(algorithm->stepped());
       REQUIRE(out.size() == 2);
       CHECK(out[0].name == "loss");
       CHECK(out[0].is_loss());
@@ -105,7 +106,7 @@ TEST_CASE_METHOD(World, "features and pictures come in eval mode without gradien
   CHECK(pictures[0].name == "original");
   const std::string unknown[] = {"nothing"};
   CHECK_THAT(error_of([&] { algorithm->features(train, batch().views[0], unknown); }).first,
-             Contains("model (Probe).features: unknown layer"));
+             Contains("model (Probe of bridge_probe).features: unknown layer"));
 }
 
 TEST_CASE_METHOD(World, "events come without gradients, and change parameters in place") {
@@ -153,23 +154,25 @@ TEST_CASE_METHOD(World, "schema and defaults are asked before anything is made")
 TEST_CASE_METHOD(World, "what a component does wrong carries its name") {
   const auto [fault, text] = GENERATE(table<std::string, std::string>({
       {"silent",
-       "model (Probe).training_step: backbone (ProbeTokens).embed: plugin bridge_probe reported the plugin failed "
-       "(status 5) and gave no text"},
-      {"foreign", "backbone (ProbeTokens).embed: result 'patches': "},
-      {"shape", "backbone (ProbeTokens).embed: result 'patches' must be [3, any, any], the plugin gave [16, 8]"},
-      {"operator", "backbone (ProbeTokens).encode: aten::mm(self=f32[16, 8], mat2=f32[16, 8]): "},
-      {"info", "backbone (ProbeTokens).info: 4x4 pixels: dim 0"},
+       "model (Probe of bridge_probe).training_step: backbone (ProbeTokens of bridge_probe).embed: it reported the "
+       "plugin "
+       "failed (status 5) and gave no text"},
+      {"foreign", "backbone (ProbeTokens of bridge_probe).embed: result 'patches': "},
+      {"shape",
+       "backbone (ProbeTokens of bridge_probe).embed: result 'patches' must be [3, any, any], the plugin gave [16, 8]"},
+      {"operator", "backbone (ProbeTokens of bridge_probe).encode: aten::mm(self=f32[16, 8], mat2=f32[16, 8]): "},
+      {"info", "backbone (ProbeTokens of bridge_probe).info: 4x4 pixels: dim 0"},
   }));
   auto algorithm = make(plain("", fault));
   const auto [what, exit] = error_of([&] { algorithm->training_step({}, batch()); });
   CHECK_THAT(what, Contains(text));
-  CHECK(exit == Exit::failed);
+  CHECK(exit == Exit::plugin);
   CHECK(c10::GradMode::is_enabled());
 }
 
 TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
   const auto [fault, text] = GENERATE(table<std::string, std::string>({
-      {"no_loss", "model (Probe).training_step: no loss was emitted"},
+      {"no_loss", "no loss was emitted"},
       {"vector", "loss 'loss' must be a floating-point scalar, it is f32 [3, 1]"},
       {"flags", "unknown flags"},
       {"reserved", "kept for the total"},
@@ -179,7 +182,10 @@ TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
       {"pop", "state_pop without a push"},
   }));
   auto algorithm = make(plain(fault));
-  CHECK_THAT(error_of([&] { algorithm->training_step({}, batch()); }).first, Contains(text));
+  const std::string what = error_of([&] { algorithm->training_step({}, batch()); }).first;
+  const std::string place = "model (Probe of bridge_probe).training_step: ";
+  CHECK(what.rfind(place) == 0);  // at the beginning, and nowhere else
+  CHECK_THAT(what, Contains(text));
   CHECK(c10::GradMode::is_enabled());
 }
 
@@ -201,14 +207,15 @@ TEST_CASE_METHOD(World, "a leaked handle shows in the count") {
   REQUIRE(now.size() == 4);
   for (size_t i = 0; i < now.size(); ++i) {
     INFO(now[i].first);
-    CHECK(now[i].second == held[i].second + (now[i].first == "model (Probe)"));
+    CHECK(now[i].second == held[i].second + (now[i].first == "model (Probe of bridge_probe)"));
   }
 }
 
 TEST_CASE_METHOD(World, "creation that fails undoes itself and says where") {
   SECTION("a child fails") {
     const auto [what, exit] = error_of([&] { make(plain("", "create")); });
-    CHECK_THAT(what, Contains("model (Probe).create: backbone (ProbeTokens).create: create was told to fail"));
+    CHECK_THAT(what, Contains("model (Probe of bridge_probe).create: backbone (ProbeTokens of bridge_probe).create: "
+                              "create was told to fail"));
     CHECK(exit == Exit::plugin);
   }
   SECTION("no such component") {
@@ -223,9 +230,10 @@ TEST_CASE_METHOD(World, "creation that fails undoes itself and says where") {
   }
   SECTION("an event before the first step") {
     auto algorithm = make(plain("event"));
-    CHECK(error_of([&] { algorithm->on_event({}, Event::ready); }).second == Exit::plugin);
-    algorithm->training_step({}, batch());
-    CHECK(error_of([&] { algorithm->on_event({}, Event::ready); }).second == Exit::failed);
+    const auto [what, exit] = error_of([&] { algorithm->on_event({}, Event::ready); });
+    CHECK(what == "model (Probe of bridge_probe).on_event: the event was told to fail");
+    CHECK(exit == Exit::plugin);
+    CHECK_FALSE(algorithm->stepped());
   }
 }
 
@@ -235,7 +243,8 @@ TEST_CASE_METHOD(World, "components that ask for each other in a circle are refu
   const void* out;
   ssp_component made;
   CHECK(table.create(window.get(), SSP_KIND_BACKBONE, &out, &made) == SSP_E_CONFIG);
-  CHECK_THAT(error_text(), Contains("in a circle: model (ProbeLoop) → model (ProbeLoop)"));
+  CHECK_THAT(error_text(),
+             Contains("in a circle: model (ProbeLoop of bridge_probe) → model (ProbeLoop of bridge_probe)"));
   CHECK(table.create(window.get(), SSP_KIND_TRANSFORM, &out, &made) == SSP_E_UNSUPPORTED);
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("a transform that fails is named") {
   data::Sample s = sample_of(0);
   data::SampleRandom random(1, 0, 0);
   CHECK_THROWS_WITH(transform->apply(s, random),
-                    Contains("transform (ProbeInvert).apply: the transform was told to fail"));
+                    Contains("transform (ProbeInvert of bridge_probe).apply: the transform was told to fail"));
 }
 
 }  // namespace selfsup::bridge::testing

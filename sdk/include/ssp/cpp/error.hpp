@@ -2,6 +2,8 @@
 #pragma once
 #include <cxxabi.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <stdexcept>
@@ -55,11 +57,11 @@ ssp_status guarded(F&& body) noexcept {
   } catch (const std::exception& e) {
     return report(SSP_E_PLUGIN, e.what());
   } catch (...) {
-    const std::type_info* type = abi::__cxa_current_exception_type();
     char text[160] = "an exception that is no std::exception";
-    if (type) {
-      std::strcat(text, ", of type ");
-      std::strncat(text, type->name(), 80);
+    if (const std::type_info* type = abi::__cxa_current_exception_type()) {
+      char* name = abi::__cxa_demangle(type->name(), nullptr, nullptr, nullptr);
+      std::snprintf(text, sizeof text, "an exception of type %s", name ? name : type->name());
+      std::free(name);
     }
     return report(SSP_E_PLUGIN, text);
   }

@@ -1,0 +1,157 @@
+#!/bin/sh
+# Plugins that go wrong, in the program. What a callback of the C++ layer throws ends the run with 3 before the first step and with 1
+# after it, in one line that names component, plugin, callback and what was thrown; so does garbage. What escapes a plugin that does
+# without the layer ends the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
+set -u
+host=$1/bin/selfsup-host
+plugin=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+fail() {
+  echo "FAILED: $*"
+  tail -n 5 "$scratch/out"
+  failed=1
+}
+cd "$scratch" || exit 1
+
+cat >run.json <<'END'
+{
+  "model": { "type": "Thrower" },
+  "device": "cpu",
+  "randomness": { "seed": 1 },
+  "env_cfg": { "num_threads": 1 },
+  "train_dataloader": {
+    "batch_size": 4,
+    "num_workers": 0,
+    "dataset": { "type": "shapes", "size": 16, "image_size": 8 },
+    "pipeline": [{ "type": "ThrowerTransform" }]
+  },
+  "train_cfg": { "max_iters": 4 },
+  "default_hooks": { "checkpoint": { "interval": 2, "by_epoch": false } }
+}
+END
+
+# run FAULT ARGUMENTS...: trains with that fault; its messages are in out.
+run() {
+  fault=$1
+  shift
+  SELFSUP_TEST_FAULT=$fault timeout 60 "$host" --plugin "$plugin" run.json --work-dir work --overwrite "$@" >out 2>&1
+}
+# ends CODE TEXT FAULT ARGUMENTS...: the run ends with the code and one error, whose line has the text.
+ends() {
+  code=$1
+  text=$2
+  shift 2
+  run "$@"
+  rc=$?
+  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+  [ "$(grep -c 'error: ' out)" -eq 1 ] || fail "$*: not one error"
+  tail -n 1 out | grep -qF "$text" || fail "$*: the last line does not say '$text'"
+}
+# throws CODE COMPONENT CALLBACK N ARGUMENTS...: ends so, whatever the callback throws at its N-th call.
+throws() {
+  code=$1
+  component=$2
+  callback=$3
+  n=$4
+  shift 4
+  for thrown in "std thrown in $callback" "int an exception of type int" \
+    "foreign an exception of type (anonymous namespace)::Foreign"; do
+    ends "$code" "$component.${callback#*.}: ${thrown#* }" "$callback $n ${thrown%% *}" "$@"
+  done
+}
+model='model (Thrower of test.thrower)'
+tokens='tokens (ThrowerTokens of test.thrower)'
+maps='maps (ThrowerMaps of test.thrower)'
+transform='transform (ThrowerTransform of test.thrower)'
+
+threads=train_dataloader.num_workers=2
+probe='probe={"dataset":{"type":"shapes","size":32,"image_size":8},"test_dataset":{"type":"shapes","size":16,"image_size":8},"baselines":false}'
+
+run '' --work-dir whole --cfg-options "$probe" || fail "a run without a fault"
+grep 'warning' out && fail "a run without a fault warns"
+
+# Before the first step: the plugin cannot work.
+throws 3 'ssp.algorithm/0 (Thrower of test.thrower)' algorithm.schema 1
+throws 3 'ssp.backbone.tokens/0 (ThrowerTokens of test.thrower)' tokens.schema 1
+throws 3 'ssp.backbone/0 (ThrowerMaps of test.thrower)' maps.schema 1
+throws 3 'ssp.transform/0 (ThrowerTransform of test.thrower)' transform.schema 1
+throws 3 'ssp.algorithm/0 (Thrower of test.thrower)' defaults 1
+throws 3 "$model" algorithm.create 1
+throws 3 "$model.create: $tokens" tokens.create 1
+throws 3 "$model.create: $maps" maps.create 1
+throws 3 "$transform" transform.create 1
+throws 3 "$model.create: $tokens" info 1
+throws 3 "$model.create: $maps" layer 1
+throws 3 "$transform" apply 1
+ends 3 "$transform.apply: thrown in apply" 'apply 2 std' --cfg-options $threads # an image of the first batch
+throws 3 "$model" on_event 1
+ends 3 "$model.on_event: thrown in on_event" 'on_event 2 std' # the first epoch begins
+throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
+
+# From it on: the run failed.
+ends 1 "$model.training_step: thrown in training_step" 'training_step 1 std'
+throws 1 "$model" training_step 3
+throws 1 "$model.training_step: $tokens" embed 3
+throws 1 "$model.training_step: $tokens" positions 3
+throws 1 "$model.training_step: $tokens" encode 3
+throws 1 "$model.training_step: $maps" forward 3
+throws 1 "$model" on_event 3 # updated
+throws 1 "$model" save_state 1
+throws 1 "$model" reconstruct 1
+throws 1 "$model" features 1 --cfg-options "$probe"
+ends 1 "$transform.apply: thrown in apply" 'apply 10 std' # of the third batch
+throws 1 "$transform" apply 10 --cfg-options $threads
+
+# Garbage.
+ends 3 "$model.create: $tokens.info: 8x8 pixels: dim 0" 'info 1 shape'
+ends 3 "$model.create: $maps.layer: layer 0 has -1 channels" 'layer 1 shape'
+ends 1 "$model.training_step: nothing was emitted" 'training_step 2 nothing'
+ends 1 "$model.training_step: loss 'loss' must be a floating-point scalar, it is f32 [4, 1, 4]" 'training_step 2 vector'
+ends 1 "the algorithm's loss depends on no trained parameter" 'training_step 2 detached'
+ends 1 "$model.training_step: tensor handle 0x" 'training_step 2 stale'
+ends 1 "$model.training_step: $tokens.embed: result 'patches' must be [4, any, any], the plugin gave [4]" 'embed 2 shape'
+ends 1 "$model.training_step: $tokens.embed: result 'patches': tensor handle 0x" 'embed 2 stale'
+ends 1 "$model.training_step: $tokens.positions: result 'patch' must be [1, any, any]" 'positions 2 shape'
+ends 1 "$model.training_step: $tokens.encode: result 'result' must be [4, any, any]" 'encode 2 shape'
+ends 1 "$model.training_step: $tokens.encode: result 'result': the tensor handle is null" 'encode 2 nothing'
+ends 1 "$model.training_step: $maps.forward: tensor handle 0x" 'forward 2 stale'
+ends 1 "$model.training_step: the backbone emitted nothing" 'forward 2 nothing'
+ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 1 shape' --cfg-options "$probe"
+ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [16, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 shape'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 empty'
+ends 1 "the algorithm's pictures have 2 channels where 3 are configured" 'reconstruct 1 channels'
+
+# warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
+warns() {
+  text=$1
+  shift
+  run "$@" || fail "$*: exit $?"
+  [ "$(grep -c 'warning: ' out)" -eq 1 ] || fail "$*: not one warning"
+  grep -qF "warning: $text" out || fail "$*: no warning says '$text'"
+}
+warns "$model.training_step: 1 grad_push or autocast_push without state_pop; the host puts it back" 'training_step 2 unbalanced'
+warns "$model: it holds 50 more tensor handles than 50 steps ago" 'training_step 2 leak' --cfg-options train_cfg.max_iters=60
+warns "$model.destroy: thrown in algorithm.destroy" 'algorithm.destroy 1 std'
+warns "$tokens.destroy: an exception of type int" 'tokens.destroy 1 int'
+warns "$maps.destroy: an exception of type (anonymous namespace)::Foreign" 'maps.destroy 1 foreign'
+warns "$transform.destroy: thrown in transform.destroy" 'transform.destroy 1 std'
+
+# crosses CALLBACK FAULT ARGUMENTS...: the process aborts, and the line is all that is said about it.
+crosses() {
+  callback=$1
+  shift
+  run "$@"
+  rc=$?
+  [ $rc -eq 134 ] || fail "$*: exit $rc, not that of an abort"
+  [ "$(grep -cE 'error|terminate|cross' out)" -eq 1 ] || fail "$*: not one line"
+  grep -qxF "selfsup-host: plugin test.thrower let an exception cross, or aborted (callback $callback); build it on the C++ layer, or catch in every callback" out ||
+    fail "$*: the line does not name plugin and callback"
+}
+for what in std int foreign; do
+  crosses training_step "raw_step 1 $what" --cfg-options model.type=RawThrower model.tokens.type=ThrowerTokens model.maps.type=ThrowerMaps
+  crosses apply "raw_apply 4 $what" --cfg-options 'train_dataloader.pipeline=[{"type":"RawTransform"}]' $threads
+done
+exit $failed

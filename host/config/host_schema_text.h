@@ -1,5 +1,5 @@
-// The text of the host's schemas. Included by host_schema.cpp only. Every integer that is computed with has a maximum, so
-// that neither a narrower type nor the product of a number of epochs and an epoch's length overflows.
+// The text of the host's schemas. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
+// so that neither a narrower type nor the product of a number of epochs and an epoch's length overflows.
 #pragma once
 
 namespace selfsup::config {

@@ -84,7 +84,8 @@ int schema_command(const config::CommandLine& line) {
     for (const char* kind : {"optimizer", "scheduler", "dataset", "transform"})
       for (const std::string& name : schemas.names(kind)) add(kind, name);
   } else {
-    const plugin::Plugin& plugin = registry.load(plugin::find_plugin(line.target, plugin_folders(line)));
+    const std::vector<std::string> folders = plugin_folders(line);
+    const plugin::Plugin& plugin = registry.load(plugin::find_plugin(line.target, folders), folders);
     for (const auto& [kind, name] : plugin.file.note.provides) add(kind, name);
   }
   fmt::print("{}\n", to_text(all, 2));

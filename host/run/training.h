@@ -25,7 +25,7 @@ class Training {
   double try_first_batch();
 
   // Takes the work folder, resumes if asked, trains, evaluates. Returns Exit::ok or the code of a requested stop.
-  // A plugin that fails is Error(plugin) before the first step: it cannot work. Later, the run failed: Error(failed).
+  // A plugin that fails is Error(plugin) until a first step has been through: it cannot work. Later, the run failed.
   Exit run();
 
  private:

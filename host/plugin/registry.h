@@ -36,13 +36,13 @@ class Registry {
   // What a run does: all of `paths` and what they need from the folders. Every note is read, compared and resolved
   // before any plugin's code runs; all that is wrong is in one Error(plugin). Returns those of `paths`, in their order.
   std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
-  // Loads what the loaded plugins need and do not have yet, from the folders given; Error(plugin) with the list.
-  void load_needed(const std::vector<std::string>& folders);
 
-  // Error(usage) naming what is there and the nearest name, if there is none.
+  // Error(usage) naming what is there, the nearest name and the remedy, if there is none.
   const Component& find(std::string_view kind, std::string_view name) const;
   const Component* find_if_any(std::string_view kind, std::string_view name) const;
   std::vector<const Component*> of_kind(std::string_view kind) const;
+  // "; FILE provides it: add --plugin FILE", if a plugin of the folders of load_all does that was not loaded; else "".
+  std::string remedy(std::string_view kind, std::string_view name) const;
   const std::deque<Plugin>& plugins() const { return plugins_; }
 
  private:
@@ -50,6 +50,7 @@ class Registry {
   const Plugin& load(const NoteFile& file);
 
   const ssp_host* host_;
+  std::vector<std::string> folders_;
   std::deque<Plugin> plugins_;
   std::deque<Component> components_;
 };

@@ -173,8 +173,4 @@ bool same_file(const std::string& a, const std::string& b) {
   return a == b || std::filesystem::equivalent(a, b, error);
 }
 
-void check_distinct(const NoteFile& a, const NoteFile& b) {
-  if (const std::string problem = clash(a, b); !problem.empty()) throw Error(Exit::plugin, problem);
-}
-
 }  // namespace selfsup::plugin

@@ -20,7 +20,5 @@ std::vector<NoteFile> plan_plugins(const std::vector<std::string>& paths, const 
 // Whether the plugin provides it; name "*": anything of the kind.
 bool provides(const Note& note, const ComponentName& component);
 bool same_file(const std::string& a, const std::string& b);
-// Error(plugin) naming both files if they have one id, or a component of one kind and name.
-void check_distinct(const NoteFile& a, const NoteFile& b);
 
 }  // namespace selfsup::plugin

@@ -42,4 +42,25 @@ class Dataset {
 // What is missing on disk or holds no image is an Error(data), what the schema cannot say an Error(usage).
 std::unique_ptr<Dataset> make_dataset(const Json& spec);
 
+// Some pictures of another set, in the order given. The other one outlives it.
+class Subset : public Dataset {
+ public:
+  Subset(const Dataset& whole, std::vector<int64_t> indices) : whole_(whole), indices_(std::move(indices)) {}
+  using Dataset::load;
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  int channels() const override { return whole_.channels(); }
+  ImageShape image_shape() const override { return whole_.image_shape(); }
+  bool has_labels() const override { return whole_.has_labels(); }
+  int64_t label(int64_t i) const override { return whole_.label(at(i)); }
+  int64_t class_count() const override { return whole_.class_count(); }
+  std::vector<std::string> class_names() const override { return whole_.class_names(); }
+  std::string describe(int64_t i) const override { return whole_.describe(at(i)); }
+  void load(int64_t i, Image& out) const override { whole_.load(at(i), out); }
+
+ private:
+  int64_t at(int64_t i) const { return indices_[static_cast<size_t>(i)]; }
+  const Dataset& whole_;
+  std::vector<int64_t> indices_;
+};
+
 }  // namespace selfsup::data

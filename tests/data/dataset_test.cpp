@@ -89,6 +89,11 @@ TEST_CASE("idx: the MNIST family, plain and gzipped") {
   const auto files =
       make("{" + root + R"(, "images": "t10k-images-idx3-ubyte.gz", "labels": "train-labels-idx1-ubyte"})");
   CHECK(files->label(0) == 2);
+
+  const Subset subset(*train, {2, 0});
+  CHECK(subset.size() == 2);
+  CHECK(subset.label(0) == 6);
+  CHECK(subset.load(1).pixels == train->load(0).pixels);
 }
 
 TEST_CASE("idx: what does not hold what it promises is refused") {

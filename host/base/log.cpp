@@ -87,8 +87,6 @@ void log(Severity severity, std::string_view text) {
   if (file) file->line(severity, text);
 }
 
-void set_log_level(Severity lowest) { terminal().set_level(level_of(lowest)); }
-
 void open_log_file(const std::string& path) {
   auto opened = std::make_unique<LossyFile>(path);
   const std::lock_guard lock(file_mutex);

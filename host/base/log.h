@@ -14,7 +14,6 @@ inline void log_info(std::string_view text) { log(Severity::info, text); }
 inline void log_warning(std::string_view text) { log(Severity::warning, text); }
 inline void log_error(std::string_view text) { log(Severity::error, text); }
 
-void set_log_level(Severity lowest);          // for stderr; the file gets everything from info on
 void open_log_file(const std::string& path);  // appends; a file that cannot be written is Error(storage)
 void close_log_file();
 // A file that stops taking lines (full disk) never stops the run: lines are dropped and counted.

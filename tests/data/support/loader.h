@@ -11,7 +11,7 @@
 
 namespace selfsup::data::test {
 
-std::string content(const Batch& batch) {
+inline std::string content(const Batch& batch) {
   std::string all = std::to_string(batch.epoch) + "/" + std::to_string(batch.index) + "/" + std::to_string(batch.size);
   for (const BatchView& view : batch.views) {
     CHECK(view.count == batch.size);

@@ -208,8 +208,8 @@ TEST_CASE_METHOD(Built, "a sink of list that throws leaves no handle behind") {
 TEST_CASE_METHOD(Built, "a declared tensor has no values in the create that declares it") {
   const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   ssp_op clone, stack;
-  REQUIRE(ops.resolve("aten::clone", "", "self", &clone) == SSP_OK);
-  REQUIRE(ops.resolve("aten::stack", "", "tensors", &stack) == SSP_OK);
+  REQUIRE(resolve_in_init(ops, "aten::clone", "", "self", &clone) == SSP_OK);
+  REQUIRE(resolve_in_init(ops, "aten::stack", "", "tensors", &stack) == SSP_OK);
   BuildWindow w(registry, "{}");
   ssp_tensor weight, own;
   float value = 3;

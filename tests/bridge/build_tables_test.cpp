@@ -169,7 +169,7 @@ TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each t
   BuildWindow w(registry, "{}");
   ssp_build* student = scope(w.get(), "student");
   std::string name;
-  for (int i = 0; i < 40; ++i)
+  for (int i = 0; i < 400; ++i)
     REQUIRE(declare(student, (name += 'w').c_str(), SSP_PARAM, {2}, init_of(SSP_INIT_CONSTANT)) == SSP_OK);
   struct Twins {
     Built& built;
@@ -186,12 +186,12 @@ TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each t
                       nullptr};
   SECTION("of the student's") {
     REQUIRE(params.list(student, {}, SSP_PARAM, &sink) == SSP_OK);
-    CHECK(twins.made == 40);
+    CHECK(twins.made == 400);
     CHECK(w.store.find("teacher." + name));
   }
   SECTION("of all: those made meanwhile are not listed") {
     REQUIRE(params.list(w.get(), {}, SSP_PARAM | SSP_PARAM_FROZEN, &sink) == SSP_OK);
-    CHECK(twins.made == 40);
+    CHECK(twins.made == 400);
   }
   CHECK(Host::live_handles() == 0);
 }
@@ -208,8 +208,8 @@ TEST_CASE_METHOD(Built, "a sink of list that throws leaves no handle behind") {
 TEST_CASE_METHOD(Built, "a declared tensor has no values in the create that declares it") {
   const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   ssp_op clone, stack;
-  REQUIRE(ops.resolve("aten::clone", "", "self", &clone) == SSP_OK);
-  REQUIRE(ops.resolve("aten::stack", "", "tensors", &stack) == SSP_OK);
+  REQUIRE(resolve_in_init(ops, "aten::clone", "", "self", &clone) == SSP_OK);
+  REQUIRE(resolve_in_init(ops, "aten::stack", "", "tensors", &stack) == SSP_OK);
   BuildWindow w(registry, "{}");
   ssp_tensor weight, own;
   float value = 3;

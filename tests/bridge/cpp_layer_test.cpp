@@ -13,7 +13,10 @@ using Catch::Contains;
 struct Layer {
   Host host;
   Layer() {
-    REQUIRE(ssp::detail::init(host.table()) == SSP_OK);
+    {
+      const plugin::Crossing crossing("test", "init");
+      REQUIRE(ssp::detail::init(host.table()) == SSP_OK);
+    }
     window.emplace();
   }
   std::optional<Window> window;

@@ -66,8 +66,7 @@ TEST_CASE("rows, missing images and long labels find room") {
   const Picture narrow = compose(panel);
   CHECK(narrow.width > 3 * 168);
   CHECK(narrow.height > 2 * 168);
-  panel.columns[1] =
-      "reconstruction, with a label a good deal longer than the cell is wide, so that it is wrapped \xff";
+  panel.columns[1] = "reconstruction with a label a good deal longer than the cell is wide, so that it is wrapped \xff";
   const Picture with = compose(panel);
   CHECK(with.width == narrow.width);
   CHECK(with.height > narrow.height + 3 * 20);

@@ -58,5 +58,7 @@ extern "C" __attribute__((visibility("default"))) int selfsup_run(int argc, char
     return fail(Exit::failed, "out of memory");
   } catch (const std::exception& error) {
     return fail(Exit::failed, error.what());
+  } catch (...) {
+    return fail(Exit::failed, "an exception of a type unknown here");
   }
 }

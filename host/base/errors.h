@@ -8,9 +8,9 @@ namespace selfsup {
 // Exit codes of the program (docs/exit-codes.md).
 enum class Exit : int {
   ok = 0,
-  failed = 1,        // the run failed: a bug, or a plugin's error from the first step on
+  failed = 1,        // the run failed: a bug, or a plugin's error after the first step
   usage = 2,         // command line or configuration
-  plugin = 3,        // plugin refused, or it failed before the first step
+  plugin = 3,        // plugin refused, or it failed before a first step was through
   data = 4,          // data set missing, or too many bad files
   storage = 5,       // disk full, unwritable
   checkpoint = 6,    // no valid checkpoint among those that are there

@@ -98,8 +98,6 @@ void write_messages_through(std::function<void(const std::function<void()>& writ
   terminal_sharer = std::move(through);
 }
 
-void set_log_level(Severity lowest) { terminal().set_level(level_of(lowest)); }
-
 void open_log_file(const std::string& path) {
   auto opened = std::make_unique<LossyFile>(path);
   const std::lock_guard lock(mutex);

@@ -19,7 +19,6 @@ inline void log_error(std::string_view text) { log(Severity::error, text); }
 // For what draws there beside the log, one at a time; an empty function ends it. Must not log.
 void write_messages_through(std::function<void(const std::function<void()>& write)> through);
 
-void set_log_level(Severity lowest);          // for stderr; the file gets everything from info on
 void open_log_file(const std::string& path);  // appends; a file that cannot be written is Error(storage)
 void close_log_file();
 // A file that stops taking lines (full disk) never stops the run: lines are dropped and counted.

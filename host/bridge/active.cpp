@@ -1,9 +1,11 @@
 #include "bridge/active.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "bridge/handles.h"
 #include "bridge/status.h"
+#include "plugin/crossing.h"
 
 namespace selfsup::bridge {
 
@@ -12,18 +14,27 @@ Active& active() {
   return it;
 }
 
+void require_owner(const char* text) { require(handles::on_owner_thread() && active().open, SSP_E_PRECONDITION, text); }
+
+void require_init() {
+  const char* callback = plugin::Crossing::callback();
+  const bool init = callback && std::strcmp(callback, "init") == 0;
+  require(init && handles::on_owner_thread() && active().open, SSP_E_PRECONDITION,
+          "operators are resolved in init, on the main thread");
+}
+
 void require_operators() {
-  const Active& a = active();
-  if ((a.phase == Phase::create || a.phase == Phase::call) && handles::on_owner_thread()) return;
-  require(a.open, SSP_E_PRECONDITION, "the host has shut down");
   require(handles::on_owner_thread(), SSP_E_PRECONDITION,
           "operators are for the thread of the call or create in progress; this is another thread");
+  const Active& a = active();
+  if (a.phase == Phase::create || a.phase == Phase::call) return;
+  require(a.open, SSP_E_PRECONDITION, "the host has shut down");
   fail(SSP_E_PRECONDITION, "operators are for create and per-step calls; none is in progress");
 }
 
 ssp_build& checked(ssp_build* build, Needs needs) {
+  require_owner("only on the main thread of a running host");
   const Active& a = active();
-  require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the main thread of a running host");
   require(build != nullptr, SSP_E_ARGUMENT, "the ssp_build is null");
   require(a.builds.count(build) != 0, SSP_E_PRECONDITION,
           "this ssp_build is not alive: it is for the create that got it");
@@ -39,8 +50,8 @@ ssp_build& checked(ssp_build* build, Needs needs) {
 }
 
 ssp_call& checked(const ssp_call* call) {
+  require_owner("only on the thread of the call in progress");
   const Active& a = active();
-  require(a.open && handles::on_owner_thread(), SSP_E_PRECONDITION, "only on the thread of the call in progress");
   require(call != nullptr, SSP_E_ARGUMENT, "the ssp_call is null");
   require(std::find(a.calls.begin(), a.calls.end(), call) != a.calls.end(), SSP_E_PRECONDITION,
           "this ssp_call is not alive: it is for the per-step call that got it");

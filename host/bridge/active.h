@@ -14,7 +14,7 @@ struct Instance;
 
 // What this thread is doing: decides which table functions may be called.
 enum class Phase {
-  idle,       // no plugin code above us but init: operators may be resolved
+  idle,       // none of the below
   describe,   // schema, defaults: facts only
   configure,  // create of a transform: configuration and facts
   create,     // operators, parameters, configuration, registry
@@ -40,8 +40,11 @@ struct Active {
 
 Active& active();
 
-// Failures for what comes at the wrong time or on the wrong thread.
-void require_operators();  // in create or a call, on the owner thread
+// Failures for what comes at the wrong time or on the wrong thread. The thread is asked first: what else is here, other
+// threads must not read.
+void require_owner(const char* text);  // the main thread of a running host
+void require_init();                   // in a plugin's init
+void require_operators();              // in create or a call, on the owner thread
 enum class Needs { facts, configuration, session };
 ssp_build& checked(ssp_build* build, Needs needs = Needs::session);
 ssp_call& checked(const ssp_call* call);

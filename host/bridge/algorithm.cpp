@@ -26,7 +26,7 @@ struct Algorithm::Impl {
   bool stepped = false;
 
   Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
-      : facts(f), session{registry, facts, store, {}, {}, {}} {}
+      : facts(f), session{registry, facts, store, {}, {}} {}
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
 
@@ -77,7 +77,6 @@ Algorithm::~Algorithm() {
 }
 
 std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBatch& batch) {
-  impl_->stepped = true;
   CallScope call(step, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
   BatchTable table(batch);
   TensorCollector collector(*impl_->self, "training_step", Emits::losses, call.batch);
@@ -85,7 +84,9 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
     return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
   });
   impl_->leaks.look(impl_->session);
-  return impl_->take(collector);
+  std::vector<NamedTensor> emitted = impl_->take(collector);
+  impl_->stepped = true;
+  return emitted;
 }
 
 bool Algorithm::stepped() const { return impl_->stepped; }
@@ -110,18 +111,12 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
   CallScope call(eval, images.size(0), {}, 1);
   std::vector<ssp_str> names;
   for (const std::string& layer : layers) names.push_back(borrow(layer));
-  const ssp_tensor handle = handles::give(images);
+  const handles::Lent lent(images);
   TensorCollector collector(*impl_->self, "features", Emits::features, images.size(0));
-  try {
-    impl_->run("features", [&] {
-      return impl_->table().features(impl_->self->self, call.root(), handle, names.data(),
-                                     static_cast<uint32_t>(names.size()), collector.get());
-    });
-  } catch (...) {
-    handles::release(handle);
-    throw;
-  }
-  handles::release(handle);
+  impl_->run("features", [&] {
+    return impl_->table().features(impl_->self->self, call.root(), *lent.data(), names.data(),
+                                   static_cast<uint32_t>(names.size()), collector.get());
+  });
   return impl_->take(collector);
 }
 
@@ -178,8 +173,6 @@ void Algorithm::load_state(const std::vector<State>& states) {
     });
   }
 }
-
-int64_t Algorithm::live_handles() const { return handles::live(); }
 
 std::vector<std::pair<std::string, int64_t>> Algorithm::held_handles() const {
   std::vector<std::pair<std::string, int64_t>> held;

@@ -75,8 +75,7 @@ class Host {
   static int64_t live_handles();
 };
 
-// JSON text of a component's schema, and of an algorithm's run-level defaults for these facts. Error(plugin) on
-// failure.
+// A component's schema, and an algorithm's run-level defaults for these facts. Error(plugin) on failure.
 Json component_schema(const plugin::Component& component);
 Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts);
 
@@ -90,7 +89,7 @@ class Algorithm {
   // What plugins do wrong is Error(plugin), or Error(usage) where they say that the configuration asks for what cannot
   // be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
-  bool stepped() const;  // a training step has begun
+  bool stepped() const;  // a training step has been through
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
@@ -106,9 +105,8 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
-  // Tensors that handles keep alive, and the references that each component holds ("backbone (NAME of PLUGIN)"). A
-  // component whose references grow with every training step is named in a warning.
-  int64_t live_handles() const;
+  // The references to tensor handles that each component ("backbone (NAME of PLUGIN)") has taken and not dropped on
+  // this thread. A component whose references grow with every training step is named in a warning.
   std::vector<std::pair<std::string, int64_t>> held_handles() const;
 
  private:

@@ -4,7 +4,6 @@
 
 #include "base/errors.h"
 #include "bridge/active.h"
-#include "bridge/handles.h"
 #include "bridge/session.h"
 #include "bridge/status.h"
 
@@ -27,25 +26,14 @@ int64_t batch_size(const StepBatch& batch) {
   return size;
 }
 
-BatchTable::BatchTable(const StepBatch& batch) : batch_(batch) {
+BatchTable::BatchTable(const StepBatch& batch) : batch_(batch), views_(batch.views) {
   exposed_.owner = this;
   ssp_batch& t = exposed_.table;
   t.struct_size = sizeof t;
   t.n_views = static_cast<uint32_t>(batch.views.size());
   t.size = batch_size(batch);
   t.field = field;
-  for (const at::Tensor& v : batch.views) views_.push_back(handles::give(v));
   t.views = views_.data();
-}
-
-BatchTable::~BatchTable() {
-  for (ssp_tensor v : views_) {
-    // A plugin that released what it only borrowed has made the handle stale: it is then none of ours any more.
-    try {
-      handles::release(v);
-    } catch (const Failure&) {
-    }
-  }
 }
 
 ssp_status BatchTable::field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out) {

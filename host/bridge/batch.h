@@ -1,8 +1,7 @@
 // A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
 #pragma once
-#include <vector>
-
 #include "bridge/algorithm.h"
+#include "bridge/handles.h"
 #include "ssp/algorithm.h"
 
 namespace selfsup::bridge {
@@ -13,7 +12,6 @@ int64_t batch_size(const StepBatch& batch);
 class BatchTable {
  public:
   explicit BatchTable(const StepBatch& batch);
-  ~BatchTable();
   BatchTable(const BatchTable&) = delete;
   BatchTable& operator=(const BatchTable&) = delete;
   const ssp_batch* get() const { return &exposed_.table; }
@@ -27,7 +25,7 @@ class BatchTable {
   at::Tensor find(std::string_view name, int32_t view);
 
   const StepBatch& batch_;
-  std::vector<ssp_tensor> views_;
+  handles::Lent views_;
   at::Tensor sample_index_;  // on the run's device, moved when first asked for
   Exposed exposed_{};
 };

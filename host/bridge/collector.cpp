@@ -100,6 +100,7 @@ ByteCollector::ByteCollector() {
 ssp_status ByteCollector::receive(const ssp_sink* self, const void* data, uint64_t size) {
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    require_owner("the sink is for the thread of the callback that got it");
     require(data != nullptr || size == 0, SSP_E_ARGUMENT, "bytes at a null address");
     auto& collector = *static_cast<ByteCollector*>(self->receiver);
     const auto* bytes = static_cast<const std::byte*>(data);

@@ -104,7 +104,15 @@ c10::IValue scalar_list(const ssp_value& value) {
   return list;
 }
 
+// Never none nor the default: the operator would then draw from the process's own generator, and a resumed run differ.
+c10::IValue generator(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
+  if (value.kind == SSP_V_GENERATOR) return generators::find(value.u.i);
+  fail(SSP_E_ARGUMENT, fmt::format("{}: argument '{}' must be a generator of ssp.rng, the plugin passed {}", op.name,
+                                   schema_argument(op, a).name(), kind_name(value.kind)));
+}
+
 c10::IValue convert(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
+  if (a.accept == Accept::generator) return generator(op, a, value);
   switch (value.kind) {
     case SSP_V_NONE:
       if (a.optional) return {};
@@ -163,9 +171,6 @@ c10::IValue convert(const ssp_op_s& op, const Argument& a, const ssp_value& valu
       break;
     case SSP_V_DEVICE_OF:
       if (a.accept == Accept::device) return handles::peek(value.u.tensor).device();
-      break;
-    case SSP_V_GENERATOR:
-      if (a.accept == Accept::generator) return generators::find(value.u.i);
       break;
   }
   wrong_kind(op, a, value);

@@ -81,10 +81,10 @@ Instance& create_component(Session& session, const plugin::Component& component,
   const Lifetime functions = lifetime(component);
   auto fresh = make_instance(component, at);
   refuse_cycle(session, *fresh);
-  if (!session.creating.empty()) session.edges.emplace_back(session.creating.back()->label, fresh->label);
 
   const size_t children = session.instances.size();
   const size_t scopes = at.children.size();
+  const size_t declared = session.store.entries().size(), trained = active().trained.size();
   session.creating.push_back(fresh.get());
   register_instance(*fresh);
   const auto undo = [&] {
@@ -98,6 +98,8 @@ Instance& create_component(Session& session, const plugin::Component& component,
     undo();
     forget_instance(*fresh);
     destroy_components(session, children);
+    session.store.truncate(declared);
+    active().trained.resize(trained);
     throw;
   }
   undo();

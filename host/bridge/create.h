@@ -4,8 +4,8 @@
 
 namespace selfsup::bridge {
 
-// Calls the component's create at `at`. On failure what it asked for is destroyed again. Failure with the component's
-// name, and for a cycle with the chain.
+// Calls the component's create at `at`. On failure what it asked for is destroyed again, and what was declared in it is
+// forgotten. Failure with the component's name, and for a cycle with the chain.
 Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at);
 
 // Destroys, in reverse order, what was created after the first `keep` instances.
@@ -18,7 +18,7 @@ void destroy_alone(Instance& instance);
 // The table that requesters get for a kind, with the host's checks; null for a kind that is never requested.
 const void* wrapper_of(std::string_view kind);
 
-// JSON text of the component's schema. Failure or Error when it gives none.
+// The component's schema. Failure or Error when it gives none.
 Json read_schema(const plugin::Component& component);
 
 }  // namespace selfsup::bridge

@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "bridge/handles.h"
-#include "bridge/speaker.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
@@ -21,13 +20,11 @@ Cross::Cross(Instance& who, const char* function, Phase phase)
       outer_account_(handles::set_account(&who.references)) {
   active().phase = phase;
   active().current = &who;
-  set_speaker(who.plugin.c_str());
 }
 
 Cross::~Cross() {
   active().phase = outer_phase_;
   active().current = outer_;
-  set_speaker(outer_ ? outer_->plugin.c_str() : nullptr);
   handles::set_account(outer_account_);
 }
 

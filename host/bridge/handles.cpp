@@ -32,7 +32,7 @@ std::atomic<pthread_t> g_owner{};
 
 // Of the owner.
 uint32_t g_chunk_count = 0;
-std::vector<uint32_t> g_free;
+std::vector<uint32_t> g_free, g_recycled;
 int64_t g_given = 0, g_dropped = 0;
 int64_t g_host_account = 0;
 int64_t* g_account = &g_host_account;
@@ -41,7 +41,7 @@ int64_t* g_account = &g_host_account;
 std::mutex g_parked_mutex;
 std::vector<uint32_t> g_parked;
 std::atomic<bool> g_has_parked{false};
-std::atomic<int64_t> g_dropped_elsewhere{0};
+std::atomic<int64_t> g_died_elsewhere{0}, g_references_elsewhere{0};
 
 Slot& slot(uint32_t index) { return g_chunks[index / kChunk].load(std::memory_order_acquire)[index % kChunk]; }
 
@@ -59,21 +59,28 @@ Slot& find(ssp_tensor handle) {
 }
 
 void recycle_parked() {
-  std::vector<uint32_t> parked;
   {
     std::lock_guard lock(g_parked_mutex);
-    parked.swap(g_parked);
+    g_recycled.swap(g_parked);
     g_has_parked.store(false, std::memory_order_relaxed);
   }
-  for (uint32_t index : parked) {
+  for (uint32_t index : g_recycled) {
     slot(index).tensor.reset();
     g_free.push_back(index);
   }
+  g_recycled.clear();
 }
 
 void grow() {
   if (g_chunk_count == kChunks) fail(SSP_E_MEMORY, "16 million tensor handles are alive; something leaks them");
-  g_free.reserve(g_free.size() + kChunk);
+  // Room for every slot, so that release never allocates.
+  const size_t slots = size_t{g_chunk_count + 1} * kChunk;
+  g_free.reserve(slots);
+  g_recycled.reserve(slots);
+  {
+    std::lock_guard lock(g_parked_mutex);
+    g_parked.reserve(slots);
+  }
   auto* chunk = new Slot[kChunk];
   const uint32_t first = g_chunk_count * kChunk;
   for (uint32_t i = 0; i < kChunk; ++i) {
@@ -144,7 +151,11 @@ void retain(ssp_tensor handle) {
     if (generation_of(state) != generation_of(handle.id) || references_of(state) == 0) stale(handle);
     if (references_of(state) == UINT32_MAX) fail(SSP_E_HANDLE, "a tensor handle was retained four billion times");
   } while (!s.state.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel));
-  if (on_owner_thread()) ++*g_account;
+  if (on_owner_thread()) {
+    ++*g_account;
+  } else {
+    g_references_elsewhere.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 void release(ssp_tensor handle) {
@@ -158,7 +169,11 @@ void release(ssp_tensor handle) {
   } while (!s.state.compare_exchange_weak(state, last ? pack(after(generation_of(state)), 0) : state - 1,
                                           std::memory_order_acq_rel));
   const bool owner = on_owner_thread();
-  if (owner) --*g_account;
+  if (owner) {
+    --*g_account;
+  } else {
+    g_references_elsewhere.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (!last) return;
   const uint32_t index = static_cast<uint32_t>(handle.id) - 1;
   if (owner) {
@@ -166,14 +181,30 @@ void release(ssp_tensor handle) {
     g_free.push_back(index);
     ++g_dropped;
   } else {
-    g_dropped_elsewhere.fetch_add(1, std::memory_order_relaxed);
+    g_died_elsewhere.fetch_add(1, std::memory_order_relaxed);
     std::lock_guard lock(g_parked_mutex);
     g_parked.push_back(index);
     g_has_parked.store(true, std::memory_order_relaxed);
   }
 }
 
-int64_t live() { return g_given - g_dropped - g_dropped_elsewhere.load(std::memory_order_relaxed); }
+Lent::Lent(at::TensorList tensors) {
+  handles_.reserve(tensors.size());
+  for (const at::Tensor& tensor : tensors) handles_.push_back(give(tensor));
+}
+
+Lent::~Lent() {
+  for (ssp_tensor handle : handles_) {
+    try {
+      release(handle);
+    } catch (const Failure&) {  // stale: none of ours any more
+    }
+  }
+}
+
+int64_t live() { return g_given - g_dropped - g_died_elsewhere.load(std::memory_order_relaxed); }
+
+int64_t dropped_elsewhere() { return -g_references_elsewhere.load(std::memory_order_relaxed); }
 
 int64_t* set_account(int64_t* account) {
   int64_t* before = g_account;

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "ssp/base.h"
 
@@ -23,11 +24,26 @@ const at::Tensor& peek(ssp_tensor handle);
 void retain(ssp_tensor handle);
 void release(ssp_tensor handle);
 
+// Handles lent to a plugin for one call, released at its end, unless the plugin has released what it only borrowed.
+class Lent {
+ public:
+  explicit Lent(at::TensorList tensors);
+  ~Lent();
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+  const ssp_tensor* data() const { return handles_.data(); }
+
+ private:
+  std::vector<ssp_tensor> handles_;
+};
+
 // Tensors that are alive.
 int64_t live();
 
-// References taken minus references dropped go to the current account, so that a leak has a name. Returns the one
-// before.
+// References taken minus references dropped go to the current account, so that a leak has a name; returns the one
+// before. What other threads take and drop goes to nobody's: they are in no callback.
 int64_t* set_account(int64_t* account);
+// References that other threads dropped minus those that they took.
+int64_t dropped_elsewhere();
 
 }  // namespace selfsup::bridge::handles

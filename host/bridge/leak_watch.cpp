@@ -7,9 +7,12 @@
 namespace selfsup::bridge {
 
 void LeakWatch::look(const Session& session) {
+  // What other threads dropped in this step may have been any component's.
+  const int64_t elsewhere = handles::dropped_elsewhere() - dropped_elsewhere_;
+  dropped_elsewhere_ += elsewhere;
   for (const auto& instance : session.instances) {
     Seen& s = seen_[instance.get()];
-    if (instance->references > s.references && s.references != 0) {
+    if (instance->references - elsewhere > s.references && s.references != 0) {
       if (s.growing++ == 0) s.at_start = s.references;
     } else {
       s.growing = 0;

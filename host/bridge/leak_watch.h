@@ -1,7 +1,9 @@
-// Watches the references to tensor handles that each component holds: growth with every step is a leak with a name.
+// Watches the references to tensor handles that each component holds: growth with every step, by more than other
+// threads dropped in it, is a leak with a name.
 #pragma once
 #include <unordered_map>
 
+#include "bridge/handles.h"
 #include "bridge/session.h"
 
 namespace selfsup::bridge {
@@ -20,6 +22,7 @@ class LeakWatch {
     bool told = false;
   };
   std::unordered_map<const Instance*, Seen> seen_;
+  int64_t dropped_elsewhere_ = handles::dropped_elsewhere();
 };
 
 }  // namespace selfsup::bridge

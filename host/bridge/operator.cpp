@@ -106,6 +106,10 @@ const ListedOp& listed(const std::string& full, const std::string& name) {
 }
 
 ssp_op_s make(const std::string& name, const std::string& overload, const std::string& args) {
+  if (const size_t dot = name.find('.'); dot != std::string::npos) {
+    fail(SSP_E_ARGUMENT, fmt::format("operator {}: pass the overload separately, as name \"{}\" and overload \"{}\"",
+                                     name, name.substr(0, dot), name.substr(dot + 1)));
+  }
   const std::string full = full_name(name, overload);
   const ListedOp& promise = listed(full, name);
   const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});

@@ -88,8 +88,7 @@ void invoke(const ssp_op_s& op, const ssp_value* args, uint32_t n, Stack& stack)
 ssp_status resolve(const char* name, const char* overload, const char* args, ssp_op* out) {
   return guarded([&] {
     require(name && overload && args && out, SSP_E_ARGUMENT, "resolve: name, overload, args and out must not be null");
-    require(active().open && handles::on_owner_thread() && active().phase == Phase::idle, SSP_E_PRECONDITION,
-            "operators are resolved in init, on the main thread");
+    require_init();
     *out = resolve_operator(name, overload, args);
   });
 }
@@ -138,14 +137,9 @@ ssp_status release(ssp_tensor tensor) {
   return guarded([&] { handles::release(tensor); });
 }
 
-void require_owner() {
-  require(active().open && handles::on_owner_thread(), SSP_E_PRECONDITION,
-          "tensors are read on the thread of the call or create in progress");
-}
-
 ssp_status info(ssp_tensor handle, ssp_tensor_info* out, uint32_t out_size) {
   return guarded([&] {
-    require_owner();
+    require_owner("tensors are read on the thread of the call or create in progress");
     require(out != nullptr, SSP_E_ARGUMENT, "info: out is null");
     const at::Tensor& t = handles::peek(handle);
     ssp_tensor_info i{};

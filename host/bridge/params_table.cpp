@@ -6,7 +6,7 @@
 #include "bridge/active.h"
 #include "bridge/dtype.h"
 #include "bridge/handles.h"
-#include "bridge/json_merge.h"
+#include "bridge/overrides.h"
 #include "bridge/session.h"
 #include "bridge/status.h"
 #include "bridge/tables.h"
@@ -196,9 +196,8 @@ ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink
     for (const model::Entry& e : b.session->store.entries()) {
       const std::string_view name = below(e.name, full);
       if (name.empty() || !(kind_and_flags(e) & kinds)) continue;
-      const ssp_tensor handle = handles::give(e.tensor);
-      const ssp_status status = sink->tensor(sink, borrow(name), handle, kind_and_flags(e));
-      handles::release(handle);
+      const handles::Lent lent(e.tensor);
+      const ssp_status status = sink->tensor(sink, borrow(name), *lent.data(), kind_and_flags(e));
       if (status != SSP_OK) fail(status, fmt::format("list: the sink refused '{}': {}", e.name, view(last_error())));
     }
   });

@@ -3,7 +3,7 @@
 
 #include "bridge/active.h"
 #include "bridge/create.h"
-#include "bridge/schema_check.h"
+#include "bridge/overrides.h"
 #include "bridge/session.h"
 #include "bridge/status.h"
 #include "bridge/tables.h"

@@ -15,6 +15,7 @@ RelaySink::RelaySink(const ssp_sink* sink) : target_(sink), receiver_(active().c
 ssp_status RelaySink::relay(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags) {
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    require_operators();
     auto& relay = *static_cast<RelaySink*>(self->receiver);
     emitted(view(name), tensor);
     const auto forward = [&] { return relay.target_->tensor(relay.target_, name, tensor, flags); };

@@ -18,6 +18,7 @@ auto& g_instances = *new std::vector<Instance*>;
 }  // namespace
 
 Instance& checked_instance(ssp_component component, std::string_view kind) {
+  require_owner("components are for the main thread of a running host; this is another thread");
   const auto it = std::find(g_instances.begin(), g_instances.end(), static_cast<Instance*>(component));
   require(it != g_instances.end(), SSP_E_ARGUMENT, "this is no component that ssp.registry gave, or it was destroyed");
   if ((*it)->component->kind != kind) {

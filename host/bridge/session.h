@@ -20,7 +20,7 @@ struct Instance {
   std::string label;           // "backbone (NAME of PLUGIN)"
   std::string plugin;          // id
   uint64_t key = 0;            // of random streams
-  int64_t references = 0;      // to tensor handles, taken and not dropped
+  int64_t references = 0;      // to tensor handles, taken and not dropped on the owner thread
   bool unbalanced = false;     // it has been said that modes were not put back
   const Json* node = nullptr;  // its configuration while it is being created
 
@@ -37,12 +37,12 @@ struct Session {
   const plugin::Registry& registry;
   const Facts& facts;
   model::ParameterStore& store;
-  std::vector<std::unique_ptr<Instance>> instances;        // in order of completion: destroyed from the back
-  std::vector<Instance*> creating;                         // the innermost last
-  std::vector<std::pair<std::string, std::string>> edges;  // who asked for whom
+  std::vector<std::unique_ptr<Instance>> instances;  // in order of completion: destroyed from the back
+  std::vector<Instance*> creating;                   // the innermost last
 };
 
-// An instance of this process by the pointer that plugins got; Failure(SSP_E_ARGUMENT) for another pointer.
+// An instance of this process by the pointer that plugins got; Failure(SSP_E_ARGUMENT) for another pointer,
+// Failure(SSP_E_PRECONDITION) on another thread.
 Instance& checked_instance(ssp_component component, std::string_view kind);
 void register_instance(Instance& instance);
 void forget_instance(Instance& instance);

@@ -100,6 +100,6 @@ Error to_error(const Failure& failure) {
   return Error(failure.status == SSP_E_CONFIG ? Exit::usage : Exit::plugin, failure.text);
 }
 
-void fail(ssp_status status, std::string text) { throw Failure{status, std::move(text)}; }
+void fail(ssp_status status, std::string text) { throw Failure(status, std::move(text)); }
 
 }  // namespace selfsup::bridge

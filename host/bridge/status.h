@@ -2,7 +2,9 @@
 // table.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <string>
+#include <utility>
 
 #include "ssp/base.h"
 
@@ -13,7 +15,9 @@ class Error;
 namespace selfsup::bridge {
 
 // Thrown by the code behind a table function; never crosses to a plugin.
-struct Failure {
+struct Failure : std::exception {
+  Failure(ssp_status s, std::string t) : status(s), text(std::move(t)) {}
+  const char* what() const noexcept override { return text.c_str(); }
   ssp_status status;
   std::string text;
 };

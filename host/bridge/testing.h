@@ -1,4 +1,4 @@
-// Doors for tests alone: recorded noise instead of drawn, strictness, components without a plugin file.
+// Doors for tests alone: recorded noise instead of drawn, strictness.
 #pragma once
 #include <ATen/core/Tensor.h>
 

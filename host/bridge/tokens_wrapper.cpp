@@ -108,7 +108,8 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
     const Table* table = table_of(who);
     require(SSP_HAS(Table, table, encode), SSP_E_UNSUPPORTED, "this encoder offers no encode");
     RelaySink relay(request->layers);
-    ssp_encode mine = *request;
+    ssp_encode mine{};
+    std::memcpy(&mine, request, std::min<size_t>(request->struct_size, sizeof mine));
     mine.struct_size = sizeof mine;
     mine.layers = relay.get();
     ssp_tensor result{0};

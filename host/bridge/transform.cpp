@@ -5,7 +5,6 @@
 #include "base/errors.h"
 #include "bridge/create.h"
 #include "bridge/sample.h"
-#include "bridge/speaker.h"
 #include "bridge/status.h"
 #include "plugin/crossing.h"
 
@@ -33,8 +32,6 @@ class PluginTransform : public data::Transform {
   void apply(data::Sample& sample, data::SampleRandom& random) const override {
     SampleScope scope(sample, random);
     const plugin::Crossing note(instance_->plugin.c_str(), "apply");
-    const char* outer = speaker();
-    set_speaker(instance_->plugin.c_str());
     const uint64_t serial = error_serial();
     ssp_status status;
     std::string text;
@@ -51,7 +48,6 @@ class PluginTransform : public data::Transform {
       status = SSP_E_PLUGIN;
       text = "it let an exception cross into the host";
     }
-    set_speaker(outer);
     if (status != SSP_OK) throw to_error({status, fmt::format("{}.apply: {}", instance_->label, text)});
   }
 

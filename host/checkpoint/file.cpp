@@ -184,6 +184,19 @@ FileRecord HashingFile::finish() {
   return {"", size_, hash_.hex()};
 }
 
+void write_file(const std::string& path, std::string_view bytes) {
+  const std::string folder_path = parent_of(path), name = path.substr(path.find_last_of('/') + 1),
+                    unfinished = name + ".tmp";
+  const Fd folder = open_folder(folder_path);
+  ::unlinkat(folder.get(), unfinished.c_str(), 0);  // left by a process that was killed
+  HashingFile file(folder.get(), unfinished, path, bytes.size());
+  file.write(bytes.data(), bytes.size());
+  file.finish();
+  if (::renameat(folder.get(), unfinished.c_str(), folder.get(), name.c_str()) != 0)
+    throw_storage("rename to", path, errno);
+  sync_folder(folder.get(), folder_path);
+}
+
 std::string sha256_of(int fd, const std::string& path) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(chunk_bytes);
   Sha256 hash;

@@ -73,6 +73,9 @@ class HashingFile {
   size_t buffered_ = 0;
 };
 
+// A small file, whole or not at all, and on the disk when this returns; one of that name is replaced. Error(storage).
+void write_file(const std::string& path, std::string_view bytes);
+
 // The whole of an open regular file: its digest, or its bytes (at most `limit`, else Error(checkpoint)). Reading starts
 // at offset 0 and leaves the descriptor's position alone. Read errors are Error(storage).
 std::string sha256_of(int fd, const std::string& path);

@@ -58,7 +58,6 @@ WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
   make_folders(path_);
   lock();
   probe();
-  if (if_used == IfUsed::overwrite) move_aside();
   if (if_used == IfUsed::refuse && CheckpointStore(checkpoints(), -1).holds_checkpoints()) {
     throw Error(Exit::usage,
                 fmt::format("{} holds checkpoints of an earlier run. Go on with it: --resume. Leave it alone: "
@@ -96,12 +95,12 @@ void WorkDir::probe() const {
   if (::unlinkat(folder.get(), to.c_str(), 0) != 0) throw_storage("remove files in", path_, errno);
 }
 
-void WorkDir::move_aside() {
+std::string WorkDir::move_aside() {
   std::vector<std::string> names;
   for (std::string& name : list_folder(path_)) {
     if (name != lock_name && !name.starts_with("old-")) names.push_back(std::move(name));
   }
-  if (names.empty()) return;
+  if (names.empty()) return "";
   // The checkpoints go first: whatever a kill leaves behind is then no run that could be resumed by mistake.
   std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "checkpoints"; });
   const Fd folder = open_folder(path_);
@@ -116,7 +115,7 @@ void WorkDir::move_aside() {
       throw_storage("move aside", path_ + "/" + name, errno);
   }
   sync_folder(folder.get(), path_);
-  moved_to_ = path_ + "/" + old;
+  return path_ + "/" + old;
 }
 
 }  // namespace selfsup::checkpoint

@@ -9,9 +9,8 @@ namespace selfsup::checkpoint {
 
 // What to do when the folder holds checkpoints of an earlier run.
 enum class IfUsed {
-  refuse,    // Error(usage) that names --resume, another --work-dir and --overwrite
-  resume,    // go on there
-  overwrite  // move everything but the lock into PATH/old-N/ (the checkpoints first), N the first free number from 1
+  refuse,  // Error(usage) that names --resume, another --work-dir and --overwrite
+  accept   // for the caller to go on with, or to move aside
 };
 
 // Rank 0 only. The lock is a kernel lock on PATH/.lock, which holds a line about its holder; it ends with the process,
@@ -24,14 +23,16 @@ class WorkDir {
 
   const std::string& path() const { return path_; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
-  const std::string& moved_to() const { return moved_to_; }  // where the old run is now; empty: nothing was moved
+
+  // Moves everything but the lock into PATH/old-N/ (the checkpoints first), N the first free number from 1, and returns
+  // that folder; "" when there is nothing to move. For --overwrite, once nothing else can fail.
+  std::string move_aside();
 
  private:
   void lock();
   void probe() const;
-  void move_aside();
 
-  std::string path_, moved_to_;
+  std::string path_;
   Fd lock_;
 };
 

@@ -101,6 +101,10 @@ CheckpointConfig read_checkpoint(const Json& hook, bool by_epoch) {
   // A run counted in iterations has no natural interval: it saves at its end unless told otherwise.
   checkpoint.interval = hook.get_int("interval", checkpoint.by_epoch ? 1 : 0);
   checkpoint.keep = static_cast<int>(hook.get_int("max_keep_ckpts", 3));
+  if (checkpoint.keep == 0 || checkpoint.keep < -1)
+    throw Error(Exit::usage, fmt::format("{}: default_hooks.checkpoint.max_keep_ckpts: expected at least 1, or -1 for "
+                                         "all, found {}",
+                                         describe(hook.get("max_keep_ckpts").origin), checkpoint.keep));
   checkpoint.save_last = hook.get_bool("save_last", true);
   return checkpoint;
 }
@@ -164,9 +168,9 @@ RunConfig read_run_config(const Json& config) {
       run.resume = ResumeFrom::path;
       run.resume_path = existing_path(*resume, "resume");
     } else if (resume->is_bool() && resume->as_bool()) {
-      // MMEngine: resume with load_from goes on from that checkpoint.
-      run.resume = run.load_from.empty() ? ResumeFrom::newest : ResumeFrom::path;
-      run.resume_path = std::exchange(run.load_from, {});
+      // load_from is where a run without a checkpoint of its own begins. (MMEngine goes on from load_from whenever both
+      // are set, so that each requeue of a job throws away what the one before has done.)
+      run.resume = ResumeFrom::newest;
     }
   }
   run.num_threads = int_if_any(node_or_empty(config, "env_cfg"), "num_threads");

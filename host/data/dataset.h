@@ -27,7 +27,8 @@ class Dataset {
   virtual bool has_labels() const { return false; }
   virtual int64_t label(int64_t) const { return -1; }  // 0 .. class_count() - 1; -1: this one has none
   virtual int64_t class_count() const { return 0; }
-  virtual std::string describe(int64_t index) const = 0;  // for messages: printable UTF-8, one line
+  virtual std::vector<std::string> class_names() const { return {}; }  // by label, where the set knows them
+  virtual std::string describe(int64_t index) const = 0;               // for messages: printable UTF-8, one line
   // Reads or makes the picture; `out` keeps its memory. Throws BadImage.
   virtual void load(int64_t index, Image& out) const = 0;
   Image load(int64_t index) const {
@@ -52,6 +53,7 @@ class Subset : public Dataset {
   bool has_labels() const override { return whole_.has_labels(); }
   int64_t label(int64_t i) const override { return whole_.label(at(i)); }
   int64_t class_count() const override { return whole_.class_count(); }
+  std::vector<std::string> class_names() const override { return whole_.class_names(); }
   std::string describe(int64_t i) const override { return whole_.describe(at(i)); }
   void load(int64_t i, Image& out) const override { whole_.load(at(i), out); }
 

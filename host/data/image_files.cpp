@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
@@ -75,8 +76,8 @@ class FolderScan {
   std::vector<Identity> ancestors_;
 };
 
-// Labels by the first folder of each path; empty when there are no class folders.
-std::vector<int32_t> folder_labels(const std::vector<std::string>& paths) {
+// Labels by the first folder of each path, and these folders; empty when there are no class folders.
+std::pair<std::vector<int32_t>, std::vector<std::string>> folder_labels(const std::vector<std::string>& paths) {
   std::vector<std::string_view> folders;
   for (const std::string& path : paths) {
     const size_t slash = path.find('/');
@@ -91,7 +92,7 @@ std::vector<int32_t> folder_labels(const std::vector<std::string>& paths) {
   labels.reserve(paths.size());
   for (std::string_view folder : folders)
     labels.push_back(static_cast<int32_t>(std::lower_bound(classes.begin(), classes.end(), folder) - classes.begin()));
-  return labels;
+  return {std::move(labels), {classes.begin(), classes.end()}};
 }
 
 void require_folder(const std::string& path) {
@@ -116,8 +117,13 @@ int32_t take_label(std::string_view& line) {
 
 }  // namespace
 
-ImageFiles::ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels, int channels)
-    : root_(std::move(root)), paths_(std::move(paths)), labels_(std::move(labels)), channels_(channels) {
+ImageFiles::ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels,
+                       std::vector<std::string> class_names, int channels)
+    : root_(std::move(root)),
+      paths_(std::move(paths)),
+      labels_(std::move(labels)),
+      class_names_(std::move(class_names)),
+      channels_(channels) {
   for (int32_t label : labels_) classes_ = std::max<int64_t>(classes_, label + int64_t{1});
 }
 
@@ -139,14 +145,15 @@ std::unique_ptr<Dataset> open_image_folder(const std::string& root, FolderLabels
                                         "ppm, bmp, pgm or tif",
                                         printable(root)));
   std::vector<int32_t> labels;
-  if (wanted != FolderLabels::none) labels = folder_labels(found);
+  std::vector<std::string> classes;
+  if (wanted != FolderLabels::none) std::tie(labels, classes) = folder_labels(found);
   if (wanted == FolderLabels::required && labels.empty())
     throw Error(Exit::data, fmt::format("with_label is true, but {} has no class folders: every image must lie in a "
                                         "sub-folder, and there must be two of these at least",
                                         printable(root)));
   PathTable paths;
   for (const std::string& path : found) paths.add(path);
-  return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), channels);
+  return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), std::move(classes), channels);
 }
 
 std::unique_ptr<Dataset> open_image_list(const std::string& ann_file, const std::string& root, int channels) {
@@ -172,7 +179,7 @@ std::unique_ptr<Dataset> open_image_list(const std::string& ann_file, const std:
   }
   if (paths.size() == 0) throw Error(Exit::data, fmt::format("the image list {} is empty", printable(ann_file)));
   if (std::all_of(labels.begin(), labels.end(), [](int32_t label) { return label < 0; })) labels.clear();
-  return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), channels);
+  return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), std::vector<std::string>(), channels);
 }
 
 }  // namespace selfsup::data

@@ -27,14 +27,17 @@ class PathTable {
 
 class ImageFiles : public Dataset {
  public:
-  // paths are relative to root, or absolute. labels is empty (none) or has one a path, -1 for one without.
-  ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels, int channels);
+  // paths are relative to root, or absolute. labels is empty (none) or has one a path, -1 for one without. class_names
+  // is empty (not known) or has one a label.
+  ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels, std::vector<std::string> class_names,
+             int channels);
   using Dataset::load;
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
   int channels() const override { return channels_; }
   bool has_labels() const override { return classes_ > 0; }
   int64_t label(int64_t index) const override { return labels_.empty() ? -1 : labels_[static_cast<size_t>(index)]; }
   int64_t class_count() const override { return classes_; }
+  std::vector<std::string> class_names() const override { return class_names_; }
   std::string describe(int64_t index) const override;
   void load(int64_t index, Image& out) const override;
 
@@ -44,6 +47,7 @@ class ImageFiles : public Dataset {
   std::string root_;
   PathTable paths_;
   std::vector<int32_t> labels_;
+  std::vector<std::string> class_names_;
   int64_t classes_ = 0;
   int channels_;
 };

@@ -100,6 +100,8 @@ struct Loader::State {
         prefetch(static_cast<size_t>(std::max(options_.prefetch, 1))),
         chunk(std::clamp<int64_t>(options_.batch_size / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
     report.allowed = allowance(options.max_bad_fraction, dataset.size());
+    report.files = options.known_bad;
+    for (const BadFile& bad : report.files) known_bad.insert(bad.index);
   }
   ~State() {
     {

@@ -12,6 +12,12 @@
 
 namespace selfsup::data {
 
+struct BadFile {
+  int64_t index;     // in the dataset
+  std::string path;  // as Dataset::describe gives it
+  std::string reason;
+};
+
 struct LoaderOptions {
   int64_t batch_size = 1;  // per rank
   int num_workers = 0;     // threads; 0: next() does the work
@@ -23,12 +29,8 @@ struct LoaderOptions {
   // Share of the set that may be bad before the run ends. A share above 0 allows three pictures at least, but never
   // more than half of the set; 0 allows none.
   double max_bad_fraction = 0.001;
-};
-
-struct BadFile {
-  int64_t index;     // in the dataset
-  std::string path;  // as Dataset::describe gives it
-  std::string reason;
+  // Found by a loader that this one takes over from: they count as if this one had found them.
+  std::vector<BadFile> known_bad = {};
 };
 
 // The pictures that could not be used among those that the batches so far asked for, each once, in order of appearance.

@@ -11,8 +11,6 @@ class Group {
   virtual ~Group() = default;
   virtual int rank() const { return 0; }
   virtual int world() const { return 1; }
-  // Returns when all ranks have called it.
-  virtual void barrier() const {}
   // Each value becomes its mean over the ranks. All ranks pass the same names.
   virtual void average(std::vector<std::pair<std::string, double>>&) const {}
 };

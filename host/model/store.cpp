@@ -19,6 +19,13 @@ Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarTyp
   return entries_.back();
 }
 
+void ParameterStore::truncate(size_t count) {
+  while (entries_.size() > count) {
+    index_.erase(entries_.back().name);
+    entries_.pop_back();
+  }
+}
+
 Entry* ParameterStore::find(std::string_view name) {
   const auto it = index_.find(std::string(name));
   return it == index_.end() ? nullptr : &entries_[it->second];

@@ -20,7 +20,7 @@ struct Entry {
   Kind kind = Kind::parameter;
   bool transient = false;  // not saved
   bool per_rank = false;   // not broadcast
-  uint32_t roles = 0;  // bits of model/roles in the SDK's order: bias, norm, embedding, token, no decay, LARS-exclude
+  uint32_t roles = 0;      // SSP_ROLE_* of the SDK: bias, norm, embedding, token, no decay, LARS-exclude
   int layer = -1;
   InitSpec init;
 };
@@ -29,6 +29,8 @@ class ParameterStore {
  public:
   // Allocates on the CPU, uninitialised. A name that is taken is Error(failed).
   Entry& declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype);
+  // Forgets what was declared after the first `count` entries.
+  void truncate(size_t count);
   Entry* find(std::string_view name);
   const std::deque<Entry>& entries() const { return entries_; }  // in order of declaration
   std::deque<Entry>& entries() { return entries_; }

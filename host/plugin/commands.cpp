@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"
 #include "ssp/entry.h"

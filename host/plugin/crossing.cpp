@@ -69,6 +69,9 @@ Crossing::~Crossing() {
   current_callback = outer_callback_;
 }
 
+const char* Crossing::plugin() noexcept { return current_plugin; }
+const char* Crossing::callback() noexcept { return current_callback; }
+
 void install_abort_handler() {
   struct sigaction action = {};
   action.sa_handler = on_abort;

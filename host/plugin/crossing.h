@@ -1,4 +1,4 @@
-// Notes which plugin and callback this thread is inside, so that an abort there can be named. Knows no LibTorch.
+// Notes which plugin and callback this thread is inside, so that what happens there has a name. Knows no LibTorch.
 #pragma once
 
 namespace selfsup::plugin {
@@ -10,6 +10,10 @@ class Crossing {
   ~Crossing();
   Crossing(const Crossing&) = delete;
   Crossing& operator=(const Crossing&) = delete;
+
+  // Of the innermost crossing of this thread; null outside of any.
+  static const char* plugin() noexcept;
+  static const char* callback() noexcept;
 
  private:
   const char *outer_plugin_, *outer_callback_;

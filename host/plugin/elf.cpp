@@ -19,7 +19,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "the reader takes numbers as they stand in the file");
 
 constexpr uint64_t kLargestFile = uint64_t{8} << 30;
-constexpr size_t kMostHeaders = 256, kMostDynamic = 4096, kMostVersions = 4096, kLongestName = 4096;
+constexpr uint64_t kLargestNotes = uint64_t{1} << 20;
+constexpr size_t kMostHeaders = 256, kMostNotes = 1000, kMostDynamic = 4096, kMostVersions = 4096, kLongestName = 4096;
 
 const char* kRebuild = "copy or build the plugin again";
 
@@ -160,9 +161,14 @@ void read_notes(const Input& file, const Elf64_Phdr& segment, const std::string&
                 std::vector<ElfNote>& notes) {
   const uint64_t align = segment.p_align == 8 ? 8 : 4;
   const auto padded = [align](uint64_t n) { return (n + align - 1) / align * align; };
+  if (segment.p_filesz > kLargestNotes) {
+    file.damaged(fmt::format("a segment of notes with {} bytes, at most {} are read", segment.p_filesz, kLargestNotes));
+  }
+  size_t seen = 0;
   uint64_t at = segment.p_offset;
   const uint64_t end = segment.p_offset + segment.p_filesz;
   while (end - at >= sizeof(Elf64_Nhdr)) {
+    if (++seen > kMostNotes) file.damaged(fmt::format("more than {} notes in one segment", kMostNotes));
     const auto header = file.read<Elf64_Nhdr>(at, "note header");
     // Header and owner are padded together, then the text.
     const uint64_t text_at = padded(sizeof header + uint64_t{header.n_namesz}), text_size = header.n_descsz;

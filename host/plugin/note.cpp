@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/errors.h"
+#include "base/json.h"
 #include "plugin/elf.h"
 #include "plugin/tables.h"
 #include "ssp/entry.h"
@@ -75,17 +76,17 @@ std::vector<ComponentName> components(const std::string& path, const Json& note,
 }
 
 Note parse_note(const std::string& path, const std::string& text) {
-  Note note;
+  Json json;
   try {
-    note.raw = parse_json(text, "note", "note", {.max_bytes = SSP_NOTE_MAX_BYTES, .max_depth = 16, .comments = false});
+    json = parse_json(text, "note", "note", {.max_bytes = SSP_NOTE_MAX_BYTES, .max_depth = 16, .comments = false});
   } catch (const Error& error) {
     throw Error(Exit::plugin,
                 fmt::format("{}: malformed note: {}; build the plugin with selfsup_add_plugin, which writes "
                             "the note",
                             path, error.what()));
   }
-  if (!note.raw.is_object()) bad_field(path, "(the note)", "a JSON object");
-  const Json* sdk = note.raw.find("sdk");
+  if (!json.is_object()) bad_field(path, "(the note)", "a JSON object");
+  const Json* sdk = json.find("sdk");
   const auto version_part = [](const Json& v) {
     return v.is_int() && v.as_int() >= 0 && v.as_int() <= kLargestVersion;
   };
@@ -93,18 +94,19 @@ Note parse_note(const std::string& path, const std::string& text) {
       !version_part(sdk->as_array()[1])) {
     bad_field(path, "sdk", "[major, minor], two whole numbers");
   }
+  Note note;
   note.sdk_major = static_cast<int>(sdk->as_array()[0].as_int());
   note.sdk_minor = static_cast<int>(sdk->as_array()[1].as_int());
-  note.id = word(path, note.raw, "id");
-  note.version = word(path, note.raw, "version");
+  note.id = word(path, json, "id");
+  note.version = word(path, json, "version");
   // What another major means by the rest is not known here; check_compatible refuses it by its number.
   if (note.sdk_major != SSP_ABI_MAJOR) return note;
-  note.tier = word(path, note.raw, "tier");
-  note.machine = word(path, note.raw, "machine");
-  note.isa = word_or_null(path, note.raw, "isa");
-  note.torch = word_or_null(path, note.raw, "torch");
-  note.provides = components(path, note.raw, "provides", false);
-  note.needs = components(path, note.raw, "needs", true);
+  note.tier = word(path, json, "tier");
+  note.machine = word(path, json, "machine");
+  note.isa = word_or_null(path, json, "isa");
+  note.torch = word_or_null(path, json, "torch");
+  note.provides = components(path, json, "provides", false);
+  note.needs = components(path, json, "needs", true);
   return note;
 }
 

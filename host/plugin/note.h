@@ -4,8 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
-
 namespace selfsup::plugin {
 
 using ComponentName = std::pair<std::string, std::string>;  // kind ("ssp.algorithm/0"), name
@@ -17,7 +15,6 @@ struct Note {
   std::string torch;  // exact version that a native plugin is pinned to; empty: any
   std::vector<ComponentName> provides;
   std::vector<ComponentName> needs;  // name "*": any
-  Json raw;
 };
 
 struct NoteFile {

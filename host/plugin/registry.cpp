@@ -70,41 +70,25 @@ std::vector<Component> read_factories(const Plugin& plugin, const Library& libra
   return components;
 }
 
+// Nothing more depends on the plugin: what goes wrong is a warning.
 void shut_down(const Plugin& plugin) {
-  guarded(plugin.file, "shutdown", [&] { plugin.entry->shutdown(); });
+  try {
+    guarded(plugin.file, "shutdown", [&] { plugin.entry->shutdown(); });
+  } catch (const Error& error) {
+    log_warning(error.what());
+  }
 }
 
 }  // namespace
 
 Registry::~Registry() {
-  for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) {
-    try {
-      shut_down(*plugin);
-    } catch (const Error& error) {
-      log_warning(error.what());
-    }
-  }
+  for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) shut_down(*plugin);
 }
 
-const Plugin* Registry::loaded_from(const NoteFile& file) const {
-  for (const Plugin& plugin : plugins_) {
-    if (plugin.file.note.id == file.note.id && same_file(plugin.file.path, file.path)) return &plugin;
-  }
-  return nullptr;
-}
-
-const Plugin& Registry::load(const std::string& path) {
-  const NoteFile file = read_note(path);
-  check_compatible(file);
-  return load(file);
-}
-
-const Plugin& Registry::load(const NoteFile& file) {
-  if (const Plugin* loaded = loaded_from(file)) return *loaded;
-  for (const Plugin& other : plugins_) check_distinct(other.file, file);
-
+void Registry::load_one(const NoteFile& file) {
   // In its final place from the start: crossings and components keep pointers into it.
   Plugin& plugin = plugins_.emplace_back(Plugin{file, sha256_file(file.path), nullptr});
+  const auto components = static_cast<std::ptrdiff_t>(components_.size());
   bool initialised = false;
   try {
     const Library library = load_library(plugin.file, "ssp_plugin_v1");
@@ -116,19 +100,11 @@ const Plugin& Registry::load(const NoteFile& file) {
     }
     initialised = true;
     for (Component& component : read_factories(plugin, library, host_)) components_.push_back(std::move(component));
-    return plugin;
-  } catch (const Error& error) {
-    const Error refusal = error;
-    if (initialised) {
-      try {
-        shut_down(plugin);
-      } catch (const Error& second) {
-        plugins_.pop_back();
-        throw Error(Exit::plugin, fmt::format("{}\n{}", refusal.what(), second.what()));
-      }
-    }
+  } catch (...) {
+    components_.erase(components_.begin() + components, components_.end());
+    if (initialised) shut_down(plugin);
     plugins_.pop_back();
-    throw refusal;
+    throw;
   }
 }
 
@@ -136,7 +112,7 @@ std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& pa
                                               const std::vector<std::string>& folders) {
   std::vector<const NoteFile*> loaded;
   for (const Plugin& plugin : plugins_) loaded.push_back(&plugin.file);
-  for (const NoteFile& file : plan_plugins(paths, folders, loaded)) load(file);
+  for (const NoteFile& file : plan_plugins(paths, folders, loaded)) load_one(file);
   std::vector<const Plugin*> asked;
   for (const std::string& path : paths) {
     const auto same = [&path](const Plugin& plugin) { return same_file(plugin.file.path, path); };
@@ -145,7 +121,9 @@ std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& pa
   return asked;
 }
 
-void Registry::load_needed(const std::vector<std::string>& folders) { load_all({}, folders); }
+const Plugin& Registry::load(const std::string& path, const std::vector<std::string>& folders) {
+  return *load_all({path}, folders).front();
+}
 
 const Component* Registry::find_if_any(std::string_view kind, std::string_view name) const {
   for (const Component& component : components_) {

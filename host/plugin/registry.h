@@ -30,14 +30,13 @@ class Registry {
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  // note, compatibility, dlopen, entry checks, init. On failure nothing of it stays registered: Error(plugin).
-  // Loading a plugin whose id is already here from the same file does nothing; from another file is an error.
-  const Plugin& load(const std::string& path);
-  // What a run does: all of `paths` and what they need from the folders. Every note is read, compared and resolved
-  // before any plugin's code runs; all that is wrong is in one Error(plugin). Returns those of `paths`, in their order.
+  // Loads all of `paths` and what they need from the folders. Every note is read, compared and resolved before any
+  // plugin's code runs; all that is wrong is in one Error(plugin). Then, one after the other, dlopen, entry checks,
+  // init; of a plugin that fails there nothing stays registered. What is here already from the same file is not loaded
+  // again. Returns those of `paths`, in their order.
   std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
-  // Loads what the loaded plugins need and do not have yet, from the folders given; Error(plugin) with the list.
-  void load_needed(const std::vector<std::string>& folders);
+  // The same for one.
+  const Plugin& load(const std::string& path, const std::vector<std::string>& folders = {});
 
   // Error(usage) naming what is there and the nearest name, if there is none.
   const Component& find(std::string_view kind, std::string_view name) const;
@@ -46,8 +45,7 @@ class Registry {
   const std::deque<Plugin>& plugins() const { return plugins_; }
 
  private:
-  const Plugin* loaded_from(const NoteFile& file) const;
-  const Plugin& load(const NoteFile& file);
+  void load_one(const NoteFile& file);
 
   const ssp_host* host_;
   std::deque<Plugin> plugins_;

@@ -70,8 +70,9 @@ void check_place(const std::string& who, const std::string& what, const Image& i
   if (!image.holds(table, 2 * sizeof(uint32_t))) refuse(who, what + " lies outside the plugin's own memory");
 }
 
-void check_size(const std::string& who, const std::string& what, const Image& image, const void* table,
-                size_t smallest) {
+// The table's struct_size.
+uint32_t check_size(const std::string& who, const std::string& what, const Image& image, const void* table,
+                    size_t smallest) {
   uint32_t size;
   std::memcpy(&size, table, sizeof size);
   if (size < smallest) {
@@ -82,11 +83,14 @@ void check_size(const std::string& who, const std::string& what, const Image& im
     refuse(who, fmt::format("{} has struct_size {}, which runs past the memory segment that it lies in (expected {})",
                             what, size, smallest));
   }
+  return size;
 }
 
+// Those that a table of `size` bytes has; a plugin of an older minor lacks the newer ones.
 void check_functions(const std::string& who, const std::string& what, const Image& image, const void* table,
-                     std::span<const Function> functions) {
+                     uint32_t size, std::span<const Function> functions) {
   for (const Function& function : functions) {
+    if (function.offset + sizeof(void*) > size) continue;
     uintptr_t address;
     std::memcpy(&address, static_cast<const char*>(table) + function.offset, sizeof address);
     if (address == 0) {
@@ -105,13 +109,14 @@ void check_functions(const std::string& who, const std::string& what, const Imag
 const ssp_plugin_entry* check_entry(const std::string& who, const Library& library) {
   const std::string what = "ssp_plugin_v1";
   check_place(who, what, library.image, library.symbol);
-  check_size(who, what, library.image, library.symbol, offsetof(ssp_plugin_entry, get_factory) + sizeof(void*));
+  const uint32_t size =
+      check_size(who, what, library.image, library.symbol, offsetof(ssp_plugin_entry, get_factory) + sizeof(void*));
   const auto* entry = static_cast<const ssp_plugin_entry*>(library.symbol);
   if (entry->abi_minor != SSP_ABI_MINOR) {
     refuse(who, fmt::format("{} says SDK {}.{}, its note and this host say {}.{}", what, SSP_ABI_MAJOR,
                             entry->abi_minor, SSP_ABI_MAJOR, SSP_ABI_MINOR));
   }
-  check_functions(who, what, library.image, entry, kEntry);
+  check_functions(who, what, library.image, entry, size, kEntry);
   return entry;
 }
 
@@ -120,14 +125,14 @@ void check_table(const std::string& who, const Image& image, std::string_view ki
     if (kind != layout.kind) continue;
     const std::string what = "the table";
     check_place(who, what, image, table);
-    check_size(who, what, image, table, layout.smallest);
+    const uint32_t size = check_size(who, what, image, table, layout.smallest);
     uint32_t caps;
     std::memcpy(&caps, static_cast<const char*>(table) + sizeof(uint32_t), sizeof caps);
     if (caps & 0xffffu & ~layout.known_flags) {
       refuse(who, fmt::format("{} has caps {:#x}, this host knows {:#x} and may ignore bits 16-31 only", what, caps,
                               layout.known_flags));
     }
-    check_functions(who, what, image, table, layout.functions);
+    check_functions(who, what, image, table, size, layout.functions);
     return;
   }
   refuse(who, fmt::format("this host does not know the kind {}", kind));

@@ -35,17 +35,20 @@ MetricsFile::MetricsFile(const std::string& path)
 MetricsFile::~MetricsFile() { ::close(fd_); }
 
 void MetricsFile::write(const Json& object) {
-  const std::string line = to_text(object) + "\n";
+  const std::string line = (torn_ ? "\n" : "") + to_text(object) + "\n";
   struct stat before;
   const bool known = ::fstat(fd_, &before) == 0;
   ssize_t written;
   do {
     written = ::write(fd_, line.data(), line.size());
   } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(line.size())) return;
+  if (written == static_cast<ssize_t>(line.size())) {
+    torn_ = false;
+    return;
+  }
   ++dropped_;
-  // Half a line would spoil the next one too. If even this fails, the file keeps it.
-  if (written > 0 && known && ::ftruncate(fd_, before.st_size) != 0) return;
+  // Half a line would spoil the next one too: it is taken back, or ended by the next.
+  if (written > 0) torn_ = torn_ || !known || ::ftruncate(fd_, before.st_size) != 0;
 }
 
 void cut_metrics_after(const std::string& path, int64_t step) {

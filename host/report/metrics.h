@@ -21,6 +21,7 @@ class MetricsFile {
  private:
   int fd_;
   uint64_t dropped_ = 0;
+  bool torn_ = false;  // the file ends within a line
 };
 
 // Cuts the file before the first line whose "step" is larger, and a last line without an end: what remains is what the

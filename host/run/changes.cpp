@@ -55,12 +55,21 @@ std::vector<std::string> changes(const checkpoint::Manifest& before, const check
 
   std::map<std::string, std::string> plugins;
   for (const auto& plugin : before.plugins) plugins[plugin.id] = plugin.version + " " + plugin.sha256.substr(0, 12);
+  std::map<std::string, std::string> dropped = plugins;
+  for (const auto& plugin : now.plugins) dropped.erase(plugin.id);
+  for (const auto& [id, plugin] : dropped) compare("plugin " + id, plugin, "absent");
   for (const auto& plugin : now.plugins)
     compare("plugin " + plugin.id, plugins.contains(plugin.id) ? plugins[plugin.id] : "absent",
             plugin.version + " " + plugin.sha256.substr(0, 12));
   compare("threads", std::to_string(before.threads), std::to_string(now.threads));
   compare("world size", std::to_string(before.world), std::to_string(now.world));
   compare("LibTorch", before.libtorch_version, now.libtorch_version);
+  compare("selfsup-host", before.host_version, now.host_version);
+  const Json* facts = now.extra.find("facts");
+  for (const auto& [name, value] : facts ? facts->as_object() : Json::Object()) {
+    const Json* known = before.extra.at_path("facts." + name);
+    if (known && name != "num_workers") compare(name, to_text(*known), to_text(value));
+  }
   return lines;
 }
 

@@ -1,7 +1,5 @@
 // The commands that need LibTorch; each returns the exit code or throws Error. stdout is data, stderr is messages.
 #pragma once
-#include <string>
-
 #include "config/command_line.h"
 
 namespace selfsup::run {
@@ -13,8 +11,5 @@ int config_command(const config::CommandLine& line);
 // where "host" is the whole configuration.
 int schema_command(const config::CommandLine& line);
 int env_command();
-
-// Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.
-std::string environment_text();
 
 }  // namespace selfsup::run

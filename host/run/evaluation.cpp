@@ -23,23 +23,67 @@ data::Pipeline evaluation_pipeline(const data::ImageShape& view) {
 
 }  // namespace
 
-Evaluation::Evaluation(const config::RunConfig& config, bridge::Algorithm& algorithm, model::ParameterStore& model,
-                       const train::Preprocessor& preprocess, data::ImageShape view, at::Device device, uint64_t seed)
+ProbeSets open_probe_sets(const config::ProbeConfig& asked) {
+  ProbeSets sets{data::make_dataset(asked.dataset), data::make_dataset(asked.test_dataset)};
+  for (const auto* set : {&sets.bank, &sets.queries})
+    if (!(*set)->has_labels())
+      throw Error(Exit::usage, fmt::format("probe.{} has no labels to judge features by",
+                                           set == &sets.bank ? "dataset" : "test_dataset"));
+  const std::vector<std::string> bank = sets.bank->class_names(), queries = sets.queries->class_names();
+  if (sets.bank->class_count() != sets.queries->class_count())
+    throw Error(Exit::usage, fmt::format("probe.dataset has {} classes, probe.test_dataset {}",
+                                         sets.bank->class_count(), sets.queries->class_count()));
+  if (bank.empty() || queries.empty()) return sets;
+  for (size_t i = 0; i < bank.size(); ++i)
+    if (bank[i] != queries[i])
+      throw Error(Exit::usage, fmt::format("class {} is \"{}\" in probe.dataset and \"{}\" in probe.test_dataset: the "
+                                           "same label must mean the same",
+                                           i, bank[i], queries[i]));
+  return sets;
+}
+
+std::vector<data::Sample> some_pictures(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t count) {
+  std::vector<data::Sample> out;
+  count = std::min(count, dataset.size());
+  for (int64_t part = 0; part < count; ++part) {
+    // The first of this part of the set that can be used.
+    for (int64_t index = part * dataset.size() / count; index < (part + 1) * dataset.size() / count; ++index) {
+      try {
+        data::Sample sample;
+        sample.index = index;
+        sample.views.push_back(dataset.load(index));
+        data::SampleRandom random(0, 0, index);
+        pipeline.apply(sample, random);
+        out.push_back(std::move(sample));
+        break;
+      } catch (const data::BadImage&) {
+        continue;
+      }
+    }
+  }
+  return out;
+}
+
+Evaluation::Evaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
+                       model::ParameterStore& model, const train::Preprocessor& preprocess, data::ImageShape view,
+                       uint64_t seed)
     : config_(config),
+      sets_(sets),
       algorithm_(algorithm),
       model_(model),
       preprocess_(preprocess),
       view_(view),
-      device_(device),
       seed_(seed) {
-  if (!config.probe) return;
-  if (!algorithm.can_extract_features())
+  if (config.probe && !algorithm.can_extract_features())
     throw Error(Exit::usage,
                 "probe: this algorithm offers no features to judge; take \"probe\" out of the configuration");
-  const config::ProbeConfig& asked = *config.probe;
-  const auto load = [&](const Json& spec, int64_t limit) {
-    const auto dataset = data::make_dataset(spec);
-    return train::load_labelled(*dataset, evaluation_pipeline(view_), limit);
+}
+
+const train::Probe& Evaluation::judge() {
+  if (probe_) return *probe_;
+  const config::ProbeConfig& asked = *config_.probe;
+  const auto load = [&](const data::Dataset& set, int64_t limit) {
+    return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers));
   };
   train::ProbeOptions options;
   options.k = asked.k;
@@ -47,8 +91,8 @@ Evaluation::Evaluation(const config::RunConfig& config, bridge::Algorithm& algor
   options.few_labels = asked.few_labels;
   options.draws = asked.draws;
   options.batch_size = asked.batch_size;
-  options.seed = seed;
-  probe_.emplace(load(asked.dataset, asked.bank), load(asked.test_dataset, asked.queries), preprocess, options);
+  options.seed = seed_;
+  return probe_.emplace(load(*sets_.bank, asked.bank), load(*sets_.queries, asked.queries), preprocess_, options);
 }
 
 train::Probe::Features Evaluation::features() {
@@ -64,14 +108,14 @@ train::Probe::Features Evaluation::features() {
 }
 
 train::ProbeResult Evaluation::probe() {
-  last_ = probe_->judge(features());
+  last_ = judge().judge(features());
   return *last_;
 }
 
-void Evaluation::probe_baselines() {
-  if (raw_) return;
-  raw_ = probe_->judge_raw_pixels();
-  initial_ = probe_->judge_random_initialisation(features(), model_, seed_);
+void Evaluation::probe_raw_pixels() { raw_ = judge().judge_raw_pixels(); }
+
+void Evaluation::probe_random_initialisation() {
+  initial_ = judge().judge_random_initialisation(features(), model_, seed_);
 }
 
 std::string Evaluation::table() const {
@@ -79,10 +123,12 @@ std::string Evaluation::table() const {
   const std::string linear =
       asked.few_labels ? fmt::format("linear probe, {} labels", asked.few_labels) : "linear probe, all labels";
   std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked.k), linear}};
-  const auto add = [&](const char* name, const std::optional<train::ProbeResult>& result) {
+  const auto add = [&](const std::string& name, const std::optional<train::ProbeResult>& result) {
     if (result) rows.push_back({name, percent(result->knn), percent(result->linear)});
   };
-  add("raw pixels", raw_);
+  const int64_t side = train::raw_pixel_side;
+  add(std::max(view_.height, view_.width) > side ? fmt::format("raw pixels, at most {0}x{0}", side) : "raw pixels",
+      raw_);
   add("random initialisation", initial_);
   add("this run", last_);
   std::string text = report::table_text(rows);
@@ -101,35 +147,22 @@ std::string Evaluation::table() const {
 
 std::string Evaluation::draw(const data::Dataset& dataset, const std::string& folder) {
   if (!algorithm_.can_reconstruct()) return "";
-  const data::Pipeline pipeline = evaluation_pipeline(view_);
-  std::vector<data::Image> images;
-  std::vector<int64_t> indices;
-  for (int64_t i = 0; i < dataset.size() && static_cast<int64_t>(images.size()) < kPictures; ++i) {
-    // Spread over the set, so that not all are of one class.
-    const int64_t index = i * std::max<int64_t>(1, dataset.size() / kPictures) % dataset.size();
-    try {
-      data::Sample sample;
-      sample.index = index;
-      sample.views.push_back(dataset.load(index));
-      data::SampleRandom random(0, 0, index);
-      pipeline.apply(sample, random);
-      images.push_back(std::move(sample.views.front()));
-      indices.push_back(index);
-    } catch (const data::BadImage&) {
-      continue;
-    }
-  }
-  if (images.empty()) return "";
+  std::vector<data::Sample> samples = some_pictures(dataset, evaluation_pipeline(view_), kPictures);
+  if (samples.empty()) return "";
   std::vector<at::Tensor> pixels;
-  for (data::Image& image : images)
+  std::vector<int64_t> indices;
+  for (data::Sample& sample : samples) {
+    data::Image& image = sample.views.front();
     pixels.push_back(at::from_blob(image.pixels.data(), {image.height, image.width, image.channels}, at::kByte));
+    indices.push_back(sample.index);
+  }
   bridge::StepBatch batch;
   batch.views.push_back(preprocess_.normalise(at::stack(pixels)));
   batch.sample_index = at::tensor(at::ArrayRef<int64_t>(indices), at::kLong);
   bridge::Step step;
   step.mode = bridge::Mode::eval;
   report::Panel panel;
-  panel.rows.resize(images.size());
+  panel.rows.resize(samples.size());
   std::vector<at::Tensor> columns;  // keeps the pixels that the panel borrows
   for (const bridge::NamedTensor& column : algorithm_.reconstruct(step, batch)) {
     columns.push_back(preprocess_.denormalise(column.value).contiguous());

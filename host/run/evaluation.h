@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bridge/algorithm.h"
 #include "config/run_config.h"
@@ -13,17 +14,29 @@
 
 namespace selfsup::run {
 
+// The labelled sets of a probe.
+struct ProbeSets {
+  std::unique_ptr<data::Dataset> bank, queries;
+};
+// Reads listings and labels, no picture. Error(data) for what is not there, Error(usage) when the sets have no labels
+// or not the same classes.
+ProbeSets open_probe_sets(const config::ProbeConfig& asked);
+
+// `count` pictures spread over the set, or all that it has, each a different one and none that is bad.
+std::vector<data::Sample> some_pictures(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t count);
+
 class Evaluation {
  public:
-  // References outlive this object. view: the shape of the first view that training sees.
-  Evaluation(const config::RunConfig& config, bridge::Algorithm& algorithm, model::ParameterStore& model,
-             const train::Preprocessor& preprocess, data::ImageShape view, at::Device device, uint64_t seed);
+  // References outlive this object. sets: there if the configuration has a probe. view: the shape of the first view
+  // that training sees.
+  Evaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
+             model::ParameterStore& model, const train::Preprocessor& preprocess, data::ImageShape view, uint64_t seed);
 
-  bool has_probe() const { return probe_.has_value(); }
-  // kNN and linear accuracy of the features as they are now.
+  // kNN and linear accuracy of the features as they are now. The first probe reads the pictures.
   train::ProbeResult probe();
-  // The same of raw pixels and of the random initialisation, made once.
-  void probe_baselines();
+  // The same of the baselines.
+  void probe_raw_pixels();
+  void probe_random_initialisation();
   // A table of what probe() gave last, with the baselines if they were made; ends with a sentence on how to read it.
   std::string table() const;
 
@@ -31,16 +44,17 @@ class Evaluation {
   std::string draw(const data::Dataset& dataset, const std::string& folder);
 
  private:
+  const train::Probe& judge();
   train::Probe::Features features();
 
   const config::RunConfig& config_;
+  const ProbeSets& sets_;
   bridge::Algorithm& algorithm_;
   model::ParameterStore& model_;
   const train::Preprocessor& preprocess_;
   data::ImageShape view_;
-  at::Device device_;
   uint64_t seed_;
-  std::optional<train::Probe> probe_;
+  std::optional<train::Probe> probe_;  // once it has been needed
   std::optional<train::ProbeResult> last_, raw_, initial_;
 };
 

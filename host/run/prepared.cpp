@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 
 #include "base/errors.h"
 #include "base/install.h"
@@ -50,26 +49,26 @@ std::vector<std::string> plugin_paths(const config::CommandLine& line, const Jso
   return paths;
 }
 
-// model.type, else the only algorithm of the first plugin.
-const plugin::Component& choose_algorithm(const plugin::Registry& registry, const Json& tree) {
+// model.type, else the only algorithm of the first of the named plugins that brings any.
+const plugin::Component& choose_algorithm(const plugin::Registry& registry,
+                                          const std::vector<const plugin::Plugin*>& named, const Json& tree) {
   const Json* type = tree.at_path("model.type");
   if (type && type->is_string()) return registry.find(SSP_KIND_ALGORITHM, type->as_string());
   std::vector<std::string> names;
-  const plugin::Component* only = nullptr;
-  std::optional<std::string> owner;
-  for (const plugin::Component* component : registry.of_kind(SSP_KIND_ALGORITHM)) {
-    if (owner && *owner != component->plugin->file.path) continue;
-    owner = component->plugin->file.path;
-    names.push_back(component->name);
-    only = component;
+  const plugin::Plugin* owner = nullptr;
+  for (const plugin::Plugin* plugin : named) {
+    if (!names.empty()) break;
+    owner = plugin;
+    for (const auto& [kind, name] : plugin->file.note.provides)
+      if (kind == SSP_KIND_ALGORITHM) names.push_back(name);
   }
-  if (names.size() == 1) return *only;
+  if (names.size() == 1) return registry.find(SSP_KIND_ALGORITHM, names.front());
   if (names.empty())
     throw Error(Exit::usage, "none of the plugins brings an algorithm; name one that does with --plugin");
   throw Error(
       Exit::usage,
       fmt::format("{} brings several algorithms: {}; say which in model.type, as in --cfg-options model.type={}",
-                  *owner, fmt::join(names, ", "), names.front()));
+                  owner->file.path, fmt::join(names, ", "), names.front()));
 }
 
 void report_keys_without_effect(const Json& tree) {
@@ -107,10 +106,7 @@ std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
   plugin::Registry& registry = *prepared->registry;
   const std::vector<std::string> folders = plugin_folders(line);
   const std::vector<std::string> paths = plugin_paths(line, preview, folders);
-  for (const std::string& path : paths) registry.load(path);
-  registry.load_needed(folders);
-
-  const plugin::Component& algorithm = choose_algorithm(registry, preview);
+  const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths, folders), preview);
   Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
   set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);

@@ -7,15 +7,17 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <functional>
 #include <random>
 
 #include "base/log.h"
 #include "bridge/transform.h"
+#include "checkpoint/file.h"
 #include "config/threads.h"
 #include "report/log_line.h"
+#include "run/bad_files.h"
 #include "run/changes.h"
-#include "run/commands.h"
+#include "run/environment.h"
 #include "run/facts.h"
 
 namespace selfsup::run {
@@ -40,34 +42,20 @@ config::RunConfig read_config(Json& tree, const std::string& path) {
   return config;
 }
 
-// The seed that the run to resume drew, if its files tell.
-std::optional<uint64_t> drawn_seed(const config::RunConfig& config) {
-  if (config.resume == config::ResumeFrom::path) return checkpoint::Checkpoint(config.resume_path).manifest().seed;
-  const std::string file = config.work_dir + "/config.json";
-  if (config.resume == config::ResumeFrom::nothing || !fs::exists(file)) return std::nullopt;
-  const Json resolved = read_json_file(file, "file");
+// The seed that a run drew which came to no checkpoint. A file that cannot be read tells nothing.
+std::optional<uint64_t> drawn_seed(const std::string& resolved_config) try {
+  if (!fs::exists(resolved_config)) return std::nullopt;
+  const Json resolved = read_json_file(resolved_config, "file");
   const Json* seed = resolved.at_path("randomness.seed");
   return seed ? std::optional<uint64_t>(static_cast<uint64_t>(seed->as_int())) : std::nullopt;
+} catch (const Error&) {
+  return std::nullopt;
 }
 
-// A seed that nobody gave is drawn once and written down; a resumed run keeps it.
-uint64_t choose_seed(const config::RunConfig& config, Json& tree) {
-  if (config.seed) return *config.seed;
-  const uint64_t seed = drawn_seed(config).value_or(std::random_device{}() & 0x7fffffffu);
-  if (!tree.has("randomness")) tree.set("randomness", Json::object());
-  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "drawn", 0, 0};
-  return seed;
-}
-
-// Whole or not at all, so that a kill leaves no torn file.
-void write_text(const std::string& path, const std::string& text) {
-  const std::string unfinished = path + ".tmp";
-  std::ofstream file(unfinished, std::ios::trunc);
-  file << text;
-  file.close();
-  std::error_code failed;
-  if (file) fs::rename(unfinished, path, failed);
-  if (!file || failed) throw Error(Exit::storage, "cannot write " + path);
+const Json& node_or_null(const Json& parent, std::string_view key) {
+  static const Json null;
+  const Json* node = parent.find(key);
+  return node ? *node : null;
 }
 
 }  // namespace
@@ -76,9 +64,17 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
     : prepared_(prepared),
       config_(read_config(prepared.config, line.target)),
       overwrite_(line.overwrite),
-      device_(device::choose_device(config_.device)),
-      threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)),
-      seed_(choose_seed(config_, prepared.config)) {
+      clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
+      threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
+  judge(line);
+  open_data();
+  if (line.command == config::Command::train) {
+    take_work_dir();
+    choose_checkpoint();
+  }
+  choose_seed();
+  build_loader();
+  device_ = device::choose_device(config_.device);
   device::set_randomness({seed_, config_.deterministic});
   bridge::Environment environment;
   environment.seed = seed_;
@@ -86,17 +82,78 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
   environment.world = group_.world();
   environment.device = device_.device;
   prepared_.host.set_environment(environment);
-  build_data();
   build_model();
   scale_learning_rate();
   build_optimizer();
+  load();
+  evaluation_.emplace(config_, probe_sets_, *algorithm_, model_, *preprocess_, view_, seed_);
 }
 
-void Training::build_data() {
+// What needs neither data nor device.
+void Training::judge(const config::CommandLine& line) const {
+  const Json& wrapper = config_.optim_wrapper;
+  const Json& optimizer = wrapper.get("optimizer");
+  train::configured_lr(optimizer);
+  train::configured_weight_decay(optimizer);
+  train::make_optimizer(optimizer, {});
+  train::ParamRules(node_or_null(wrapper, "paramwise_cfg"));
+  // Whether "auto" finds a GPU is not known yet; the CPU refuses more.
+  train::amp_settings(wrapper, config_.device == "cpu" ? at::kCPU : at::kCUDA);
+  if (overwrite_ && (line.resume || config_.resume == config::ResumeFrom::path))
+    throw Error(Exit::usage, "--overwrite starts anew, and resume goes on from a checkpoint: take one of them away");
+  if (config_.resume == config::ResumeFrom::nothing && !config_.load_from.empty() && !fs::exists(config_.load_from))
+    throw Error(Exit::usage, fmt::format("load_from: there is nothing at {}", config_.load_from));
+}
+
+void Training::open_data() {
+  dataset_ = data::make_dataset(config_.data.dataset);
+  if (config_.probe) probe_sets_ = open_probe_sets(*config_.probe);
+  pipeline_ = data::Pipeline(config_.data.pipeline,
+                             bridge::transform_factory(*prepared_.registry, stated_facts(prepared_.config)));
+  data::ImageShape shape = dataset_->image_shape();
+  if (shape.height == 0)
+    shape = {512, 512, dataset_->channels()};  // the pipeline decides; if not, the first batch will say
+  const std::vector<data::ImageShape> views = pipeline_.output_shapes(shape);
+  view_ = views.front();
+  views_ = static_cast<int64_t>(views.size());
+}
+
+void Training::take_work_dir() {
+  using checkpoint::IfUsed;
+  const bool fresh = !overwrite_ && config_.resume == config::ResumeFrom::nothing;
+  work_dir_.emplace(config_.work_dir, fresh ? IfUsed::refuse : IfUsed::accept);
+  store_.emplace(work_dir_->checkpoints(), config_.checkpoint.keep);
+  if (!overwrite_) start_log();  // else the old run's log is still there
+}
+
+void Training::choose_checkpoint() {
+  if (config_.resume == config::ResumeFrom::path) {
+    checkpoint_.emplace(config_.resume_path);
+  } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
+    checkpoint_ = store_->newest_valid();
+    if (!checkpoint_) log_info("there is no checkpoint to resume from: starting fresh");
+  }
+}
+
+// A seed that nobody gave is drawn once and written down; a resumed run keeps it.
+void Training::choose_seed() {
+  std::optional<uint64_t> seed = config_.seed;
+  if (!seed) {
+    if (checkpoint_) {
+      seed = checkpoint_->manifest().seed;
+    } else if (work_dir_ && config_.resume != config::ResumeFrom::nothing && !overwrite_) {
+      seed = drawn_seed(work_dir_->path() + "/config.json");
+    }
+    if (!seed) seed = std::random_device{}() & 0x7fffffffu;
+    Json& tree = prepared_.config;
+    if (!tree.has("randomness")) tree.set("randomness", Json::object());
+    tree.find("randomness")->set("seed", static_cast<int64_t>(*seed)).origin = Origin{"default", "drawn", 0, 0};
+  }
+  seed_ = *seed;
+}
+
+void Training::build_loader() {
   const config::DataConfig& data = config_.data;
-  dataset_ = data::make_dataset(data.dataset);
-  pipeline_ =
-      data::Pipeline(data.pipeline, bridge::transform_factory(*prepared_.registry, stated_facts(prepared_.config)));
   data::LoaderOptions options;
   options.batch_size = data.batch_size;
   options.num_workers = static_cast<int>(*data.num_workers);
@@ -107,23 +164,20 @@ void Training::build_data() {
   options.world = group_.world();
   options.prefetch = static_cast<int>(data.prefetch);
   options.max_bad_fraction = data.max_bad_fraction;
+  if (checkpoint_ && checkpoint_->has(bad_files_name))
+    options.known_bad = parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
+  // Nothing is allocated before the first batch, and the device is known by then.
   loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
-                                           [device = device_](size_t bytes) { return device.allocate(bytes); });
+                                           [this](size_t bytes) { return device_.allocate(bytes); });
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);
   max_iters_ = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
-
-  data::ImageShape shape = dataset_->image_shape();
-  if (shape.height == 0)
-    shape = {512, 512, dataset_->channels()};  // the pipeline decides; if not, the first batch will say
-  const std::vector<data::ImageShape> views = pipeline_.output_shapes(shape);
-  view_ = views.front();
-  views_ = static_cast<int64_t>(views.size());
-  preprocess_.emplace(config_.data_preprocessor, view_.channels, device_.device);
+  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, max_iters_, max_epochs_});
 }
 
 void Training::build_model() {
+  preprocess_.emplace(config_.data_preprocessor, view_.channels, device_.device);
   bridge::Facts facts;
   facts.dataset_length = dataset_->size();
   facts.batch_size = config_.data.batch_size;
@@ -151,7 +205,7 @@ void Training::scale_learning_rate() {
   Json* lr = config_.optim_wrapper.find("optimizer")->find("lr");
   const double before = lr->as_double();
   const double after = before * static_cast<double>(batch) / static_cast<double>(*config_.base_batch_size);
-  log_info(
+  notes_.push_back(
       fmt::format("auto_scale_lr: {} x {} / {} = {} (images of an optimizer step: {} a rank x {} ranks x {} "
                   "accumulated, over base_batch_size)",
                   before, batch, *config_.base_batch_size, after, config_.data.batch_size, group_.world(),
@@ -162,12 +216,10 @@ void Training::scale_learning_rate() {
 void Training::build_optimizer() {
   const Json& wrapper = config_.optim_wrapper;
   const Json& optimizer = wrapper.get("optimizer");
-  const Json* paramwise = wrapper.find("paramwise_cfg");
-  const train::ParamRules rules(paramwise ? *paramwise : Json());
+  const train::ParamRules rules(node_or_null(wrapper, "paramwise_cfg"));
   const std::vector<model::Entry*> trained = model_.trained();
   optimizer_ = train::make_optimizer(optimizer, train::group_parameters(trained, rules, train::configured_lr(optimizer),
                                                                         train::configured_weight_decay(optimizer)));
-  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, max_iters_, max_epochs_});
   amp_ = train::amp_settings(wrapper, device_.device.type());
   if (amp_.scaled) scaler_ = std::make_unique<train::GradScaler>(amp_, device_.device);
   task_ = std::make_unique<train::AlgorithmTask>(*algorithm_);
@@ -186,8 +238,7 @@ train::LoopOptions Training::loop_options() const {
   if (config_.probe) options.evaluate = {config_.probe->interval, config_.length.by_epoch};
   options.origin = origin_;
   options.amp = amp_;
-  const Json* clip = config_.optim_wrapper.find("clip_grad");
-  options.clip = train::clip_settings(clip ? *clip : Json());
+  options.clip = clip_;
   return options;
 }
 
@@ -203,12 +254,29 @@ checkpoint::Manifest Training::manifest() const {
   manifest.threads = threads_;
   manifest.host_version = SELFSUP_VERSION;
   manifest.libtorch_version = TORCH_VERSION;
+  Json facts = machine();
+  facts.set("device", device_.device.is_cpu() ? "CPU" : device_.description);
+  facts.set("dataset_length", dataset_->size());
+  facts.set("num_workers", *config_.data.num_workers);
+  manifest.extra.set("facts", std::move(facts));
   return manifest;
 }
 
-void Training::start_log(const std::string& folder) const {
-  open_log_file(folder + "/run.log");
-  write_text(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
+void Training::load() {
+  if (checkpoint_) {
+    start_ = state_->restore(*checkpoint_);
+    origin_ = bridge::Origin::resumed;
+    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", checkpoint_->path(), start_.iter,
+                                 start_.iter + loop_options().batches_left(start_, epoch_iters_)));
+  } else if (!config_.load_from.empty()) {
+    const checkpoint::SafetensorsFile file = checkpoint::open_weights(config_.load_from);
+    origin_ = bridge::Origin::loaded;
+    notes_.push_back(fmt::format("weights of {}: {}", config_.load_from, state_->load_weights(file).text()));
+  }
+}
+
+void Training::start_log() const {
+  open_log_file(work_dir_->path() + "/run.log");
   log_info(environment_text());
 }
 
@@ -221,27 +289,11 @@ void Training::announce() const {
                        model_.count(model::Kind::parameter) + model_.count(model::Kind::frozen),
                        model_.count(model::Kind::frozen)));
   log_info(fmt::format("work folder: {}", config_.work_dir));
-}
-
-std::optional<checkpoint::Checkpoint> Training::checkpoint_to_resume(checkpoint::CheckpointStore& store) const {
-  switch (config_.resume) {
-    case config::ResumeFrom::path:
-      return checkpoint::Checkpoint(config_.resume_path);
-    case config::ResumeFrom::newest: {
-      auto found = store.newest_valid();
-      if (!found) log_info("there is no checkpoint to resume from: starting fresh");
-      return found;
-    }
-    case config::ResumeFrom::nothing:
-      break;
-  }
-  return std::nullopt;
-}
-
-void Training::load_weights() {
-  const checkpoint::SafetensorsFile file = checkpoint::open_weights(config_.load_from);
-  log_info(fmt::format("weights of {}: {}", config_.load_from, state_->load_weights(file).text()));
-  origin_ = bridge::Origin::loaded;
+  if (checkpoint_)
+    for (const std::string& line : changes(checkpoint_->manifest(), manifest()))
+      log_warning(fmt::format(
+          "changed since the checkpoint, so the run is no longer exactly the one that was begun: {}", line));
+  for (const std::string& note : notes_) log_info(note);
 }
 
 double Training::try_first_batch() {
@@ -258,13 +310,14 @@ double Training::try_first_batch() {
   return loss;
 }
 
-void Training::list_bad_files(const std::string& folder) const {
+void Training::list_bad_files() const {
   const std::vector<data::BadFile>& files = loader_->bad().files;
   if (files.empty()) return;
   std::string list;
   for (const data::BadFile& bad : files) list += fmt::format("{}\t{}\n", bad.path, bad.reason);
-  write_text(folder + "/bad_files.txt", list);
-  log_warning(fmt::format("{} images could not be used; {}/bad_files.txt lists them", files.size(), folder));
+  const std::string path = work_dir_->path() + "/bad_files.txt";
+  checkpoint::write_file(path, list);
+  log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
 }
 
 Exit Training::run() {
@@ -277,61 +330,63 @@ Exit Training::run() {
 }
 
 Exit Training::train_and_evaluate() {
-  using checkpoint::IfUsed;
-  const IfUsed if_used = overwrite_                                      ? IfUsed::overwrite
-                         : config_.resume == config::ResumeFrom::nothing ? IfUsed::refuse
-                                                                         : IfUsed::resume;
-  const checkpoint::WorkDir work_dir(config_.work_dir, if_used);
-  const std::string& folder = work_dir.path();
-  start_log(folder);
-  if (!work_dir.moved_to().empty()) log_info(fmt::format("the run that was here is now in {}", work_dir.moved_to()));
-  announce();
-
-  checkpoint::CheckpointStore store(work_dir.checkpoints(), config_.checkpoint.keep);
-  train::Position start;
-  std::string last_good;
-  if (const auto checkpoint = checkpoint_to_resume(store)) {
-    for (const std::string& line : changes(checkpoint->manifest(), manifest()))
-      log_warning(fmt::format(
-          "changed since the checkpoint, so the run is no longer exactly the one that was begun: {}", line));
-    start = state_->restore(*checkpoint);
-    last_good = checkpoint->path();
-    origin_ = bridge::Origin::resumed;
-    store.go_on_from(checkpoint->manifest());
-    log_info(fmt::format("resuming from {}, iteration {} of {}", last_good, start.iter,
-                         start.iter + loop_options().batches_left(start, epoch_iters_)));
-  } else if (!config_.load_from.empty()) {
-    load_weights();
+  const std::string& folder = work_dir_->path();
+  if (overwrite_) {  // from here on nothing that can be known beforehand is wrong
+    const std::string old = work_dir_->move_aside();
+    start_log();
+    if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
   }
+  checkpoint::write_file(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
+  announce();
+  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
   const std::string metrics = folder + "/metrics.jsonl";
-  report::cut_metrics_after(metrics, start.iter);
+  report::cut_metrics_after(metrics, start_.iter);
 
-  Evaluation evaluation(config_, *algorithm_, model_, *preprocess_, view_, device_.device, seed_);
-  Watch watch({*state_, store, manifest(), evaluation, device_, metrics, config_.length.by_epoch});
+  Watch watch({*state_, *store_, manifest(), *evaluation_, *loader_, device_, metrics, config_.length.by_epoch});
   train::Loop loop({*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, watch},
                    loop_options(), device_.device);
   Exit exit;
   try {
-    exit = loop.run(start, last_good);
+    exit = loop.run(start_, checkpoint_ ? checkpoint_->path() : "");
   } catch (...) {
-    list_bad_files(folder);
+    try {
+      list_bad_files();
+    } catch (const Error& error) {
+      log_warning(error.what());  // the run's own error is what counts
+    }
     throw;
   }
-  list_bad_files(folder);
-  if (exit == Exit::ok) {
-    // The probe and the picture belong to the end of the run, wherever it was resumed.
-    if (evaluation.has_probe()) {
-      watch.evaluate(loop.position());
-      if (config_.probe->baselines) evaluation.probe_baselines();
-      log_info(evaluation.table());
-    }
-    if (const std::string picture = evaluation.draw(*dataset_, folder); !picture.empty())
-      log_info(fmt::format("drew {}", picture));
-    log_info(fmt::format("done: {} iterations", loop.position().iter));
-  } else {
-    log_info(fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
-  }
+  list_bad_files();
+  if (exit == Exit::ok) exit = finish(loop, watch);
+  log_info(exit == Exit::ok
+               ? fmt::format("done: {} iterations", loop.position().iter)
+               : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
   return exit;
+}
+
+// The probe and the picture belong to the end of the run, wherever it was resumed. A stop may come between any two.
+Exit Training::finish(train::Loop& loop, Watch& watch) {
+  std::vector<std::function<void()>> steps;
+  if (config_.probe) {
+    steps.push_back([&] { watch.evaluate(loop.position()); });
+    if (config_.probe->baselines) {
+      steps.push_back([&] { evaluation_->probe_raw_pixels(); });
+      steps.push_back([&] { evaluation_->probe_random_initialisation(); });
+    }
+    steps.push_back([&] { log_info(evaluation_->table()); });
+  }
+  steps.push_back([&] {
+    if (const std::string picture = evaluation_->draw(*dataset_, work_dir_->path()); !picture.empty())
+      log_info(fmt::format("drew {}", picture));
+  });
+  for (const auto& step : steps) {
+    if (const auto stop = watch.stop_requested()) {
+      loop.save();
+      return *stop;
+    }
+    step();
+  }
+  return Exit::ok;
 }
 
 }  // namespace selfsup::run

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "checkpoint/work_dir.h"
 #include "config/command_line.h"
@@ -18,40 +19,52 @@ namespace selfsup::run {
 
 class Training {
  public:
-  // Chooses the device, opens the data, builds the model. Writes nothing.
+  // Judges the configuration and opens the data; to train, takes the work folder (of which nothing is moved or
+  // overwritten yet) and reads the checkpoint to go on from; then chooses the device and builds the model with its
+  // weights. What can be refused is refused as early as it can be.
   Training(Prepared& prepared, const config::CommandLine& line);
 
   // The first batch, through the pipeline and onto the device, and its loss.
   double try_first_batch();
 
-  // Takes the work folder, resumes if asked, trains, evaluates. Returns Exit::ok or the code of a requested stop.
-  // A plugin that fails is Error(plugin) before the first step: it cannot work. Later, the run failed: Error(failed).
+  // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
+  // A plugin that fails is Error(plugin) until a first step has been through: it cannot work. Later, the run failed.
   Exit run();
 
  private:
   Exit train_and_evaluate();
-  void build_data();
+  void judge(const config::CommandLine& line) const;
+  void open_data();
+  void take_work_dir();
+  void choose_checkpoint();
+  void choose_seed();
+  void build_loader();
   void build_model();
   void scale_learning_rate();
   void build_optimizer();
+  void load();
   train::LoopOptions loop_options() const;
   checkpoint::Manifest manifest() const;
-  void start_log(const std::string& folder) const;
-  std::optional<checkpoint::Checkpoint> checkpoint_to_resume(checkpoint::CheckpointStore& store) const;
-  void load_weights();
+  void start_log() const;
   void announce() const;
-  void list_bad_files(const std::string& folder) const;
+  Exit finish(train::Loop& loop, Watch& watch);
+  void list_bad_files() const;
 
   Prepared& prepared_;
   config::RunConfig config_;
   bool overwrite_;
-  device::Device device_;
+  train::ClipSettings clip_;
   int threads_;
-  uint64_t seed_;
   distributed::Group group_;
 
   std::unique_ptr<data::Dataset> dataset_;
+  ProbeSets probe_sets_;
   data::Pipeline pipeline_;
+  std::optional<checkpoint::WorkDir> work_dir_;  // to train
+  std::optional<checkpoint::CheckpointStore> store_;
+  std::optional<checkpoint::Checkpoint> checkpoint_;  // the one to go on from
+  uint64_t seed_ = 0;
+  device::Device device_;
   std::unique_ptr<data::Loader> loader_;
   data::ImageShape view_;
   int64_t views_ = 1, epoch_iters_ = 0, max_iters_ = 0, max_epochs_ = 0;
@@ -65,7 +78,10 @@ class Training {
   train::AmpSettings amp_;
   std::unique_ptr<train::GradScaler> scaler_;
   std::optional<train::RunState> state_;
+  std::optional<Evaluation> evaluation_;
+  train::Position start_;
   bridge::Origin origin_ = bridge::Origin::fresh;
+  std::vector<std::string> notes_;  // what the log is told once it is open
 };
 
 }  // namespace selfsup::run

@@ -3,10 +3,16 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "run/bad_files.h"
 
 namespace selfsup::run {
 
 Watch::Watch(Parts parts) : parts_(std::move(parts)), metrics_(parts_.metrics_path) {}
+
+Watch::~Watch() {
+  if (const uint64_t lines = dropped_log_lines() + metrics_.dropped())
+    log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
+}
 
 void Watch::log(const report::TrainPoint& point) {
   log_info(report::train_line(point));
@@ -22,20 +28,24 @@ void Watch::progress(const train::Position& at, int64_t max_iters) {
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
-  const std::string path = parts_.state.save(parts_.store, name, at, parts_.manifest);
+  const std::string bad = bad_files_text(parts_.loader.bad().files);
+  std::vector<checkpoint::BlobFile> blobs;
+  if (!bad.empty()) blobs.push_back({bad_files_name, bad});
+  const std::string path = parts_.state.save(parts_.store, name, at, parts_.manifest, std::move(blobs));
   log_info(fmt::format("saved {}", path));
   return path;
 }
 
 void Watch::evaluate(const train::Position& at) {
   const train::ProbeResult result = parts_.evaluation.probe();
+  const train::Gauges gauges = result.gauges.value();
   log_info(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
-                       at.iter, 100 * result.knn, 100 * result.linear, result.feature_std, result.effective_rank));
+                       at.iter, 100 * result.knn, 100 * result.linear, gauges.feature_std, gauges.effective_rank));
   Json object = Json::object();
   object.set("probe/knn", result.knn);
   object.set("probe/linear", result.linear);
-  object.set("probe/feature_std", result.feature_std);
-  object.set("probe/effective_rank", result.effective_rank);
+  object.set("probe/feature_std", gauges.feature_std);
+  object.set("probe/effective_rank", gauges.effective_rank);
   object.set("epoch", at.epoch);
   object.set("iter", at.iter);
   object.set("step", at.iter);

@@ -21,11 +21,13 @@ class Watch final : public train::Outside {
     checkpoint::CheckpointStore& store;
     checkpoint::Manifest manifest;  // all but the counters
     Evaluation& evaluation;
+    const data::Loader& loader;
     const device::Device& device;
     std::string metrics_path;
     bool by_epoch;
   };
   explicit Watch(Parts parts);
+  ~Watch() override;  // says how many lines a full disk has cost
 
   void log(const report::TrainPoint& point) override;
   void progress(const train::Position& at, int64_t max_iters) override;

@@ -55,8 +55,12 @@ Ridge::Ridge(const at::Tensor& features, const at::Tensor& labels, int64_t class
 
 at::Tensor Ridge::predict(const at::Tensor& features) const {
   at::NoGradGuard no_grad;
-  const at::Tensor x = (features.to(at::kCPU, at::kDouble) - mean_) / scale_;
-  return (x.mm(weights_) + bias_).argmax(1);
+  std::vector<at::Tensor> out;
+  for (const at::Tensor& some : features.split(1024)) {  // in double, of wide features no whole copy
+    const at::Tensor x = (some.to(at::kCPU, at::kDouble) - mean_) / scale_;
+    out.push_back((x.mm(weights_) + bias_).argmax(1));
+  }
+  return at::cat(out);
 }
 
 std::vector<int64_t> draw_labelled(const at::Tensor& labels, int64_t classes, int64_t count, uint64_t key) {

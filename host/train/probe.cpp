@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/errors.h"
 #include "base/random.h"
+#include "data/loader.h"
 #include "train/knn.h"
 #include "train/linear.h"
 
@@ -33,42 +33,33 @@ double effective_rank(const at::Tensor& features) {
 
 }  // namespace
 
-LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit) {
-  if (!dataset.has_labels()) throw Error(Exit::usage, "the probe needs a data set with labels; this one has none");
+Gauges gauges_of(const at::Tensor& features) {
+  at::NoGradGuard no_grad;
+  return {spread(features), effective_rank(features)};
+}
+
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
+                             int num_workers) {
   const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
-  std::vector<int64_t> labels;
-  std::vector<data::Image> images;
-  data::Sample sample;
-  for (int64_t i = 0; i < wanted; ++i) {
-    const int64_t index = i * size / wanted;
-    if (dataset.label(index) < 0) continue;
-    try {
-      sample = {};
-      sample.index = index;
-      sample.label = dataset.label(index);
-      sample.views.push_back(dataset.load(index));
-      data::SampleRandom random(0, 0, index);
-      pipeline.apply(sample, random);
-    } catch (const data::BadImage&) {
-      continue;
-    }
-    images.push_back(std::move(sample.views.at(0)));
-    labels.push_back(sample.label);
-    const data::Image &first = images.front(), &last = images.back();
-    if (first.height != last.height || first.width != last.width || first.channels != last.channels)
-      throw Error(Exit::usage, fmt::format("the probe's pictures differ in size ({}x{} and {}x{}): its pipeline needs "
-                                           "a resize or crop to one size",
-                                           first.height, first.width, last.height, last.width));
-  }
-  if (images.empty()) throw Error(Exit::data, "the probe's data set has no picture that can be used");
-  const data::Image& shape = images.front();
-  const auto count = static_cast<int64_t>(images.size());
-  LabelledImages out{at::empty({count, shape.height, shape.width, shape.channels}, at::kByte),
-                     at::tensor(at::ArrayRef<int64_t>(labels), at::kLong), dataset.class_count()};
-  auto* to = out.pixels.mutable_data_ptr<uint8_t>();
-  for (const data::Image& image : images) {
-    std::memcpy(to, image.pixels.data(), image.pixels.size());
-    to += image.pixels.size();
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < wanted; ++i)
+    if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
+  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
+  const data::Subset chosen(dataset, std::move(indices));
+  data::Loader loader(chosen, pipeline,
+                      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = 1});
+  loader.start(0);
+  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count()};
+  data::Batch batch;
+  for (int64_t row = 0; loader.next(batch); row += batch.size) {
+    const data::BatchView& view = batch.views.at(0);
+    const std::vector<int64_t> sizes = {chosen.size(), view.height, view.width, view.channels};
+    if (!out.pixels.defined()) out.pixels = at::empty(sizes, at::kByte);
+    if (out.pixels.sizes() != at::IntArrayRef(sizes))
+      throw Error(Exit::usage, "the probe's pictures differ in size: its pipeline needs a resize or crop to one size");
+    std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
+                out.pixels[row].mutable_data_ptr<uint8_t>());
+    std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
   }
   return out;
 }
@@ -94,13 +85,20 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-ProbeResult Probe::judge(const Features& features) const {
-  return judge_features(extract(bank_, features), bank_.labels, extract(queries_, features), queries_.labels,
-                        bank_.classes, options_);
+ProbeResult Probe::judge(const Features& features, bool with_gauges) const {
+  const at::Tensor queries = extract(queries_, features);
+  ProbeResult result =
+      judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, options_);
+  if (with_gauges) result.gauges = gauges_of(queries);
+  return result;
 }
 
 ProbeResult Probe::judge_raw_pixels() const {
-  return judge([](const at::Tensor& images) { return images.flatten(1); });
+  const auto pixels = [](const at::Tensor& images) {
+    const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
+    return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
+  };
+  return judge(pixels, /*with_gauges=*/false);
 }
 
 ProbeResult Probe::judge_random_initialisation(const Features& features, model::ParameterStore& model,
@@ -113,7 +111,7 @@ ProbeResult Probe::judge_random_initialisation(const Features& features, model::
   };
   try {
     model.initialise(seed);
-    const ProbeResult result = judge(features);
+    const ProbeResult result = judge(features, /*with_gauges=*/false);
     put_back();
     return result;
   } catch (...) {
@@ -136,8 +134,6 @@ ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels
     const Ridge ridge(bank.index_select(0, index.to(bank.device())), bank_labels.index_select(0, index), classes);
     out.linear += accuracy(ridge.predict(queries), query_labels) / static_cast<double>(draws);
   }
-  out.feature_std = spread(queries);
-  out.effective_rank = effective_rank(queries);
   return out;
 }
 

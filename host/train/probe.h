@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,11 @@ struct LabelledImages {
   int64_t classes = 0;
 };
 
-// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline; bad pictures are
-// left out. Error(data) when none is left, Error(usage) when the set has no labels.
-LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit);
+// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline, read by
+// `num_workers` threads. Others take the place of bad ones; Error(data) when more than half of them are bad or none is
+// labelled, Error(usage) when the pipeline gives pictures of different sizes.
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
+                             int num_workers);
 
 struct ProbeOptions {
   int64_t k = 20;
@@ -33,12 +36,22 @@ struct ProbeOptions {
   uint64_t seed = 0;
 };
 
-struct ProbeResult {
-  double knn = 0, linear = 0;  // accuracies on the queries, 0 .. 1
-  // Mean deviation of unit-length features over the queries times sqrt(D): near 1 when spread, 0 when collapsed.
+// How far features have collapsed.
+struct Gauges {
+  // Mean deviation of unit-length features over the rows times sqrt(D): near 1 when spread, 0 when collapsed.
   double feature_std = 0;
   double effective_rank = 0;  // exp(entropy of the singular values' shares), at most D
 };
+Gauges gauges_of(const at::Tensor& features);
+
+struct ProbeResult {
+  double knn = 0, linear = 0;    // accuracies on the queries, 0 .. 1
+  std::optional<Gauges> gauges;  // of the queries; not of a baseline
+};
+
+// The longest side of pictures that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
+// with the cube of what they hold.
+inline constexpr int64_t raw_pixel_side = 32;
 
 class Probe {
  public:
@@ -47,7 +60,7 @@ class Probe {
 
   Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& preprocess, const ProbeOptions& options);
 
-  ProbeResult judge(const Features& features) const;
+  ProbeResult judge(const Features& features, bool with_gauges = true) const;
   ProbeResult judge_raw_pixels() const;
   // The same model with the values that it starts from; the run's values are put back, bit for bit.
   ProbeResult judge_random_initialisation(const Features& features, model::ParameterStore& model, uint64_t seed) const;
@@ -60,7 +73,7 @@ class Probe {
   ProbeOptions options_;
 };
 
-// The judgement of given features; bank and queries on one device.
+// The accuracies of given features; bank and queries on one device.
 ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
                            const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options);
 

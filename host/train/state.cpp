@@ -64,7 +64,7 @@ void copy_values(const NamedTensors& into, const NamedTensors& from) {
 }  // namespace
 
 std::string RunState::save(checkpoint::CheckpointStore& store, const std::string& name, const Position& position,
-                           checkpoint::Manifest manifest) const {
+                           checkpoint::Manifest manifest, std::vector<checkpoint::BlobFile> blobs) const {
   manifest.iter = position.iter;
   manifest.update = position.update;
   manifest.epoch = position.epoch;
@@ -76,7 +76,6 @@ std::string RunState::save(checkpoint::CheckpointStore& store, const std::string
       {optimizer_file, views(training_tensors(optimizer_, scaler_), hold)}};
 
   const std::vector<Task::State> states = task_.save_state();
-  std::vector<checkpoint::BlobFile> blobs;
   Json::Array listed;
   for (const Task::State& state : states) {
     blobs.push_back({blob_name(state), {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()}});

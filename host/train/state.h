@@ -20,9 +20,10 @@ class RunState {
   RunState(model::ParameterStore& model, Optimizer& optimizer, GradScaler* scaler, Task& task)
       : model_(model), optimizer_(optimizer), scaler_(scaler), task_(task) {}
 
-  // Commits a checkpoint under `name`. manifest: all that is not the counters is filled in already.
+  // Commits a checkpoint under `name`. manifest: all that is not the counters is filled in already. blobs: files of the
+  // caller's own, which it reads back itself.
   std::string save(checkpoint::CheckpointStore& store, const std::string& name, const Position& position,
-                   checkpoint::Manifest manifest) const;
+                   checkpoint::Manifest manifest, std::vector<checkpoint::BlobFile> blobs = {}) const;
 
   // Takes everything from a checkpoint, in place, and says where the run stood. A tensor that is missing, too many or
   // of another shape is Error(checkpoint) with the list; nothing has been changed then. The algorithm reads its own

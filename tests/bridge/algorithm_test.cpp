@@ -2,7 +2,10 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "base/errors.h"
+#include "bridge/support/captured_log.h"
 #include "bridge/support/window.h"
 #include "bridge/testing.h"
 
@@ -70,7 +73,7 @@ TEST_CASE_METHOD(World, "an algorithm and what it asks for are created, step, an
     CHECK(store.find("backbone.weight")->tensor.requires_grad());
     CHECK(at::equal(store.find("head.weight")->tensor.detach(), at::ones({8, 1})));  // re-initialised
 
-    const int64_t idle = algorithm->live_handles();
+    const int64_t idle = Host::live_handles();
     for (int i = 0; i < 3; ++i) {
       const StepBatch b = batch();
       const auto out = algorithm->training_step({}, b);
@@ -86,7 +89,7 @@ TEST_CASE_METHOD(World, "an algorithm and what it asks for are created, step, an
       CHECK(at::allclose(out[0].value.detach(), expected));
       CHECK(store.find("backbone.weight")->tensor.grad().defined());
       CHECK_FALSE(store.find("teacher.weight")->tensor.grad().defined());
-      CHECK(algorithm->live_handles() == idle);
+      CHECK(Host::live_handles() == idle);
     }
   }
   CHECK(Host::live_handles() == 0);
@@ -182,33 +185,70 @@ TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
       {"pop", "state_pop without a push"},
   }));
   auto algorithm = make(plain(fault));
-  const std::string what = error_of([&] { algorithm->training_step({}, batch()); }).first;
+  const auto [what, exit] = error_of([&] { algorithm->training_step({}, batch()); });
   const std::string place = "model (Probe of bridge_probe).training_step: ";
   CHECK(what.rfind(place) == 0);  // at the beginning, and nowhere else
   CHECK_THAT(what, Contains(text));
   CHECK(c10::GradMode::is_enabled());
 }
 
+TEST_CASE_METHOD(World, "a step that fails is none that has been through") {
+  SECTION("the configuration is at fault") {
+    auto algorithm = make(plain("config"));
+    const auto [what, exit] = error_of([&] { algorithm->training_step({}, batch()); });
+    CHECK(what == "model (Probe of bridge_probe).training_step: these sizes do not fit");
+    CHECK(exit == Exit::usage);
+    CHECK_FALSE(algorithm->stepped());
+  }
+  SECTION("what it emitted is at fault") {
+    auto algorithm = make(plain("no_loss"));
+    CHECK(error_of([&] { algorithm->training_step({}, batch()); }).second == Exit::plugin);
+    CHECK_FALSE(algorithm->stepped());
+  }
+}
+
+TEST_CASE_METHOD(World, "what a plugin only borrowed and released all the same harms nobody") {
+  auto algorithm = make(plain("release"));
+  const int64_t idle = Host::live_handles();
+  const StepBatch b = batch();
+  CHECK(algorithm->training_step({}, b).size() == 2);
+  CHECK(algorithm->features({}, b.views[0]).size() == 1);
+  CHECK(Host::live_handles() == idle);
+}
+
 TEST_CASE_METHOD(World, "an imbalance is a warning outside of tests, and is put back") {
   set_strict(false);
+  const CapturedLog log;
   auto algorithm = make(plain("unbalanced"));
   CHECK(algorithm->training_step({}, batch()).size() == 2);
+  CHECK_THAT(log.text(), Contains("model (Probe of bridge_probe).training_step: 1 grad_push or autocast_push without "
+                                  "state_pop; the host puts it back"));
   CHECK(c10::GradMode::is_enabled());
 }
 
 TEST_CASE_METHOD(World, "a leaked handle shows in the count") {
   auto algorithm = make(plain("leak"));
   algorithm->training_step({}, batch());
-  const int64_t before = algorithm->live_handles();
+  const int64_t before = Host::live_handles();
   const auto held = algorithm->held_handles();
   algorithm->training_step({}, batch());
-  CHECK(algorithm->live_handles() == before + 1);
+  CHECK(Host::live_handles() == before + 1);
   const auto now = algorithm->held_handles();
   REQUIRE(now.size() == 4);
   for (size_t i = 0; i < now.size(); ++i) {
     INFO(now[i].first);
     CHECK(now[i].second == held[i].second + (now[i].first == "model (Probe of bridge_probe)"));
   }
+}
+
+TEST_CASE_METHOD(World, "a component that leaks with every step is named in the log, once") {
+  const std::string fault = GENERATE("leak", "");
+  const CapturedLog log;
+  auto algorithm = make(plain(fault));
+  for (int i = 0; i < 60; ++i) algorithm->training_step({}, batch());
+  const std::string told = log.text(), warning = "model (Probe of bridge_probe): it holds";
+  CHECK((told.find(warning) != told.npos) == (fault == "leak"));
+  CHECK(told.find(warning) == told.rfind(warning));
 }
 
 TEST_CASE_METHOD(World, "creation that fails undoes itself and says where") {
@@ -271,6 +311,29 @@ TEST_CASE_METHOD(World, "overrides are checked by the component's schema") {
   info.struct_size = sizeof info;
   CHECK(tokens.info(made, 4, 4, &info) == SSP_OK);
   CHECK(tokens.info(&info, 4, 4, &info) == SSP_E_ARGUMENT);
+  std::thread([&] { CHECK(tokens.info(made, 4, 4, &info) == SSP_E_PRECONDITION); }).join();
+}
+
+TEST_CASE_METHOD(World, "of a component whose create failed no tensor stays, and another try has its names") {
+  BuildWindow window(registry, R"({"backbone": {"type": "ProbeTokens", "image_size": 4, "fault": "late"}})");
+  const auto& params = extension<ssp_params>(host, SSP_EXT_PARAMS);
+  const auto& table = extension<ssp_registry>(host, SSP_EXT_REGISTRY);
+  const auto create = [&](const char* overrides) {
+    const ssp_scope scope{sizeof scope, 0, text("a"), text("backbone"), text(overrides)};
+    ssp_build* child = nullptr;
+    REQUIRE(params.scope(window.get(), &scope, &child) == SSP_OK);
+    const void* out;
+    ssp_component made;
+    return table.create(child, SSP_KIND_BACKBONE_TOKENS, &out, &made);
+  };
+  CHECK(create("") == SSP_E_PLUGIN);
+  CHECK_THAT(error_text(), Contains("create was told to fail late"));
+  CHECK(window.store.entries().empty());
+  CHECK(window.store.find("a.weight") == nullptr);
+  CHECK(active().trained.empty());
+  CHECK(create(R"({"fault": ""})") == SSP_OK);
+  CHECK(window.store.entries().size() == 1);
+  CHECK(active().trained.size() == 1);
 }
 
 TEST_CASE_METHOD(World, "batches that do not fit together are refused") {

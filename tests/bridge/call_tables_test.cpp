@@ -170,7 +170,7 @@ TEST_CASE_METHOD(Tables, "recorded noise replaces drawn noise in tests") {
 
 TEST_CASE_METHOD(Tables, "generators are functions of their key and die with the call") {
   ssp_op normal = nullptr;
-  REQUIRE(ops.resolve("aten::randn", "generator", "size,generator", &normal) == SSP_OK);
+  REQUIRE(resolve_in_init(ops, "aten::randn", "generator", "size,generator", &normal) == SSP_OK);
   const auto draw = [&](ssp_call* call, const char* site, uint64_t index, uint32_t scope) {
     const ssp_tensor like = handles::give(at::zeros({1}));
     ssp_value args[2] = {{SSP_V_INTS, 1, {}}, {}};

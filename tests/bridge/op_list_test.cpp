@@ -319,8 +319,7 @@ TEST_CASE("every listed operator equals its native twin") {
     const Case c = make_case(listed);
     INFO(c.name());
     ssp_op op = nullptr;
-    const ssp_status resolved =
-        ops.resolve(listed.name.c_str(), listed.overload.c_str(), join(listed.arguments).c_str(), &op);
+    const ssp_status resolved = resolve_in_init(ops, listed.name, listed.overload, join(listed.arguments), &op);
     INFO(error_text());
     REQUIRE(resolved == SSP_OK);
     Window window;
@@ -343,8 +342,7 @@ TEST_CASE("a wrong line of the list does not pass") {
     const std::vector<ListedOp> list = parse_op_list(line);
     const Case c = make_case(list[0]);
     ssp_op op = nullptr;
-    REQUIRE(ops.resolve(list[0].name.c_str(), list[0].overload.c_str(), join(list[0].arguments).c_str(), &op) ==
-            SSP_OK);
+    REQUIRE(resolve_in_init(ops, list[0].name, list[0].overload, join(list[0].arguments), &op) == SSP_OK);
     Window window;
     return run_case(ops, c, op, Mode::f32);
   };

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "bridge/modes.h"
+#include "bridge/op_list.h"
 #include "bridge/support/window.h"
 
 namespace selfsup::bridge::testing {
@@ -27,7 +28,7 @@ struct Fixture {
   const ssp_ops& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   ssp_op resolve(const char* name, const char* overload, const char* args) {
     ssp_op op = nullptr;
-    const ssp_status status = ops.resolve(name, overload, args, &op);
+    const ssp_status status = resolve_in_init(ops, name, overload, args, &op);
     INFO(error_text());
     REQUIRE(status == SSP_OK);
     return op;
@@ -46,21 +47,24 @@ struct Fixture {
 
 TEST_CASE_METHOD(Fixture, "resolve refuses what is not promised, and says why") {
   ssp_op op = nullptr;
-  CHECK(ops.resolve("aten::no_such_op", "", "self", &op) == SSP_E_UNSUPPORTED);
+  CHECK(resolve_in_init(ops, "aten::no_such_op", "", "self", &op) == SSP_E_UNSUPPORTED);
   CHECK_THAT(error_text(), Contains("aten::no_such_op") && Contains("ops-1.txt"));
-  CHECK(ops.resolve("c10d::allreduce_", "", "", &op) == SSP_E_UNSUPPORTED);
+  CHECK(resolve_in_init(ops, "c10d::allreduce_", "", "", &op) == SSP_E_UNSUPPORTED);
   CHECK_THAT(error_text(), Contains("aten:: only"));
   for (const char* name :
        {"aten::resize_", "aten::set_data", "aten::requires_grad_", "aten::retain_grad", "aten::_backward",
         "aten::squeeze_", "aten::t_", "aten::detach_", "aten::transpose_", "aten::unsqueeze_", "aten::swapdims_"}) {
-    CHECK(ops.resolve(name, "", "self", &op) == SSP_E_UNSUPPORTED);
+    CHECK(resolve_in_init(ops, name, "", "self", &op) == SSP_E_UNSUPPORTED);
   }
-  CHECK(ops.resolve("aten::add", "Tensor", "self,other,beta", &op) == SSP_E_UNSUPPORTED);
+  CHECK(resolve_in_init(ops, "aten::add", "Tensor", "self,other,beta", &op) == SSP_E_UNSUPPORTED);
   CHECK_THAT(error_text(), Contains("aten::add.Tensor") && Contains("'beta'"));
-  CHECK(ops.resolve("aten::mm", "", "self", &op) == SSP_E_UNSUPPORTED);
+  CHECK(resolve_in_init(ops, "aten::mm", "", "self", &op) == SSP_E_UNSUPPORTED);
   CHECK_THAT(error_text(), Contains("mat2"));
-  CHECK(ops.resolve("aten::mm", "", "self,self,mat2", &op) == SSP_E_ARGUMENT);
-  CHECK(ops.resolve("aten::uniform_", "", "self,from,to", &op) == SSP_E_UNSUPPORTED);  // without its generator
+  CHECK(resolve_in_init(ops, "aten::mm", "", "self,self,mat2", &op) == SSP_E_ARGUMENT);
+  CHECK(resolve_in_init(ops, "aten::uniform_", "", "self,from,to", &op) == SSP_E_UNSUPPORTED);  // without its generator
+  CHECK(resolve_in_init(ops, "aten::add.Tensor", "", "self,other", &op) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("as name \"aten::add\" and overload \"Tensor\""));
+  const plugin::Crossing init("test", "init");
   CHECK(ops.resolve("aten::mm", nullptr, "self,mat2", &op) == SSP_E_ARGUMENT);
   CHECK(op == nullptr);
 }
@@ -102,6 +106,24 @@ TEST_CASE_METHOD(Fixture, "errors of operators name the operator, its arguments 
   handles::release(a);
   handles::release(b);
   CHECK(Host::live_handles() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "an operator that takes a generator never draws without one") {
+  int found = 0;
+  for (const ListedOp& listed : op_list()) {
+    if (!listed.accepts("generator")) continue;
+    std::string args = "generator";  // first, so that nothing else is refused before it
+    for (const std::string& name : listed.arguments) args += name == "generator" ? "" : "," + name;
+    ssp_op op = nullptr;
+    REQUIRE(resolve_in_init(ops, listed.name, listed.overload, args, &op) == SSP_OK);
+    Window window;
+    for (uint32_t kind : {SSP_V_NONE, SSP_V_DEFAULT}) {
+      CHECK(call(op, std::vector<ssp_value>(listed.arguments.size(), {kind, 0, {}})) == SSP_E_ARGUMENT);
+      CHECK_THAT(error_text(), Contains(listed.name) && Contains("'generator' must be a generator of ssp.rng"));
+    }
+    ++found;
+  }
+  CHECK(found >= 10);
 }
 
 TEST_CASE_METHOD(Fixture, "results need room, and may be dropped") {
@@ -159,6 +181,7 @@ TEST_CASE_METHOD(Fixture, "operators are for the thread and the time of a call")
   handles::release(out);
   ssp_op late = nullptr;
   CHECK(ops.resolve("aten::exp", "", "self", &late) == SSP_E_PRECONDITION);
+  std::thread([&] { CHECK(resolve_in_init(ops, "aten::exp", "", "self", &late) == SSP_E_PRECONDITION); }).join();
   std::thread([&] {
     CHECK(call(mean, {tensor(a)}, &out) == SSP_E_PRECONDITION);
     CHECK_THAT(error_text(), Contains("another thread"));

@@ -91,7 +91,7 @@ TEST_CASE("a second job is refused and told who works there; the lock dies with 
   {
     Holder first(dir.path());
     REQUIRE(first.first_words() == "held\n");
-    for (const IfUsed if_used : {IfUsed::refuse, IfUsed::resume, IfUsed::overwrite}) {
+    for (const IfUsed if_used : {IfUsed::refuse, IfUsed::accept}) {
       const std::string text = refusal(Exit::usage, dir.path(), if_used);
       CHECK(contains(text, fmt::format("process {}", first.pid())));
       CHECK(contains(text, "--work-dir"));
@@ -135,12 +135,14 @@ TEST_CASE("a folder with checkpoints is refused without resume, and moved aside 
   }
   const std::string text = refusal(Exit::usage, dir.path(), IfUsed::refuse);
   for (const char* word : {"--resume", "--work-dir", "--overwrite"}) CHECK(contains(text, word));
-  CHECK(refusal(Exit::usage, dir.path(), IfUsed::resume) == "");
+  CHECK(refusal(Exit::usage, dir.path(), IfUsed::accept) == "");
   for (int n = 1; n <= 2; ++n) {
-    const WorkDir work(dir.path(), IfUsed::overwrite);
-    CHECK(work.moved_to() == dir / fmt::format("old-{}", n));
-    CHECK(Sample(1).matches(Checkpoint(work.moved_to() + "/checkpoints/iter_1")));
-    CHECK(slurp(work.moved_to() + "/metrics.jsonl") == "{}\n");
+    WorkDir work(dir.path(), IfUsed::accept);
+    CHECK(Sample(1).matches(Checkpoint(dir / "checkpoints/iter_1")));
+    const std::string old = work.move_aside();
+    CHECK(old == dir / fmt::format("old-{}", n));
+    CHECK(Sample(1).matches(Checkpoint(old + "/checkpoints/iter_1")));
+    CHECK(slurp(old + "/metrics.jsonl") == "{}\n");
     CHECK_FALSE(fs::exists(dir / "metrics.jsonl"));
     CheckpointStore store(work.checkpoints(), 1);
     CHECK_FALSE(store.newest_valid());
@@ -151,7 +153,7 @@ TEST_CASE("a folder with checkpoints is refused without resume, and moved aside 
   CHECK(contains(refusal(Exit::usage, dir.path(), IfUsed::refuse), "holds checkpoints"));
   fs::remove_all(dir / "checkpoints");
   CHECK(refusal(Exit::usage, dir.path(), IfUsed::refuse) == "");  // a run that died before its first save
-  CHECK(WorkDir(dir / "new", IfUsed::overwrite).moved_to() == "");
+  CHECK(WorkDir(dir / "new", IfUsed::accept).move_aside() == "");
 }
 
 TEST_CASE("a folder that cannot be used is refused at once") {

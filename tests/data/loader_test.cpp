@@ -318,6 +318,30 @@ TEST_CASE("too many bad pictures end the run with data's exit code, at the same 
   CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
 }
 
+TEST_CASE("bad pictures that an earlier loader found count, each once") {
+  const MadeUp set(100, [](int64_t i, Image& out) {
+    if (i < 3) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  for (const int64_t other : {2, 50}) {  // found again by this loader, or not
+    INFO(other);
+    Loader loader(set, pipeline, {.batch_size = 5, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
+    Batch batch;
+    const auto all = [&] {
+      loader.start(0);
+      while (loader.next(batch)) continue;
+    };
+    if (other == 2) {
+      all();
+      CHECK(loader.bad().files.size() == 3);
+      CHECK(loader.bad().files.front().reason == "gone");
+    } else {
+      CHECK_THROWS_WITH(all(), Contains("4 of 100"));
+    }
+  }
+}
+
 TEST_CASE("errors of workers come out of next()") {
   const auto make = [](int64_t i, Image& out) {
     if (i == 30) throw std::runtime_error("boom");

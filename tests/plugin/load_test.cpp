@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstring>
+#include <new>
 #include <thread>
 
 #include "plugin/crossing.h"
@@ -82,6 +83,24 @@ TEST_CASE("faulty entries, tables and inits are refused and undone") {
     CHECK_THAT(outcome.err, Contains(c.text) && !Contains("XXX"));
     CHECK(marker.text() == c.ran);
   }
+}
+
+TEST_CASE("whatever stops a load, nothing of the plugin stays") {
+  static ssp_host failing = *host();
+  failing.set_error = [](const ssp_host*, ssp_str) { throw std::bad_alloc(); };
+  const Marker marker;
+  const Outcome outcome = in_child([] {
+    Registry registry(&failing);
+    try {
+      registry.load(fixture("good"));
+    } catch (const std::bad_alloc&) {
+      return registry.plugins().empty() && registry.of_kind("ssp.algorithm/0").empty() ? 0 : 10;
+    }
+    return 11;
+  });
+  CHECK(outcome.signal == 0);
+  CHECK(outcome.exit_code == 0);
+  CHECK(marker.text() == "constructor\n");  // no shutdown without an init
 }
 
 TEST_CASE("an optional function may be null, free flags are ignored") {

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 
 #include "base/random.h"
@@ -125,6 +126,32 @@ TEST_CASE("notes that are malformed") {
   CHECK_THAT(with("\"ssp.transform/0\",\"FixtureTransform\"", "\"ssp.algorithm/0\",\"Fixture\""),
              Contains(bad("provides")) && Contains("selfsup_add_plugin"));
   CHECK_THAT(with("\"isa\":\"\"", "\"isa\":3"), Contains(bad("isa")) && Contains("selfsup_add_plugin"));
+}
+
+TEST_CASE("notes without end") {
+  const TempFolder folder;
+  const std::string path = folder / "plugin.so";
+  // The good plugin, with its segments of notes after everything else.
+  const auto with_notes = [&](uint64_t size) {
+    std::string bytes = good();
+    const uint64_t end = (bytes.size() + 7) / 8 * 8;
+    const auto* header = reinterpret_cast<const Elf64_Ehdr*>(bytes.data());
+    auto* segments = reinterpret_cast<Elf64_Phdr*>(bytes.data() + header->e_phoff);
+    for (int i = 0; i < header->e_phnum; ++i) {
+      if (segments[i].p_type != PT_NOTE) continue;
+      segments[i].p_offset = end;
+      segments[i].p_filesz = size;
+    }
+    bytes.resize(end);
+    write_bytes(path, bytes);
+    std::filesystem::resize_file(path, end + size);  // with a hole
+  };
+  with_notes(uint64_t{1} << 30);
+  CHECK_THAT(refusal(path), Contains("a segment of notes with 1073741824 bytes, at most 1048576 are read"));
+  with_notes(1001 * sizeof(Elf64_Nhdr));
+  CHECK_THAT(refusal(path), Contains("more than 1000 notes in one segment"));
+  with_notes(1000 * sizeof(Elf64_Nhdr));
+  CHECK_THAT(refusal(path), Contains("no plugin of selfsup-host"));
 }
 
 TEST_CASE("plugins for another SDK, machine, processor or system") {

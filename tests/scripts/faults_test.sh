@@ -72,7 +72,7 @@ probe='probe={"dataset":{"type":"shapes","size":32,"image_size":8},"test_dataset
 run '' --work-dir whole --cfg-options "$probe" || fail "a run without a fault"
 grep 'warning' out && fail "a run without a fault warns"
 
-# Before the first step: the plugin cannot work.
+# Until a first step has been through: the plugin cannot work.
 throws 3 'ssp.algorithm/0 (Thrower of test.thrower)' algorithm.schema 1
 throws 3 'ssp.backbone.tokens/0 (ThrowerTokens of test.thrower)' tokens.schema 1
 throws 3 'ssp.backbone/0 (ThrowerMaps of test.thrower)' maps.schema 1
@@ -90,8 +90,9 @@ throws 3 "$model" on_event 1
 ends 3 "$model.on_event: thrown in on_event" 'on_event 2 std' # the first epoch begins
 throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
 
-# From it on: the run failed.
-ends 1 "$model.training_step: thrown in training_step" 'training_step 1 std'
+ends 3 "$model.training_step: thrown in training_step" 'training_step 1 std' # the first step itself
+
+# After it: the run failed.
 throws 1 "$model" training_step 3
 throws 1 "$model.training_step: $tokens" embed 3
 throws 1 "$model.training_step: $tokens" positions 3

@@ -80,13 +80,76 @@ TEST_CASE("judgement: separable features score high, noise at chance, a collapse
   const ProbeResult chance = judge_features(noise, bank_labels, other, query_labels, 4, options);
   CHECK(chance.knn < 0.4);
   CHECK(chance.linear < 0.4);
-  CHECK(chance.feature_std == Approx(1).margin(0.05));
-  CHECK(chance.effective_rank > 28);
-  CHECK(chance.effective_rank <= 32);
+  const Gauges spread = gauges_of(other);
+  CHECK(spread.feature_std == Approx(1).margin(0.05));
+  CHECK(spread.effective_rank > 28);
+  CHECK(spread.effective_rank <= 32);
   const at::Tensor line = at::ones({400, 32}) + other.slice(1, 0, 1) * 0.01;
-  const ProbeResult collapsed = judge_features(bank, bank_labels, line, query_labels, 4, options);
+  const Gauges collapsed = gauges_of(line);
   CHECK(collapsed.feature_std < 0.05);
   CHECK(collapsed.effective_rank < 1.5);
+}
+
+TEST_CASE("raw pixels are judged by no more than a small picture holds") {
+  at::manual_seed(7);
+  // Classes differ in the brightness of one quarter.
+  const auto images = [](int64_t count) {
+    LabelledImages out{at::randint(0, 40, {count, 224, 224, 3}, at::kByte), at::arange(count) % 4, 4};
+    for (int64_t i = 0; i < count; ++i)
+      out.pixels[i].slice(0, 112 * (i % 4 / 2), 112 * (i % 4 / 2) + 112).slice(1, 112 * (i % 2), 112 * (i % 2) + 112) +=
+          200;
+    return out;
+  };
+  const Preprocessor preprocess(Json::object(), 3, at::kCPU);
+  ProbeOptions options;
+  options.few_labels = 0;
+  const Probe probe(images(60), images(20), preprocess, options);
+  const ProbeResult raw = probe.judge_raw_pixels();
+  CHECK(raw.knn == 1);
+  CHECK(raw.linear == 1);
+  CHECK(!raw.gauges);
+  int64_t dims = 0;
+  const ProbeResult seen = probe.judge([&](const at::Tensor& x) {
+    const at::Tensor features = x.flatten(1).slice(1, 0, 64);
+    dims = features.size(1);
+    return features;
+  });
+  CHECK(dims == 64);
+  CHECK(seen.gauges);
+}
+
+TEST_CASE("labelled pictures come in the order of the set, spread over it, with others for bad ones") {
+  class Set : public data::Dataset {
+   public:
+    using Dataset::load;
+    int64_t size() const override { return 100; }
+    int channels() const override { return 1; }
+    bool has_labels() const override { return true; }
+    int64_t label(int64_t i) const override { return i % 10 == 0 ? -1 : i % 3; }
+    int64_t class_count() const override { return 3; }
+    std::string describe(int64_t i) const override { return std::to_string(i); }
+    void load(int64_t i, data::Image& out) const override {
+      if (i == 4) throw data::BadImage("broken");
+      out.reshape(2, 2, 1);
+      std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
+    }
+  };
+  const Set set;
+  for (const int workers : {0, 2}) {
+    const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers);
+    std::vector<int64_t> want;
+    for (int64_t i = 0; i < 100; i += 2)
+      if (i % 10 != 0) want.push_back(i);
+    REQUIRE(got.pixels.size(0) == static_cast<int64_t>(want.size()));
+    CHECK(got.classes == 3);
+    for (size_t row = 0; row < want.size(); ++row) {
+      const auto r = static_cast<int64_t>(row);
+      const int64_t shown = got.pixels[r][0][0][0].item<int64_t>();
+      if (want[row] != 4) CHECK(shown == want[row]);
+      CHECK(shown != 4);
+      CHECK(got.labels[r].item<int64_t>() == shown % 3);
+    }
+  }
 }
 
 TEST_CASE("the random baseline puts the model back bit for bit, even when the features fail") {

@@ -12,7 +12,7 @@ extern "C" {
 
 enum { SSP_LOG_DEBUG = 0, SSP_LOG_INFO = 1, SSP_LOG_WARNING = 2, SSP_LOG_ERROR = 3 };
 
-/* THREAD: any. The host adds the plugin's name. */
+/* THREAD: any. The host adds the plugin's name; on a thread that the plugin started itself it only says "plugin". */
 typedef struct ssp_log {
   uint32_t struct_size, reserved;
   void (*write)(uint32_t severity, ssp_str text);

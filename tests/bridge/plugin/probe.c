@@ -92,7 +92,11 @@ static ssp_status tokens_create(ssp_build* b, ssp_component* out) {
   TRY(config->get(b, str("image_size"), &size));
   t->image_size = size.kind == SSP_V_INT ? size.u.i : 4;
   const int64_t sizes[2] = {t->image_size * t->image_size, 8};
-  return declare(b, "weight", SSP_PARAM, sizes, 2, &t->weight);
+  TRY(declare(b, "weight", SSP_PARAM, sizes, 2, &t->weight));
+  if (strcmp(t->fault, "late") != 0) return SSP_OK;
+  ops->release(t->weight);
+  free(t);
+  return fail("create was told to fail late");
 }
 static void tokens_destroy(ssp_component c) {
   ops->release(((Tokens*)c)->weight);
@@ -298,6 +302,7 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   ssp_call_info info = {.struct_size = sizeof info};
   ssp_tensor tokens, flat, pred, square, loss, label;
   ssp_layer_info layer = {.struct_size = sizeof layer};
+  if (strcmp(p->fault, "config") == 0) return host->set_error(host, str("these sizes do not fit")), SSP_E_CONFIG;
   TRY(calls->info(at, &info));
   if (info.mode != SSP_MODE_TRAIN) return fail("a training step in another mode");
   TRY(batch->field(batch, str("label"), -1, &label));
@@ -342,6 +347,7 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   if (strcmp(p->fault, "leak") == 0) return status;
   ops->release(loss);
   if (strcmp(p->fault, "unbalanced") == 0) TRY(ops->grad_push(0));
+  if (strcmp(p->fault, "release") == 0) TRY(ops->release(batch->views[0]));
   if (strcmp(p->fault, "stale") == 0) return sink->tensor(sink, str("late"), loss, SSP_EMIT_METRIC);
   if (strcmp(p->fault, "pop") == 0) return ops->state_pop();
   return status;
@@ -363,6 +369,7 @@ static ssp_status probe_features(ssp_component c, ssp_call* at, ssp_tensor image
   if (info.requires_grad) return fail("features with gradients");
   const ssp_status status = out->tensor(out, str("mean"), flat, 0);
   ops->release(flat);
+  if (strcmp(p->fault, "release") == 0) TRY(ops->release(images));
   return status;
 }
 static ssp_status probe_reconstruct(ssp_component c, ssp_call* at, const ssp_batch* batch, const ssp_sink* images) {
@@ -436,6 +443,8 @@ static ssp_status invert_apply(ssp_component c, const ssp_sample_api* api, ssp_s
   ssp_value value = tensor(none), out;
   uint32_t one = 1;
   if (ops->call(op_mean, &value, 1, &out, &one) != SSP_E_PRECONDITION) return fail("a transform called an operator");
+  ssp_op late = NULL;
+  if (ops->resolve("aten::exp", "", "self", &late) != SSP_E_PRECONDITION) return fail("a transform resolved");
   const int64_t drawn = (int64_t)(api->random64(s) >> 1), sizes[1] = {1};
   return api->set_field(s, str("drawn"), SSP_I64, sizes, 1, &drawn);
 }

@@ -13,6 +13,7 @@
 #include "bridge/session.h"
 #include "bridge/status.h"
 #include "bridge/tables.h"
+#include "plugin/crossing.h"
 
 namespace selfsup::bridge::testing {
 
@@ -29,6 +30,13 @@ inline std::string error_text() {
 }
 
 inline ssp_str text(const char* s) { return {s, std::char_traits<char>::length(s)}; }
+
+// Resolves as a plugin's init does.
+inline ssp_status resolve_in_init(const ssp_ops& ops, const std::string& name, const std::string& overload,
+                                  const std::string& args, ssp_op* out) {
+  const plugin::Crossing crossing("test", "init");
+  return ops.resolve(name.c_str(), overload.c_str(), args.c_str(), out);
+}
 
 // Operators may be called while it lives; call() stands for the per-step call.
 class Window {
@@ -48,7 +56,7 @@ class Window {
 class BuildWindow {
  public:
   BuildWindow(const plugin::Registry& registry, const std::string& config, const Facts& facts = {})
-      : facts_(facts), session_{registry, facts_, store, {}, {}, {}} {
+      : facts_(facts), session_{registry, facts_, store, {}, {}} {
     build_.session = &session_;
     build_.facts = &facts_;
     build_.config_path = "model";

@@ -27,8 +27,8 @@ struct Lab {
   plugin::Registry registry{host.table()};
   Lab() {
     host.set_environment({});
-    for (const char* name : {"mae.so", "backbones.so"})
-      registry.load(std::string(SELFSUP_BINARY_DIR "/lib/selfsup/plugins/") + name);
+    const std::string folder = SELFSUP_BINARY_DIR "/lib/selfsup/plugins";
+    registry.load(folder + "/mae.so", {folder});
   }
 };
 

@@ -1,14 +1,26 @@
-#include "bridge/schema_check.h"
+#include "bridge/overrides.h"
 
 #include <fmt/format.h>
 
 #include <map>
 
+#include "base/errors.h"
 #include "bridge/create.h"
-#include "bridge/json_merge.h"
+#include "config/layers.h"
 #include "config/schema.h"
 
 namespace selfsup::bridge {
+namespace {
+
+constexpr char kOverrideLayer[] = "override";  // Origin::layer of what overrides brought
+
+}  // namespace
+
+Json merge_overrides(const Json& node, std::string_view text, const std::string& what) {
+  const Json above = parse_json(text, what, kOverrideLayer);
+  if (!above.is_object()) throw Error(Exit::usage, fmt::format("{}: expected a JSON object", what));
+  return config::merge(node, above);
+}
 
 std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, const plugin::Component& component,
                                              const Json& node, const std::string& path) {

@@ -1,0 +1,33 @@
+#include "run/bad_files.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/errors.h"
+
+namespace selfsup::run {
+
+std::string bad_files_text(const std::vector<data::BadFile>& files) {
+  std::string text;
+  for (const data::BadFile& bad : files) text += fmt::format("{}\t{}\t{}\n", bad.index, bad.path, bad.reason);
+  return text;
+}
+
+std::vector<data::BadFile> parse_bad_files(std::string_view text, const std::string& source) {
+  std::vector<data::BadFile> files;
+  while (!text.empty()) {
+    const size_t end = text.find('\n'), first = text.find('\t'), second = text.find('\t', first + 1);
+    data::BadFile bad;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), bad.index);
+    if (end == text.npos || second >= end || error != std::errc() || stop != text.data() + first)
+      throw Error(Exit::checkpoint, fmt::format("{}: expected lines \"INDEX<tab>PATH<tab>REASON\"", source));
+    bad.path = text.substr(first + 1, second - first - 1);
+    bad.reason = text.substr(second + 1, end - second - 1);
+    files.push_back(std::move(bad));
+    text.remove_prefix(end + 1);
+  }
+  return files;
+}
+
+}  // namespace selfsup::run

@@ -1,0 +1,16 @@
+// What this process computes with: versions, processor, kernels. Knows no configuration.
+#pragma once
+#include <string>
+
+#include "base/json.h"
+
+namespace selfsup::run {
+
+// What decides, beside versions and threads, whether the same operations give the same bits: {"processor",
+// "cpu_capability", "mkl_kernels"}.
+Json machine();
+
+// Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.
+std::string environment_text();
+
+}  // namespace selfsup::run

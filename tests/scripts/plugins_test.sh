@@ -1,0 +1,77 @@
+#!/bin/sh
+# What the program does with the plugins that it is told to use: whom it runs, in which order, whom it blames.
+# plugins_test.sh BUILD_FOLDER FIXTURE_PLUGINS
+set -u
+host=$1/bin/selfsup-host
+fixtures=$2
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+fail() {
+  echo "FAILED: $*"
+  cat "$scratch/err"
+  failed=1
+}
+cd "$scratch" || exit 1
+# The fixtures' constructors write here.
+export SELFSUP_TEST_MARKER="$scratch/marker"
+cat >run.json <<'END'
+{
+  "train_dataloader": { "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 32 } },
+  "optim_wrapper": { "optimizer": { "type": "SGD", "lr": 0.1 } },
+  "train_cfg": { "max_epochs": 1 }
+}
+END
+echo 'not a plugin' >not_elf.so
+
+# resolve PLUGIN...: `config` with these plugins; its exit code is in rc, its output in out and err.
+resolve() {
+  for plugin in "$@"; do set -- "$@" --plugin "$plugin" && shift; done
+  rm -f marker
+  "$host" config "$@" run.json >out 2>err
+  rc=$?
+}
+
+# refused NAME EXPECTED PLUGIN...: the run ends with 3 and says EXPECTED, before any plugin's code has run.
+refused() {
+  name=$1
+  text=$2
+  shift 2
+  resolve "$@"
+  [ $rc -eq 3 ] || fail "$name: exit $rc, not 3"
+  grep -q -- "$text" err || fail "$name: the message lacks '$text'"
+  [ ! -e marker ] || fail "$name: code of a plugin ran: $(cat marker)"
+}
+refused "a needed component that is missing" "needs ssp.transform/0 FixtureTransform" "$fixtures/fixture_asker.so"
+refused "a file that is no plugin, after one that is" "begins with 6e 6f 74 20" "$fixtures/fixture_good.so" ./not_elf.so
+refused "two of one id" "two plugin files have one id" "$fixtures/fixture_good.so" "$fixtures/fixture_table_flags.so"
+
+# What is needed is loaded first; what is named first is trained.
+resolve "$fixtures/fixture_asker.so" "$fixtures/fixture_good.so"
+[ $rc -eq 0 ] || fail "two plugins: exit $rc"
+grep -q '"type": "Asker"' out || fail "the algorithm is not that of the first plugin"
+[ -e marker ] || fail "the fixtures write no marker"
+
+# A plugin that blames the configuration in the first step is right.
+cat >sizes.json <<'END'
+{
+  "model": {
+    "backbone": {
+      "arch": { "embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64 }, "patch_size": 8, "img_size": 24
+    },
+    "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
+  },
+  "train_dataloader": { "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 32 } },
+  "train_cfg": { "max_epochs": 1 }
+}
+END
+"$host" validate --plugin mae.so sizes.json >out 2>err
+rc=$?
+[ $rc -eq 2 ] || fail "images of 32 pixels for an encoder of 24: exit $rc, not 2"
+
+# A name of two kinds has two schemas.
+"$host" inspect backbones.so --schema >out 2>err || fail "inspect --schema"
+for kind in ssp.backbone/0 ssp.backbone.tokens/0; do
+  grep -q "^  \"$kind:VisionTransformer\": {" out || fail "inspect --schema: no schema of $kind:VisionTransformer"
+done
+exit $failed

@@ -13,7 +13,7 @@ set -eu
 preferred=2.11.0
 root=$(cd "$(dirname "$0")/.." && pwd)
 packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-linux \
-libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev libcli11-dev catch2 \
+libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
 libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev libgloo-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
 
@@ -64,7 +64,7 @@ missing_tools() {
     printf 'a C++20 compiler '
     return
   }
-  for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h CLI/CLI.hpp catch2/catch.hpp jpeglib.h \
+  for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h catch2/catch.hpp jpeglib.h \
     png.h zlib.h openssl/evp.h gloo/algorithm.h; do
     before=
     [ "$header" != jpeglib.h ] || before='#include <cstdio>'

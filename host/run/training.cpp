@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <utility>
 
 #include "base/log.h"
 #include "bridge/transform.h"
@@ -123,15 +124,15 @@ void Training::take_work_dir() {
   const bool fresh = !overwrite_ && config_.resume == config::ResumeFrom::nothing;
   work_dir_.emplace(config_.work_dir, fresh ? IfUsed::refuse : IfUsed::accept);
   store_.emplace(work_dir_->checkpoints(), config_.checkpoint.keep);
-  if (!overwrite_) start_log();  // else the old run's log is still there
 }
 
 void Training::choose_checkpoint() {
   if (config_.resume == config::ResumeFrom::path) {
     checkpoint_.emplace(config_.resume_path);
   } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
+    if (store_->holds_checkpoints()) start_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
-    if (!checkpoint_) log_info("there is no checkpoint to resume from: starting fresh");
+    if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
   }
 }
 
@@ -277,7 +278,8 @@ void Training::load() {
   }
 }
 
-void Training::start_log() const {
+void Training::start_log() {
+  if (std::exchange(logging_, true)) return;
   open_log_file(work_dir_->path() + "/run.log");
   log_info(environment_text());
 }
@@ -333,11 +335,11 @@ Exit Training::run() {
 
 Exit Training::train_and_evaluate() {
   const std::string& folder = work_dir_->path();
-  if (overwrite_) {  // from here on nothing that can be known beforehand is wrong
-    const std::string old = work_dir_->move_aside();
-    start_log();
-    if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  }
+  // From here on nothing that can be known beforehand is wrong.
+  work_dir_->keep();
+  const std::string old = overwrite_ ? work_dir_->move_aside() : "";
+  start_log();
+  if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
   checkpoint::write_file(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
   announce();
   if (checkpoint_) store_->go_on_from(checkpoint_->manifest());

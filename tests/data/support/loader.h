@@ -1,13 +1,11 @@
-// What the loader's tests share: pictures that a function makes, and batches as bytes.
+// What the loader's tests share: batches as bytes.
 #pragma once
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "data/loader.h"
+#include "data/support/support.h"
 
 namespace selfsup::data::test {
 
@@ -40,25 +38,6 @@ inline std::vector<std::string> epoch_of(Loader& loader, uint64_t epoch, int64_t
     all.push_back(content(batch));
   }
   return all;
-}
-
-// Pictures that a function makes, or refuses.
-class MadeUp : public Dataset {
- public:
-  MadeUp(int64_t size, std::function<void(int64_t, Image&)> make) : size_(size), make_(std::move(make)) {}
-  int64_t size() const override { return size_; }
-  int channels() const override { return 1; }
-  std::string describe(int64_t i) const override { return "made up " + std::to_string(i); }
-  void load(int64_t i, Image& out) const override { make_(i, out); }
-
- private:
-  int64_t size_;
-  std::function<void(int64_t, Image&)> make_;
-};
-
-inline void plain(int64_t i, Image& out) {
-  out.reshape(2, 2, 1);
-  std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
 }
 
 }  // namespace selfsup::data::test

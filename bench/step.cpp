@@ -108,7 +108,7 @@ class Turns : public train::Outside {
   }
   bool over() const { return over_; }
 
-  void progress(const train::Position&) override {
+  void progress(const train::Position&, int64_t) override {
     const auto now = Clock::now();
     walls_.push_back(std::chrono::duration<double>(now - mark_).count());
     mark_ = now;

@@ -34,6 +34,7 @@ ONLY = [(re.compile(r"^boost/dll"), re.compile(r"^plugin/loader\.cpp$")),
 SHORT_NAMES = {"mae", "vit", "cae", "odc", "eva", "npid"}
 LONG_NAMES = re.compile("simclr|mocov?[123]?$|moco_|byol|simsiam|swav|dinov|^dino|beit|barlow|densecl|deepcluster|interclr|relativeloc|rotationpred"
                         "|simmim|mixmim|maskfeat|milan|pixmim|sparsk|resnet|visiontransformer|swintransformer")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 MACHINE_PATH = re.compile(r"(?<![\w.~}])/(work|root|home|tmp)/\w")
 
 
@@ -237,10 +238,28 @@ def machine_paths(tree):
                     tree.fail("machine-paths", path, number, f"a path of one machine: {line.strip()[:100]}")
 
 
+def links(tree):
+    """every relative link of a Markdown file leads to a file; docs/README.md links all documents beside it"""
+    for path in tree.files:
+        if path.suffix != ".md":
+            continue
+        targets = set()
+        for number, line in enumerate(tree.lines(path), 1):
+            for target in LINK.findall(line):
+                file = (path.parent / target.split("#")[0]).resolve() if not target.startswith("#") else path
+                targets.add(file)
+                if "://" not in target and not file.exists():
+                    tree.fail("links", path, number, f"{target} leads nowhere")
+        if tree.name(path) == "docs/README.md":
+            for document in tree.below("docs/", {".md"}):
+                if document != path and document not in targets:
+                    tree.fail("links", path, 1, f"{document.name} is not linked")
+
+
 RULES = {"arrows": arrows, "libtorch-rooms": libtorch_rooms, "sdk-and-libtorch": sdk_and_libtorch, "one-includer": one_includer,
          "plugin-includes": plugin_includes, "file-size": file_size, "main-size": main_size, "algorithm-name": algorithm_name,
          "sdk-includes": sdk_includes, "sdk-size": sdk_size, "sdk-compiles": sdk_compiles, "opening-comment": opening_comment,
-         "format": formatting, "shellcheck": shell, "machine-paths": machine_paths}
+         "format": formatting, "shellcheck": shell, "machine-paths": machine_paths, "links": links}
 
 
 def check(root, rules=None):

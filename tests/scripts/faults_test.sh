@@ -32,11 +32,12 @@ cat >run.json <<'END'
 }
 END
 
-# run FAULT ARGUMENTS...: trains with that fault; its messages are in out.
+# run FAULT ARGUMENTS...: trains with that fault, in a new folder; its messages are in out.
 run() {
   fault=$1
   shift
-  SELFSUP_TEST_FAULT=$fault timeout 60 "$host" --plugin "$plugin" run.json --work-dir work --overwrite "$@" >out 2>&1
+  rm -rf work
+  SELFSUP_TEST_FAULT=$fault timeout 60 "$host" --plugin "$plugin" run.json --work-dir work "$@" >out 2>&1
 }
 # ends CODE TEXT FAULT ARGUMENTS...: the run ends with the code and one error, whose line has the text.
 ends() {

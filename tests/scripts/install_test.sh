@@ -1,6 +1,6 @@
 #!/bin/sh
-# `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, and one more) build against
-# it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER
+# `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, the README's, and one more)
+# build against it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER SOURCE_FOLDER
 set -u
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -51,7 +51,11 @@ const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR,
 }
 END
 cp -R "$prefix/share/selfsup/sdk/template" "$scratch/template"
-for folder in template plugin; do
+mkdir "$scratch/readme"
+block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p;}" "$2/README.md"; }
+block cmake "$2" >"$scratch/readme/CMakeLists.txt"
+block cpp "$2" >"$scratch/readme/denoiser.cpp"
+for folder in template readme plugin; do
   {
     cmake -G Ninja -S "$scratch/$folder" -B "$scratch/$folder/build" -DCMAKE_PREFIX_PATH="$prefix" &&
       cmake --build "$scratch/$folder/build"
@@ -62,7 +66,7 @@ for folder in template plugin; do
   [ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "$plugin exports more than ssp_plugin_v1"
 done
 
-# The template trains under the installed host: its loss falls.
+# The template and the README's plugin train under the installed host: the loss falls.
 cat >"$scratch/run.json" <<'END'
 {
   "train_dataloader": { "dataset": { "type": "shapes", "size": 256, "image_size": 32 } },
@@ -71,13 +75,15 @@ cat >"$scratch/run.json" <<'END'
   "randomness": { "seed": 0 }
 }
 END
-"$prefix/bin/selfsup-host" --plugin "$(echo "$scratch/template"/build/*.so)" "$scratch/run.json" --work-dir "$scratch/run" \
-  >"$scratch/out" 2>&1 || fail "the template does not train: $(tail -n 20 "$scratch/out")"
-python3 - "$scratch/run/metrics.jsonl" <<'END' || fail "the template's loss does not fall"
+for folder in template readme; do
+  "$prefix/bin/selfsup-host" --plugin "$(echo "$scratch/$folder"/build/*.so)" "$scratch/run.json" --work-dir "$scratch/run-$folder" \
+    >"$scratch/out" 2>&1 || fail "$folder does not train: $(tail -n 20 "$scratch/out")"
+  python3 - "$scratch/run-$folder/metrics.jsonl" <<'END' || fail "the loss of $folder does not fall"
 import json, sys
 loss = [json.loads(line)["loss"] for line in open(sys.argv[1])]
 sys.exit(not (len(loss) == 40 and loss[-1] < 0.8 * loss[0]))
 END
+done
 
 # The note, byte for byte, through the program headers' PT_NOTE segment.
 major=$(sed -n 's/^#define SSP_ABI_MAJOR //p' "$prefix/include/ssp/base.h")

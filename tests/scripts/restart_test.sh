@@ -86,6 +86,15 @@ run 4 validate run.json --device cuda --cfg-options \
   'probe={"dataset": {"data_root": "nowhere"}, "test_dataset": {"data_root": "nowhere"}}'
 run 0 validate run.json
 
+# A stop during the last save is granted before the picture, which the next start draws. The save of epoch 2 is the second mkdirat.
+strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:signal=TERM:when=2 \
+  "$host" --plugin mae.so run.json --work-dir stopped >out 2>&1
+[ $? -eq 75 ] || fail "a stop at the end of the run is not granted"
+says "stopped at iteration 4 and saved"
+[ ! -e stopped/reconstruction.png ] || fail "the picture was drawn after the stop"
+run 0 run.json --work-dir stopped --resume
+[ -e stopped/reconstruction.png ] || fail "the picture was not drawn by the next start"
+
 # A reader of the messages that goes away ends nothing.
 {
   "$host" --plugin mae.so run.json --work-dir piped 2>&1

@@ -42,6 +42,7 @@ PLANTED = {
                         ("host/data/planted.hh", "#pragma once\n")],
     "format": [("host/data/planted.cpp", "int  planted( int a){return a ;}\n")],
     "shellcheck": [("scripts/planted.sh", "#!/bin/sh\nrm -r $1\n"), (".ci/run", "[[ -n planted ]]\n")],
+    "links": [("docs/planted.md", "see [there](nowhere.md)\n"), ("docs/README.md", "[config](config.md)\n")],
     "machine-paths": [("docs/planted.md", "see /" + "work/planted\n"), ("host/data/planted.cpp", 'auto p = "/' + 'tmp/planted";\n')],
 }
 TOOLS = {"format": "clang-format", "shellcheck": "shellcheck"}
@@ -57,6 +58,9 @@ class Planted(unittest.TestCase):
             shutil.copytree(ROOT / folder, cls.tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "host/main.cpp", cls.tree / "host/main.cpp")
         shutil.copy(ROOT / ".clang-format", cls.tree / ".clang-format")
+        (cls.tree / "docs").mkdir()
+        for document in ("config.md", "exit-codes.md"):
+            (cls.tree / "docs" / document).touch()
 
     @classmethod
     def tearDownClass(cls):

@@ -165,7 +165,8 @@ class Validator {
       return problem(at, join_path(path, "type"),
                      name.empty()
                          ? fmt::format("expected the name of a {}; {}", kind, have)
-                         : fmt::format("there is no {} named '{}'; {}{}", kind, name, have, suggestion(name, names)));
+                         : fmt::format("there is no {} named '{}'; {}{}{}", kind, name, have, suggestion(name, names),
+                                       components_.remedy ? components_.remedy(kind, name) : ""));
     }
     const Json* properties = own->find("properties");
     if (properties) check_members(value, *own, *properties, schema.find("x-ssp-claims"), path);

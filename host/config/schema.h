@@ -18,10 +18,12 @@
 
 namespace selfsup::config {
 
-// The schema of a component, or null when there is none of that name. known: all names of the kind, for suggestions.
+// find: the schema of a component, or null when there is none of that name. names: all of the kind, for suggestions.
+// remedy: what could be done about one that find does not know, "; …" or ""; may be empty itself.
 struct ComponentSchemas {
   std::function<const Json*(std::string_view kind, std::string_view type)> find;
   std::function<std::vector<std::string>(std::string_view kind)> names;
+  std::function<std::string(std::string_view kind, std::string_view type)> remedy = {};
 };
 
 struct Problem {

@@ -14,6 +14,21 @@
 namespace selfsup::plugin {
 namespace {
 
+// Why the two cannot be in one process; "": they can.
+std::string clash(const NoteFile& a, const NoteFile& b) {
+  if (a.note.id == b.note.id) {
+    return fmt::format("two plugin files have one id, {}: {} {} and {} {}; use one of them", a.note.id, a.path,
+                       a.note.version, b.path, b.note.version);
+  }
+  for (const ComponentName& component : a.note.provides) {
+    if (provides(b.note, component)) {
+      return fmt::format("two plugins provide {}: {} and {}; use one of them", describe(component), describe(a),
+                         describe(b));
+    }
+  }
+  return "";
+}
+
 class Planner {
  public:
   Planner(const std::vector<std::string>& folders, const std::vector<const NoteFile*>& loaded)
@@ -30,7 +45,10 @@ class Planner {
 
   void resolve() {
     for (size_t i = 0; i < known_.size(); ++i) {
-      for (const ComponentName& need : known_[i]->note.needs) find_provider(*known_[i], need);
+      for (const ComponentName& need : known_[i]->note.needs) {
+        if (need.second == "*") take_all(need);
+        find_provider(*known_[i], need);
+      }
     }
   }
 
@@ -46,15 +64,28 @@ class Planner {
   void accept(NoteFile file) {
     for (const NoteFile* other : known_) {
       if (other->note.id == file.note.id && same_file(other->path, file.path)) return;
-      try {
-        check_distinct(*other, file);
-      } catch (const Error& error) {
-        problems_.push_back(error.what());
+      if (std::string problem = clash(*other, file); !problem.empty()) {
+        problems_.push_back(std::move(problem));
         return;
       }
     }
     accepted_.push_back(std::move(file));
     known_.push_back(&accepted_.back());
+  }
+
+  // Which of them is wanted is not known before the configuration is whole. What is known already comes first: it may
+  // stand in for a file of a folder.
+  void take_all(const ComponentName& kind) {
+    for (const std::string& folder : folders_) {
+      const std::vector<const NoteFile*> before = known_;
+      const auto free = [&before](const NoteFile& file) {
+        return std::all_of(before.begin(), before.end(), [&](const NoteFile* b) { return clash(*b, file).empty(); });
+      };
+      for (const Candidate& candidate : scan(folder)) {
+        if (!candidate.problem.empty() || !provides(candidate.file->note, kind)) continue;
+        if (free(*candidate.file)) accept(*candidate.file);
+      }
+    }
   }
 
   void find_provider(const NoteFile& asker, const ComponentName& need) {
@@ -74,13 +105,13 @@ class Planner {
         }
       }
       if (providers.empty()) continue;
-      if (need.second != "*" && providers.size() > 1) {
+      if (providers.size() > 1) {
         problems_.push_back(
             fmt::format("{}: it needs {}, which both {} and {} provide; name the one to use with --plugin",
                         describe(asker), describe(need), describe(providers[0]), describe(providers[1])));
         return;
       }
-      for (NoteFile& provider : providers) accept(std::move(provider));
+      accept(std::move(providers.front()));
       return;
     }
     problems_.push_back(fmt::format(
@@ -140,19 +171,6 @@ bool provides(const Note& note, const ComponentName& component) {
 bool same_file(const std::string& a, const std::string& b) {
   std::error_code error;
   return a == b || std::filesystem::equivalent(a, b, error);
-}
-
-void check_distinct(const NoteFile& a, const NoteFile& b) {
-  if (a.note.id == b.note.id) {
-    throw Error(Exit::plugin, fmt::format("two plugin files have one id, {}: {} {} and {} {}; use one of them",
-                                          a.note.id, a.path, a.note.version, b.path, b.note.version));
-  }
-  for (const ComponentName& component : a.note.provides) {
-    if (provides(b.note, component)) {
-      throw Error(Exit::plugin, fmt::format("two plugins provide {}: {} and {}; use one of them", describe(component),
-                                            describe(a), describe(b)));
-    }
-  }
 }
 
 }  // namespace selfsup::plugin

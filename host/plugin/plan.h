@@ -10,7 +10,8 @@ namespace selfsup::plugin {
 
 // The files given and, transitively, those of the folders that provide what they need; a provider comes before whoever
 // needs it. loaded: what the process has already; it is not in the result, and satisfies needs.
-// A need for "*" of a kind that nobody has takes every plugin of the first folder that provides some.
+// A need for "*" of a kind takes every plugin of the folders that provides one and stands beside those given, loaded or
+// taken from an earlier folder: same ids and component names are theirs.
 // Every refusal at once, one a line, as Error(plugin): notes, versions, two files with one id or component, needs that
 // no plugin serves.
 std::vector<NoteFile> plan_plugins(const std::vector<std::string>& paths, const std::vector<std::string>& folders,
@@ -19,7 +20,5 @@ std::vector<NoteFile> plan_plugins(const std::vector<std::string>& paths, const 
 // Whether the plugin provides it; name "*": anything of the kind.
 bool provides(const Note& note, const ComponentName& component);
 bool same_file(const std::string& a, const std::string& b);
-// Error(plugin) naming both files if they have one id, or a component of one kind and name.
-void check_distinct(const NoteFile& a, const NoteFile& b);
 
 }  // namespace selfsup::plugin

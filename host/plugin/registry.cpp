@@ -13,6 +13,7 @@
 #include "plugin/crossing.h"
 #include "plugin/loader.h"
 #include "plugin/plan.h"
+#include "plugin/search.h"
 #include "plugin/tables.h"
 
 namespace selfsup::plugin {
@@ -110,6 +111,7 @@ void Registry::load_one(const NoteFile& file) {
 
 std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& paths,
                                               const std::vector<std::string>& folders) {
+  folders_ = folders;
   std::vector<const NoteFile*> loaded;
   for (const Plugin& plugin : plugins_) loaded.push_back(&plugin.file);
   for (const NoteFile& file : plan_plugins(paths, folders, loaded)) load_one(file);
@@ -142,10 +144,20 @@ const Component& Registry::find(std::string_view kind, std::string_view name) co
   const std::string near = nearest_name(name, names);
   throw Error(
       Exit::usage,
-      fmt::format("no loaded plugin provides {} \"{}\"; there {}{}", kind, name,
+      fmt::format("no loaded plugin provides {} \"{}\"; there {}{}{}", kind, name,
                   described.empty() ? std::string("is none of that kind; name a plugin that provides it with --plugin")
                                     : fmt::format("is: {}", fmt::join(described, ", ")),
-                  near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near)));
+                  near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near), remedy(kind, name)));
+}
+
+std::string Registry::remedy(std::string_view kind, std::string_view name) const {
+  for (const Candidate& candidate : scan_folders(folders_)) {
+    if (!candidate.file || !provides(candidate.file->note, ComponentName(kind, name))) continue;
+    const std::string file = file_name(*candidate.file);
+    return candidate.problem.empty() ? fmt::format("; {0} provides it: add --plugin {0}", file)
+                                     : fmt::format("; {} would provide it: {}", file, candidate.problem);
+  }
+  return "";
 }
 
 std::vector<const Component*> Registry::of_kind(std::string_view kind) const {

@@ -38,16 +38,19 @@ class Registry {
   // The same for one.
   const Plugin& load(const std::string& path, const std::vector<std::string>& folders = {});
 
-  // Error(usage) naming what is there and the nearest name, if there is none.
+  // Error(usage) naming what is there, the nearest name and the remedy, if there is none.
   const Component& find(std::string_view kind, std::string_view name) const;
   const Component* find_if_any(std::string_view kind, std::string_view name) const;
   std::vector<const Component*> of_kind(std::string_view kind) const;
+  // "; FILE provides it: add --plugin FILE", if a plugin of the folders of load_all does that was not loaded; else "".
+  std::string remedy(std::string_view kind, std::string_view name) const;
   const std::deque<Plugin>& plugins() const { return plugins_; }
 
  private:
   void load_one(const NoteFile& file);
 
   const ssp_host* host_;
+  std::vector<std::string> folders_;
   std::deque<Plugin> plugins_;
   std::deque<Component> components_;
 };

@@ -16,11 +16,15 @@ std::string_view data_schema(std::string_view kind, std::string_view type) {
   return {};
 }
 
+// Transforms are of plugins and of the data room, under one kind.
+std::string_view plugin_kind(std::string_view kind) { return kind == "transform" ? SSP_KIND_TRANSFORM : kind; }
+
 }  // namespace
 
 config::ComponentSchemas ComponentSchemaCache::lookup() const {
   return {[this](std::string_view kind, std::string_view type) { return find(kind, type); },
-          [this](std::string_view kind) { return names(kind); }};
+          [this](std::string_view kind) { return names(kind); },
+          [this](std::string_view kind, std::string_view type) { return registry_.remedy(plugin_kind(kind), type); }};
 }
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
@@ -29,7 +33,7 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
   if (const auto known = read_.find(key); known != read_.end()) return &known->second;
   if (const std::string_view text = data_schema(kind, type); !text.empty())
     return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, type))).first->second;
-  const plugin::Component* component = registry_.find_if_any(kind == "transform" ? SSP_KIND_TRANSFORM : kind, type);
+  const plugin::Component* component = registry_.find_if_any(plugin_kind(kind), type);
   if (!component) return nullptr;
   const std::string owner = fmt::format("{} ({})", component->name, component->plugin->file.path);
   return &read_.emplace(key, config::parse_schema(to_text(bridge::component_schema(*component)), owner)).first->second;
@@ -41,8 +45,7 @@ std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) cons
     for (const std::string_view name : data::dataset_types()) names.emplace_back(name);
   if (kind == "transform")
     for (const std::string_view name : data::transform_types()) names.emplace_back(name);
-  for (const plugin::Component* component : registry_.of_kind(kind == "transform" ? SSP_KIND_TRANSFORM : kind))
-    names.push_back(component->name);
+  for (const plugin::Component* component : registry_.of_kind(plugin_kind(kind))) names.push_back(component->name);
   return names;
 }
 

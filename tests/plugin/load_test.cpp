@@ -195,6 +195,10 @@ TEST_CASE("loading twice, clashes of ids and of components") {
     if (registry.plugins().size() != 2) return 12;
     fmt::print(stderr, "{}\n", error_of([&] { registry.find("ssp.algorithm/0", "Fixtrue"); }, Exit::usage));
     fmt::print(stderr, "{}\n", error_of([&] { registry.find("ssp.backbone/0", "ViT"); }, Exit::usage));
+    write("vit.so", "test.vit", R"([["ssp.backbone/0","ViT"]])");
+    registry.load_all({}, {folder.path()});
+    if (registry.plugins().size() != 2) return 14;
+    fmt::print(stderr, "{}\n", error_of([&] { registry.find("ssp.backbone/0", "ViT"); }, Exit::usage));
     return registry.find_if_any("ssp.algorithm/0", "Fixtrue") ? 13 : 0;
   });
   CHECK(outcome.exit_code == 0);
@@ -204,5 +208,7 @@ TEST_CASE("loading twice, clashes of ids and of components") {
                               Contains("test.b 1.2.3 (") && Contains("same_name.so"));
   CHECK_THAT(outcome.err, Contains("no loaded plugin provides ssp.algorithm/0 \"Fixtrue\"; there is: Fixture (a.so)") &&
                               Contains("did you mean \"Fixture\"?"));
-  CHECK_THAT(outcome.err, Contains("ssp.backbone/0 \"ViT\"; there is none of that kind"));
+  CHECK_THAT(outcome.err, Contains("ssp.backbone/0 \"ViT\"; there is none of that kind; name a plugin that provides it "
+                                   "with --plugin\n"));
+  CHECK_THAT(outcome.err, Contains("; vit.so provides it: add --plugin vit.so\n"));
 }

@@ -133,10 +133,20 @@ TEST_CASE("needs are resolved from notes, providers first, earlier folders first
                  Contains("wanted.so") && Contains("--plugin"));
   fs::remove(folder / "one/also.so");
 
-  // Any name: all of the first folder that has some.
+  // Any name: all of the kind; those of earlier folders, given ones before them, stand in for later ones.
   write_plugin(folder / "any.so", "test.any", kAlgorithm, tokens("*"));
+  write_plugin(folder / "mine.so", "test.mine", tokens("Mine"));
+  write_plugin(folder / "one/other.so", "test.other", tokens("Else"));
   CHECK(names_of(plan_plugins({folder / "any.so"}, {folder / "two", folder / "one"}, {})) ==
-        Names{"wanted_too.so", "any.so"});
+        Names{"wanted_too.so", "other.so", "any.so"});
+  CHECK(names_of(plan_plugins({folder / "any.so", folder / "mine.so"}, folders, {})) ==
+        Names{"mine.so", "other.so", "deep.so", "wanted.so", "any.so"});
+  CHECK(names_of(plan_plugins({folder / "any.so"}, {folder / "two", folder / "one"}, {&loaded})) ==
+        Names{"other.so", "any.so"});
+  write_plugin(folder / "one/same_name.so", "test.same_name", tokens("Else"));
+  CHECK_THAT(
+      error_of([&] { plan_plugins({folder / "any.so"}, {folder / "one"}, {}); }),
+      Contains("two plugins provide ssp.backbone.tokens/0 Else: ") && Contains("other.so") && Contains("same_name.so"));
 
   // A provider that cannot be used here is named, with why.
   fs::remove(folder / "one/wanted.so");

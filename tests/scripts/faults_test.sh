@@ -32,7 +32,7 @@ cat >run.json <<'END'
 }
 END
 
-# run FAULT ARGUMENTS...: trains with that fault; its messages are in out.
+# run FAULT ARGUMENTS...: trains with that fault, in a new folder; its messages are in out.
 run() {
   fault=$1
   shift

@@ -1,9 +1,10 @@
 #!/bin/sh
 # What a run does beside training: it keeps the seed that it drew, takes transforms from plugins, and lists bad images also when it ends
-# because of them. run_test.sh BUILD_FOLDER PROBE_PLUGIN
+# because of them. run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
 set -u
 host=$1/bin/selfsup-host
 probe=$2
+another=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
@@ -52,10 +53,18 @@ cat >grey.json <<'END'
 }
 END
 run grey.json --work-dir plain || fail "a run without transforms"
-run --plugin backbones.so --plugin "$probe" grey.json --work-dir inverted \
+# It brings an encoder too; that of the defaults, which nobody names, is found beside it.
+run --plugin "$probe" grey.json --work-dir inverted \
   --cfg-options 'train_dataloader.pipeline=[{"type":"ProbeInvert"}]' || fail "a plugin's transform in the pipeline"
 [ "$(loss plain)" != "$(loss inverted)" ] || fail "the plugin's transform changed nothing"
 case $(loss plain),$(loss inverted) in [0-9]*,[0-9]*) ;; *) fail "a run wrote no loss" ;; esac
+
+mkdir more && cp "$another" more/more.so
+run grey.json --plugin-dir more --cfg-options 'train_dataloader.pipeline=[{"type":"FixtureTransform"}]'
+[ $? -eq 2 ] || fail "an unknown transform does not end with 2"
+grep -q "no transform named 'FixtureTransform'.*; more.so provides it: add --plugin more.so$" out || fail "its plugin is not named"
+run grey.json --plugin-dir more --cfg-options model.type=Fixture
+grep -q '"Fixture".*; more.so provides it: add --plugin more.so$' out || fail "the plugin of an algorithm is not named"
 
 mkdir images
 for i in 1 2 3 4 5 6 7 8 9; do echo "not an image" >"images/$i.jpg"; done

@@ -1,7 +1,8 @@
-# Finds LibTorch inside an unpacked `torch` wheel and offers it as LibTorch::cpu (and LibTorch::cuda).
+# Finds LibTorch inside an unpacked `torch` wheel and offers it as LibTorch::cpu.
 # The wheel's own package file insists on nvcc, even on machines without a GPU; this module needs none.
 #
-# Looked up in this order: SELFSUP_TORCH_DIR (cache or environment), .deps/torch in the source tree, an importable torch.
+# Looked up in this order: SELFSUP_TORCH_DIR (cache or environment), .deps/torch-${SELFSUP_TORCH_PREFERRED}/torch in the
+# source tree, an importable torch.
 # Sets LibTorch_FOUND, LibTorch_VERSION, LibTorch_DIR (the folder `torch` itself).
 
 function(_ssp_torch_version dir out)

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 FOLDERS = ["host", "sdk", "plugins", "tests", "scripts", "cmake", "bench", "configs", "docs", ".ci"]
-CODE = {".h", ".hpp", ".c", ".cpp", ".cmake", ".sh", ".py"}
-CPP = {".h", ".hpp", ".c", ".cpp"}
+HEADERS = {".h", ".hh", ".hpp", ".hxx", ".inl", ".ipp", ".cuh"}
+CPP = HEADERS | {".c", ".cc", ".cpp", ".cxx", ".cu"}
+CODE = CPP | {".cmake", ".sh", ".py"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 # A room may include itself and rooms of a lower rank.
@@ -189,7 +190,7 @@ def sdk_compiles(tree):
 
 def opening_comment(tree):
     """every header of host/ begins with a comment that says what it owns"""
-    for path in tree.below("host/", {".h"}):
+    for path in tree.below("host/", HEADERS):
         lines = tree.lines(path)
         if not lines or not re.match(r"^(//|/\*) ?\w.{15,}", lines[0]):
             tree.fail("opening-comment", path, 1, "a header begins with a sentence: what it owns, what it must not know")

@@ -34,7 +34,7 @@ def type_text(schema):
     if choices:
         python_types = {"string": str, "boolean": bool, "integer": int, "number": float}
         names = [n for n in names if not any(isinstance(value, python_types.get(n, ())) for value in schema["enum"])]
-    limits = ", ".join(f"{sign} {schema[word]:g}" for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤")) if word in schema)
+    limits = ", ".join(f"{sign} {schema[word]:{',' if isinstance(schema[word], int) else 'g'}}" for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤")) if word in schema)
     for i, name in enumerate(names):
         if name in ("integer", "number"):
             names[i] = f"{name} {limits}".strip()

@@ -3,18 +3,21 @@
 #
 #   sh scripts/setup.sh [--torch VERSION] [--print]
 #
-# --torch VERSION  this LibTorch, in a folder of its own (.deps/torch-VERSION), instead of 2.11.0
+# --torch VERSION  this LibTorch, in a folder of its own (.deps/torch-VERSION), instead of the one that CMakeLists.txt prefers
 # --print          write the folder of LibTorch to stdout, and nothing else there
 #
 # LibTorch is taken from SELFSUP_TORCH_DIR (the folder `torch` of a wheel), else .deps/, else an importable torch in range,
-# else it is downloaded into .deps/ (about 0.6 GB to fetch, 1.2 GB on disk).
+# else it is downloaded into .deps/ (about 0.6 GB to fetch, 1.2 GB on disk). The range is that of CMakeLists.txt. OS_RELEASE names
+# another file than /etc/os-release.
 set -eu
 
-preferred=2.11.0
 root=$(cd "$(dirname "$0")/.." && pwd)
+preferred=$(sed -n 's/^set(SELFSUP_TORCH_PREFERRED \(.*\))$/\1/p' "$root/CMakeLists.txt")
+least=$(sed -n 's/^find_package(LibTorch \(.*\)\.\.\.<.*/\1/p' "$root/CMakeLists.txt")
+below=$(sed -n 's/^find_package(LibTorch .*\.\.\.<\([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-linux \
 libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
-libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev libgloo-dev dataset-fashion-mnist \
+libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -46,7 +49,10 @@ done
 
 # --- Debian packages ---------------------------------------------------------------------------------------------------
 
-is_debian() { command -v dpkg-query >/dev/null && command -v apt-get >/dev/null && [ -e /etc/debian_version ]; }
+# Its own word, not that of its children: theirs have the file debian_version too, and other packages.
+is_debian() {
+  command -v dpkg-query >/dev/null && command -v apt-get >/dev/null && grep -qx 'ID="\{0,1\}debian"\{0,1\}' "${OS_RELEASE:-/etc/os-release}"
+}
 
 missing_packages() {
   # shellcheck disable=SC2086 # a list of words
@@ -55,7 +61,7 @@ missing_packages() {
     END { n = split(all, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) printf "%s ", name[i] }'
 }
 
-# What stands for the packages where there is no dpkg: tools and headers.
+# What stands for the packages on other distributions: tools and headers.
 missing_tools() {
   for tool in cmake ninja pkg-config git python3 flock readelf strace; do
     command -v "$tool" >/dev/null || printf '%s ' "$tool"
@@ -65,7 +71,7 @@ missing_tools() {
     return
   }
   for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h catch2/catch.hpp jpeglib.h \
-    png.h zlib.h openssl/evp.h gloo/algorithm.h; do
+    png.h zlib.h openssl/evp.h; do
     before=
     [ "$header" != jpeglib.h ] || before='#include <cstdio>'
     printf '%s\n#if __has_include(<jsoncpp/%s>)\n#elif !__has_include(<%s>)\n#error missing\n#endif\n' "$before" "$header" "$header" |
@@ -104,12 +110,8 @@ Install them as root, then run this again:
 # --- LibTorch ----------------------------------------------------------------------------------------------------------
 
 version_of() { sed -n "s/^__version__ *= *'\\([0-9.]*\\).*/\\1/p" "$1/version.py" 2>/dev/null; }
-in_range() { # [2.11, 2.16)
-  case $1 in
-    2.11 | 2.11.* | 2.12 | 2.12.* | 2.13 | 2.13.* | 2.14 | 2.14.* | 2.15 | 2.15.*) return 0 ;;
-  esac
-  return 1
-}
+no_newer() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+in_range() { no_newer "$least" "$1" && ! no_newer "$below" "$1"; }
 is_torch() { [ -e "$1/lib/libtorch_cpu.so" ] && [ -e "$1/version.py" ]; }
 
 importable() {
@@ -152,15 +154,16 @@ download() {
       "cuda-toolkit[cudart,cupti]==$toolkit" >&2 || die "the download failed; $again"
   fi
   is_torch "$partial/torch" || die "the wheel torch $version holds no lib/libtorch_cpu.so"
+  rm -rf "$2" # a broken one, into which mv would move
   mv "$partial" "$2"
 }
 
 find_torch() {
   if [ -n "$torch_asked" ]; then
-    in_range "$torch_asked" || die "LibTorch $torch_asked is outside the supported range: 2.11 up to, not including, 2.16"
+    in_range "$torch_asked" || die "LibTorch $torch_asked is outside the supported range: $least up to, not including, $below"
   elif [ -n "${SELFSUP_TORCH_DIR:-}" ]; then
     is_torch "$SELFSUP_TORCH_DIR" || die "SELFSUP_TORCH_DIR is $SELFSUP_TORCH_DIR, which holds no lib/libtorch_cpu.so; point it at the folder torch of an installed wheel"
-    in_range "$(version_of "$SELFSUP_TORCH_DIR")" || die "SELFSUP_TORCH_DIR is $SELFSUP_TORCH_DIR, LibTorch $(version_of "$SELFSUP_TORCH_DIR"); supported are 2.11 up to, not including, 2.16"
+    in_range "$(version_of "$SELFSUP_TORCH_DIR")" || die "SELFSUP_TORCH_DIR is $SELFSUP_TORCH_DIR, LibTorch $(version_of "$SELFSUP_TORCH_DIR"); supported are $least up to, not including, $below"
     torch=$SELFSUP_TORCH_DIR
     return
   fi
@@ -198,5 +201,6 @@ if command -v flock >/dev/null; then
   }
 fi
 find_torch
+is_torch "$torch" || die "$torch holds no lib/libtorch_cpu.so; remove that folder and run this again"
 say "setup: LibTorch $(version_of "$torch") in $torch"
 [ -z "$print" ] || printf '%s\n' "$torch"

@@ -202,7 +202,7 @@ class Checker {
              fmt::format("\"{}\" again{}", keys[i].first, opened_at(keys[i - 1].second)));
   }
 
-  // Where an earlier thing stands, unless a reader sees it on the same line.
+  // Where an earlier thing stands.
   std::string opened_at(size_t offset) const {
     TextPosition position(text_);
     position.move_to(offset);

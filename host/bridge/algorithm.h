@@ -46,7 +46,9 @@ struct Field {
 struct StepBatch {
   std::vector<at::Tensor> views;
   at::Tensor sample_index;
-  std::vector<Field> fields;  // "label" and what transforms set; "sample_index" is offered without being here
+  // "label" and what transforms set, on any device: moved when a component asks. "sample_index" is offered without
+  // being here.
+  std::vector<Field> fields;
 };
 
 struct NamedTensor {

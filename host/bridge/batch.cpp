@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "bridge/active.h"
 #include "bridge/session.h"
@@ -44,13 +46,18 @@ ssp_status BatchTable::field(const ssp_batch* self, ssp_str name, int32_t view, 
 }
 
 at::Tensor BatchTable::find(std::string_view name, int32_t view) {
-  for (const Field& f : batch_.fields) {
-    if (f.name == name && f.view == view) return f.value;
-  }
-  if (name != "sample_index" || view != -1 || !batch_.sample_index.defined()) return {};
-  if (!sample_index_.defined())
-    sample_index_ = batch_.sample_index.to(active().environment.device, at::kLong, false, true);
-  return sample_index_;
+  const auto named = [&](const Field& f) { return f.name == name && f.view == view; };
+  if (const auto known = std::ranges::find_if(asked_, named); known != asked_.end()) return known->value;
+  at::Tensor value;
+  if (const auto set = std::ranges::find_if(batch_.fields, named); set != batch_.fields.end())
+    value = set->value;
+  else if (name == "sample_index" && view == -1 && batch_.sample_index.defined())
+    value = batch_.sample_index.clone();  // the plugin may write to it; random numbers go by the other
+  else
+    return {};
+  // Non-blocking is safe: pageable memory is read before the call returns, page-locked memory waits for the copy.
+  asked_.push_back({std::string(name), view, value.to(active().environment.device, /*non_blocking=*/true)});
+  return asked_.back().value;
 }
 
 }  // namespace selfsup::bridge

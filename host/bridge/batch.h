@@ -22,7 +22,7 @@ class BatchTable {
 
   const StepBatch& batch_;
   handles::Lent views_;
-  at::Tensor sample_index_;  // on the run's device, moved when first asked for
+  std::vector<Field> asked_;  // fields that were asked for, on the run's device
   ssp_batch table_{};
 };
 

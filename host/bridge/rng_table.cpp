@@ -52,7 +52,8 @@ void fill_row(uint64_t key, const uint64_t* columns, float* out, int64_t n) {
 }
 
 at::Tensor draw(const ssp_call& c, uint64_t site, int64_t rows, int64_t n) {
-  at::Tensor out = at::empty({rows, n}, at::kFloat);
+  const bool pinned = active().environment.device.is_cuda();  // for the copy that does not wait
+  at::Tensor out = at::empty({rows, n}, at::TensorOptions().dtype(at::kFloat).pinned_memory(pinned));
   float* data = out.mutable_data_ptr<float>();
   const int64_t* samples = c.scope->sample_index.defined() ? c.scope->sample_index.const_data_ptr<int64_t>() : nullptr;
   std::vector<uint64_t> columns(static_cast<size_t>(n));
@@ -77,7 +78,7 @@ ssp_status per_sample(ssp_call* call, ssp_str site, int64_t rows, int64_t n, ssp
     }
     at::Tensor values =
         replacement() ? replacement()(name, rows, n) : draw(c, hash_key(c.site, hash_name(name)), rows, n);
-    *out = handles::give(values.to(active().environment.device));
+    *out = handles::give(values.to(active().environment.device, /*non_blocking=*/true));
   });
 }
 

@@ -35,7 +35,6 @@ bool is_checkpoint(const std::string& path) {
 class Parser {
  public:
   explicit Parser(const std::vector<std::string>& words) : words_(words) {
-    line_.words = words;
     const auto value = [this](std::optional<std::string>& into) { return [this, &into] { into = take_value(); }; };
     const auto on = [this](bool& into) { return [this, &into] { no_value(), into = true; }; };
     flags_ = {

@@ -20,7 +20,6 @@ struct CommandLine {
   std::optional<int64_t> seed;
   bool overwrite = false, amp = false, auto_scale_lr = false;
   bool json = false, schema = false, sources = false;
-  std::vector<std::string> words;  // all of them, for the log
 };
 
 // words: without the program's name. Flags stand before or after CONFIG. Error(usage) with the nearest name.

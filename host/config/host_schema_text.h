@@ -1,4 +1,5 @@
-// The text of the host's schemas. Included by host_schema.cpp only.
+// The text of the host's schemas. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
+// so that neither a narrower type nor the product of a number of epochs and an epoch's length overflows.
 #pragma once
 
 namespace selfsup::config {
@@ -20,7 +21,7 @@ inline constexpr char kHostTop[] = R"({
       "description": "the algorithm; without type, the only one that the first plugin brings"},
     "data_preprocessor": @PREPROCESSOR@,
     "train_dataloader": {"type": "object", "properties": {
-      "batch_size": {"type": "integer", "minimum": 1, "description": "images a rank takes in a step"},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step"},
       "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Absent: the cores allowed, less one, at most 8"},
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "without type: image_folder", "x-ssp-claims": {
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},
@@ -56,36 +57,36 @@ inline constexpr char kHostTop[] = R"({
         "max_norm": {"type": "number", "exclusiveMinimum": 0, "description": "of type norm: the largest norm"},
         "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "description": "which norm; absent: 2"},
         "clip_value": {"type": "number", "exclusiveMinimum": 0, "description": "of type value: the largest size of an element"}}},
-      "accumulative_counts": {"type": "integer", "minimum": 1, "default": 1, "description": "batches an optimizer step takes"},
+      "accumulative_counts": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 1, "description": "batches an optimizer step takes"},
       "loss_scale": {"type": ["string", "number", "object"], "enum": ["dynamic"], "exclusiveMinimum": 0, "description": "of fp16: \"dynamic\", a fixed number, or an object that starts a dynamic one; absent: dynamic", "properties": {
         "init_scale": {"type": "number", "exclusiveMinimum": 0, "description": "absent: 65536"},
         "growth_factor": {"type": "number", "exclusiveMinimum": 1, "description": "absent: 2"},
         "backoff_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "description": "below 1; absent: 0.5"},
-        "growth_interval": {"type": "integer", "minimum": 1, "description": "good steps before the scale grows; absent: 2000"}}},
+        "growth_interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "good steps before the scale grows; absent: 2000"}}},
       "dtype": {"type": "string", "enum": ["float16", "bfloat16"], "description": "of AmpOptimWrapper; absent: float16 on CUDA, bfloat16 on the CPU"}},
       "required": ["optimizer"]},
     "param_scheduler": {"type": ["array", "object", "null"], "items": {"type": "object", "x-ssp-component": "scheduler"}, "x-ssp-component": "scheduler", "description": "one, or a list whose members act on one another's values"},
     "train_cfg": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"], "description": "absent: by the key that gives the length"},
       "by_epoch": {"type": "boolean", "description": "the same in other words"},
-      "max_epochs": {"type": "integer", "minimum": 1, "description": "length of the run; this or max_iters"},
-      "max_iters": {"type": "integer", "minimum": 1, "description": "length of the run in batches"},
+      "max_epochs": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "length of the run; this or max_iters"},
+      "max_iters": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "length of the run in batches"},
       "val_interval": {"type": "integer", "x-ssp-idle": true}}},
     "default_hooks": {"type": "object", "properties": {
       "logger": {"type": "object", "properties": {
         "type": {"type": "string", "description": "any name; there is one kind"},
-        "interval": {"type": "integer", "minimum": 1, "default": 10, "description": "iterations between two log lines"}}},
+        "interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10, "description": "iterations between two log lines"}}},
       "checkpoint": {"type": "object", "properties": {
         "type": {"type": "string", "description": "any name; there is one kind"},
-        "interval": {"type": "integer", "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},
+        "interval": {"type": "integer", "maximum": 1000000000, "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},
         "by_epoch": {"type": "boolean", "description": "whether interval counts epochs; absent: as the run is counted"},
-        "max_keep_ckpts": {"type": "integer", "default": 3, "description": "at least 1; older ones are deleted. -1: keep all, MMEngine's default"},
+        "max_keep_ckpts": {"type": "integer", "maximum": 1000000, "default": 3, "description": "at least 1; older ones are deleted. -1: keep all, MMEngine's default"},
         "save_last": {"type": "boolean", "default": true, "description": "save at the end of the run, whatever the interval"}}},
       "runtime_info": {"type": "object", "x-ssp-idle": true}, "timer": {"type": "object", "x-ssp-idle": true},
       "param_scheduler": {"type": "object", "x-ssp-idle": true}, "sampler_seed": {"type": "object", "x-ssp-idle": true},
       "visualization": {"type": "object", "x-ssp-idle": true}}},
     "env_cfg": {"type": "object", "properties": {
-      "num_threads": {"type": "integer", "minimum": 1, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
+      "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
       "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
         "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
@@ -93,24 +94,24 @@ inline constexpr char kHostTop[] = R"({
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
     "randomness": {"type": "object", "properties": {
       "seed": {"type": ["integer", "null"], "minimum": 0, "description": "absent: drawn, and written to the resolved configuration"},
-      "diff_rank_seed": {"type": "boolean", "default": false, "description": "random numbers never repeat between ranks here, so this changes nothing"},
+      "diff_rank_seed": {"type": "boolean", "x-ssp-idle": true},
       "deterministic": {"type": "boolean", "default": false, "description": "CUDA: reproducible kernels only"}}},
     "auto_scale_lr": {"type": "object", "properties": {
       "enable": {"type": "boolean", "default": false, "description": "as --auto-scale-lr"},
-      "base_batch_size": {"type": "integer", "minimum": 1, "description": "images of a step for which lr was chosen"}}},
+      "base_batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "images of a step for which lr was chosen"}}},
     "probe": {"type": ["object", "null"], "description": "judges features by labels that training never sees", "properties": {
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the bank"},
       "test_dataset": {"type": "object", "x-ssp-component": "dataset", "description": "the queries"},
-      "bank": {"type": "integer", "minimum": 1, "default": 10000, "description": "images taken from the bank's set"},
-      "queries": {"type": "integer", "minimum": 1, "default": 10000, "description": "images taken from the queries' set"},
-      "interval": {"type": "integer", "minimum": 0, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
+      "bank": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10000, "description": "images taken from the bank's set"},
+      "queries": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10000, "description": "images taken from the queries' set"},
+      "interval": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
       "baselines": {"type": "boolean", "default": true, "description": "also raw pixels and the random initialisation"},
-      "k": {"type": "integer", "minimum": 1, "default": 20, "description": "neighbours of kNN"},
+      "k": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 20, "description": "neighbours of kNN"},
       "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07, "description": "of the neighbours' weights"},
-      "few_labels": {"type": "integer", "minimum": 0, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},
-      "draws": {"type": "integer", "minimum": 1, "default": 5, "description": "draws of the few labels"},
+      "few_labels": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},
+      "draws": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 5, "description": "draws of the few labels"},
       "feature": {"type": "string", "default": "", "description": "which feature of the algorithm; empty: the one it is judged by"},
-      "batch_size": {"type": "integer", "minimum": 1, "default": 256, "description": "images of one forward pass"}},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 256, "description": "images of one forward pass"}},
       "required": ["dataset", "test_dataset"]},
     "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto", "description": "auto: CUDA if a GPU answers"},
     "find_unused_parameters": {"type": "boolean", "x-ssp-idle": true},
@@ -157,8 +158,8 @@ inline constexpr char kSchedulerCommon[] = R"({
   "type": "object",
   "properties": {
     "type": {"type": "string"},
-    "begin": {"type": "integer", "minimum": 0, "default": 0, "description": "first step"},
-    "end": {"type": "integer", "minimum": 0, "description": "the step after the last; absent: the run's end"},
+    "begin": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 0, "description": "first step"},
+    "end": {"type": "integer", "minimum": 0, "maximum": 1000000000, "description": "the step after the last; absent: the run's end"},
     "by_epoch": {"type": "boolean", "default": true, "description": "steps are epochs; false: iterations"},
     "convert_to_iter_based": {"type": "boolean", "default": false, "description": "all is given in epochs and done in every iteration"},
     "last_step": {"type": "integer", "enum": [-1], "description": "nothing else is needed: --resume knows the step"},
@@ -178,15 +179,15 @@ inline constexpr char kSchedulerShapes[] = R"({
     "start_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.3333333333333333, "description": "of the value, at begin"},
     "end_factor": {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0, "description": "of the value, at end"}}},
   "CosineAnnealing": {"properties": {
-    "T_max": {"type": "integer", "minimum": 1, "description": "steps of the way down; absent: end - begin"},
+    "T_max": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "steps of the way down; absent: end - begin"},
     "eta_min": {"type": ["number", "null"], "description": "the lowest value; absent: 0"},
     "eta_min_ratio": {"type": ["number", "null"], "description": "the same as a share of the value at the start"}}},
   "MultiStep": {"properties": {
-    "milestones": {"type": "array", "items": {"type": "integer"}, "description": "steps, counted from begin"},
+    "milestones": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 1000000000}, "description": "steps, counted from begin"},
     "gamma": {"type": "number", "default": 0.1, "description": "factor at each milestone"}},
     "required": ["milestones"]},
   "Step": {"properties": {
-    "step_size": {"type": "integer", "minimum": 1, "description": "steps between two changes"},
+    "step_size": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "steps between two changes"},
     "gamma": {"type": "number", "default": 0.1, "description": "factor at each change"}},
     "required": ["step_size"]},
   "Exponential": {"properties": {"gamma": {"type": "number", "description": "factor in every step"}}, "required": ["gamma"]},

@@ -11,7 +11,7 @@
 
 namespace selfsup::data {
 
-// count pictures of one size, uint8, NHWC, contiguous. While a copy of `pixels` lives the loader does not rewrite it.
+// count pictures of one size, uint8, NHWC, contiguous. While a copy of `pixels` lives nobody rewrites it.
 struct BatchView {
   std::shared_ptr<uint8_t> pixels;
   int64_t count = 0, height = 0, width = 0, channels = 0;
@@ -38,6 +38,5 @@ struct Batch {
 
 // Gives uninitialised memory, aligned to 64 bytes at least, that lives as long as the pointer. Called by any thread.
 using Allocator = std::function<std::shared_ptr<uint8_t>(size_t bytes)>;
-std::shared_ptr<uint8_t> allocate_pageable(size_t bytes);
 
 }  // namespace selfsup::data

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
 #include <tuple>
 
@@ -13,6 +14,12 @@ namespace selfsup::data {
 namespace {
 
 [[noreturn]] void refuse(const std::string& text) { throw Error(Exit::usage, text); }
+
+size_t bytes_of(int64_t samples, size_t each) {
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(static_cast<size_t>(samples), each, &bytes)) throw std::bad_alloc();
+  return bytes;
+}
 
 // What a field holds per sample.
 size_t bytes_per_sample(const BatchField& field) {
@@ -28,8 +35,9 @@ bool same_layout(const BatchField& batch, const Field& field) {
 
 }  // namespace
 
-BatchBuilder::BatchBuilder(BufferPool& pool, uint64_t epoch, int64_t index, int64_t size, int64_t capacity, bool labels)
-    : pool_(pool), capacity_(capacity) {
+BatchBuilder::BatchBuilder(const Allocator& allocate, uint64_t epoch, int64_t index, int64_t size, int64_t capacity,
+                           bool labels)
+    : allocate_(allocate), capacity_(capacity) {
   batch_.epoch = epoch;
   batch_.index = index;
   batch_.size = size;
@@ -50,14 +58,14 @@ void BatchBuilder::lay_out(const Sample& sample) {
   std::vector<BatchView> views;
   for (const Image& image : sample.views) {
     BatchView view{nullptr, batch_.size, image.height, image.width, image.channels};
-    view.pixels = pool_.take(static_cast<size_t>(capacity_) * image.pixels.size());
+    view.pixels = allocate_(bytes_of(capacity_, image.pixels.size()));
     views.push_back(std::move(view));
   }
   std::vector<BatchField> fields;
   for (const Field& field : sample.fields) {
     BatchField out{field.name, field.view, field.type, {batch_.size}, nullptr};
     out.sizes.insert(out.sizes.end(), field.sizes.begin(), field.sizes.end());
-    const std::shared_ptr<uint8_t> memory = pool_.take(static_cast<size_t>(capacity_) * bytes_per_sample(out));
+    const std::shared_ptr<uint8_t> memory = allocate_(bytes_of(capacity_, bytes_per_sample(out)));
     out.data = {memory, reinterpret_cast<std::byte*>(memory.get())};
     fields.push_back(std::move(out));
   }

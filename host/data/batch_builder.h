@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "data/batch.h"
-#include "data/buffers.h"
 
 namespace selfsup::data {
 
 class BatchBuilder {
  public:
-  // `size` places; buffers are made for `capacity` samples, so that a last, smaller batch finds memory that fits.
-  BatchBuilder(BufferPool& pool, uint64_t epoch, int64_t index, int64_t size, int64_t capacity, bool labels);
+  // `size` places; buffers are made for `capacity` samples, so that a last, smaller batch finds memory that fits. The
+  // allocator outlives this.
+  BatchBuilder(const Allocator& allocate, uint64_t epoch, int64_t index, int64_t size, int64_t capacity, bool labels);
 
   // Copies the sample. Every place is filled once; calls may run at the same time. Error(usage) when the sample's views
   // or fields differ from those that came first.
@@ -27,7 +27,7 @@ class BatchBuilder {
   void lay_out(const Sample& sample);
   void place_fields(size_t position, const Sample& sample);
 
-  BufferPool& pool_;
+  const Allocator& allocate_;
   int64_t capacity_;
   // Not std::once_flag: an exception out of std::call_once hangs later calls under some C libraries and sanitizers.
   std::mutex layout_;

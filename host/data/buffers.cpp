@@ -1,6 +1,7 @@
 #include "data/buffers.h"
 
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <new>
@@ -9,14 +10,10 @@
 
 namespace selfsup::data {
 
-std::shared_ptr<uint8_t> allocate_pageable(size_t bytes) {
-  constexpr size_t kAlignment = 64;
-  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return {static_cast<uint8_t*>(memory), [](uint8_t* p) { std::free(p); }};
-}
+namespace {
 
-struct BufferPool::Shared {
+// Buffers that wait for their next use.
+struct Shelf {
   struct Size {
     std::vector<std::shared_ptr<uint8_t>> free;
     size_t made = 0;
@@ -26,15 +23,11 @@ struct BufferPool::Shared {
   std::map<size_t, Size> sizes;
 };
 
-BufferPool::BufferPool(Allocator allocator) : shared_(std::make_shared<Shared>()) {
-  shared_->allocator = std::move(allocator);
-}
-
-std::shared_ptr<uint8_t> BufferPool::take(size_t bytes) {
+std::shared_ptr<uint8_t> take(const std::shared_ptr<Shelf>& shelf, size_t bytes) {
   std::shared_ptr<uint8_t> memory;
   {
-    const std::lock_guard lock(shared_->mutex);
-    Shared::Size& size = shared_->sizes[bytes];
+    const std::lock_guard lock(shelf->mutex);
+    Shelf::Size& size = shelf->sizes[bytes];
     if (size.free.empty()) {
       size.free.reserve(++size.made);  // so that giving back needs no memory
     } else {
@@ -42,12 +35,28 @@ std::shared_ptr<uint8_t> BufferPool::take(size_t bytes) {
       size.free.pop_back();
     }
   }
-  if (!memory) memory = shared_->allocator(bytes);
+  if (!memory) memory = shelf->allocator(bytes);
   uint8_t* const bytes_of = memory.get();
-  return {bytes_of, [shared = shared_, memory = std::move(memory), bytes](uint8_t*) mutable {
-            const std::lock_guard lock(shared->mutex);
-            shared->sizes[bytes].free.push_back(std::move(memory));
+  return {bytes_of, [shelf, memory = std::move(memory), bytes](uint8_t*) mutable {
+            const std::lock_guard lock(shelf->mutex);
+            shelf->sizes[bytes].free.push_back(std::move(memory));
           }};
+}
+
+}  // namespace
+
+std::shared_ptr<uint8_t> allocate_pageable(size_t bytes) {
+  constexpr size_t kAlignment = 64;
+  if (bytes > std::numeric_limits<size_t>::max() - kAlignment) throw std::bad_alloc();
+  void* memory = std::aligned_alloc(kAlignment, (bytes + kAlignment) / kAlignment * kAlignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return {static_cast<uint8_t*>(memory), [](uint8_t* p) { std::free(p); }};
+}
+
+Allocator reusing(Allocator allocator) {
+  const auto shelf = std::make_shared<Shelf>();
+  shelf->allocator = std::move(allocator);
+  return [shelf](size_t bytes) { return take(shelf, bytes); };
 }
 
 }  // namespace selfsup::data

@@ -1,21 +1,15 @@
-// Batch memory that goes round: a buffer returns when its last owner lets go. Knows no batches.
+// Where the memory of batches comes from. Knows no batches and no devices.
 #pragma once
-#include <memory>
-
 #include "data/batch.h"
 
 namespace selfsup::data {
 
-// Thread-safe. Buffers outlive the pool while they are held.
-class BufferPool {
- public:
-  explicit BufferPool(Allocator allocator);
-  // Uninitialised memory of exactly that many bytes: one that came back, else a new one.
-  std::shared_ptr<uint8_t> take(size_t bytes);
+// Throws std::bad_alloc.
+std::shared_ptr<uint8_t> allocate_pageable(size_t bytes);
 
- private:
-  struct Shared;
-  std::shared_ptr<Shared> shared_;
-};
+// An allocator whose buffers go round: one returns when its last owner lets go, and serves the next request of its
+// size. Buffers may outlive it. Only for memory that nobody reads once the last owner has let go, which a copy to a GPU
+// does.
+Allocator reusing(Allocator allocator);
 
 }  // namespace selfsup::data

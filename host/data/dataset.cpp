@@ -30,7 +30,7 @@ int64_t read_number(const Json& spec, std::string_view key, int64_t least, int64
 }
 
 std::unique_ptr<Dataset> make_shapes(const Json& spec) {
-  return std::make_unique<ShapesDataset>(read_number(spec, "size", 1, int64_t{1} << 40),
+  return std::make_unique<ShapesDataset>(read_number(spec, "size", 1, 100000000),
                                          static_cast<int>(read_number(spec, "image_size", 8, 4096)),
                                          static_cast<uint64_t>(spec.get_int("seed", 0)));
 }

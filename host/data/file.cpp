@@ -8,27 +8,28 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/errors.h"
 #include "data/dataset.h"
 
 namespace selfsup::data {
 namespace {
 
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
+// What errno says of a picture is that picture's fault only if another file could still be read.
+[[noreturn]] void fail(const char* what) {
+  const int error = errno;
+  const std::string text = fmt::format("{}: {}", what, std::strerror(error));
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EIO:
+    case ESTALE:
+    case ETIMEDOUT:
+      throw Error(Exit::data, text + " (the machine's fault, not the picture's: none takes its place)");
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] void bad_errno(const char* what) { throw BadImage(fmt::format("{}: {}", what, std::strerror(errno))); }
+  throw BadImage(text);
+}
 
 std::string_view kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "a directory";
@@ -55,28 +56,46 @@ size_t utf8_length(std::string_view s) {
 
 }  // namespace
 
-void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out) {
+RegularFile::RegularFile(const std::string& path) : fd_(-1) {
   if (path.find('\0') != std::string::npos) throw BadImage("a NUL in the path");
-  const Descriptor file(path);
-  if (file.get() < 0) {
+  fd_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd_ < 0) {
     if (errno == ENXIO) throw BadImage("a socket or a device, not a regular file");
-    bad_errno("cannot be opened");
+    fail("cannot be opened");
   }
   struct stat status;
-  if (::fstat(file.get(), &status) != 0) bad_errno("cannot be examined");
-  if (!S_ISREG(status.st_mode)) throw BadImage(fmt::format("{}, not a regular file", kind_of(status.st_mode)));
-  const uint64_t size = static_cast<uint64_t>(status.st_size);
-  if (size > max_bytes) throw BadImage(fmt::format("{} bytes, more than the {} that are read", size, max_bytes));
-  out.resize(size);
+  try {
+    if (::fstat(fd_, &status) != 0) fail("cannot be examined");
+    if (!S_ISREG(status.st_mode)) throw BadImage(fmt::format("{}, not a regular file", kind_of(status.st_mode)));
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
+  size_ = static_cast<uint64_t>(status.st_size);
+}
+
+RegularFile::~RegularFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+size_t RegularFile::read(uint8_t* out, size_t bytes) const {
   size_t have = 0;
-  while (have < size) {
-    const ssize_t got = ::read(file.get(), out.data() + have, size - have);
+  while (have < bytes) {
+    const ssize_t got = ::read(fd_, out + have, bytes - have);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) bad_errno("cannot be read");
-    if (got == 0) break;  // it shrank; what is there is judged as it is
+    if (got < 0) fail("cannot be read");
+    if (got == 0) break;
     have += static_cast<size_t>(got);
   }
-  out.resize(have);
+  return have;
+}
+
+void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out) {
+  const RegularFile file(path);
+  if (file.size() > max_bytes)
+    throw BadImage(fmt::format("{} bytes, more than the {} that are read", file.size(), max_bytes));
+  out.resize(file.size());
+  out.resize(file.read(out.data(), out.size()));  // it may have shrunk; what is there is judged as it is
 }
 
 std::string printable(std::string_view bytes) {

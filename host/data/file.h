@@ -3,12 +3,33 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace selfsup::data {
 
-// The bytes of a regular file; `out` keeps its memory. A FIFO, a device or a directory is never waited for. What cannot
-// be read, is no regular file or holds more than max_bytes is a BadImage with the reason.
+// A regular file, open for reading. A FIFO, a device or a directory is never waited for.
+class RegularFile {
+ public:
+  // BadImage with the reason when there is no such file, or it is none that this process may read; Error(data) when the
+  // machine is at fault: no descriptors left, no memory, a failing disk.
+  explicit RegularFile(const std::string& path);
+  ~RegularFile();
+  RegularFile(const RegularFile&) = delete;
+  RegularFile& operator=(const RegularFile&) = delete;
+
+  uint64_t size() const { return size_; }
+  // The next bytes, fewer at the end of the file. Throws as the constructor.
+  size_t read(uint8_t* out, size_t bytes) const;
+  int release() { return std::exchange(fd_, -1); }  // the descriptor is the caller's from now on
+
+ private:
+  int fd_;
+  uint64_t size_ = 0;
+};
+
+// The bytes of a regular file; `out` keeps its memory. Throws as RegularFile, and BadImage when it holds more than
+// max_bytes.
 void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out);
 
 // Printable UTF-8 in one line: control characters and bytes that are no UTF-8 become \n, \t, \xNN, a backslash \\.

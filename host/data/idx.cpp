@@ -61,7 +61,7 @@ IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
   IdxFile file;
   try {
     read_regular_file(path, kMaxBytes, file.bytes);
-  } catch (const BadImage& e) {
+  } catch (const std::runtime_error& e) {  // BadImage or Error
     refuse(path, e.what());
   }
   if (file.bytes.size() > 2 && file.bytes[0] == 0x1f && file.bytes[1] == 0x8b)

@@ -30,11 +30,12 @@ constexpr int64_t kSmallestAllowance = 3;
 
 // A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
 struct Slot {
-  Slot(BufferPool& pool, uint64_t epoch_, int64_t index_, std::vector<int64_t> indices_, int64_t capacity, bool labels)
+  Slot(const Allocator& allocate, uint64_t epoch_, int64_t index_, std::vector<int64_t> indices_, int64_t capacity,
+       bool labels)
       : epoch(epoch_),
         index(index_),
         indices(std::move(indices_)),
-        builder(pool, epoch_, index_, static_cast<int64_t>(indices.size()), capacity, labels) {}
+        builder(allocate, epoch_, index_, static_cast<int64_t>(indices.size()), capacity, labels) {}
 
   int64_t size() const { return static_cast<int64_t>(indices.size()); }
   bool complete() const { return filled == size(); }
@@ -91,14 +92,14 @@ Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
 }  // namespace
 
 struct Loader::State {
-  State(const Dataset& dataset_, const Pipeline& pipeline_, const LoaderOptions& options_, Allocator allocator)
+  State(const Dataset& dataset_, const Pipeline& pipeline_, const LoaderOptions& options_, Allocator allocate_)
       : dataset(dataset_),
         pipeline(pipeline_),
         options(options_),
         sampler(make_sampler(dataset_, options_)),
-        pool(std::move(allocator)),
+        allocate(std::move(allocate_)),
         prefetch(static_cast<size_t>(std::max(options_.prefetch, 1))),
-        chunk(std::clamp<int64_t>(options_.batch_size / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
+        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
     report.allowed = allowance(options.max_bad_fraction, dataset.size());
     report.files = options.known_bad;
     for (const BadFile& bad : report.files) known_bad.insert(bad.index);
@@ -122,7 +123,9 @@ struct Loader::State {
     }
   }
 
+  std::vector<int64_t> order_of(uint64_t of_epoch) const;
   std::shared_ptr<Slot> open_slot();
+  std::shared_ptr<Slot> open_slot_or_fail();
   bool claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& end);
   void work_on();
   void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
@@ -133,7 +136,7 @@ struct Loader::State {
   const Pipeline& pipeline;
   const LoaderOptions options;
   const Sampler sampler;
-  BufferPool pool;
+  const Allocator allocate;
   const size_t prefetch;
   const int64_t chunk;  // places that a worker takes at a time
 
@@ -146,6 +149,7 @@ struct Loader::State {
   std::vector<int64_t> order;  // of order_epoch
   uint64_t order_epoch = 0;
   bool order_known = false;
+  std::exception_ptr failure;  // that of the batch to be opened next: a worker could not open it
 
   // Of the consumer's thread.
   uint64_t epoch = 0;
@@ -156,18 +160,39 @@ struct Loader::State {
   std::vector<std::thread> threads;
 };
 
+std::vector<int64_t> Loader::State::order_of(uint64_t of_epoch) const {
+  const auto too_large = [&] {
+    return Error(Exit::data,
+                 fmt::format("the dataset has {} pictures; there is no memory to shuffle so many", dataset.size()));
+  };
+  try {
+    return sampler.order(of_epoch);
+  } catch (const std::bad_alloc&) {
+    throw too_large();
+  } catch (const std::length_error&) {
+    throw too_large();
+  }
+}
+
 // With the lock held.
 std::shared_ptr<Slot> Loader::State::open_slot() {
   if (open_batch >= sampler.batches()) ++open_epoch, open_batch = 0;
   if (!order_known || order_epoch != open_epoch) {
-    order = sampler.order(open_epoch);
+    order = order_of(open_epoch);
     order_epoch = open_epoch;
     order_known = true;
   }
-  slots.push_back(std::make_shared<Slot>(pool, open_epoch, open_batch, sampler.batch(order, open_batch),
-                                         options.batch_size, dataset.has_labels()));
+  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, sampler.batch(order, open_batch),
+                                         sampler.batch_size(), dataset.has_labels()));
   ++open_batch;
   return slots.back();
+}
+
+// With the lock held, in a worker: null when that fails, which next() then says.
+std::shared_ptr<Slot> Loader::State::open_slot_or_fail() try { return open_slot(); } catch (...) {
+  failure = std::current_exception();
+  done.notify_one();
+  return nullptr;
 }
 
 // With the lock held: some places that nobody has taken; false when enough is under way.
@@ -176,10 +201,9 @@ bool Loader::State::claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& 
   const auto found = std::find_if(slots.begin(), slots.end(), [](const auto& s) { return s->claimed < s->size(); });
   if (found != slots.end())
     slot = *found;
-  else if (slots.size() < prefetch)
-    slot = open_slot();
-  else
-    return false;
+  else if (slots.size() < prefetch && !failure)
+    slot = open_slot_or_fail();
+  if (!slot) return false;
   begin = slot->claimed;
   end = slot->claimed = std::min(begin + chunk, slot->size());
   return true;
@@ -274,7 +298,8 @@ Loader::~Loader() = default;
 int64_t Loader::batches_per_epoch() const { return state_->sampler.batches(); }
 
 int64_t Loader::samples_per_epoch() const {
-  return std::min(state_->sampler.per_rank(), state_->sampler.batches() * state_->options.batch_size);
+  const Sampler& sampler = state_->sampler;
+  return std::min(sampler.per_rank(), sampler.batches() * sampler.batch_size());
 }
 
 void Loader::start(uint64_t epoch, int64_t first_batch) {
@@ -286,6 +311,7 @@ void Loader::start(uint64_t epoch, int64_t first_batch) {
   const bool ahead = !s.slots.empty() && s.slots.front()->epoch == epoch && s.slots.front()->index == first_batch;
   if (!ahead) {
     s.slots.clear();  // workers that are inside one finish it for nobody
+    s.failure = nullptr;
     s.open_epoch = epoch;
     s.open_batch = first_batch;
   }
@@ -307,7 +333,8 @@ bool Loader::next(Batch& batch) {
       s.fill(*slot, 0, slot->size(), s.own_sample);
       lock.lock();
     } else {
-      s.done.wait(lock, [&] { return !s.slots.empty() && s.slots.front()->complete(); });
+      s.done.wait(lock, [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); });
+      if (s.slots.empty()) std::rethrow_exception(s.failure);
       slot = s.slots.front();
     }
     s.slots.pop_front();

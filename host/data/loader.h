@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/batch.h"
+#include "data/buffers.h"
 #include "data/dataset.h"
 #include "data/pipeline.h"
 
@@ -44,9 +45,10 @@ struct BadReport {
 // Not thread-safe: one thread calls start, next and bad. Destruction stops the workers.
 class Loader {
  public:
-  // The dataset and the pipeline outlive the loader. Error(usage) when an epoch would have no batch.
+  // The dataset and the pipeline outlive the loader. Error(usage) when an epoch would have no batch. Every buffer is
+  // asked of the allocator and given back to it: reuse, and when memory is free for it, are the allocator's affair.
   Loader(const Dataset& dataset, const Pipeline& pipeline, const LoaderOptions& options,
-         Allocator allocator = allocate_pageable);
+         Allocator allocator = reusing(allocate_pageable));
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

@@ -159,11 +159,10 @@ std::vector<ImageShape> Pipeline::output_shapes(ImageShape input) const {
   return shapes;
 }
 
-Json evaluation_pipeline(int height, int width, int resize_short) {
-  const int edge = resize_short > 0 ? resize_short : std::max(height, width);
+Json evaluation_pipeline(int height, int width) {
   Json resize = Json::object(), center = Json::object();
   resize.set("type", "ResizeEdge");
-  resize.set("scale", edge);
+  resize.set("scale", std::max(height, width));
   center.set("type", "CenterCrop");
   center.set("crop_size", Json::Array{Json(width), Json(height)});
   return Json(Json::Array{std::move(resize), std::move(center)});

@@ -30,7 +30,7 @@ class Pipeline {
   std::vector<Step> steps_;
 };
 
-// Deterministic: the shorter side to `resize_short` (0: the larger of the two sizes), then the centre, height x width.
-Json evaluation_pipeline(int height, int width, int resize_short = 0);
+// Deterministic: the shorter side to the larger of the two sizes, then the centre, height x width.
+Json evaluation_pipeline(int height, int width);
 
 }  // namespace selfsup::data

@@ -9,9 +9,9 @@
 namespace selfsup::data {
 
 Sampler::Sampler(const Options& options) : options_(options) {
-  per_rank_ = (options.size + options.world - 1) / options.world;
-  batches_ =
-      options.drop_last ? per_rank_ / options.batch_size : (per_rank_ + options.batch_size - 1) / options.batch_size;
+  per_rank_ = (options.size - 1) / options.world + 1;
+  batches_ = options.drop_last ? per_rank_ / options.batch_size : (per_rank_ - 1) / options.batch_size + 1;
+  options_.batch_size = std::min(options.batch_size, per_rank_);
 }
 
 std::vector<int64_t> Sampler::order(uint64_t epoch) const {

@@ -19,8 +19,9 @@ class Sampler {
   };
   explicit Sampler(const Options& options);
 
-  int64_t per_rank() const { return per_rank_; }  // pictures of an epoch on each rank, the same on all
-  int64_t batches() const { return batches_; }    // batches of an epoch on each rank
+  int64_t per_rank() const { return per_rank_; }              // pictures of an epoch on each rank, the same on all
+  int64_t batches() const { return batches_; }                // batches of an epoch on each rank
+  int64_t batch_size() const { return options_.batch_size; }  // pictures in the largest batch
   // The whole order of an epoch, before padding; O(size). Empty when not shuffled: the order is 0, 1, …
   std::vector<int64_t> order(uint64_t epoch) const;
   // Dataset indices of one batch, given order(epoch). No earlier batch is needed.

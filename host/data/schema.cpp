@@ -20,7 +20,7 @@ constexpr char kShapes[] = R"({
   "description": "procedural pictures of eight shapes, labelled, no files",
   "properties": {
     "type": {"type": "string"},
-    "size": {"type": "integer", "minimum": 1, "description": "number of pictures"},
+    "size": {"type": "integer", "minimum": 1, "maximum": 100000000, "description": "number of pictures"},
     "image_size": {"type": "integer", "minimum": 8, "maximum": 4096, "description": "height and width in pixels"},
     "seed": {"type": "integer", "default": 0, "description": "another seed, other pictures"}
   },
@@ -109,10 +109,10 @@ std::string random_resized_crop_schema() {
   "description": "a box of random area and ratio, resized",
   "properties": {
     "type": {"type": "string"},
-    "size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
+    "size": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
     "scale": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.08, 1.0], "description": "share of the area, low and high"},
     "ratio": {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.75, 1.3333333333333333], "description": "width by height, low and high"},
-    "max_attempts": {"type": "integer", "minimum": 0, "default": 10, "description": "draws before the largest centred box is taken"},)") +
+    "max_attempts": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 10, "description": "draws before the largest centred box is taken"},)") +
          kInterpolation + R"(
   },
   "required": ["size"]
@@ -125,7 +125,7 @@ std::string resize_schema() {
   "description": "to a size",
   "properties": {
     "type": {"type": "string"},
-    "scale": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"},
+    "scale": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"},
     "keep_ratio": {"type": "boolean", "default": false, "description": "the largest size of the same ratio that fits"},)") +
          kInterpolation + R"(
   },
@@ -139,7 +139,7 @@ std::string resize_edge_schema() {
   "description": "one edge to a length, the other in proportion",
   "properties": {
     "type": {"type": "string"},
-    "scale": {"type": "integer", "minimum": 1, "description": "pixels"},
+    "scale": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "pixels"},
     "edge": {"type": "string", "enum": ["short", "long", "width", "height"], "default": "short", "description": "which edge"},)") +
          kInterpolation + R"(
   },
@@ -152,7 +152,7 @@ constexpr char kCenterCrop[] = R"({
   "description": "the centre, or all of a side that is shorter",
   "properties": {
     "type": {"type": "string"},
-    "crop_size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"}
+    "crop_size": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"}
   },
   "required": ["crop_size"]
 })";
@@ -162,8 +162,8 @@ constexpr char kRandomCrop[] = R"({
   "description": "a window at a random place, after padding",
   "properties": {
     "type": {"type": "string"},
-    "size": {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
-    "padding": {"type": ["integer", "array", "null"], "minimum": 0, "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 4, "description": "pixels on all sides, [left and right, top and bottom], or [left, top, right, bottom]"},
+    "size": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "pixels, or [height, width]"},
+    "padding": {"type": ["integer", "array", "null"], "minimum": 0, "maximum": 65535, "items": {"type": "integer", "minimum": 0, "maximum": 65535}, "minItems": 2, "maxItems": 4, "description": "pixels on all sides, [left and right, top and bottom], or [left, top, right, bottom]"},
     "pad_if_needed": {"type": "boolean", "default": false, "description": "pad pictures that are smaller than size"},
     "pad_val": {"type": "integer", "minimum": 0, "maximum": 255, "default": 0, "description": "value of constant padding"},
     "padding_mode": {"type": "string", "enum": ["constant", "edge", "reflect", "symmetric"], "default": "constant", "description": "what padding is filled with, as in torchvision"}

@@ -6,7 +6,7 @@
 
 extern "C" {
 
-#define SELFSUP_CUDA_TABLE_VERSION 1
+#define SELFSUP_CUDA_TABLE_VERSION 2
 
 // Every function may be called from any thread; none throws. On failure the texts of last_error apply to the thread.
 struct SelfsupCudaTable {
@@ -15,10 +15,7 @@ struct SelfsupCudaTable {
   int (*device_count)(void);                              // 0: none can be used, last_error says why
   int (*select)(int device);                              // 0 on success; the current device of this thread
   int (*describe)(int device, char* text, size_t bytes);  // "NVIDIA H100 80GB HBM3, 79 GiB"; 0 on success
-  void* (*pinned_allocate)(size_t bytes);                 // page-locked host memory; null on failure
-  void (*pinned_free)(void* memory);
-  int64_t (*peak_memory)(int device);  // bytes that tensors held at most
-  int (*synchronize)(int device);      // waits for all work; 0 on success
+  int64_t (*peak_memory)(int device);                     // bytes that tensors held at most
   const char* (*last_error)(void);
 };
 

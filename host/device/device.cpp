@@ -77,12 +77,12 @@ Device choose_device(const std::string& spec, int local_rank) {
   return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)), text, cuda};
 }
 
-std::shared_ptr<uint8_t> Device::allocate(size_t bytes) const {
-  if (!cuda) return {static_cast<uint8_t*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), std::free};
-  void* memory = cuda->pinned_allocate(bytes);
-  if (!memory)
-    throw Error(Exit::failed, fmt::format("no {} bytes of page-locked memory: {}", bytes, cuda->last_error()));
-  return {static_cast<uint8_t*>(memory), [table = cuda](uint8_t* p) { table->pinned_free(p); }};
+std::shared_ptr<uint8_t> allocate_pinned(size_t bytes) try {
+  const auto options = at::TensorOptions().dtype(at::kByte).pinned_memory(true);
+  const at::Tensor memory = at::empty({static_cast<int64_t>(bytes)}, options);
+  return {memory.mutable_data_ptr<uint8_t>(), [memory](uint8_t*) {}};
+} catch (const c10::Error& e) {
+  throw Error(Exit::failed, fmt::format("no {} bytes of page-locked memory: {}", bytes, e.what_without_backtrace()));
 }
 
 int64_t Device::peak_memory_mib() const {

@@ -16,8 +16,6 @@ struct Device {
   std::string description;                 // "CPU, 2 threads", "NVIDIA H100 80GB HBM3, 79 GiB"
   const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
 
-  // Host memory for batches: page-locked for a GPU. Safe to outlive this object.
-  std::shared_ptr<uint8_t> allocate(size_t bytes) const;
   int64_t peak_memory_mib() const;  // of the GPU's tensors, or of the process
 };
 
@@ -25,6 +23,10 @@ struct Device {
 // warning line and the CPU. "cuda" that cannot be had is Error(usage), one line. CUDA_VISIBLE_DEVICES -1 or empty hides
 // every GPU. local_rank picks among the visible ones. Must run before any CUDA query, in the main thread.
 Device choose_device(const std::string& spec, int local_rank = 0);
+
+// Page-locked host memory, for runs on a GPU. LibTorch keeps it: a non-blocking copy that starts at the first byte
+// marks it with an event when it is let go, and it serves again only after that event. Any thread.
+std::shared_ptr<uint8_t> allocate_pinned(size_t bytes);
 
 // Threads of an operator from now on: `wanted` if above 0, else OMP_NUM_THREADS, else the allowed cores shared by the
 // local ranks. Returns what is in force.

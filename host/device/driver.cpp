@@ -3,11 +3,13 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <torch/version.h>
 #include <unistd.h>
 
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include "base/install.h"
@@ -53,8 +55,13 @@ const SelfsupCudaTable* open_once(std::string& reason) {
     }
     const auto entry = reinterpret_cast<SelfsupCudaEntry>(dlsym(handle, SELFSUP_CUDA_SYMBOL));
     const SelfsupCudaTable* table = entry ? entry() : nullptr;
-    if (table && table->version == SELFSUP_CUDA_TABLE_VERSION) return table;
-    reason = fmt::format("{} is of another version of this program", path);
+    if (!table || table->version != SELFSUP_CUDA_TABLE_VERSION)
+      reason = fmt::format("{} is of another version of this program", path);
+    else if (std::string_view(table->torch_version) != TORCH_VERSION)
+      reason =
+          fmt::format("{} was built with LibTorch {}, this program with {}", path, table->torch_version, TORCH_VERSION);
+    else
+      return table;
   }
   return nullptr;
 }

@@ -168,7 +168,9 @@ void Training::build_loader() {
     options.known_bad = parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
   // Nothing is allocated before the first batch, and the device is known by then.
   loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
-                                           [this](size_t bytes) { return device_.allocate(bytes); });
+                                           [this, on_host = data::reusing(data::allocate_pageable)](size_t bytes) {
+                                             return device_.cuda ? device::allocate_pinned(bytes) : on_host(bytes);
+                                           });
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);

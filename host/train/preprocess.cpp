@@ -117,9 +117,9 @@ bridge::StepBatch Preprocessor::prepare(const data::Batch& batch) const {
         normalise(borrow(view.pixels, {view.count, view.height, view.width, view.channels}, at::kByte)));
   out.sample_index = at::tensor(at::ArrayRef<int64_t>(batch.sample_index), at::kLong);
   if (!batch.labels.empty())
-    out.fields.push_back({"label", -1, at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong).to(device_)});
+    out.fields.push_back({"label", -1, at::tensor(at::ArrayRef<int64_t>(batch.labels), at::kLong)});
   for (const data::BatchField& field : batch.fields)
-    out.fields.push_back({field.name, field.view, borrow(field.data, field.sizes, dtype_of(field.type)).to(device_)});
+    out.fields.push_back({field.name, field.view, borrow(field.data, field.sizes, dtype_of(field.type))});
   return out;
 }
 

@@ -23,7 +23,7 @@ class Preprocessor {
   // The way back: f32 [B,C,H,W], any device -> uint8 [B,H,W,C] on the CPU, rounded and clamped.
   at::Tensor denormalise(const at::Tensor& images) const;
 
-  // The loader may reuse the batch's buffers as soon as nobody holds the result's fields.
+  // The result's fields hold the batch's buffers; its views do so on no device.
   bridge::StepBatch prepare(const data::Batch& batch) const;
 
   const std::vector<double>& mean() const { return mean_; }

@@ -117,10 +117,14 @@ Schedule read_schedule(const Json& node, const RunLength& length) {
   if (node.get_bool("convert_to_iter_based", false)) {
     if (!s.by_epoch) refuse(node, "convert_to_iter_based needs by_epoch true");
     s.by_epoch = false;
-    s.begin *= length.epoch_length;
-    s.end *= length.epoch_length;
-    s.period *= length.epoch_length;
-    for (int64_t& milestone : s.milestones) milestone *= length.epoch_length;
+    const auto to_iterations = [&](int64_t& epochs) {
+      if (__builtin_mul_overflow(epochs, length.epoch_length, &epochs))
+        refuse(node, fmt::format("more iterations than can be counted, with {} in an epoch", length.epoch_length));
+    };
+    to_iterations(s.begin);
+    to_iterations(s.end);
+    to_iterations(s.period);
+    for (int64_t& milestone : s.milestones) to_iterations(milestone);
   }
   return s;
 }

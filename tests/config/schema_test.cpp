@@ -1,15 +1,12 @@
 #include "config/schema.h"
 
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/errors.h"
-#include "base/random.h"
-#include "config/files.h"
 #include "config/host_schema.h"
 #include "data/schema.h"
 
@@ -89,76 +86,10 @@ std::vector<Problem> check(Json config) { return validate(config, host_schema(),
 
 Json parse(const std::string& text) { return parse_json(text, "c.json", "file"); }
 
-struct Place {
-  std::vector<std::string> path;  // of the object
-  std::string key;
-};
-
-// Every key whose spelling the schemas decide: not names of parameters, nor what stands under keys without effect.
-void places(const Json& node, std::vector<std::string>& path, std::vector<Place>& out,
-            const std::vector<std::string>& idle) {
-  if (node.is_array())
-    for (size_t i = 0; i < node.as_array().size(); ++i) {
-      path.push_back(std::to_string(i));
-      places(node.as_array()[i], path, out, idle);
-      path.pop_back();
-    }
-  if (!node.is_object()) return;
-  for (const auto& [key, value] : node.as_object()) {
-    if (path.empty() || path.back() != "custom_keys") out.push_back({path, key});
-    path.push_back(key);
-    std::string dotted;
-    for (const std::string& part : path) dotted += (dotted.empty() ? "" : ".") + part;
-    if (std::find(idle.begin(), idle.end(), dotted) == idle.end()) places(value, path, out, idle);
-    path.pop_back();
-  }
-}
-
-std::string typo(const std::string& key, KeyedRandom& random) {
-  std::string s = key;
-  const auto letter = [&] { return static_cast<char>('a' + random.below(26)); };
-  const size_t at = random.below(s.size());
-  switch (random.below(4)) {
-    case 0:
-      s.erase(at, 1);
-      break;
-    case 1:
-      s.insert(s.begin() + static_cast<long>(at), letter());
-      break;
-    case 2:
-      s[at] = letter();
-      break;
-    default:
-      if (at + 1 < s.size())
-        std::swap(s[at], s[at + 1]);
-      else
-        s += letter();
-  }
-  return s;
-}
-
-Json with_key(Json config, const Place& place, const std::string& key) {
-  Json* node = &config;
-  for (const std::string& part : place.path)
-    node = node->is_array() ? &node->as_array()[std::stoul(part)] : node->find(part);
-  for (auto& [name, value] : node->as_object())
-    if (name == place.key) name = key;
-  return config;
-}
-
 std::string all_texts(const std::vector<Problem>& problems) {
   std::string text;
   for (const Problem& p : problems) text += describe(p.origin) + ": " + p.path + ": " + p.text + "\n";
   return text;
-}
-
-std::vector<Json> configs() {
-  std::vector<Json> all = {parse(kSample)};
-  const std::filesystem::path folder = std::filesystem::path(SELFSUP_SOURCE_DIR) / "configs";
-  if (std::filesystem::is_directory(folder))
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-      if (entry.path().extension() == ".json") all.push_back(load_config(entry.path().string()));
-  return all;
 }
 
 // The texts of the problems that `json` laid over the sample gives.
@@ -192,46 +123,6 @@ TEST_CASE("the sample is valid, and defaults are filled in") {
   const Json again = config;
   validate(config, host_schema(), "", components());
   CHECK(config == again);
-}
-
-TEST_CASE("one-edit typos of every key are refused, and the right name is suggested in 95 of 100") {
-  KeyedRandom random(hash_key(11));
-  int made = 0, right = 0;
-  std::string missed;
-  for (const Json& config : configs()) {
-    const std::vector<std::string> idle = keys_without_effect(config);
-    std::vector<Place> all;
-    std::vector<std::string> path;
-    places(config, path, all, idle);
-    REQUIRE(all.size() > 5);
-    const size_t before = check(config).size();  // a shipped config may leave to its plugin what is required here
-    for (const Place& place : all) {
-      for (int round = 0; round < 5; ++round) {
-        const std::string wrong = typo(place.key, random);
-        const Json changed = with_key(config, place, wrong);
-        const Json* node = &config;
-        for (const std::string& part : place.path)
-          node = node->is_array() ? &node->as_array()[std::stoul(part)] : node->find(part);
-        if (wrong.empty() || node->has(wrong)) continue;
-        const std::vector<Problem> problems = check(changed);
-        if (problems.size() <= before && wrong != place.key) {
-          // Another key of the same object, by chance.
-          const std::string text = all_texts(problems);
-          CAPTURE(place.key, wrong, text);
-          CHECK(wrong.size() <= 3);
-          continue;
-        }
-        ++made;
-        const bool hit = contains(all_texts(problems), "did you mean '" + place.key + "'?");
-        right += hit;
-        if (!hit) missed += place.key + " <- " + wrong + "\n";
-      }
-    }
-  }
-  INFO(missed);
-  INFO(right << " of " << made);
-  CHECK(made > 300);
-  CHECK(right >= 0.95 * made);
 }
 
 TEST_CASE("wrong types, ranges and choices name key, place, expected and found") {
@@ -306,4 +197,37 @@ TEST_CASE("keys about Python's machinery are known by name") {
   const auto keys = keys_without_effect(
       parse(R"({"default_scope": "mmselfsup", "train_dataloader": {"persistent_workers": true, "batch_size": 1}})"));
   CHECK(keys == std::vector<std::string>{"train_dataloader.persistent_workers", "default_scope"});
+  // Accepted, and of no effect where random numbers go by sample and one process trains.
+  CHECK(keys_without_effect(parse(kSample)) == std::vector<std::string>{"env_cfg.dist_cfg", "randomness.diff_rank_seed",
+                                                                        "find_unused_parameters", "sync_bn",
+                                                                        "default_scope"});
+}
+
+TEST_CASE("every integer that is computed with has a maximum") {
+  std::vector<std::string> all, open;
+  const std::function<void(const Json&, const std::string&)> visit = [&](const Json& schema, const std::string& path) {
+    const Json* type = schema.find("type");
+    if (type && contains(to_text(*type), "integer") && !schema.has("enum")) {
+      all.push_back(path);
+      if (!schema.has("maximum")) open.push_back(path);
+    }
+    for (const char* key : {"items", "x-ssp-each"})
+      if (const Json* inner = schema.find(key)) visit(*inner, path + "[]");
+    for (const char* key : {"properties", "x-ssp-claims"})
+      if (const Json* inner = schema.find(key))
+        for (const auto& [name, each] : inner->as_object()) visit(each, path + "." + name);
+  };
+  visit(host_schema(), "");
+  for (const char* kind : {"optimizer", "scheduler"})
+    for (const std::string& name : built_in_names(kind)) visit(*built_in_schema(kind, name), name);
+  for (const auto name : data::dataset_types())
+    visit(parse_schema(data::dataset_schema(name), "the test"), std::string(name));
+  for (const auto name : data::transform_types())
+    visit(parse_schema(data::transform_schema(name), "the test"), std::string(name));
+  CHECK(all.size() > 40);
+  // Of no effect, or seeds.
+  CHECK(open == std::vector<std::string>{".train_cfg.val_interval", ".env_cfg.resource_limit", ".randomness.seed",
+                                         "shapes.seed"});
+  CHECK(contains(problems_with("default_hooks.checkpoint.max_keep_ckpts", int64_t{4294967297}), "expected at most"));
+  CHECK(contains(problems_with("train_cfg.max_epochs", int64_t{9000000000000000000}), "expected at most 1000000000"));
 }

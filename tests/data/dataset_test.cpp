@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,6 +13,7 @@
 
 #include "base/errors.h"
 #include "data/file.h"
+#include "data/stated_shape.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {
@@ -230,6 +232,11 @@ TEST_CASE("files that are no files are told, and never waited for") {
   CHECK_THAT(bad_reason(*set, 4), Contains("empty"));
   close(listener);
 
+  REQUIRE(mkfifo((dir / "train-images-idx3-ubyte").c_str(), 0600) == 0);
+  const std::string idx = R"({"type": "idx", "data_root": )" + quoted(dir.path()) + "}";
+  CHECK(stated_shape(parse_json(idx, "test.json", "test")) == ImageShape{0, 0, 0});
+  CHECK_THAT(data_error(idx), Contains("FIFO"));
+
   std::vector<uint8_t> bytes;
   CHECK_THROWS_WITH(read_regular_file(dir / "folder", 100, bytes), Contains("directory"));
   CHECK_THROWS_WITH(read_regular_file("/dev/zero", 100, bytes), Contains("device"));
@@ -247,6 +254,34 @@ TEST_CASE("a file that may not be read is bad, not fatal") {
     return bad_reason(*set, 0).find("Permission denied") != std::string::npos ? 0 : 1;
   });
   CHECK(result == 0);
+}
+
+TEST_CASE("a machine without descriptors is no bad picture") {
+  const TempDir dir;
+  write_file(dir / "a.png", png(gradient(6, 8, 3)));
+  write_file(dir / "train-images-idx3-ubyte", idx({1, 2, 2}, {1, 2, 3, 4}));
+  const auto set = make(R"({"data_root": )" + quoted(dir.path()) + "}");
+  const auto data_error_of = [](const auto& work) -> std::string {
+    try {
+      work();
+    } catch (const Error& e) {
+      return e.exit() == Exit::data ? e.what() : "another exit";
+    } catch (const BadImage& e) {
+      return "bad image";
+    }
+    return "no error";
+  };
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const std::string picture = data_error_of([&] { set->load(0); });
+  const std::string file = data_error_of([&] { make(R"({"type": "idx", "data_root": )" + quoted(dir.path()) + "}"); });
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_THAT(picture, Contains("Too many open files"));
+  CHECK_THAT(file, Contains("train-images-idx3-ubyte") && Contains("Too many open files"));
+  CHECK(bad_reason(*set, 0).empty());
 }
 
 TEST_CASE("a sub-folder that may not be read is an error, not a smaller set") {

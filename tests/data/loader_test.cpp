@@ -83,25 +83,6 @@ std::vector<std::string> epoch_of(Loader& loader, uint64_t epoch, int64_t first 
   return all;
 }
 
-// Pictures that a function makes, or refuses.
-class MadeUp : public Dataset {
- public:
-  MadeUp(int64_t size, std::function<void(int64_t, Image&)> make) : size_(size), make_(std::move(make)) {}
-  int64_t size() const override { return size_; }
-  int channels() const override { return 1; }
-  std::string describe(int64_t i) const override { return "made up " + std::to_string(i); }
-  void load(int64_t i, Image& out) const override { make_(i, out); }
-
- private:
-  int64_t size_;
-  std::function<void(int64_t, Image&)> make_;
-};
-
-void plain(int64_t i, Image& out) {
-  out.reshape(2, 2, 1);
-  std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
-}
-
 }  // namespace
 
 TEST_CASE("batches are the same for any number of workers") {
@@ -216,7 +197,7 @@ TEST_CASE("a buffer that is held is not written to; free ones are used again") {
   std::vector<Batch> held;
   std::vector<std::string> contents;
   {
-    Loader loader(set, pipeline, {.batch_size = 10, .num_workers = 2}, allocator);
+    Loader loader(set, pipeline, {.batch_size = 10, .num_workers = 2}, reusing(allocator));
     Batch batch;
     for (uint64_t epoch = 0; epoch < 20; ++epoch) {
       loader.start(epoch);

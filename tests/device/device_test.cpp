@@ -53,12 +53,6 @@ TEST_CASE("an unknown device is refused") {
   CHECK_THROWS_WITH(choose_device("gpu"), Catch::Contains("auto") && Catch::Contains("gpu"));
 }
 
-TEST_CASE("batch memory of the CPU is aligned and usable") {
-  const auto memory = choose_device("cpu").allocate(100);
-  CHECK(reinterpret_cast<uintptr_t>(memory.get()) % 64 == 0);
-  memory.get()[99] = 1;
-}
-
 TEST_CASE("seeds that differ in any bit give different numbers") {
   const auto draw = [](uint64_t seed) {
     set_randomness({seed, false});

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A run that is killed with SIGKILL twenty times, at moments spread over it, and resumed with other numbers of workers ends with the
-# bytes of the run that nobody killed. Accumulation over a partial last batch; a save every fourth iteration.
+# A run that is killed with SIGKILL twenty times, at moments spread over it, before its first save and inside saves too, and resumed with
+# other numbers of workers ends with the bytes of the run that nobody killed. Accumulation over a partial last batch; a save every
+# fourth iteration.
 #   resume_test.sh BUILD_FOLDER
 set -eu
 
@@ -29,11 +30,33 @@ fail() {
   exit 1
 }
 
-# run FOLDER WORKERS [SECONDS until SIGKILL]
+# run FOLDER WORKERS [COMMAND that kills what it runs...]
 run() {
-  set -- "$1" "$2" "${3:-600}"
-  timeout -s KILL "$3" "$host" --plugin mae.so run.json --work-dir "$1" --resume --cfg-options "train_dataloader.num_workers=$2" \
-    >>log 2>&1
+  folder=$1 workers=$2
+  shift 2
+  "$@" "$host" --plugin mae.so run.json --work-dir "$folder" --resume --cfg-options "train_dataloader.num_workers=$workers" >>log 2>&1
+}
+
+there() { # PATTERN
+  for path in $1; do
+    [ ! -e "$path" ] || return 0
+  done
+  return 1
+}
+
+# Kills at the second line of metrics.jsonl, two iterations before the first save.
+before_a_save() {
+  run killed "$1" strace -o /dev/null -P "$work/killed/metrics.jsonl" -e trace=write -e inject=write:signal=KILL:when=2 || rc=$?
+  if [ ! -s killed/metrics.jsonl ] || there 'killed/checkpoints/iter_*'; then fail "no kill before the first save ($rc)"; fi
+}
+
+# Kills where a checkpoint that is written is about to get its name.
+inside_a_save() {
+  workers=$1
+  set --
+  for iter in 4 8 12 16 20 24 28 30; do set -- "$@" -P "iter_$iter"; done
+  run killed "$workers" strace -o /dev/null "$@" -e trace=renameat,renameat2 -e inject=renameat,renameat2:signal=KILL || rc=$?
+  [ "$rc" -eq 0 ] || there 'killed/checkpoints/.tmp-*' || fail "no kill inside a save ($rc)"
 }
 
 # The tensors of the finished run, without its folder's name.
@@ -54,9 +77,13 @@ length=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')
 while [ "$kills" -lt 20 ] || [ "$resumes" -lt 5 ]; do
   round=$((round + 1))
   [ "$round" -le 200 ] || fail "only $kills kills (of 20) and $resumes resumes (of 5) in $round starts"
+  rc=0 workers=$((round % 3))
   delay=$(awk -v n="$round" -v l="$length" 'BEGIN { srand(n * 7919); printf "%.3f", l * (0.1 + rand()) }')
-  rc=0
-  run killed $((round % 3)) "$delay" || rc=$?
+  case $round in
+    1) before_a_save $workers ;;
+    2 | *5) inside_a_save $workers ;;
+    *) run killed $workers timeout -s KILL "$delay" || rc=$? ;;
+  esac
   case $rc in
     0) # finished before the kill: begin again
       same_bytes

@@ -12,8 +12,10 @@ tree=$scratch/tree
 stubs=$scratch/stubs
 mkdir -p "$tree/scripts" "$stubs"
 cp "$1/scripts/setup.sh" "$tree/scripts/"
+cp "$1/CMakeLists.txt" "$tree/"
 unset SELFSUP_TORCH_DIR
-export SCRATCH="$scratch" PATH="$stubs:$PATH"
+export SCRATCH="$scratch" PATH="$stubs:$PATH" OS_RELEASE="$scratch/os-release"
+echo 'ID=debian' >"$OS_RELEASE"
 
 wheel() { # FOLDER VERSION: the outside of an unpacked wheel
   mkdir -p "$1/torch/lib"
@@ -73,6 +75,13 @@ done
 setup || fail "again"
 [ "$(wc -l <"$scratch/pip.log")" -eq 1 ] || fail "a second run downloads again"
 
+# What stands in the folder's place and is no LibTorch is replaced.
+rm "$tree/.deps/torch-2.11.0/torch/version.py"
+setup || fail "a broken folder: $(cat "$scratch/err")"
+setup || fail "again, after a broken folder"
+[ "$(wc -l <"$scratch/pip.log")" -eq 2 ] || fail "a broken folder: $(wc -l <"$scratch/pip.log") downloads"
+[ -e "$tree/.deps/torch-2.11.0/torch/version.py" ] || fail "a broken folder stays broken"
+
 # Another version has a folder of its own, and its CUDA libraries are those that it names.
 setup --torch 2.15.0 --print || fail "--torch: $(cat "$scratch/err")"
 [ "$(cat "$scratch/out")" = "$tree/.deps/torch-2.15.0/torch" ] || fail "--torch --print wrote: $(cat "$scratch/out")"
@@ -101,8 +110,8 @@ setup --print || fail "an importable torch"
 [ "$(cat "$scratch/out")" = "$scratch/mine/torch" ] || fail "an importable torch is not taken: $(cat "$scratch/out")"
 
 # Missing packages: named; installed as root, else by sudo, else the command is printed.
-if [ -e /etc/debian_version ]; then
-  printf 'catch2\nlibgloo-dev\n' >"$scratch/absent"
+if command -v apt-get >/dev/null; then
+  printf 'catch2\nstrace\n' >"$scratch/absent"
   stub id <<'END'
 echo "${FAKE_UID:-1000}"
 END
@@ -111,9 +120,9 @@ echo "$*" >>"$SCRATCH/apt.log"
 case "$*" in *--print-uris*) echo "'http://mirror/a.deb' a.deb 3000000 SHA256:0" && echo "'http://mirror/b.deb' b.deb 4000000 SHA256:0" ;; *" -y "*) : >"$SCRATCH/absent" ;; esac
 END
   FAKE_UID=0 setup || fail "installing as root: $(cat "$scratch/err")"
-  says "missing Debian packages: libgloo-dev\|missing Debian packages: catch2" "installing"
+  says "missing Debian packages: catch2 strace" "installing"
   says "2 packages with all they need, 7 MB to download" "installing"
-  grep -q 'install -y.* catch2 libgloo-dev *$' "$scratch/apt.log" || fail "apt-get was asked: $(cat "$scratch/apt.log")"
+  grep -q 'install -y.* catch2 strace *$' "$scratch/apt.log" || fail "apt-get was asked: $(cat "$scratch/apt.log")"
   printf 'catch2\n' >"$scratch/absent"
   printf 'exec "$@"\n' | stub sudo
   setup || fail "installing by sudo: $(cat "$scratch/err")"
@@ -123,5 +132,15 @@ END
     setup && fail "without root and sudo: exit 0"
     says "apt-get install --no-install-recommends catch2" "without root and sudo"
   fi
+  # Debian's children have packages of their own: there apt is not asked, tools and headers are.
+  rm "$scratch/apt.log"
+  for id in ubuntu linuxmint; do
+    printf 'ID=%s\nID_LIKE=debian\n' "$id" >"$OS_RELEASE"
+    FAKE_UID=0 CXX=false setup && fail "$id without headers: exit 0"
+    says "missing: .*<png.h>" "$id without headers"
+    says "^  g++ .*libpng-dev" "$id without headers"
+  done
+  [ ! -e "$scratch/apt.log" ] || fail "apt-get was asked on another distribution: $(cat "$scratch/apt.log")"
+  setup || fail "another distribution with all there: $(cat "$scratch/err")"
 fi
 exit $failed

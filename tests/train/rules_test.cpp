@@ -68,6 +68,8 @@ TEST_CASE("a schedule that cannot be is refused by its key") {
   CHECK_THROWS_WITH(make(R"([{"type": "CosineAnnealingLR", "eta_min": 0, "eta_min_ratio": 0.1}])"),
                     Catch::Contains("exclude"));
   CHECK_THROWS_WITH(make(R"([{"type": "LinearParamScheduler", "param_name": "eps"}])"), Catch::Contains("param_name"));
+  CHECK_THROWS_WITH(make(R"({"type": "LinearLR", "end": 9000000000000000000, "convert_to_iter_based": true})"),
+                    Catch::Contains("more iterations than can be counted"));
   CHECK_NOTHROW(make(R"({"type": "LinearLR"})"));
   CHECK_NOTHROW(make("null"));
 }

@@ -55,13 +55,6 @@ int describe(int device, char* text, size_t bytes) {
   return 0;
 }
 
-void* pinned_allocate(size_t bytes) {
-  void* memory = nullptr;
-  return check(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault)) == 0 ? memory : nullptr;
-}
-
-void pinned_free(void* memory) { check(cudaFreeHost(memory)); }
-
 int64_t peak_memory(int device) {
   return guarded(
       [&] {
@@ -72,28 +65,10 @@ int64_t peak_memory(int device) {
       int64_t{0});
 }
 
-int synchronize(int device) {
-  return guarded(
-      [&] {
-        if (select_device(device) != 0) return 1;
-        c10::cuda::device_synchronize();
-        return 0;
-      },
-      1);
-}
-
 const char* last_error() { return error_text.c_str(); }
 
-const SelfsupCudaTable table = {SELFSUP_CUDA_TABLE_VERSION,
-                                TORCH_VERSION,
-                                device_count,
-                                select_device,
-                                describe,
-                                pinned_allocate,
-                                pinned_free,
-                                peak_memory,
-                                synchronize,
-                                last_error};
+const SelfsupCudaTable table = {
+    SELFSUP_CUDA_TABLE_VERSION, TORCH_VERSION, device_count, select_device, describe, peak_memory, last_error};
 
 }  // namespace
 

@@ -172,6 +172,11 @@ Bytes png_claiming(uint32_t width, uint32_t height) {
   return out;
 }
 
+void plain(int64_t index, Image& out) {
+  out.reshape(2, 2, 1);
+  std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(index));
+}
+
 int largest_difference(const Image& a, const Image& b) {
   if (a.height != b.height || a.width != b.width || a.channels != b.channels) return 256;
   int largest = 0;

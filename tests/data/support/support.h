@@ -1,4 +1,4 @@
-// What the tests of this room share: a folder that goes away, and encoders for pictures of every kind.
+// What the tests of this room share: a folder that goes away, made-up sets, and encoders for pictures of every kind.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/dataset.h"
 #include "data/image.h"
 
 namespace selfsup::data::test {
@@ -58,6 +59,23 @@ Bytes png_palette(const Image& indices, const std::vector<Colour>& palette, cons
                   int bits);
 // A valid PNG whose header claims another size; checksums are right.
 Bytes png_claiming(uint32_t width, uint32_t height);
+
+// Pictures that a function makes, or refuses.
+class MadeUp : public Dataset {
+ public:
+  MadeUp(int64_t size, std::function<void(int64_t, Image&)> make) : size_(size), make_(std::move(make)) {}
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t i) const override { return "made up " + std::to_string(i); }
+  void load(int64_t i, Image& out) const override { make_(i, out); }
+
+ private:
+  int64_t size_;
+  std::function<void(int64_t, Image&)> make_;
+};
+
+// 2 x 2 pixels of the value of the index.
+void plain(int64_t index, Image& out);
 
 int largest_difference(const Image& a, const Image& b);
 

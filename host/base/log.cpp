@@ -11,6 +11,7 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "base/errors.h"
 
@@ -47,8 +48,9 @@ class LossyFile {
   std::FILE* file_;
 };
 
-std::mutex file_mutex;
+std::mutex mutex;  // of the two below; held while a message is written
 std::unique_ptr<LossyFile> file;
+std::function<void(const std::function<void()>&)> terminal_sharer;
 
 spdlog::logger& terminal() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
@@ -81,20 +83,29 @@ spdlog::level::level_enum level_of(Severity severity) {
 
 void log(Severity severity, std::string_view text) {
   static constexpr const char* prefixes[] = {"", "", "warning: ", "error: "};
-  terminal().log(level_of(severity), "{}{}", prefixes[static_cast<int>(severity)], text);
-  if (severity == Severity::debug) return;
-  const std::lock_guard lock(file_mutex);
-  if (file) file->line(severity, text);
+  const auto write = [&] { terminal().log(level_of(severity), "{}{}", prefixes[static_cast<int>(severity)], text); };
+  const std::lock_guard lock(mutex);
+  if (terminal_sharer && terminal().should_log(level_of(severity))) {
+    terminal_sharer(write);
+  } else {
+    write();
+  }
+  if (file && severity != Severity::debug) file->line(severity, text);
+}
+
+void write_messages_through(std::function<void(const std::function<void()>& write)> through) {
+  const std::lock_guard lock(mutex);
+  terminal_sharer = std::move(through);
 }
 
 void open_log_file(const std::string& path) {
   auto opened = std::make_unique<LossyFile>(path);
-  const std::lock_guard lock(file_mutex);
+  const std::lock_guard lock(mutex);
   file = std::move(opened);
 }
 
 void close_log_file() {
-  const std::lock_guard lock(file_mutex);
+  const std::lock_guard lock(mutex);
   file.reset();
 }
 

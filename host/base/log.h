@@ -2,6 +2,7 @@
 // stdout is for data; nothing here writes there. Format texts with fmt::format.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,10 @@ void log(Severity severity, std::string_view text);
 inline void log_info(std::string_view text) { log(Severity::info, text); }
 inline void log_warning(std::string_view text) { log(Severity::warning, text); }
 inline void log_error(std::string_view text) { log(Severity::error, text); }
+
+// Every message for stderr is given as a function that writes it; `through` calls it once, with the terminal to itself.
+// For what draws there beside the log, one at a time; an empty function ends it. Must not log.
+void write_messages_through(std::function<void(const std::function<void()>& write)> through);
 
 void open_log_file(const std::string& path);  // appends; a file that cannot be written is Error(storage)
 void close_log_file();

@@ -1,5 +1,7 @@
 // A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
 #pragma once
+#include <vector>
+
 #include "bridge/algorithm.h"
 #include "bridge/handles.h"
 #include "ssp/algorithm.h"

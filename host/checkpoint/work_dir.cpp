@@ -55,6 +55,7 @@ std::string describe_holder(int fd) {
 
 WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
+  made_ = ::access(path_.c_str(), F_OK) != 0;
   make_folders(path_);
   lock();
   probe();
@@ -65,6 +66,12 @@ WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
                             "run into {}/old-N",
                             path_, path_));
   }
+}
+
+WorkDir::~WorkDir() {
+  if (!made_) return;
+  ::unlink(fmt::format("{}/{}", path_, lock_name).c_str());
+  ::rmdir(path_.c_str());  // not if anything is in it
 }
 
 void WorkDir::lock() {

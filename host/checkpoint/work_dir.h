@@ -20,6 +20,12 @@ class WorkDir {
   // Creates what is missing, takes the lock, proves that files can be created, synced, renamed and removed, and applies
   // the rule. Error(usage): another job works there (it is named), or the rule says no. Error(storage): not writable.
   WorkDir(const std::string& path, IfUsed if_used);
+  // A folder that this object made, and that was neither kept nor written to, goes again.
+  ~WorkDir();
+  WorkDir(const WorkDir&) = delete;
+  WorkDir& operator=(const WorkDir&) = delete;
+
+  void keep() { made_ = false; }  // the run begins
 
   const std::string& path() const { return path_; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
@@ -33,6 +39,7 @@ class WorkDir {
   void probe() const;
 
   std::string path_;
+  bool made_ = false;
   Fd lock_;
 };
 

@@ -118,8 +118,9 @@ class Parser {
     const std::string name = take_value();
     if (name == "auto" || name == "none") return;
     if (std::find(known.begin(), known.end(), name) != known.end())
-      refuse(
-          fmt::format("--launcher {}: several ranks are not built yet; without --launcher one process trains", name));
+      throw Error(Exit::usage, fmt::format("--launcher {}: several ranks are not built yet; without --launcher one "
+                                           "process trains",
+                                           name));
     refuse(
         fmt::format("--launcher is one of {}; found \"{}\"{}", fmt::join(known, ", "), name, suggestion(name, known)));
   }

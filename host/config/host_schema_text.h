@@ -69,8 +69,8 @@ inline constexpr char kHostTop[] = R"({
     "train_cfg": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["EpochBasedTrainLoop", "IterBasedTrainLoop"], "description": "absent: by the key that gives the length"},
       "by_epoch": {"type": "boolean", "description": "the same in other words"},
-      "max_epochs": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "length of the run; this or max_iters"},
-      "max_iters": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "length of the run in batches"},
+      "max_epochs": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000000, "description": "length of the run; this or max_iters"},
+      "max_iters": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000000, "description": "length of the run in batches"},
       "val_interval": {"type": "integer", "x-ssp-idle": true}}},
     "default_hooks": {"type": "object", "properties": {
       "logger": {"type": "object", "properties": {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "base/errors.h"
@@ -19,6 +22,15 @@ std::optional<int64_t> int_if_any(const Json& node, std::string_view key) {
   const Json* value = node.find(key);
   if (!value || value->is_null()) return std::nullopt;
   return value->as_int();
+}
+
+// A path that has to be there.
+std::string existing_path(const Json& value, std::string_view key) {
+  std::error_code failed;
+  if (!std::filesystem::exists(value.as_string(), failed))
+    throw Error(Exit::usage,
+                fmt::format("{}: {}: there is no file or folder {}", describe(value.origin), key, value.as_string()));
+  return value.as_string();
 }
 
 DataConfig read_data(const Json& loader) {
@@ -44,6 +56,21 @@ DataConfig read_data(const Json& loader) {
   return data;
 }
 
+// How high the layer lies that gave a value.
+auto height(const Json& value) {
+  static constexpr std::string_view layers[] = {"default", "plugin", "base", "file", "cfg-options", "flag"};
+  return std::find(std::begin(layers), std::end(layers), value.origin.layer);
+}
+
+// A layer that gives `key` met what lower ones say of the run's length.
+Error length_conflict(const Json& train_cfg, const char* key, const std::string& what) {
+  const Json& value = train_cfg.get(key);
+  return Error(Exit::usage, fmt::format("{}: train_cfg.{}: {}; to replace the length that a lower layer gives, write "
+                                        "--cfg-options 'train_cfg={{\"_delete_\": true, \"{}\": {}}}', or the same "
+                                        "object in the file",
+                                        describe(value.origin), key, what, key, to_text(value)));
+}
+
 TrainLength read_length(const Json& train_cfg) {
   TrainLength length;
   length.max_epochs = int_if_any(train_cfg, "max_epochs");
@@ -51,16 +78,20 @@ TrainLength read_length(const Json& train_cfg) {
   if (!length.max_epochs && !length.max_iters)
     throw Error(Exit::usage, fmt::format("{}: train_cfg: expected max_epochs or max_iters, the length of the run",
                                          describe(train_cfg.origin)));
-  if (length.max_epochs && length.max_iters)
-    throw Error(Exit::usage, fmt::format("{}: train_cfg: max_epochs and max_iters exclude each other",
-                                         describe(train_cfg.get("max_iters").origin)));
+  if (length.max_epochs && length.max_iters) {
+    const bool epochs_win = height(train_cfg.get("max_epochs")) >= height(train_cfg.get("max_iters"));
+    const char* other = epochs_win ? "max_iters" : "max_epochs";
+    throw length_conflict(
+        train_cfg, epochs_win ? "max_epochs" : "max_iters",
+        fmt::format("excludes {}, which is given at {}", other, describe(train_cfg.get(other).origin)));
+  }
   length.by_epoch = length.max_epochs.has_value();
   const std::string type = train_cfg.get_string("type", length.by_epoch ? "EpochBasedTrainLoop" : "IterBasedTrainLoop");
   const bool epochs_wanted = train_cfg.get_bool("by_epoch", type == "EpochBasedTrainLoop");
   if (epochs_wanted != length.by_epoch)
-    throw Error(Exit::usage,
-                fmt::format("{}: train_cfg: the run is counted in {}, but {} is given", describe(train_cfg.origin),
-                            epochs_wanted ? "epochs" : "iterations", length.by_epoch ? "max_epochs" : "max_iters"));
+    throw length_conflict(train_cfg, length.by_epoch ? "max_epochs" : "max_iters",
+                          fmt::format("the run is counted in {}, says {}", epochs_wanted ? "epochs" : "iterations",
+                                      describe(train_cfg.get(train_cfg.has("by_epoch") ? "by_epoch" : "type").origin)));
   return length;
 }
 
@@ -130,11 +161,12 @@ RunConfig read_run_config(const Json& config) {
   if (probe.has("dataset")) run.probe = read_probe(probe);
   run.device = config.get_string("device", "auto");
   run.work_dir = config.get_string("work_dir", "");
-  run.load_from = config.get_string("load_from", "");
+  if (const Json* weights = config.find("load_from"); weights && !weights->is_null())
+    run.load_from = existing_path(*weights, "load_from");
   if (const Json* resume = config.find("resume")) {
     if (resume->is_string()) {
       run.resume = ResumeFrom::path;
-      run.resume_path = resume->as_string();
+      run.resume_path = existing_path(*resume, "resume");
     } else if (resume->is_bool() && resume->as_bool()) {
       // load_from is where a run without a checkpoint of its own begins. (MMEngine goes on from load_from whenever both
       // are set, so that each requeue of a job throws away what the one before has done.)

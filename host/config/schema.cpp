@@ -92,7 +92,8 @@ class Validator {
     if (types.empty() || std::any_of(types.begin(), types.end(), [&](const std::string& t) { return is_a(value, t); }))
       return true;
     problem(value, path,
-            fmt::format("expected {}, found {} {}", fmt::join(types, " or "), type_name(value), shown(value)));
+            fmt::format("expected {}, found {}{}", fmt::join(types, " or "),
+                        value.is_null() ? "" : type_name(value) + " ", shown(value)));
     return false;
   }
 
@@ -209,13 +210,14 @@ class Validator {
     }
   }
 
-  // Among the keys known here, those that already stand in the object are not what was meant.
+  // Among the keys known here, those that the same layer has already set are not what was meant; those of other layers
+  // may well be, to be replaced.
   void unknown_key(const Json& object, const Json& member, const std::string& key, const std::string& path,
                    const std::vector<std::string>& known) {
     std::vector<std::string> names;
     for (const std::string& name : known)
-      if (!stated(object, name)) names.push_back(name);
-    if (!stated(object, "type") && std::find(names.begin(), names.end(), "type") == names.end())
+      if (!set_beside(object, member, name)) names.push_back(name);
+    if (!set_beside(object, member, "type") && std::find(names.begin(), names.end(), "type") == names.end())
       names.emplace_back("type");
     std::string hint = suggestion(key, names);
     if (hint.empty()) hint = suggestion(key, known);
@@ -223,10 +225,9 @@ class Validator {
     if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
   }
 
-  // Defaults of plugins and schemas do not count: the user may well have meant to replace one.
-  static bool stated(const Json& object, const std::string& name) {
-    const Json* member = object.find(name);
-    return member && member->origin.layer != "default" && member->origin.layer != "plugin";
+  static bool set_beside(const Json& object, const Json& member, const std::string& name) {
+    const Json* other = object.find(name);
+    return other && other->origin.layer == member.origin.layer;
   }
 
   // A key that is right, in the wrong place.

@@ -49,9 +49,21 @@ Progress::Progress()
     : Progress(STDERR_FILENO, stderr_is_terminal() && !terminal_is_dumb(), color_allowed(), locale_is_utf8()) {}
 
 Progress::Progress(int fd, bool enabled, bool color, bool utf8)
-    : fd_(fd), enabled_(enabled), color_(color), utf8_(utf8) {}
+    : fd_(fd), enabled_(enabled), color_(color), utf8_(utf8) {
+  if (beside_log())
+    write_messages_through([this](const std::function<void()>& write) {
+      const std::lock_guard lock(mutex_);
+      erase();
+      write();
+    });
+}
 
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+  if (beside_log()) write_messages_through({});
+  erase();
+}
+
+bool Progress::beside_log() const { return enabled_ && fd_ == STDERR_FILENO; }
 
 void Progress::update(int64_t done, int64_t total, std::string_view label, std::string_view note,
                       Clock::time_point now) {
@@ -86,8 +98,7 @@ void Progress::update(int64_t done, int64_t total, std::string_view label, std::
   visible_ = true;
 }
 
-void Progress::clear() {
-  const std::lock_guard lock(mutex_);
+void Progress::erase() {
   if (!visible_) return;
   put("\r\x1b[K");
   visible_ = false;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <random>
+#include <utility>
 
 #include "base/log.h"
 #include "bridge/transform.h"
@@ -123,15 +124,15 @@ void Training::take_work_dir() {
   const bool fresh = !overwrite_ && config_.resume == config::ResumeFrom::nothing;
   work_dir_.emplace(config_.work_dir, fresh ? IfUsed::refuse : IfUsed::accept);
   store_.emplace(work_dir_->checkpoints(), config_.checkpoint.keep);
-  if (!overwrite_) start_log();  // else the old run's log is still there
 }
 
 void Training::choose_checkpoint() {
   if (config_.resume == config::ResumeFrom::path) {
     checkpoint_.emplace(config_.resume_path);
   } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
+    if (store_->holds_checkpoints()) start_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
-    if (!checkpoint_) log_info("there is no checkpoint to resume from: starting fresh");
+    if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
   }
 }
 
@@ -168,8 +169,8 @@ void Training::build_loader() {
     options.known_bad = parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
   // Nothing is allocated before the first batch, and the device is known by then.
   loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
-                                           [this, on_host = data::reusing(data::allocate_pageable)](size_t bytes) {
-                                             return device_.cuda ? device::allocate_pinned(bytes) : on_host(bytes);
+                                           [this, pageable = data::reusing(data::allocate_pageable)](size_t bytes) {
+                                             return device_.cuda ? device::allocate_pinned(bytes) : pageable(bytes);
                                            });
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
@@ -277,7 +278,8 @@ void Training::load() {
   }
 }
 
-void Training::start_log() const {
+void Training::start_log() {
+  if (std::exchange(logging_, true)) return;
   open_log_file(work_dir_->path() + "/run.log");
   log_info(environment_text());
 }
@@ -333,11 +335,11 @@ Exit Training::run() {
 
 Exit Training::train_and_evaluate() {
   const std::string& folder = work_dir_->path();
-  if (overwrite_) {  // from here on nothing that can be known beforehand is wrong
-    const std::string old = work_dir_->move_aside();
-    start_log();
-    if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  }
+  // From here on nothing that can be known beforehand is wrong.
+  work_dir_->keep();
+  const std::string old = overwrite_ ? work_dir_->move_aside() : "";
+  start_log();
+  if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
   checkpoint::write_file(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
   announce();
   if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
@@ -360,9 +362,9 @@ Exit Training::train_and_evaluate() {
   }
   list_bad_files();
   if (exit == Exit::ok) exit = finish(loop, watch);
-  watch.say(exit == Exit::ok
-                ? fmt::format("done: {} iterations", loop.position().iter)
-                : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
+  log_info(exit == Exit::ok
+               ? fmt::format("done: {} iterations", loop.position().iter)
+               : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
   return exit;
 }
 
@@ -375,11 +377,11 @@ Exit Training::finish(train::Loop& loop, Watch& watch) {
       steps.push_back([&] { evaluation_->probe_raw_pixels(); });
       steps.push_back([&] { evaluation_->probe_random_initialisation(); });
     }
-    steps.push_back([&] { watch.say(evaluation_->table()); });
+    steps.push_back([&] { log_info(evaluation_->table()); });
   }
   steps.push_back([&] {
     if (const std::string picture = evaluation_->draw(*dataset_, work_dir_->path()); !picture.empty())
-      watch.say(fmt::format("drew {}", picture));
+      log_info(fmt::format("drew {}", picture));
   });
   for (const auto& step : steps) {
     if (const auto stop = watch.stop_requested()) {

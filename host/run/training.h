@@ -45,7 +45,7 @@ class Training {
   void load();
   train::LoopOptions loop_options() const;
   checkpoint::Manifest manifest() const;
-  void start_log() const;
+  void start_log();
   void announce() const;
   Exit finish(train::Loop& loop, Watch& watch);
   void list_bad_files() const;
@@ -81,7 +81,8 @@ class Training {
   std::optional<Evaluation> evaluation_;
   train::Position start_;
   bridge::Origin origin_ = bridge::Origin::fresh;
-  std::vector<std::string> notes_;  // what the log is told once it is open
+  bool logging_ = false;            // run.log is open
+  std::vector<std::string> notes_;  // what it is told then
 };
 
 }  // namespace selfsup::run

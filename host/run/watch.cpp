@@ -14,13 +14,8 @@ Watch::~Watch() {
     log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
 }
 
-void Watch::say(const std::string& text) {
-  progress_.clear();
-  log_info(text);
-}
-
 void Watch::log(const report::TrainPoint& point) {
-  say(report::train_line(point));
+  log_info(report::train_line(point));
   metrics_.write(report::metrics_object(point));
   note_ = fmt::format("eta {}", report::duration_text(point.eta_seconds));
   for (const auto& [name, value] : point.scalars)
@@ -33,7 +28,6 @@ void Watch::progress(const train::Position& at, int64_t max_iters) {
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
-  progress_.clear();
   const std::string bad = bad_files_text(parts_.loader.bad().files);
   std::vector<checkpoint::BlobFile> blobs;
   if (!bad.empty()) blobs.push_back({bad_files_name, bad});
@@ -45,8 +39,8 @@ std::string Watch::save(const std::string& name, const train::Position& at) {
 void Watch::evaluate(const train::Position& at) {
   const train::ProbeResult result = parts_.evaluation.probe();
   const train::Gauges gauges = result.gauges.value();
-  say(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
-                  at.iter, 100 * result.knn, 100 * result.linear, gauges.feature_std, gauges.effective_rank));
+  log_info(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
+                       at.iter, 100 * result.knn, 100 * result.linear, gauges.feature_std, gauges.effective_rank));
   Json object = Json::object();
   object.set("probe/knn", result.knn);
   object.set("probe/linear", result.linear);

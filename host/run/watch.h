@@ -36,9 +36,6 @@ class Watch final : public train::Outside {
   int64_t memory_mib() override { return parts_.device.peak_memory_mib(); }
   std::optional<Exit> stop_requested() override { return signals_.requested(); }
 
-  // Writes a message under the progress bar.
-  void say(const std::string& text);
-
  private:
   Parts parts_;
   report::MetricsFile metrics_;

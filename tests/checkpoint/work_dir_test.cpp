@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "base/errors.h"
 #include "support.h"
@@ -123,6 +125,21 @@ TEST_CASE("of many jobs that start at once one wins") {
     CHECK(winners == 1);
     CHECK(named + 1 <= 12);
   }
+}
+
+TEST_CASE("a folder made for a run that never began goes again") {
+  const TempDir dir;
+  { const WorkDir refused(dir / "a", IfUsed::refuse); }
+  CHECK_FALSE(std::filesystem::exists(dir / "a"));
+  { WorkDir(dir / "b", IfUsed::refuse).keep(); }
+  CHECK(std::filesystem::exists(dir / "b"));
+  { const WorkDir was_there(dir / "b", IfUsed::refuse); }
+  CHECK(std::filesystem::exists(dir / "b"));
+  {
+    const WorkDir used(dir / "c", IfUsed::refuse);
+    std::ofstream(dir / "c/file") << "text";
+  }
+  CHECK(std::filesystem::exists(dir / "c/file"));
 }
 
 TEST_CASE("a folder with checkpoints is refused without resume, and moved aside by overwrite") {

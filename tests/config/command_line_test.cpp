@@ -84,6 +84,16 @@ TEST_CASE("mistyped words suggest the nearest") {
   }
 }
 
+TEST_CASE("launchers of several processes are refused in one line") {
+  for (const char* name : {"pytorch", "slurm", "mpi", "local"}) {
+    const std::string text = refusal({"c.json", "--launcher", name});
+    CHECK(contains(text, std::string("--launcher ") + name));
+    CHECK_FALSE(contains(text, "\n"));
+  }
+  for (const char* name : {"auto", "none"})
+    CHECK(parse_command_line({"--launcher", name, "c.json"}).target == "c.json");
+}
+
 TEST_CASE("commands") {
   for (const auto& [name, command] : {std::pair<const char*, Command>{"config", Command::config},
                                       {"validate", Command::validate},

@@ -146,7 +146,7 @@ TEST_CASE("wrong types, ranges and choices name key, place, expected and found")
   CHECK(contains(problems_with("optim_wrapper.paramwise_cfg.custom_keys.bias.decay", 1),
                  "custom_keys.bias.decay: no such key"));
   CHECK(contains(problems_with("param_scheduler.0.type", "LinearRL"), "did you mean 'LinearLR'?"));
-  CHECK(contains(problems_with("model", Json(nullptr)), "model: expected object, found null"));
+  CHECK(contains(problems_with("model", Json(nullptr)), "model: expected object, found null\n"));
 }
 
 TEST_CASE("keys inside a single schedule and a loss scale are checked too") {
@@ -163,6 +163,13 @@ TEST_CASE("a key of another optimizer, and a key in the wrong place") {
                  "optim_wrapper.optimizer.momentum: no such key"));
   CHECK(contains(problems_with("optimizer", Json::object()), "did you mean 'optim_wrapper.optimizer'?"));
   CHECK(contains(problems_with("lr", 0.1), "did you mean 'optim_wrapper.optimizer.lr'?"));
+}
+
+TEST_CASE("a mistyped option is understood as the key of a lower layer that it would replace") {
+  Json config = parse(kSample);
+  config.find("train_cfg")->set("max_epoch", 3).origin =
+      Origin{"cfg-options", "--cfg-options train_cfg.max_epoch=3", 0, 0};
+  CHECK(contains(all_texts(check(config)), "train_cfg.max_epoch: no such key; did you mean 'max_epochs'?"));
 }
 
 TEST_CASE("all problems are listed, up to twenty") {

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -17,6 +18,7 @@
 #include "base/errors.h"
 #include "base/random.h"
 #include "data/shapes.h"
+#include "data/support/loader.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {
@@ -52,37 +54,6 @@ Pipeline two_views() {
 }
 
 // Everything in a batch, as bytes.
-std::string content(const Batch& batch) {
-  std::string all = std::to_string(batch.epoch) + "/" + std::to_string(batch.index) + "/" + std::to_string(batch.size);
-  for (const BatchView& view : batch.views) {
-    CHECK(view.count == batch.size);
-    all += "|" + std::to_string(view.height) + "x" + std::to_string(view.width) + "x" + std::to_string(view.channels);
-    all.append(reinterpret_cast<const char*>(view.pixels.get()),
-               static_cast<size_t>(view.count * view.height * view.width * view.channels));
-  }
-  for (const BatchField& field : batch.fields) {
-    size_t bytes = size_of(field.type);
-    for (int64_t s : field.sizes) bytes *= static_cast<size_t>(s);
-    all += "|" + field.name + std::to_string(field.view);
-    all.append(reinterpret_cast<const char*>(field.data.get()), bytes);
-  }
-  for (int64_t i : batch.sample_index) all += "," + std::to_string(i);
-  for (int64_t i : batch.labels) all += ";" + std::to_string(i);
-  return all;
-}
-
-std::vector<std::string> epoch_of(Loader& loader, uint64_t epoch, int64_t first = 0) {
-  std::vector<std::string> all;
-  Batch batch;
-  loader.start(epoch, first);
-  while (loader.next(batch)) {
-    CHECK(batch.epoch == epoch);
-    CHECK(batch.index == first + static_cast<int64_t>(all.size()));
-    all.push_back(content(batch));
-  }
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("batches are the same for any number of workers") {
@@ -215,114 +186,6 @@ TEST_CASE("a buffer that is held is not written to; free ones are used again") {
   for (size_t i = 0; i < held.size(); ++i) CHECK(content(held[i]) == contents[i]);  // the loader is gone
 }
 
-TEST_CASE("a bad picture is replaced by a function of epoch and index, and counted once") {
-  const auto make = [](int64_t i, Image& out) {
-    if (i % 10 == 3) throw BadImage("reason " + std::to_string(i));
-    plain(i, out);
-  };
-  const MadeUp set(100, make);
-  const Pipeline pipeline;
-  LoaderOptions options{.batch_size = 7, .seed = 3, .max_bad_fraction = 0.1};
-  std::vector<std::string> want;
-  std::vector<int64_t> bad_in_order;
-  for (int workers : {0, 1, 4}) {
-    options.num_workers = workers;
-    Loader loader(set, pipeline, options);
-    CHECK(loader.bad().allowed == 10);
-    std::vector<std::string> got = epoch_of(loader, 0);
-    CHECK(loader.bad().files.size() == 10);
-    for (const std::string& batch : epoch_of(loader, 1)) got.push_back(batch);
-    std::vector<int64_t> indices;
-    for (const BadFile& file : loader.bad().files) {
-      indices.push_back(file.index);
-      CHECK(file.index % 10 == 3);
-      CHECK(file.path == "made up " + std::to_string(file.index));
-      CHECK(file.reason == "reason " + std::to_string(file.index));
-    }
-    CHECK(std::set<int64_t>(indices.begin(), indices.end()).size() == 10);
-    if (workers == 0)
-      want = got, bad_in_order = indices;
-    else
-      CHECK((got == want && indices == bad_in_order));
-  }
-  // The sound pictures stand where they stand without the bad ones; a substitute is labelled as what it is.
-  const MadeUp sound(100, plain);
-  Loader with(set, pipeline, options), without(sound, pipeline, options);
-  Batch a, b;
-  with.start(0), without.start(0);
-  int substitutes = 0;
-  while (with.next(a)) {
-    REQUIRE(without.next(b));
-    for (size_t row = 0; row < a.sample_index.size(); ++row) {
-      if (b.sample_index[row] % 10 == 3)
-        ++substitutes;
-      else
-        CHECK(a.sample_index[row] == b.sample_index[row]);
-      CHECK(a.views[0].pixels.get()[row * 4] == a.sample_index[row]);
-    }
-  }
-  CHECK(substitutes == 10);
-}
-
-TEST_CASE("too many bad pictures end the run with data's exit code, at the same batch for any workers") {
-  const auto bad_from = [](int64_t count) {
-    return [count](int64_t i, Image& out) {
-      if (i < count) throw BadImage("broken");
-      plain(i, out);
-    };
-  };
-  const Pipeline pipeline;
-  const auto fails_at = [&](const Dataset& set, double fraction, int workers) {
-    Loader loader(set, pipeline, {.batch_size = 5, .num_workers = workers, .seed = 1, .max_bad_fraction = fraction});
-    Batch batch;
-    loader.start(0);
-    for (int64_t i = 0;; ++i) {
-      try {
-        if (!loader.next(batch)) return int64_t{-1};
-      } catch (const Error& e) {
-        CHECK(e.exit() == Exit::data);
-        CHECK_THAT(e.what(), Contains("max_bad_fraction") && Contains("made up") && Contains("broken"));
-        return i;
-      }
-    }
-  };
-  for (int64_t count : {0, 1, 3}) CHECK(fails_at(MadeUp(100, bad_from(count)), 0.001, 2) == -1);  // three are allowed
-  const MadeUp four(100, bad_from(4));
-  const int64_t at = fails_at(four, 0.001, 0);
-  CHECK(at >= 0);
-  for (int workers : {1, 4}) CHECK(fails_at(four, 0.001, workers) == at);
-  CHECK(fails_at(MadeUp(100, bad_from(1)), 0, 2) >= 0);
-  CHECK(fails_at(MadeUp(100, bad_from(20)), 0.2, 2) == -1);
-  CHECK(fails_at(MadeUp(100, bad_from(21)), 0.2, 2) >= 0);
-  CHECK(fails_at(MadeUp(4, bad_from(2)), 0.001, 1) == -1);
-  CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
-  CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
-}
-
-TEST_CASE("bad pictures that an earlier loader found count, each once") {
-  const MadeUp set(100, [](int64_t i, Image& out) {
-    if (i < 3) throw BadImage("broken");
-    plain(i, out);
-  });
-  const Pipeline pipeline;
-  for (const int64_t other : {2, 50}) {  // found again by this loader, or not
-    INFO(other);
-    Loader loader(set, pipeline, {.batch_size = 5, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
-    Batch batch;
-    const auto all = [&] {
-      loader.start(0);
-      while (loader.next(batch)) continue;
-    };
-    if (other == 2) {
-      all();
-      CHECK(loader.bad().files.size() == 3);
-      CHECK(loader.bad().files.front().reason == "gone");
-    } else {
-      CHECK_THROWS_WITH(all(), Contains("4 of 100"));
-    }
-  }
-}
-
 TEST_CASE("errors of workers come out of next()") {
   const auto make = [](int64_t i, Image& out) {
     if (i == 30) throw std::runtime_error("boom");
@@ -399,37 +262,6 @@ TEST_CASE("workers take no signals") {
   sigset_t own;
   pthread_sigmask(SIG_BLOCK, nullptr, &own);
   CHECK(sigismember(&own, SIGTERM) == 0);
-}
-
-TEST_CASE("a folder with every kind of bad file trains on, and names each once") {
-  const TempDir dir;
-  const Bytes good = png(gradient(20, 20, 3)), photo = jpeg(gradient(30, 40, 3));
-  for (int i = 0; i < 60; ++i) write_file(dir / ("good" + std::to_string(i) + ".png"), good);
-  write_file(dir / "right-content-wrong-name.png", photo);
-  write_file(dir / "inks.jpg", jpeg(gradient(30, 40, 4), {.colour = JpegColour::cmyk}));
-  write_file(dir / "deep.png", png(gradient(30, 40, 3), {.bits = 16}));
-  write_file(dir / "grey.jpg", jpeg(gradient(30, 40, 1), {.colour = JpegColour::grey}));
-  const std::map<std::string, Bytes> bad = {
-      {"bad-truncated.jpg", Bytes(photo.begin(), photo.begin() + static_cast<ptrdiff_t>(photo.size() / 2))},
-      {"bad-zero.jpg", {}},
-      {"bad-zeros.png", Bytes(500, 0)},
-      {"bad-text.jpg", {'n', 'o'}},
-      {"bad-huge.png", png_claiming(60000, 60000)},
-      {"bad-\xff\n.png", {1, 2, 3}}};
-  for (const auto& [name, bytes] : bad) write_file(dir / name, bytes);
-  const auto set = make_dataset(json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"));
-  const Pipeline pipeline(json(R"([{"type": "RandomResizedCrop", "size": 16}])"));
-  Loader loader(*set, pipeline, {.batch_size = 16, .num_workers = 2, .max_bad_fraction = 0.1});
-  for (uint64_t epoch = 0; epoch < 3; ++epoch) CHECK(epoch_of(loader, epoch).size() == 5);
-  std::set<std::string> named;
-  for (const BadFile& file : loader.bad().files) {
-    CHECK_THAT(file.path, Contains("/bad-"));
-    CHECK_FALSE(file.reason.empty());
-    named.insert(file.path);
-  }
-  CHECK(named.size() == bad.size());
-  CHECK(loader.bad().files.size() == bad.size());
-  CHECK(named.count(dir / "bad-\\xff\\n.png") == 1);
 }
 
 }  // namespace selfsup::data

@@ -8,6 +8,10 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "base/log.h"
 
 using namespace selfsup::report;
 using namespace std::chrono_literals;
@@ -40,6 +44,44 @@ class Terminal {
   int outer_ = -1, inner_ = -1;
 };
 
+// stderr on a terminal, without colours, for as long as it lives.
+class Stderr {
+ public:
+  explicit Stderr(const Terminal& terminal) : before_(::dup(STDERR_FILENO)) {
+    ::setenv("NO_COLOR", "1", 1);
+    ::dup2(terminal.fd(), STDERR_FILENO);
+  }
+  ~Stderr() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+  }
+
+ private:
+  int before_;
+};
+
+// What stands on the lines of a terminal that got `text`.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  size_t column = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string& line = lines.back();
+    if (text[i] == '\n') {
+      lines.emplace_back();
+      column = 0;
+    } else if (text[i] == '\r') {
+      column = 0;
+    } else if (text[i] == '\x1b') {
+      i += 2;  // "[K", the only sequence there is
+      line.resize(column);
+    } else {
+      line.resize(std::max(line.size(), column + 1), ' ');
+      line[column++] = text[i];
+    }
+  }
+  return lines;
+}
+
 const Progress::Clock::time_point start{};
 
 }  // namespace
@@ -66,20 +108,48 @@ TEST_CASE("the bar is redrawn at most ten times a second") {
   CHECK(drawn == 20);
 }
 
-TEST_CASE("the bar makes room for a message and goes away at the end") {
+TEST_CASE("the bar makes room for a message of the log and goes away at the end") {
   const Terminal terminal;
+  const Stderr on_terminal(terminal);
   {
-    Progress progress(terminal.fd(), true, false, false);
-    progress.clear();
-    CHECK(terminal.read().empty());  // nothing to clear
+    Progress progress(STDERR_FILENO, true, false, false);
+    selfsup::log_info("early");
+    CHECK(terminal.read() == "early\r\n");  // nothing to erase
     progress.update(1, 10, "a", "", start);
     terminal.read();
-    progress.clear();
-    CHECK(terminal.read() == "\r\x1b[K");
+    selfsup::log(selfsup::Severity::debug, "not shown");
+    CHECK(terminal.read().empty());
+    std::thread([] { selfsup::log_info("from another thread"); }).join();
+    CHECK(terminal.read() == "\r\x1b[Kfrom another thread\r\n");
     progress.update(2, 10, "a", "", start + 1ms);
     CHECK_FALSE(terminal.read().empty());  // back at once
   }
   CHECK(terminal.read() == "\r\x1b[K");
+  selfsup::log_info("late");
+  CHECK(terminal.read() == "late\r\n");
+}
+
+TEST_CASE("messages of several threads and the bar never share a line") {
+  const Terminal terminal;
+  const Stderr on_terminal(terminal);
+  std::string text;
+  {
+    Progress progress(STDERR_FILENO, true, false, false);
+    const auto speak = [] {
+      for (int i = 0; i < 50; ++i) selfsup::log_info("message");
+    };
+    std::thread one(speak), two(speak);
+    for (int i = 0; i < 500; ++i) {
+      progress.update(i, 1000, "bar", "", start + std::chrono::seconds(i));
+      text += terminal.read();
+    }
+    one.join();
+    two.join();
+  }
+  text += terminal.read();
+  std::vector<std::string> want(100, "message");
+  want.emplace_back();
+  CHECK(lines_of(text) == want);
 }
 
 TEST_CASE("colour and line characters come only where they are wanted") {
@@ -97,6 +167,5 @@ TEST_CASE("where there is no terminal nothing is drawn") {
   const Terminal terminal;
   Progress off(terminal.fd(), false, true, true);
   off.update(5, 10, "a", "", start);
-  off.clear();
   CHECK(terminal.read().empty());
 }

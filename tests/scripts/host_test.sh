@@ -1,5 +1,6 @@
 #!/bin/sh
-# The thin executable without a run: what it answers itself, how it finds LibTorch, MKL's switch. host_test.sh BUILD_FOLDER VERSION
+# The thin executable without a run: what it answers itself, wrong words, how it finds LibTorch, MKL's switch.
+#   host_test.sh BUILD_FOLDER VERSION
 set -u
 host=$1/bin/selfsup-host
 version=$2
@@ -17,6 +18,29 @@ unset SELFSUP_TORCH_DIR SELFSUP_MKL_DISPATCH
 SELFSUP_TORCH_DIR=/nonexistent "$host" --help | grep -q usage || fail "--help"
 strace -f -e trace=openat,execve -o "$scratch/calls" "$host" --help >/dev/null || fail "--help under strace"
 grep -E 'torch|python' "$scratch/calls" && fail "--help looks for LibTorch"
+
+# wrong EXPECTED WORDS...: these words end with 2 and EXPECTED, before LibTorch is looked for.
+wrong() {
+  text=$1
+  shift
+  SELFSUP_TORCH_DIR=/nonexistent "$host" "$@" >"$scratch/out" 2>"$scratch/err"
+  rc=$?
+  [ $rc -eq 2 ] || fail "$*: exit $rc"
+  [ -s "$scratch/out" ] && fail "$*: wrote to stdout"
+  grep -qF -- "$text" "$scratch/err" || fail "$*: the message lacks '$text': $(cat "$scratch/err")"
+}
+wrong "did you mean 'validate'?" valdate config.json
+wrong "did you mean 'list'?" lst
+wrong "did you mean '--work-dir'?" config.json --work_dir folder
+wrong "did you mean '--plugin'?" --plugn mae.so config.json
+wrong "did you mean 'slurm'?" config.json --launcher=slrum
+for launcher in pytorch slurm mpi local; do
+  wrong "--launcher $launcher: several ranks are not built yet" --launcher $launcher config.json
+  [ "$(wc -l <"$scratch/err")" -eq 1 ] || fail "--launcher $launcher: more than one line: $(cat "$scratch/err")"
+done
+for launcher in auto none; do
+  "$host" env --launcher $launcher >/dev/null || fail "--launcher $launcher is refused"
+done
 
 # refused NAME EXPECTED...: `env` with SELFSUP_TORCH_DIR=$scratch/torch ends with 1 and says each EXPECTED.
 refused() {

@@ -73,7 +73,7 @@ mkdir "$scratch/readme"
 block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p;}" "$2/README.md"; }
 block cmake "$2" >"$scratch/readme/CMakeLists.txt"
 block cpp "$2" >"$scratch/readme/denoiser.cpp"
-for folder in template readme in_c plugin; do
+for folder in template in_c readme plugin; do
   {
     cmake -G Ninja -S "$scratch/$folder" -B "$scratch/$folder/build" -DCMAKE_PREFIX_PATH="$prefix" &&
       cmake --build "$scratch/$folder/build"

@@ -1,10 +1,12 @@
 #!/bin/sh
-# What a run does beside training: it keeps the seed that it drew, takes transforms from plugins, and lists bad images also when it ends
-# because of them. run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
+# What a run does beside training: it keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
+# lists bad images also when it ends because of them, and keeps its messages off the progress bar.
+#   run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
 set -u
 host=$1/bin/selfsup-host
 probe=$2
 another=$3
+picture=$(cd "$(dirname "$0")/../../docs/images" && pwd)/reconstruction.png
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=0
@@ -59,6 +61,15 @@ run --plugin "$probe" grey.json --work-dir inverted \
 [ "$(loss plain)" != "$(loss inverted)" ] || fail "the plugin's transform changed nothing"
 case $(loss plain),$(loss inverted) in [0-9]*,[0-9]*) ;; *) fail "a run wrote no loss" ;; esac
 
+# Probes in mid-run and at the end, with their baselines, change no bit of what is saved.
+shapes='{"type": "shapes", "size": 40, "image_size": 32'
+run run.json --work-dir unprobed --seed 5 || fail "a run without probes"
+run run.json --work-dir probed --seed 5 \
+  --cfg-options "probe={\"dataset\": $shapes, \"seed\": 1}, \"test_dataset\": $shapes, \"seed\": 2}, \"few_labels\": 16, \"interval\": 1}" ||
+  fail "a run with probes"
+[ "$(grep -c '^Probe \[' out)" -eq 2 ] || fail "a run of two epochs does not probe twice"
+digest() { (cd "$1/checkpoints" && sha256sum ./*/*.safetensors); }
+[ "$(digest unprobed)" = "$(digest probed)" ] || fail "probes change what is saved"
 mkdir more && cp "$another" more/more.so
 run grey.json --plugin-dir more --cfg-options 'train_dataloader.pipeline=[{"type":"FixtureTransform"}]'
 [ $? -eq 2 ] || fail "an unknown transform does not end with 2"
@@ -73,4 +84,25 @@ sed 's/{ "type": "shapes".*32 } }/{ "type": "image_folder", "data_root": "images
 run bad.json --work-dir bad
 [ $? -eq 4 ] || fail "a set of bad images does not end with 4"
 grep -q 'images/.*\.jpg.*not an image' bad/bad_files.txt || fail "bad_files.txt does not list the bad images"
+
+# On a terminal, three bad images among good ones, one image to a batch: the bar is there when the later ones are found.
+rm images/[4-9].jpg
+for i in 4 5 6 7 8 9; do cp "$picture" "images/$i.png"; done
+NO_COLOR=1 TERM=xterm python3 - "$host" <<'END' >out || fail "on a terminal"
+import os, pty, re, sys
+text = b""
+def read(fd):
+    global text
+    data = os.read(fd, 4096)
+    text += data
+    return data
+status = pty.spawn([sys.argv[1], "--plugin", "mae.so", "bad.json", "--work-dir", "terminal", "--seed", "1", "--cfg-options", "train_dataloader.batch_size=1",
+                    "train_dataloader.max_bad_fraction=0.5", "default_hooks.logger.interval=1000"], read)
+assert os.waitstatus_to_exitcode(status) == 0, status
+assert re.search(rb"epoch 1 .*%", text), "no progress bar"
+before = re.findall(rb"([^\r\n]*[\r\n]+(?:\x1b\[K)?)warning: images/.*another picture", text)
+assert len(before) == 3, before
+assert all(b.endswith((b"\n", b"\r\x1b[K")) for b in before), before
+assert before[-1].endswith(b"\r\x1b[K"), before
+END
 exit $failed

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 run() {
   folder=$1 plugin=$2
   "$host" --plugin "$plugin" "$config" --work-dir "$work/$folder" --seed 0 --cfg-options train_dataloader.dataset.size=256 \
-    train_dataloader.batch_size=32 probe=None default_hooks.logger.interval=1 env_cfg.num_threads=1 \
+    train_dataloader.batch_size=32 train_cfg.max_epochs=3 probe=None default_hooks.logger.interval=1 env_cfg.num_threads=1 \
     'model.backbone.arch={"embed_dims": 48, "num_layers": 2, "num_heads": 2, "feedforward_channels": 96}' >"$work/log" 2>&1 || {
     echo "shapes_test: $plugin does not train on configs/shapes.json"
     tail -n 20 "$work/log"

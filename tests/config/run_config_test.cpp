@@ -1,0 +1,69 @@
+#include "config/run_config.h"
+
+#include <catch2/catch.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/errors.h"
+#include "config/layers.h"
+#include "config/overrides.h"
+
+using namespace selfsup;
+using namespace selfsup::config;
+
+namespace {
+
+// The length of a run whose base, file and options say so of train_cfg.
+TrainLength length(const std::string& base, const std::string& file, const std::vector<std::string>& options = {}) {
+  Json tree = parse_json(R"({"model": {}, "optim_wrapper": {}, "train_dataloader": {"batch_size": 1, "dataset": {}}})",
+                         "rest.json", "file");
+  tree.set("train_cfg", merge(parse_json(base, "base.json", "base"), parse_json(file, "child.json", "file")));
+  apply_options(tree, options, false);
+  return read_run_config(tree).length;
+}
+
+std::string refusal(const std::string& base, const std::string& file, const std::vector<std::string>& options = {}) {
+  try {
+    length(base, file, options);
+  } catch (const Error& e) {
+    CHECK(e.exit() == Exit::usage);
+    return e.what();
+  }
+  return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a checkpoint or weights that are not there are refused by key") {
+  CHECK(contains(refusal("{}", R"({"max_epochs": 3})", {"load_from=no/where"}),
+                 "--cfg-options load_from=no/where: load_from: there is no file or folder no/where"));
+  CHECK(contains(refusal("{}", R"({"max_epochs": 3})", {"resume=no/where"}), ": resume: there is no file or folder"));
+  CHECK(refusal("{}", R"({"max_epochs": 3})", {"load_from=None", "resume=/"}).empty());
+}
+
+TEST_CASE("a length beside the base's of the other kind is refused, and the remedy works") {
+  const std::string epochs = R"({"max_epochs": 3})", iters = R"({"max_iters": 7})";
+  CHECK(contains(refusal(iters, epochs),
+                 "child.json:1:16: train_cfg.max_epochs: excludes max_iters, which is given at base.json:1:15"));
+  CHECK(contains(refusal(epochs, iters),
+                 "child.json:1:15: train_cfg.max_iters: excludes max_epochs, which is given at base.json:1:16"));
+  CHECK(contains(refusal(iters, "{}", {"train_cfg.max_epochs=3"}), "--cfg-options train_cfg.max_epochs=3: "));
+  CHECK(contains(refusal("{}", "{}"), "expected max_epochs or max_iters"));
+
+  // A base that also says how it counts.
+  const std::string typed = R"({"type": "IterBasedTrainLoop", "max_iters": 7})";
+  CHECK(length(typed, R"({"type": "EpochBasedTrainLoop", "max_epochs": 3})").max_epochs == 3);
+  for (const std::string& base : {typed, iters}) {
+    const std::string remedy = R"({"_delete_": true, "max_epochs": 3})";
+    CHECK(contains(refusal(base, epochs), "--cfg-options 'train_cfg=" + remedy + "'"));
+    CHECK(length(base, remedy).max_epochs == 3);
+    CHECK(length(base, epochs, {"train_cfg=" + remedy}).max_epochs == 3);
+  }
+  // None takes a key back, as in MMEngine.
+  CHECK(length(iters, epochs, {"train_cfg.max_iters=None"}).max_epochs == 3);
+  CHECK(contains(refusal(typed, epochs, {"train_cfg.max_iters=None"}),
+                 "the run is counted in iterations, says base.json:1:10; to replace the length"));
+}

@@ -1,0 +1,160 @@
+// Pictures that cannot be used: replaced, counted, listed, and too many of them.
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+
+#include "base/errors.h"
+#include "data/loader.h"
+#include "data/support/loader.h"
+#include "data/support/support.h"
+
+namespace selfsup::data {
+namespace {
+
+using Catch::Matchers::Contains;
+using namespace test;
+
+Json json(const std::string& text) { return parse_json(text, "test.json", "test"); }
+
+}  // namespace
+
+TEST_CASE("a bad picture is replaced by a function of epoch and index, and counted once") {
+  const auto make = [](int64_t i, Image& out) {
+    if (i % 10 == 3) throw BadImage("reason " + std::to_string(i));
+    plain(i, out);
+  };
+  const MadeUp set(100, make);
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 7, .seed = 3, .max_bad_fraction = 0.1};
+  std::vector<std::string> want;
+  std::vector<int64_t> bad_in_order;
+  for (int workers : {0, 1, 4}) {
+    options.num_workers = workers;
+    Loader loader(set, pipeline, options);
+    CHECK(loader.bad().allowed == 10);
+    std::vector<std::string> got = epoch_of(loader, 0);
+    CHECK(loader.bad().files.size() == 10);
+    for (const std::string& batch : epoch_of(loader, 1)) got.push_back(batch);
+    std::vector<int64_t> indices;
+    for (const BadFile& file : loader.bad().files) {
+      indices.push_back(file.index);
+      CHECK(file.index % 10 == 3);
+      CHECK(file.path == "made up " + std::to_string(file.index));
+      CHECK(file.reason == "reason " + std::to_string(file.index));
+    }
+    CHECK(std::set<int64_t>(indices.begin(), indices.end()).size() == 10);
+    if (workers == 0)
+      want = got, bad_in_order = indices;
+    else
+      CHECK((got == want && indices == bad_in_order));
+  }
+  // The sound pictures stand where they stand without the bad ones; a substitute is labelled as what it is.
+  const MadeUp sound(100, plain);
+  Loader with(set, pipeline, options), without(sound, pipeline, options);
+  Batch a, b;
+  with.start(0), without.start(0);
+  int substitutes = 0;
+  while (with.next(a)) {
+    REQUIRE(without.next(b));
+    for (size_t row = 0; row < a.sample_index.size(); ++row) {
+      if (b.sample_index[row] % 10 == 3)
+        ++substitutes;
+      else
+        CHECK(a.sample_index[row] == b.sample_index[row]);
+      CHECK(a.views[0].pixels.get()[row * 4] == a.sample_index[row]);
+    }
+  }
+  CHECK(substitutes == 10);
+}
+
+TEST_CASE("too many bad pictures end the run with data's exit code, at the same batch for any workers") {
+  const auto bad_from = [](int64_t count) {
+    return [count](int64_t i, Image& out) {
+      if (i < count) throw BadImage("broken");
+      plain(i, out);
+    };
+  };
+  const Pipeline pipeline;
+  const auto fails_at = [&](const Dataset& set, double fraction, int workers) {
+    Loader loader(set, pipeline, {.batch_size = 5, .num_workers = workers, .seed = 1, .max_bad_fraction = fraction});
+    Batch batch;
+    loader.start(0);
+    for (int64_t i = 0;; ++i) {
+      try {
+        if (!loader.next(batch)) return int64_t{-1};
+      } catch (const Error& e) {
+        CHECK(e.exit() == Exit::data);
+        CHECK_THAT(e.what(), Contains("max_bad_fraction") && Contains("made up") && Contains("broken"));
+        return i;
+      }
+    }
+  };
+  for (int64_t count : {0, 1, 3}) CHECK(fails_at(MadeUp(100, bad_from(count)), 0.001, 2) == -1);  // three are allowed
+  const MadeUp four(100, bad_from(4));
+  const int64_t at = fails_at(four, 0.001, 0);
+  CHECK(at >= 0);
+  for (int workers : {1, 4}) CHECK(fails_at(four, 0.001, workers) == at);
+  CHECK(fails_at(MadeUp(100, bad_from(1)), 0, 2) >= 0);
+  CHECK(fails_at(MadeUp(100, bad_from(20)), 0.2, 2) == -1);
+  CHECK(fails_at(MadeUp(100, bad_from(21)), 0.2, 2) >= 0);
+  CHECK(fails_at(MadeUp(4, bad_from(2)), 0.001, 1) == -1);
+  CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
+  CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
+}
+
+TEST_CASE("bad pictures that an earlier loader found count, each once") {
+  const MadeUp set(100, [](int64_t i, Image& out) {
+    if (i < 3) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  for (const int64_t other : {2, 50}) {  // found again by this loader, or not
+    INFO(other);
+    Loader loader(set, pipeline, {.batch_size = 5, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
+    Batch batch;
+    const auto all = [&] {
+      loader.start(0);
+      while (loader.next(batch)) continue;
+    };
+    if (other == 2) {
+      all();
+      CHECK(loader.bad().files.size() == 3);
+      CHECK(loader.bad().files.front().reason == "gone");
+    } else {
+      CHECK_THROWS_WITH(all(), Contains("4 of 100"));
+    }
+  }
+}
+
+TEST_CASE("a folder with every kind of bad file trains on, and names each once") {
+  const TempDir dir;
+  const Bytes good = png(gradient(20, 20, 3)), photo = jpeg(gradient(30, 40, 3));
+  for (int i = 0; i < 60; ++i) write_file(dir / ("good" + std::to_string(i) + ".png"), good);
+  write_file(dir / "right-content-wrong-name.png", photo);
+  write_file(dir / "inks.jpg", jpeg(gradient(30, 40, 4), {.colour = JpegColour::cmyk}));
+  write_file(dir / "deep.png", png(gradient(30, 40, 3), {.bits = 16}));
+  write_file(dir / "grey.jpg", jpeg(gradient(30, 40, 1), {.colour = JpegColour::grey}));
+  const std::map<std::string, Bytes> bad = {
+      {"bad-truncated.jpg", Bytes(photo.begin(), photo.begin() + static_cast<ptrdiff_t>(photo.size() / 2))},
+      {"bad-zero.jpg", {}},
+      {"bad-zeros.png", Bytes(500, 0)},
+      {"bad-text.jpg", {'n', 'o'}},
+      {"bad-huge.png", png_claiming(60000, 60000)},
+      {"bad-\xff\n.png", {1, 2, 3}}};
+  for (const auto& [name, bytes] : bad) write_file(dir / name, bytes);
+  const auto set = make_dataset(json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"));
+  const Pipeline pipeline(json(R"([{"type": "RandomResizedCrop", "size": 16}])"));
+  Loader loader(*set, pipeline, {.batch_size = 16, .num_workers = 2, .max_bad_fraction = 0.1});
+  for (uint64_t epoch = 0; epoch < 3; ++epoch) CHECK(epoch_of(loader, epoch).size() == 5);
+  std::set<std::string> named;
+  for (const BadFile& file : loader.bad().files) {
+    CHECK_THAT(file.path, Contains("/bad-"));
+    CHECK_FALSE(file.reason.empty());
+    named.insert(file.path);
+  }
+  CHECK(named.size() == bad.size());
+  CHECK(loader.bad().files.size() == bad.size());
+  CHECK(named.count(dir / "bad-\\xff\\n.png") == 1);
+}
+
+}  // namespace selfsup::data

@@ -1,0 +1,74 @@
+#!/bin/sh
+# What the commands beside training print: config, validate, env, list, inspect. commands_test.sh BUILD_FOLDER
+set -u
+host=$1/bin/selfsup-host
+tests=$(cd "$(dirname "$0")" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+failed=0
+fail() {
+  echo "FAILED: $*"
+  cat err
+  failed=1
+}
+run() { "$host" "$@" >out 2>err; }
+
+# config: standard output is JSON alone, and training it gives the same; --sources says of each layer what came from it.
+cat >child.json <<END_OF_FILE
+{ "_base_": "$tests/tiny.json", "train_cfg": { "max_epochs": 3 },
+  "default_scope": "mmselfsup" }
+END_OF_FILE
+run config child.json --seed 9 --cfg-options train_dataloader.batch_size=4 || fail "config: exit $?"
+grep -q 'without effect here: default_scope' err || fail "config: does not name the key that is without effect"
+cp out resolved.json
+run config resolved.json || fail "config of its own output: exit $?"
+cmp -s out resolved.json || fail "config of its own output gives another"
+run config child.json --sources --seed 9 --cfg-options train_dataloader.batch_size=4 || fail "config --sources: exit $?"
+# from KEY PATTERN: the key's line ends with its source in brackets.
+from() { grep -q "^$1 = .*($2)\$" out || fail "--sources: $1 is not from $2: $(grep "^$1 = " out)"; }
+from train_cfg.max_epochs 'child.json:1:.*'
+from env_cfg.num_threads "base $tests/tiny.json:[0-9]*:.*"
+from train_dataloader.batch_size '--cfg-options train_dataloader.batch_size=4'
+from randomness.seed '--seed'
+from model.head.norm_pix 'plugin .*'
+from train_dataloader.drop_last 'the default'
+
+# validate: everything up to the first batch, and nothing is written.
+run validate child.json || fail "validate: exit $?"
+grep -q 'child.json is valid; loss of the first batch: [0-9.]*$' err || fail "validate: does not say what it found"
+mkdir images && echo "not an image" >images/a.jpg
+run validate child.json --cfg-options 'train_dataloader.dataset={"type": "image_folder", "data_root": "images"}'
+[ $? -eq 4 ] || fail "validate: a first batch of bad images is not exit 4"
+run validate child.json --cfg-options 'train_dataloader.dataset={"type": "image_folder", "data_root": "nowhere"}'
+[ $? -eq 4 ] || fail "validate: a data set that is not there is not exit 4"
+grep -q nowhere err || fail "validate: does not name the data set that is not there"
+run validate child.json --cfg-options model.backbone.patch_size=7 && fail "validate: patches that do not fit are valid"
+[ ! -e work_dirs ] || fail "validate made a work folder"
+
+run env || fail "env: exit $?"
+for line in selfsup-host SDK LibTorch CPU 'cores allowed' threads; do
+  grep -q "^$line: [^ ]" out || fail "env: no line '$line'"
+done
+
+run list --json || fail "list --json: exit $?"
+python3 - <<'END_OF_FILE' || fail "list --json: $(cat out)"
+import json
+listed = {plugin["id"]: plugin for plugin in json.load(open("out"))["plugins"]}
+mae = next(plugin for plugin in listed.values() if ["ssp.algorithm/0", "MAE"] in plugin["provides"])
+assert mae["loads_here"] is True and mae["problem"] is None
+assert all(need["served_by"] for need in mae["needs"]) and mae["needs"]
+END_OF_FILE
+run inspect mae.so --json || fail "inspect --json: exit $?"
+python3 -c 'import hashlib, json; plugin = json.load(open("out"))
+assert plugin["sha256"] == hashlib.sha256(open(plugin["path"], "rb").read()).hexdigest()' || fail "inspect --json: $(cat out)"
+
+# inspect --schema: the keys that a plugin takes.
+run inspect mae.so --schema || fail "inspect --schema: exit $?"
+python3 - <<'END_OF_FILE' || fail "inspect --schema: $(cat out)"
+import json
+keys = json.load(open("out"))["ssp.algorithm/0:MAE"]["properties"]
+assert {"backbone", "neck", "head"} <= set(keys)
+assert "mask_ratio" in keys["backbone"]["x-ssp-claims"]
+END_OF_FILE
+exit $failed

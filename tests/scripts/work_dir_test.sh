@@ -1,0 +1,55 @@
+#!/bin/sh
+# A work folder belongs to one run: a used one is not overwritten, and two jobs do not share one. work_dir_test.sh BUILD_FOLDER
+set -u
+host=$1/bin/selfsup-host
+tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
+scratch=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid"; rm -rf "$scratch"' EXIT
+cd "$scratch" || exit 1
+failed=0
+fail() {
+  echo "FAILED: $*"
+  tail -n 5 out
+  failed=1
+}
+run() { "$host" "$tiny" --work-dir "$@" >out 2>&1; }
+# What a run has left, without the lock, which names its last holder.
+contents() { (cd "$1" && find . -type f ! -name .lock -exec sha256sum {} + | sort); }
+# says NAME TEXT...
+says() {
+  name=$1
+  shift
+  for text in "$@"; do
+    grep -qF -- "$text" out || fail "$name: the message lacks '$text'"
+  done
+}
+
+run used || fail "a run"
+contents used >before
+run used --seed 4
+[ $? -eq 2 ] || fail "a used folder: not exit 2"
+says "a used folder" used --resume --work-dir --overwrite
+contents used | cmp -s before - || fail "a used folder: something is changed"
+
+run used --seed 4 --overwrite || fail "--overwrite: exit $?"
+says "--overwrite" used/old-1
+contents used/old-1 | cmp -s before - || fail "--overwrite: the old run is not whole"
+grep -q '"seed": 4' used/config.json || fail "--overwrite: the new run is not there"
+
+# The first job goes on until it is told to stop.
+"$host" "$tiny" --work-dir shared --cfg-options train_cfg.max_epochs=100000000 >first 2>&1 &
+pid=$!
+until grep -q '^Epoch(train)' first || grep -q '^State:.*Z' "/proc/$pid/status"; do sleep 0.1; done
+for flag in '' --resume --overwrite; do
+  run shared $flag
+  [ $? -eq 2 ] || fail "two jobs, $flag: not exit 2"
+  says "two jobs, $flag" shared "process $pid" "$(hostname)"
+done
+kill -TERM $pid
+wait $pid
+rc=$?
+pid=
+[ $rc -eq 75 ] || fail "the first of two jobs: exit $rc: $(tail -n 3 first)"
+contents shared | grep -q old- && fail "the second of two jobs moved the first one's files"
+exit $failed

@@ -20,6 +20,7 @@
 #include "case.h"
 #include "checkpoint/safetensors.h"
 #include "device/device.h"
+#include "device/memory.h"
 #include "native_mae.h"
 #include "report/log_line.h"
 #include "train/clip.h"
@@ -175,11 +176,12 @@ Arguments parse(int argc, char** argv) {
 
 void serve(const Arguments& arguments) {
   const bench::Case c(parse_json(arguments.case_json, "--case", "case"));
+  device::keep_freed_memory();
   device::set_threads(arguments.threads, 1);
   bridge::Host host;
   plugin::Registry registry(host.table());
   host.set_environment({});
-  for (const char* name : {"/mae.so", "/backbones.so"}) registry.load(arguments.plugins + name);
+  registry.load(arguments.plugins + "/mae.so", {arguments.plugins});
 
   model::ParameterStore store;
   bridge::Facts facts;

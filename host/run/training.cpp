@@ -15,6 +15,7 @@
 #include "bridge/transform.h"
 #include "checkpoint/file.h"
 #include "config/threads.h"
+#include "device/memory.h"
 #include "report/log_line.h"
 #include "run/bad_files.h"
 #include "run/changes.h"
@@ -67,6 +68,7 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
       overwrite_(line.overwrite),
       clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
+  device::keep_freed_memory();
   judge(line);
   open_data();
   if (line.command == config::Command::train) {

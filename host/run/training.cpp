@@ -16,7 +16,7 @@
 #include "checkpoint/file.h"
 #include "config/threads.h"
 #include "device/memory.h"
-#include "report/log_line.h"
+#include "report/metrics.h"
 #include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"

@@ -59,7 +59,7 @@ WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
   make_folders(path_);
   lock();
   probe();
-  if (if_used == IfUsed::refuse && CheckpointStore(checkpoints(), -1).holds_checkpoints()) {
+  if (if_used == IfUsed::refuse && holds_checkpoints(checkpoints())) {
     throw Error(Exit::usage,
                 fmt::format("{} holds checkpoints of an earlier run. Go on with it: --resume. Leave it alone: "
                             "--work-dir with another folder. Start anew here: --overwrite, which moves the old "

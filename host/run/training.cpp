@@ -132,7 +132,8 @@ void Training::choose_checkpoint() {
   if (config_.resume == config::ResumeFrom::path) {
     checkpoint_.emplace(config_.resume_path);
   } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
-    if (store_->holds_checkpoints()) start_log();  // which of them are damaged belongs there
+    if (checkpoint::holds_checkpoints(work_dir_->checkpoints()))
+      start_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
     if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
   }

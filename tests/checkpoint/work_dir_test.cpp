@@ -173,6 +173,19 @@ TEST_CASE("a folder with checkpoints is refused without resume, and moved aside 
   CHECK(WorkDir(dir / "new", IfUsed::accept).move_aside() == "");
 }
 
+TEST_CASE("refusing a used folder leaves what is in it as it is") {
+  const TempDir dir;
+  const std::string checkpoints = dir / "checkpoints";
+  for (const std::string name : {".old-iter_1", ".tmp-iter_2", ".trash-iter_0"}) {
+    fs::create_directories(checkpoints + "/" + name);
+    CHECK((refusal(Exit::usage, dir.path(), IfUsed::refuse) != "") == (name == ".old-iter_1"));
+    CHECK(list_folder(checkpoints) == std::vector<std::string>{name});
+    fs::remove_all(checkpoints);
+  }
+  fs::create_directories(checkpoints + "/iter_1.superseded/.tmp-iter_2");
+  CHECK(contains(refusal(Exit::usage, dir.path(), IfUsed::refuse), "holds checkpoints"));
+}
+
 TEST_CASE("a folder that cannot be used is refused at once") {
   const TempDir dir;
   spill(dir / "file", "x");

@@ -16,7 +16,7 @@
 #include "checkpoint/file.h"
 #include "config/threads.h"
 #include "device/memory.h"
-#include "report/log_line.h"
+#include "report/metrics.h"
 #include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
@@ -132,7 +132,8 @@ void Training::choose_checkpoint() {
   if (config_.resume == config::ResumeFrom::path) {
     checkpoint_.emplace(config_.resume_path);
   } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
-    if (store_->holds_checkpoints()) start_log();  // which of them are damaged belongs there
+    if (checkpoint::holds_checkpoints(work_dir_->checkpoints()))
+      start_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
     if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
   }

@@ -33,7 +33,7 @@ struct Manifest {
   std::vector<std::vector<int64_t>> buckets;  // the Reducer's order: parameter indices; empty in one process
   std::string host_version, libtorch_version;
   std::vector<FileRecord> files;  // all but the manifest; filled in by CheckpointStore::save
-  Json extra = Json::object();    // whatever else its writer wants back (scaler, schedule, …)
+  Json extra = Json::object();    // whatever else its writer wants back (states, facts)
 };
 
 // The file ends with `,\n  "manifest_sha256": "<64 hex digits>"\n}\n`; the digest is that of every byte before those.

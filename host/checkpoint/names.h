@@ -10,6 +10,18 @@ inline bool valid_checkpoint_name(std::string_view name) {
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == name.npos;
 }
 
+// "epoch_3", "iter_120": the names that runs give.
+inline bool run_checkpoint_name(std::string_view name) {
+  if (name.starts_with("epoch_")) {
+    name.remove_prefix(6);
+  } else if (name.starts_with("iter_")) {
+    name.remove_prefix(5);
+  } else {
+    return false;
+  }
+  return !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+}
+
 // "model.safetensors", "state/backbone.rank0.bin": [A-Za-z0-9._-], not starting with a dot, at most one folder,
 // "state/".
 inline bool valid_file_name(std::string_view name) {

@@ -93,23 +93,34 @@ bool is_folder_or_link(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// Names of the folders in `directory` that are, or should be, checkpoints.
+// Whether the folder `entry` of `directory` is, or should be, the checkpoint `name`: damage may have taken the manifest
+// of one that a run has named. Other folders are their owner's.
+bool is_checkpoint(const std::string& directory, const std::string& entry, std::string_view name) {
+  const std::string path = directory + "/" + entry;
+  struct stat status;
+  return valid_checkpoint_name(name) && is_folder(path) &&
+         (run_checkpoint_name(name) || ::lstat(fmt::format("{}/{}", path, manifest_name).c_str(), &status) == 0);
+}
+
 std::vector<std::string> checkpoint_names(const std::string& directory) {
   std::vector<std::string> names;
   if (!is_folder_or_link(directory)) return names;
   for (std::string& name : list_folder(directory)) {
-    if (valid_checkpoint_name(name) && is_folder(directory + "/" + name)) names.push_back(std::move(name));
+    if (is_checkpoint(directory, name, name)) names.push_back(std::move(name));
   }
   return names;
 }
 
-// Names of the checkpoints that an earlier run renamed.
+// Whether an earlier run renamed it.
+bool is_set_aside(const std::string& entry) {
+  return entry.front() != '.' && (entry.find(damaged) != entry.npos || entry.find(superseded) != entry.npos);
+}
+
 std::vector<std::string> names_set_aside(const std::string& directory) {
   std::vector<std::string> names;
   if (!is_folder_or_link(directory)) return names;
   for (std::string& name : list_folder(directory)) {
-    if (name.front() != '.' && (name.find(damaged) != name.npos || name.find(superseded) != name.npos))
-      names.push_back(std::move(name));
+    if (is_set_aside(name)) names.push_back(std::move(name));
   }
   return names;
 }
@@ -206,7 +217,7 @@ std::string CheckpointStore::save(const std::string& name, Manifest manifest, co
     throw;
   }
   sync_folder(parent.get(), directory_);
-  set_aside_later(name);
+  set_aside_left_behind(name);
   for (const std::string_view prefix : {temporary, replaced}) {
     if (const int error = remove_tree(parent.get(), std::string(prefix) + name, manifest_name))
       log_warning(fmt::format("cannot delete what {} replaced: {}", path, std::strerror(error)));
@@ -353,21 +364,30 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   return found;
 }
 
-void CheckpointStore::set_aside_later(const std::string& saved) {
-  if (!leaves_after_) return;
-  const auto set_aside = [&](const std::string& from, const std::string& name) {
-    const auto manifest = looks_whole(directory_ + "/" + from);
-    if (!manifest || step_of(*manifest) <= *leaves_after_) return;
-    const std::string moved = move_aside(from, name, superseded);
-    if (moved.empty()) throw_storage("rename", directory_ + "/" + from, errno);
-    log_warning(fmt::format("the checkpoint of iteration {} belongs to what this run did not go on from; it is now {}",
-                            manifest->iter, moved));
+void CheckpointStore::go_on_from(const Manifest& resumed) {
+  left_behind_.clear();
+  for (const std::string& name : checkpoint_names(directory_)) {
+    const auto manifest = looks_whole(directory_ + "/" + name);
+    if (manifest && step_of(*manifest) > step_of(resumed)) left_behind_.push_back({name, manifest->iter});
+  }
+}
+
+void CheckpointStore::set_aside_left_behind(const std::string& saved) {
+  const auto path = [&](std::string_view prefix, const std::string& name) {
+    return fmt::format("{}/{}{}", directory_, prefix, name);
   };
-  for (const std::string& name : checkpoint_names(directory_))
-    if (name != saved) set_aside(name, name);
-  // One that had the new one's name has been put out of its place.
-  for (const std::string_view prefix : {temporary, replaced}) set_aside(std::string(prefix) + saved, saved);
-  leaves_after_.reset();
+  std::erase_if(left_behind_, [&](const LeftBehind& left) {
+    // One that had the new one's name has been put out of its place.
+    const bool displaced = left.name == saved;
+    const std::string_view prefix = !displaced ? "" : is_folder(path(replaced, saved)) ? replaced : temporary;
+    if (!is_folder(path(prefix, left.name))) return true;  // retention has deleted it
+    const std::string moved = move_aside(std::string(prefix) + left.name, left.name, superseded);
+    const std::string outcome =
+        moved.empty() ? fmt::format("could not be renamed: {}", std::strerror(errno)) : "is now " + moved;
+    log_warning(fmt::format("the checkpoint of iteration {} belongs to what this run did not go on from; it {}",
+                            left.iter, outcome));
+    return displaced || !moved.empty();
+  });
 }
 
 // To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
@@ -379,8 +399,13 @@ std::string CheckpointStore::move_aside(const std::string& from, const std::stri
   return ::rename((directory_ + "/" + from).c_str(), to.c_str()) == 0 ? to : "";
 }
 
-bool CheckpointStore::holds_checkpoints() const {
-  return !checkpoint_names(directory_).empty() || !names_set_aside(directory_).empty();
+bool holds_checkpoints(const std::string& directory) {
+  if (!is_folder_or_link(directory)) return false;
+  const std::vector<std::string> entries = list_folder(directory);
+  return std::any_of(entries.begin(), entries.end(), [&](const std::string& entry) {
+    const std::string name = entry.starts_with(replaced) ? entry.substr(replaced.size()) : entry;
+    return is_set_aside(entry) || is_checkpoint(directory, entry, name);
+  });
 }
 
 }  // namespace selfsup::checkpoint

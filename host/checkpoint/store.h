@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "checkpoint/file.h"
@@ -29,8 +28,8 @@ struct BlobFile {
   std::string_view bytes;
 };
 
-// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open, so
-// what is read is what was checked, whatever happens to the folder meanwhile.
+// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open
+// until close(), so what is read is what was checked, whatever happens to the folder meanwhile.
 class Checkpoint {
  public:
   // Error(checkpoint) naming the damaged file; NewerFormat; Error(storage) when the files may not be read.
@@ -41,6 +40,9 @@ class Checkpoint {
   bool has(std::string_view file) const;
   SafetensorsFile tensors(std::string_view file) const;  // Error(checkpoint) when there is no such file
   std::string blob(std::string_view file) const;         // Error(checkpoint) when there is no such file
+  // Once everything is read: the path and the manifest stay, the files are let go, so that deleting them frees the
+  // disk.
+  void close() { files_.clear(); }
 
  private:
   int descriptor(std::string_view file) const;
@@ -53,6 +55,9 @@ class Checkpoint {
 // `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.
 // Error(usage) when there is nothing.
 SafetensorsFile open_weights(const std::string& path);
+
+// Whether anything in that folder was once a checkpoint: damaged and superseded ones included. Changes nothing.
+bool holds_checkpoints(const std::string& directory);
 
 class CheckpointStore {
  public:
@@ -67,30 +72,31 @@ class CheckpointStore {
                    const std::vector<BlobFile>& blobs = {});
 
   // The checkpoint with the largest step that is whole. Damaged newer ones are set aside (renamed NAME.damaged) with a
-  // warning that says which file and how many iterations are lost. None there at all: nullopt. All damaged, also when
-  // set aside by an earlier call, or left behind by an earlier run: Error(checkpoint).
+  // warning that says which file and how many iterations are lost; a folder of another name than epoch_N or iter_N is
+  // a checkpoint only if it has a manifest. None there at all: nullopt. All damaged, also when set aside by an earlier
+  // call, or left behind by an earlier run: Error(checkpoint).
   std::optional<Checkpoint> newest_valid();
 
   // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
   // later resume must not take them. They are renamed NAME.superseded, with a warning, by the first save, once that is
-  // committed: a run that comes to no save changes nothing.
-  void go_on_from(const Manifest& resumed) { leaves_after_ = {resumed.iter, resumed.update}; }
-
-  // Whether anything here was once a checkpoint: damaged and superseded ones included.
-  bool holds_checkpoints() const;
-  const std::string& directory() const { return directory_; }
+  // committed: a run that comes to no save changes nothing. One that cannot be renamed is tried again by the next save.
+  void go_on_from(const Manifest& resumed);
 
  private:
   void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
-  void set_aside_later(const std::string& saved);
+  void set_aside_left_behind(const std::string& saved);
   void retain(const std::string& saved) const;
   std::string move_aside(const std::string& from, const std::string& name, std::string_view suffix) const;
 
   std::string directory_;
   int keep_;
-  std::optional<std::tuple<int64_t, int64_t>> leaves_after_;  // go_on_from's step, until the first save
+  struct LeftBehind {
+    std::string name;
+    int64_t iter;
+  };
+  std::vector<LeftBehind> left_behind_;  // by go_on_from; not yet set aside
 };
 
 }  // namespace selfsup::checkpoint

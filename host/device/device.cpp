@@ -4,7 +4,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <torch/version.h>
 
 #include <cstdlib>
@@ -85,10 +84,8 @@ std::shared_ptr<uint8_t> allocate_pinned(size_t bytes) try {
   throw Error(Exit::failed, fmt::format("no {} bytes of page-locked memory: {}", bytes, e.what_without_backtrace()));
 }
 
-int64_t Device::peak_memory_mib() const {
-  if (cuda) return cuda->peak_memory(device.index()) >> 20;
-  rusage usage;
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss / 1024 : 0;
+std::optional<int64_t> Device::peak_memory_mib() const {
+  return cuda ? std::optional(cuda->peak_memory(device.index()) >> 20) : std::nullopt;
 }
 
 int set_threads(int wanted, int local_ranks) {

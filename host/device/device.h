@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "device/cuda_module.h"
@@ -16,7 +17,7 @@ struct Device {
   std::string description;                 // "CPU, 2 threads", "NVIDIA H100 80GB HBM3, 79 GiB"
   const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
 
-  int64_t peak_memory_mib() const;  // of the GPU's tensors, or of the process
+  std::optional<int64_t> peak_memory_mib() const;  // that tensors held; a GPU only
 };
 
 // spec: "auto", "cpu" or "cuda". auto takes a GPU if one answers; a driver without the module or its libraries is one

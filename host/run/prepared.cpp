@@ -76,16 +76,15 @@ void report_keys_without_effect(const Json& tree) {
   if (!keys.empty()) log_info(fmt::format("without effect here: {}", fmt::join(keys, ", ")));
 }
 
-// The resolved file names the plugins that made it, so that it runs by itself.
+// The resolved file names the plugins that made it, so that it runs by itself, from any folder.
 void record_plugins(Json& tree, const config::CommandLine& line, const std::vector<std::string>& paths) {
-  if (line.plugins.empty()) return;
   Json names = Json::array();
-  for (size_t i = 0; i < paths.size(); ++i) {
-    const fs::path path = paths[i];
+  for (const std::string& found : paths) {
+    const fs::path path = found;
     const bool bare = path.parent_path() == library_folder() + "/plugins";
-    names.as_array().push_back(bare ? path.filename().string() : fs::absolute(path).lexically_normal().string());
+    names.as_array().push_back(bare ? path.filename().string() : found);
   }
-  set_origin(names, Origin{"flag", "--plugin", 0, 0});
+  set_origin(names, line.plugins.empty() ? tree.get("plugins").origin : Origin{"flag", "--plugin", 0, 0});
   tree.set("plugins", std::move(names));
 }
 

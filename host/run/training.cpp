@@ -16,7 +16,7 @@
 #include "checkpoint/file.h"
 #include "config/threads.h"
 #include "device/memory.h"
-#include "report/log_line.h"
+#include "report/metrics.h"
 #include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
@@ -132,7 +132,8 @@ void Training::choose_checkpoint() {
   if (config_.resume == config::ResumeFrom::path) {
     checkpoint_.emplace(config_.resume_path);
   } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
-    if (store_->holds_checkpoints()) start_log();  // which of them are damaged belongs there
+    if (checkpoint::holds_checkpoints(work_dir_->checkpoints()))
+      start_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
     if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
   }
@@ -270,6 +271,7 @@ checkpoint::Manifest Training::manifest() const {
 void Training::load() {
   if (checkpoint_) {
     start_ = state_->restore(*checkpoint_);
+    checkpoint_->close();
     origin_ = bridge::Origin::resumed;
     notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", checkpoint_->path(), start_.iter,
                                  start_.iter + loop_options().batches_left(start_, epoch_iters_)));
@@ -319,10 +321,8 @@ double Training::try_first_batch() {
 void Training::list_bad_files() const {
   const std::vector<data::BadFile>& files = loader_->bad().files;
   if (files.empty()) return;
-  std::string list;
-  for (const data::BadFile& bad : files) list += fmt::format("{}\t{}\n", bad.path, bad.reason);
-  const std::string path = work_dir_->path() + "/bad_files.txt";
-  checkpoint::write_file(path, list);
+  const std::string path = fmt::format("{}/{}", work_dir_->path(), bad_files_name);
+  checkpoint::write_file(path, bad_files_text(files));
   log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
 }
 

@@ -33,7 +33,7 @@ class Watch final : public train::Outside {
   void progress(const train::Position& at, int64_t max_iters) override;
   std::string save(const std::string& name, const train::Position& at) override;
   void evaluate(const train::Position& at) override;
-  int64_t memory_mib() override { return parts_.device.peak_memory_mib(); }
+  int64_t memory_mib() override { return parts_.device.peak_memory_mib().value_or(Outside::memory_mib()); }
   std::optional<Exit> stop_requested() override { return signals_.requested(); }
 
  private:

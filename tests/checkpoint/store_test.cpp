@@ -44,11 +44,11 @@ const char* const files[] = {"model.safetensors", "optimizer.safetensors", "stat
 TEST_CASE("a saved checkpoint is read back byte for byte, through the store and by its path") {
   const TempDir dir;
   CheckpointStore store(dir / "checkpoints", 3);
-  CHECK_FALSE(store.holds_checkpoints());
+  CHECK_FALSE(holds_checkpoints(dir / "checkpoints"));
   CHECK_FALSE(store.newest_valid());
   const std::string path = Sample(5).save(store);
   CHECK(path == dir / "checkpoints/iter_5");
-  CHECK(store.holds_checkpoints());
+  CHECK(holds_checkpoints(dir / "checkpoints"));
   const auto newest = store.newest_valid();
   REQUIRE(newest);
   CHECK(Sample(5).matches(*newest));
@@ -178,12 +178,35 @@ TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start")
   for (const char* name : {"iter_1.damaged", "iter_1.superseded-2"}) {
     Sample(1).save(store);
     fs::rename(dir / "iter_1", dir / name);
-    CHECK(store.holds_checkpoints());
+    CHECK(holds_checkpoints(dir.path()));
     const std::string text = refusal(Exit::checkpoint, [&] { store.newest_valid(); });
     CHECK(contains(text, "no valid checkpoint"));
     CHECK(contains(text, name));
     fs::remove_all(dir / name);
   }
+}
+
+TEST_CASE("folders that are no checkpoints are left alone; a checkpoint that lost its manifest is one") {
+  const TempDir dir;
+  for (const char* name : {"export", "epoch_", "epoch_1b", "iter_1_old", "best_3"}) fs::create_directories(dir / name);
+  CHECK_FALSE(holds_checkpoints(dir.path()));
+  CheckpointStore store(dir.path(), -1);
+  CHECK_FALSE(store.newest_valid());
+  for (const char* name : {"epoch_7", "iter_12"}) {
+    fs::create_directories(dir / name);
+    CHECK(holds_checkpoints(dir.path()));
+    CHECK(contains(refusal(Exit::checkpoint, [&] { store.newest_valid(); }), name));
+    fs::remove_all(dir / name);
+  }
+  const Sample kept(3);
+  store.save("best_3", kept.manifest(), kept.tensors(), kept.blobs());
+  CHECK(kept.matches(*store.newest_valid()));
+  fs::create_directories(dir / "iter_12");
+  const auto before = list_folder(dir.path());
+  store.newest_valid();
+  auto after = list_folder(dir.path());
+  std::replace(after.begin(), after.end(), std::string("iter_12.damaged"), std::string("iter_12"));
+  CHECK(after == before);
 }
 
 TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
@@ -200,6 +223,22 @@ TEST_CASE("a run that goes on from an older checkpoint leaves the later ones beh
     Sample(4).save(store);
     CHECK(Sample(4).matches(*store.newest_valid()));
   }
+}
+
+TEST_CASE("a checkpoint left behind that cannot be renamed fails no save, and the next one tries again") {
+  const TempDir dir;
+  CheckpointStore store(dir.path(), -1);
+  for (const int64_t i : {2, 5, 6}) Sample(i).save(store);
+  store.go_on_from(Checkpoint(dir / "iter_2").manifest());
+  spill(dir / "iter_5.superseded", "in the way");  // a folder cannot take a file's name
+  Sample(3).save(store);
+  CHECK(Sample(5).matches(Checkpoint(dir / "iter_5")));
+  CHECK(Sample(6).matches(Checkpoint(dir / "iter_6.superseded")));
+  fs::remove(dir / "iter_5.superseded");
+  Sample(4).save(store);
+  CHECK(Sample(5).matches(Checkpoint(dir / "iter_5.superseded")));
+  CHECK(Sample(3).matches(Checkpoint(dir / "iter_3")));  // the run's own
+  CHECK(Sample(4).matches(*store.newest_valid()));
 }
 
 TEST_CASE("a checkpoint of a configuration as deep as it may be is read back") {
@@ -276,10 +315,16 @@ TEST_CASE("what is read is what was checked, though the folder changes meanwhile
   const TempDir dir;
   CheckpointStore store(dir.path(), 1);
   Sample(1).save(store);
-  const auto opened = store.newest_valid();
+  const auto descriptors = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), {}); };
+  const auto before = descriptors();
+  auto opened = store.newest_valid();
   Sample(2).save(store);  // deletes 1
   CHECK_FALSE(fs::exists(dir / "iter_1"));
   CHECK(Sample(1).matches(*opened));
+  opened->close();
+  CHECK(descriptors() == before);
+  CHECK(opened->manifest().iter == 1);
+  CHECK(contains(refusal(Exit::checkpoint, [&] { opened->tensors("model.safetensors"); }), "model.safetensors"));
 }
 
 TEST_CASE("a manifest of a newer format is refused by name and not taken for damage") {

@@ -129,8 +129,13 @@ TEST_CASE("of many jobs that start at once one wins") {
 
 TEST_CASE("a folder made for a run that never began goes again") {
   const TempDir dir;
-  { const WorkDir refused(dir / "a", IfUsed::refuse); }
+  { const WorkDir refused(dir / "a/b/c", IfUsed::refuse); }
   CHECK_FALSE(std::filesystem::exists(dir / "a"));
+  {
+    const WorkDir refused(dir / "a/b/c", IfUsed::refuse);
+    std::ofstream(dir / "a/file") << "text";  // a neighbour's
+  }
+  CHECK(list_folder(dir / "a") == std::vector<std::string>{"file"});
   { WorkDir(dir / "b", IfUsed::refuse).keep(); }
   CHECK(std::filesystem::exists(dir / "b"));
   { const WorkDir was_there(dir / "b", IfUsed::refuse); }
@@ -171,6 +176,19 @@ TEST_CASE("a folder with checkpoints is refused without resume, and moved aside 
   fs::remove_all(dir / "checkpoints");
   CHECK(refusal(Exit::usage, dir.path(), IfUsed::refuse) == "");  // a run that died before its first save
   CHECK(WorkDir(dir / "new", IfUsed::accept).move_aside() == "");
+}
+
+TEST_CASE("refusing a used folder leaves what is in it as it is") {
+  const TempDir dir;
+  const std::string checkpoints = dir / "checkpoints";
+  for (const std::string name : {".old-iter_1", ".tmp-iter_2", ".trash-iter_0"}) {
+    fs::create_directories(checkpoints + "/" + name);
+    CHECK((refusal(Exit::usage, dir.path(), IfUsed::refuse) != "") == (name == ".old-iter_1"));
+    CHECK(list_folder(checkpoints) == std::vector<std::string>{name});
+    fs::remove_all(checkpoints);
+  }
+  fs::create_directories(checkpoints + "/iter_1.superseded/.tmp-iter_2");
+  CHECK(contains(refusal(Exit::usage, dir.path(), IfUsed::refuse), "holds checkpoints"));
 }
 
 TEST_CASE("a folder that cannot be used is refused at once") {

@@ -52,6 +52,16 @@ resolve "$fixtures/fixture_asker.so" "$fixtures/fixture_good.so"
 grep -q '"type": "Asker"' out || fail "the algorithm is not that of the first plugin"
 [ -e marker ] || fail "the fixtures write no marker"
 
+# What `config` prints, and a run leaves, names its plugins wherever it is read.
+mkdir -p mine/elsewhere
+cp "$fixtures/fixture_good.so" mine/local.so
+sed 's,^{,{ "plugins": ["./mine/local.so"]\,,' run.json >relative.json
+"$host" config relative.json >mine/elsewhere/resolved.json 2>err || fail "a plugin by a relative path: exit $?"
+(cd mine/elsewhere && "$host" config resolved.json >again.json 2>../../err) || fail "the resolved configuration, read in another folder: exit $?"
+cmp -s mine/elsewhere/resolved.json mine/elsewhere/again.json || fail "the resolved configuration resolves to another"
+"$host" config relative.json --sources >out 2>err
+grep -q '^plugins.*(relative.json:1:[0-9]*)$' out || fail "--sources does not say where the plugins come from: $(grep '^plugins' out)"
+
 # A plugin that blames the configuration in the first step is right.
 cat >sizes.json <<'END'
 {

@@ -39,6 +39,11 @@ run run.json --work-dir drawn --resume || fail "resuming a run without a seed"
 grep 'changed since' out && fail "a resumed run thinks that it changed"
 run run.json --work-dir from_path --resume drawn/checkpoints/epoch_1 || fail "resuming from a path"
 grep 'changed since' out && fail "a run resumed from a path thinks that it changed"
+run run.json --work-dir seeded --seed 5 || fail "a run with a seed"
+run run.json --work-dir seeded --resume || fail "resuming without the seed"
+grep 'changed since' out && fail "a run whose seed is given at one start only thinks that it changed"
+run --plugin mae.so run.json --work-dir twice || fail "a plugin given twice"
+grep -q '"plugins": \["mae.so"\]' twice/config.json || fail "a plugin given twice is in the resolved file twice"
 
 loss() { sed -n 's/.*"loss": *\([0-9.]*\).*/\1/p' "$1/metrics.jsonl" | head -n 1; }
 # The probe's transform adds a grey view, so the images are grey.

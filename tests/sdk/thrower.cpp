@@ -1,5 +1,5 @@
 // A plugin of every kind that goes wrong in one callback. SELFSUP_TEST_FAULT="CALLBACK N FAULT" says which, from its
-// N-th call on, and how: std, int and foreign are thrown. Callbacks that several components have are
+// N-th call on, and how: std, int, foreign and config are thrown. Callbacks that several components have are
 // COMPONENT.CALLBACK.
 #include <atomic>
 #include <cstdlib>
@@ -30,6 +30,7 @@ std::string at(const std::string& callback) {
   if (plan.fault == "std") throw std::runtime_error("thrown in " + callback);
   if (plan.fault == "int") throw 42;
   if (plan.fault == "foreign") throw Foreign();
+  if (plan.fault == "config") throw Error(SSP_E_CONFIG, "asks for what cannot be");
   return plan.fault;
 }
 

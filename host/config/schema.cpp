@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
@@ -251,7 +252,7 @@ class Validator {
     std::string hint = suggestion(key, names);
     if (hint.empty()) hint = suggestion(key, known);
     problem(member, join_path(place.path, key), "no such key" + hint);
-    if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
+    if (hint.empty() && key != "type") unplaced_.emplace_back(problems_.size() - 1, key);
   }
 
   static bool set_beside(const Json& object, const Json& member, const std::string& name) {
@@ -259,11 +260,13 @@ class Validator {
     return other && other->origin.layer == member.origin.layer;
   }
 
-  // A key that is right, in the wrong place: the nearest right one, of equally near ones one of the same file.
+  // A key that is right, in the wrong place: the right one that shares the most of the path, first in the same file, is
+  // meant.
   void add_place_elsewhere(Problem& problem, const std::string& key) const {
     const Place* best = nullptr;
     const auto nearness = [&](const Place& place) {
-      return std::pair(common_parts(place.path + ".", problem.path), place.source == problem.origin.source);
+      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.origin.source,
+                        -std::count(place.path.begin(), place.path.end(), '.'));
     };
     for (const Place& place : seen_)
       if (place.knows(key) && (!best || nearness(place) > nearness(*best))) best = &place;

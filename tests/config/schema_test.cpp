@@ -169,6 +169,7 @@ TEST_CASE("a key of another optimizer, and a key in the wrong place") {
 TEST_CASE("a key in the wrong place is looked for near it, first in the same file") {
   const std::string in_dataloader = problems_with("train_dataloader.image_size", 8);
   CHECK(contains(in_dataloader, "did you mean 'train_dataloader.dataset.image_size'?"));
+  CHECK(contains(problems_with("train_dataloader.size", 8), "did you mean 'train_dataloader.dataset.size'?"));
   CHECK(contains(problems_with("probe.image_size", 8), "did you mean 'probe.dataset.image_size'?"));
   Json config = parse(kSample);
   set_origin(*config.find("train_dataloader"), Origin{"base", "b.json", 1, 1});
@@ -179,7 +180,7 @@ TEST_CASE("a key in the wrong place is looked for near it, first in the same fil
 TEST_CASE("type is a key only where an object has one") {
   for (const char* key : {"type", "randomness.type", "env_cfg.type", "probe.type", "optim_wrapper.paramwise_cfg.type",
                           "model.backbone.arch.type"})
-    CHECK(contains(problems_with(key, "x"), std::string(key) + ": no such key"));
+    CHECK(contains(problems_with(key, "x"), std::string(key) + ": no such key\n"));
   CHECK(contains(problems_with("default_hooks.logger.type", "WandbHook"), "expected one of \"LoggerHook\""));
   // What files of MMSelfSup have.
   CHECK(problems_with("default_hooks",

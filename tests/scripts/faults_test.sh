@@ -1,7 +1,7 @@
 #!/bin/sh
 # Plugins that go wrong, in the program. What a callback of the C++ layer throws ends the run with 3 before the first step and with 1
 # after it, in one line that names component, plugin, callback and what was thrown; so does garbage. What escapes a plugin that does
-# without the layer ends the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
+# without the layer, and a crash, end the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
 set -u
 host=$1/bin/selfsup-host
 plugin=$2
@@ -92,6 +92,7 @@ ends 3 "$model.on_event: thrown in on_event" 'on_event 2 std' # the first epoch 
 throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
 
 ends 3 "$model.training_step: thrown in training_step" 'training_step 1 std' # the first step itself
+ends 2 "$model.training_step: asks for what cannot be" 'training_step 1 config'
 
 # After it: the run failed.
 throws 1 "$model" training_step 3
@@ -105,6 +106,8 @@ throws 1 "$model" reconstruct 1
 throws 1 "$model" features 1 --cfg-options "$probe"
 ends 1 "$transform.apply: thrown in apply" 'apply 10 std' # of the third batch
 throws 1 "$transform" apply 10 --cfg-options $threads
+ends 1 "$model.training_step: asks for what cannot be" 'training_step 3 config'
+ends 1 "$transform.apply: asks for what cannot be" 'apply 10 config'
 
 # Garbage.
 ends 3 "$model.create: $tokens.info: 8x8 pixels: dim 0" 'info 1 shape'
@@ -122,9 +125,9 @@ ends 1 "$model.training_step: $maps.forward: tensor handle 0x" 'forward 2 stale'
 ends 1 "$model.training_step: the backbone emitted nothing" 'forward 2 nothing'
 ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 1 shape' --cfg-options "$probe"
 ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [16, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 shape'
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 empty'
-ends 1 "the algorithm's pictures have 2 channels where 3 are configured" 'reconstruct 1 channels'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 shape'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 empty'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W] flagged IMAGE, it is f32 [8, 2, 8, 8]" 'reconstruct 1 channels'
 
 # warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
 warns() {
@@ -141,19 +144,37 @@ warns "$tokens.destroy: an exception of type int" 'tokens.destroy 1 int'
 warns "$maps.destroy: an exception of type (anonymous namespace)::Foreign" 'maps.destroy 1 foreign'
 warns "$transform.destroy: thrown in transform.destroy" 'transform.destroy 1 std'
 
-# crosses CALLBACK FAULT ARGUMENTS...: the process aborts, and the line is all that is said about it.
+# dies CODE LINE FAULT ARGUMENTS...: the process ends by a signal, and the line is all that is said about it.
+dies() {
+  code=$1
+  line=$2
+  shift 2
+  run "$@"
+  rc=$?
+  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+  [ "$(grep -cE 'error|terminate|cross|crash' out)" -eq 1 ] || fail "$*: not one line"
+  grep -qxF "selfsup-host: plugin test.thrower $line" out || fail "$*: the line does not name plugin and callback"
+}
 crosses() {
   callback=$1
   shift
-  run "$@"
-  rc=$?
-  [ $rc -eq 134 ] || fail "$*: exit $rc, not that of an abort"
-  [ "$(grep -cE 'error|terminate|cross' out)" -eq 1 ] || fail "$*: not one line"
-  grep -qxF "selfsup-host: plugin test.thrower let an exception cross, or aborted (callback $callback); build it on the C++ layer, or catch in every callback" out ||
-    fail "$*: the line does not name plugin and callback"
+  dies 134 "let an exception cross, or aborted (callback $callback); build it on the C++ layer, or catch in every callback" "$@"
+}
+crashes() {
+  callback=$1
+  shift
+  dies 139 "crashed with SIGSEGV (callback $callback); run it in a debugger to see where" "$@"
 }
 for what in std int foreign; do
   crosses training_step "raw_step 1 $what" --cfg-options model.type=RawThrower model.tokens.type=ThrowerTokens model.maps.type=ThrowerMaps
   crosses apply "raw_apply 4 $what" --cfg-options 'train_dataloader.pipeline=[{"type":"RawTransform"}]' $threads
+done
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:handle_segv=0" # a sanitizer's report is another text
+for what in segv overflow; do
+  crashes schema "algorithm.schema 1 $what"
+  crashes training_step "training_step 2 $what"
+  crashes encode "encode 2 $what" # the innermost one
+  crashes apply "apply 4 $what"
+  crashes apply "apply 4 $what" --cfg-options $threads
 done
 exit $failed

@@ -60,4 +60,14 @@ rc=$?
 pid=
 [ $rc -eq 75 ] || fail "the first of two jobs: exit $rc: $(tail -n 3 first)"
 contents shared | grep -q old- && fail "the second of two jobs moved the first one's files"
+
+# The checkpoint that a run goes on from costs no disk once retention has deleted it.
+"$host" "$tiny" --work-dir shared --resume --cfg-options train_cfg.max_epochs=100000000 default_hooks.checkpoint.max_keep_ckpts=1 >out 2>&1 &
+pid=$!
+until [ "$(grep -c '^saved' out)" -ge 2 ] || grep -q '^State:.*Z' "/proc/$pid/status"; do sleep 0.1; done
+grep -q '^resuming from' out || fail "the first of two jobs does not go on"
+find "/proc/$pid/fd" -lname '*/checkpoints/*(deleted)' | grep . && fail "a deleted checkpoint is still open"
+kill -TERM $pid
+wait $pid
+pid=
 exit $failed

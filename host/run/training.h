@@ -24,7 +24,7 @@ class Training {
   // weights. What can be refused is refused as early as it can be.
   Training(Prepared& prepared, const config::CommandLine& line);
 
-  // The first batch, through the pipeline and onto the device, and its loss.
+  // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
   double try_first_batch();
 
   // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
@@ -33,7 +33,7 @@ class Training {
 
  private:
   Exit train_and_evaluate();
-  void judge(const config::CommandLine& line) const;
+  void check_configuration(const config::CommandLine& line) const;
   void open_data();
   void take_work_dir();
   void choose_checkpoint();
@@ -44,6 +44,7 @@ class Training {
   void build_optimizer();
   void load();
   train::LoopOptions loop_options() const;
+  train::Loop loop(train::Outside& outside);
   checkpoint::Manifest manifest() const;
   void start_log();
   void announce() const;
@@ -55,6 +56,7 @@ class Training {
   bool overwrite_;
   train::ClipSettings clip_;
   int threads_;
+  std::optional<train::StopSignals> signals_;  // to train
   distributed::Group group_;
 
   std::unique_ptr<data::Dataset> dataset_;
@@ -67,7 +69,10 @@ class Training {
   device::Device device_;
   std::unique_ptr<data::Loader> loader_;
   data::ImageShape view_;
-  int64_t views_ = 1, epoch_iters_ = 0, max_iters_ = 0, max_epochs_ = 0;
+  int64_t views_ = 1;
+  train::Position start_;
+  int64_t epoch_iters_ = 0, max_epochs_ = 0;
+  int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left
   std::optional<train::Preprocessor> preprocess_;
 
   model::ParameterStore model_;
@@ -79,7 +84,6 @@ class Training {
   std::unique_ptr<train::GradScaler> scaler_;
   std::optional<train::RunState> state_;
   std::optional<Evaluation> evaluation_;
-  train::Position start_;
   bridge::Origin origin_ = bridge::Origin::fresh;
   bool logging_ = false;            // run.log is open
   std::vector<std::string> notes_;  // what it is told then

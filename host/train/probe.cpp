@@ -71,6 +71,11 @@ Probe::Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& pr
                 fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
 }
 
+int64_t Probe::linear_labels() const {
+  const int64_t rows = bank_.labels.size(0);
+  return options_.few_labels > 0 ? std::min(options_.few_labels, rows) : rows;
+}
+
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> out;
@@ -85,7 +90,7 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-ProbeResult Probe::judge(const Features& features, bool with_gauges) const {
+ProbeResult Probe::evaluate(const Features& features, bool with_gauges) const {
   const at::Tensor queries = extract(queries_, features);
   ProbeResult result =
       judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, options_);
@@ -93,16 +98,16 @@ ProbeResult Probe::judge(const Features& features, bool with_gauges) const {
   return result;
 }
 
-ProbeResult Probe::judge_raw_pixels() const {
+ProbeResult Probe::evaluate_raw_pixels() const {
   const auto pixels = [](const at::Tensor& images) {
     const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
     return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
   };
-  return judge(pixels, /*with_gauges=*/false);
+  return evaluate(pixels, /*with_gauges=*/false);
 }
 
-ProbeResult Probe::judge_random_initialisation(const Features& features, model::ParameterStore& model,
-                                               uint64_t seed) const {
+ProbeResult Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                                  uint64_t seed) const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> trained;
   for (const model::Entry& entry : model.entries()) trained.push_back(entry.tensor.detach().clone());
@@ -111,7 +116,7 @@ ProbeResult Probe::judge_random_initialisation(const Features& features, model::
   };
   try {
     model.initialise(seed);
-    const ProbeResult result = judge(features, /*with_gauges=*/false);
+    const ProbeResult result = evaluate(features, /*with_gauges=*/false);
     put_back();
     return result;
   } catch (...) {

@@ -60,10 +60,12 @@ class Probe {
 
   Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& preprocess, const ProbeOptions& options);
 
-  ProbeResult judge(const Features& features, bool with_gauges = true) const;
-  ProbeResult judge_raw_pixels() const;
+  int64_t linear_labels() const;  // how many the linear probe learns from
+  ProbeResult evaluate(const Features& features, bool with_gauges = true) const;
+  ProbeResult evaluate_raw_pixels() const;
   // The same model with the values that it starts from; the run's values are put back, bit for bit.
-  ProbeResult judge_random_initialisation(const Features& features, model::ParameterStore& model, uint64_t seed) const;
+  ProbeResult evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                             uint64_t seed) const;
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;

@@ -104,12 +104,12 @@ TEST_CASE("raw pixels are judged by no more than a small picture holds") {
   ProbeOptions options;
   options.few_labels = 0;
   const Probe probe(images(60), images(20), preprocess, options);
-  const ProbeResult raw = probe.judge_raw_pixels();
+  const ProbeResult raw = probe.evaluate_raw_pixels();
   CHECK(raw.knn == 1);
   CHECK(raw.linear == 1);
   CHECK(!raw.gauges);
   int64_t dims = 0;
-  const ProbeResult seen = probe.judge([&](const at::Tensor& x) {
+  const ProbeResult seen = probe.evaluate([&](const at::Tensor& x) {
     const at::Tensor features = x.flatten(1).slice(1, 0, 64);
     dims = features.size(1);
     return features;
@@ -173,7 +173,7 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
   };
   const Probe probe(images(1), images(2), preprocess, {});
   at::Tensor seen;
-  probe.judge_random_initialisation(
+  probe.evaluate_random_initialisation(
       [&](const at::Tensor& x) {
         seen = entry.tensor.detach().clone();
         return x.flatten(1).mm(entry.tensor);
@@ -181,7 +181,7 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
       store, 1);
   CHECK(at::equal(entry.tensor.detach(), before));
   CHECK(at::allclose(seen * 3, before));
-  CHECK_THROWS(probe.judge_random_initialisation([](const at::Tensor& x) { return x; }, store, 1));
+  CHECK_THROWS(probe.evaluate_random_initialisation([](const at::Tensor& x) { return x; }, store, 1));
   CHECK(at::equal(entry.tensor.detach(), before));
 }
 

@@ -47,7 +47,7 @@ int fail(Exit exit, const std::string& text) {
 
 extern "C" __attribute__((visibility("default"))) int selfsup_run(int argc, char** argv) {
   using namespace selfsup;
-  plugin::install_abort_handler();
+  plugin::install_crash_handlers();
   try {
     return dispatch(config::parse_command_line({argv + 1, argv + argc}));
   } catch (const Error& error) {

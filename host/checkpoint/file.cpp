@@ -71,7 +71,7 @@ void sync_folder(int fd, const std::string& path) {
   if (::fsync(fd) != 0) throw_storage("sync the folder", path, errno);
 }
 
-void make_folders(const std::string& path) {
+void make_folders(const std::string& path, std::vector<std::string>* made) {
   if (path.empty()) throw Error(Exit::usage, "the name of a folder is empty");
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
@@ -81,6 +81,7 @@ void make_folders(const std::string& path) {
       if (::mkdir(part.c_str(), 0777) != 0) {
         if (errno != EEXIST) throw_storage("create the folder", part, errno);
       } else {
+        if (made) made->push_back(part);
         const std::string parent = parent_of(part);
         const Fd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (fd) sync_folder(fd.get(), parent);  // else a folder that may be passed but not read: nothing can be done

@@ -36,7 +36,8 @@ class Fd {
 // The folder as a descriptor, also through a link: a user may keep checkpoints on another disk. Error(storage).
 Fd open_folder(const std::string& path);
 void sync_folder(int fd, const std::string& path);  // Error(storage)
-void make_folders(const std::string& path);         // like mkdir -p; Error(storage)
+// Like mkdir -p. Error(storage). made: gets the folders that were not there, also when this throws.
+void make_folders(const std::string& path, std::vector<std::string>* made = nullptr);
 
 // Entries without "." and "..", in byte order. Error(storage).
 std::vector<std::string> list_folder(const std::string& path);

@@ -28,8 +28,8 @@ struct BlobFile {
   std::string_view bytes;
 };
 
-// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open, so
-// what is read is what was checked, whatever happens to the folder meanwhile.
+// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open
+// until close(), so what is read is what was checked, whatever happens to the folder meanwhile.
 class Checkpoint {
  public:
   // Error(checkpoint) naming the damaged file; NewerFormat; Error(storage) when the files may not be read.
@@ -40,6 +40,9 @@ class Checkpoint {
   bool has(std::string_view file) const;
   SafetensorsFile tensors(std::string_view file) const;  // Error(checkpoint) when there is no such file
   std::string blob(std::string_view file) const;         // Error(checkpoint) when there is no such file
+  // Once everything is read: the path and the manifest stay, the files are let go, so that deleting them frees the
+  // disk.
+  void close() { files_.clear(); }
 
  private:
   int descriptor(std::string_view file) const;

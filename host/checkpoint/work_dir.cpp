@@ -53,10 +53,13 @@ std::string describe_holder(int fd) {
 
 }  // namespace
 
-WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
+WorkDir::WorkDir(const std::string& path) : path_(path) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-  made_ = ::access(path_.c_str(), F_OK) != 0;
-  make_folders(path_);
+}
+
+// The path's constructor has made an object, so whatever throws here, the destructor cleans up.
+WorkDir::WorkDir(const std::string& path, IfUsed if_used) : WorkDir(path) {
+  make_folders(path_, &made_);
   lock();
   probe();
   if (if_used == IfUsed::refuse && holds_checkpoints(checkpoints())) {
@@ -69,9 +72,9 @@ WorkDir::WorkDir(const std::string& path, IfUsed if_used) : path_(path) {
 }
 
 WorkDir::~WorkDir() {
-  if (!made_) return;
-  ::unlink(fmt::format("{}/{}", path_, lock_name).c_str());
-  ::rmdir(path_.c_str());  // not if anything is in it
+  if (made_.empty()) return;
+  if (lock_) ::unlink(fmt::format("{}/{}", path_, lock_name).c_str());
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());  // if it is empty
 }
 
 void WorkDir::lock() {
@@ -81,8 +84,10 @@ void WorkDir::lock() {
   while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) throw_storage("lock", file, errno);
-    throw Error(Exit::usage, fmt::format("{} is in use by {}. Wait for it, end it, or choose another --work-dir", path_,
-                                         describe_holder(lock_.get())));
+    const std::string holder = describe_holder(lock_.get());
+    lock_ = Fd();  // the file is the holder's
+    throw Error(Exit::usage,
+                fmt::format("{} is in use by {}. Wait for it, end it, or choose another --work-dir", path_, holder));
   }
   const std::string record = holder_record();
   if (::ftruncate(lock_.get(), 0) != 0 ||
@@ -94,12 +99,17 @@ void WorkDir::probe() const {
   const Fd folder = open_folder(path_);
   const std::string from = ".probe", to = ".probe-renamed";
   ::unlinkat(folder.get(), from.c_str(), 0);
-  HashingFile file(folder.get(), from, path_ + "/" + from, 0);
-  file.write("probe\n", 6);
-  file.finish();
-  if (::renameat(folder.get(), from.c_str(), folder.get(), to.c_str()) != 0)
-    throw_storage("rename files in", path_, errno);
-  if (::unlinkat(folder.get(), to.c_str(), 0) != 0) throw_storage("remove files in", path_, errno);
+  try {
+    HashingFile file(folder.get(), from, path_ + "/" + from, 0);
+    file.write("probe\n", 6);
+    file.finish();
+    if (::renameat(folder.get(), from.c_str(), folder.get(), to.c_str()) != 0)
+      throw_storage("rename files in", path_, errno);
+    if (::unlinkat(folder.get(), to.c_str(), 0) != 0) throw_storage("remove files in", path_, errno);
+  } catch (...) {
+    for (const std::string& name : {from, to}) ::unlinkat(folder.get(), name.c_str(), 0);
+    throw;
+  }
 }
 
 std::string WorkDir::move_aside() {

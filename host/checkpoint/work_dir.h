@@ -2,6 +2,7 @@
 // not overwritten by mistake. Knows no checkpoint's contents.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "checkpoint/file.h"
 
@@ -20,12 +21,12 @@ class WorkDir {
   // Creates what is missing, takes the lock, proves that files can be created, synced, renamed and removed, and applies
   // the rule. Error(usage): another job works there (it is named), or the rule says no. Error(storage): not writable.
   WorkDir(const std::string& path, IfUsed if_used);
-  // A folder that this object made, and that was neither kept nor written to, goes again.
+  // Folders that this object made, parents too, and that were neither kept nor written to, go again.
   ~WorkDir();
   WorkDir(const WorkDir&) = delete;
   WorkDir& operator=(const WorkDir&) = delete;
 
-  void keep() { made_ = false; }  // the run begins
+  void keep() { made_.clear(); }  // the run begins
 
   const std::string& path() const { return path_; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
@@ -35,11 +36,12 @@ class WorkDir {
   std::string move_aside();
 
  private:
+  explicit WorkDir(const std::string& path);
   void lock();
   void probe() const;
 
   std::string path_;
-  bool made_ = false;
+  std::vector<std::string> made_;  // by make_folders
   Fd lock_;
 };
 

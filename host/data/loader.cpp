@@ -50,16 +50,18 @@ struct Slot {
   int64_t error_position = 0;
 };
 
-class AllSignalsBlocked {
+// All but those that a thread raises by its own fault: blocked, these would end the process past every handler.
+class SentSignalsBlocked {
  public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  SentSignalsBlocked() {
+    sigset_t sent;
+    sigfillset(&sent);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&sent, fault);
+    pthread_sigmask(SIG_BLOCK, &sent, &before_);
   }
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  ~SentSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SentSignalsBlocked(const SentSignalsBlocked&) = delete;
+  SentSignalsBlocked& operator=(const SentSignalsBlocked&) = delete;
 
  private:
   sigset_t before_;
@@ -114,7 +116,7 @@ struct Loader::State {
   }
 
   void start_threads() {
-    const AllSignalsBlocked blocked;  // inherited: signals are for the thread that trains
+    const SentSignalsBlocked blocked;  // inherited: signals are for the thread that trains
     try {
       for (int i = 0; i < options.num_workers; ++i) threads.emplace_back([this] { work_on(); });
     } catch (const std::system_error& e) {

@@ -3,7 +3,8 @@
 
 namespace selfsup::plugin {
 
-// Strings must live as long as the crossing. Cheap: two thread-local stores. Nests.
+// Strings must live as long as the crossing. Cheap: two thread-local stores; a thread's first one also gives it an
+// alternate signal stack, if it has none. Nests.
 class Crossing {
  public:
   Crossing(const char* plugin, const char* callback) noexcept;
@@ -19,8 +20,9 @@ class Crossing {
   const char *outer_plugin_, *outer_callback_;
 };
 
-// SIGABRT and std::terminate print one line that names plugin and callback, if this thread is inside one.
-// Call once, from run().
-void install_abort_handler();
+// SIGABRT, std::terminate and crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL; a stack overflow too) print one line that names
+// plugin and callback, if this thread is inside one. Then the signal does what it would have done without: the exit
+// status, a core dump, a sanitizer's report. Call once, from run().
+void install_crash_handlers();
 
 }  // namespace selfsup::plugin

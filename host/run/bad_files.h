@@ -1,4 +1,5 @@
-// The list of images that a run could not use, as it travels from process to process in its checkpoints.
+// The list of images that a run could not use: for its user in the work folder, and in its checkpoints, where it
+// travels from process to process.
 #pragma once
 #include <string>
 #include <string_view>
@@ -8,7 +9,7 @@
 
 namespace selfsup::run {
 
-// The checkpoint's file, there only when images were bad.
+// The file, there only when images were bad.
 inline constexpr const char* bad_files_name = "bad_files.txt";
 
 // One line an image: "INDEX<tab>PATH<tab>REASON".

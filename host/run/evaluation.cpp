@@ -108,7 +108,8 @@ const train::Probe& Evaluation::loaded_probe() {
   if (probe_) return *probe_;
   const config::ProbeConfig& asked = *config_.probe;
   const auto load = [&](const data::Dataset& set, int64_t limit) {
-    return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers));
+    return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers),
+                                config_.data.max_bad_fraction);
   };
   train::ProbeOptions options;
   options.k = asked.k;
@@ -118,6 +119,10 @@ const train::Probe& Evaluation::loaded_probe() {
   options.batch_size = asked.batch_size;
   options.seed = seed_;
   return probe_.emplace(load(*sets_.bank, asked.bank), load(*sets_.queries, asked.queries), preprocess_, options);
+}
+
+std::vector<data::BadFile> Evaluation::bad_files() const {
+  return probe_ ? probe_->bad_files() : std::vector<data::BadFile>();
 }
 
 train::Probe::Features Evaluation::features() {

@@ -35,6 +35,9 @@ class Evaluation {
   // Asks for one picture's features, so that what cannot be had is refused before training. Nothing without a probe.
   void rehearse();
 
+  // Pictures of the probe's sets that could not be used, as far as they have been read.
+  std::vector<data::BadFile> bad_files() const;
+
   // kNN and linear accuracy of the features as they are now. The first probe reads the pictures.
   train::ProbeResult probe();
   // The same of the baselines.

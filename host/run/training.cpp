@@ -285,6 +285,7 @@ checkpoint::Manifest Training::manifest() const {
 void Training::load() {
   if (checkpoint_) {
     state_->restore(*checkpoint_);
+    checkpoint_->close();
     origin_ = bridge::Origin::resumed;
     notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", checkpoint_->path(), start_.iter, max_iters_));
   } else if (!config_.load_from.empty()) {
@@ -322,12 +323,12 @@ double Training::try_first_batch() {
 }
 
 void Training::list_bad_files() const {
-  const std::vector<data::BadFile>& files = loader_->bad().files;
+  std::vector<data::BadFile> files = loader_->bad().files;
+  const std::vector<data::BadFile> of_probe = evaluation_->bad_files();
+  files.insert(files.end(), of_probe.begin(), of_probe.end());
   if (files.empty()) return;
-  std::string list;
-  for (const data::BadFile& bad : files) list += fmt::format("{}\t{}\n", bad.path, bad.reason);
-  const std::string path = work_dir_->path() + "/bad_files.txt";
-  checkpoint::write_file(path, list);
+  const std::string path = fmt::format("{}/{}", work_dir_->path(), bad_files_name);
+  checkpoint::write_file(path, bad_files_text(files));
   log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
 }
 

@@ -9,7 +9,6 @@
 
 #include "base/errors.h"
 #include "base/random.h"
-#include "data/loader.h"
 #include "train/knn.h"
 #include "train/linear.h"
 
@@ -39,7 +38,7 @@ Gauges gauges_of(const at::Tensor& features) {
 }
 
 LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
-                             int num_workers) {
+                             int num_workers, double max_bad_fraction) {
   const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < wanted; ++i)
@@ -47,9 +46,12 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
   if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
   const data::Subset chosen(dataset, std::move(indices));
   data::Loader loader(chosen, pipeline,
-                      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = 1});
+                      {.batch_size = 64,
+                       .num_workers = num_workers,
+                       .shuffle = false,
+                       .max_bad_fraction = max_bad_fraction});
   loader.start(0);
-  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count()};
+  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
   data::Batch batch;
   for (int64_t row = 0; loader.next(batch); row += batch.size) {
     const data::BatchView& view = batch.views.at(0);
@@ -61,6 +63,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
                 out.pixels[row].mutable_data_ptr<uint8_t>());
     std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
   }
+  out.bad = loader.bad().files;
   return out;
 }
 
@@ -69,6 +72,12 @@ Probe::Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& pr
   if (bank_.classes != queries_.classes)
     throw Error(Exit::usage,
                 fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
+}
+
+std::vector<data::BadFile> Probe::bad_files() const {
+  std::vector<data::BadFile> all = bank_.bad;
+  all.insert(all.end(), queries_.bad.begin(), queries_.bad.end());
+  return all;
 }
 
 int64_t Probe::linear_labels() const {

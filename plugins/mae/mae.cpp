@@ -39,11 +39,6 @@ int64_t image_size(const Scope& scope) {
   return scope.get("backbone.img_size", scope.fact("image_size").value_or(224));
 }
 
-// int(L * (1 - ratio)) in double precision, truncated, as in the original.
-int64_t visible_patches(int64_t L, double mask_ratio) {
-  return static_cast<int64_t>(static_cast<double>(L) * (1 - mask_ratio));
-}
-
 // [B, K] -> [B, K, D], as an index for gather along dimension 1.
 Tensor rows_index(const Tensor& ids, int64_t D) { return ids.unsqueeze(-1).expand({ids.size(0), ids.size(1), D}); }
 

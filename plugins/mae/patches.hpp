@@ -1,4 +1,5 @@
-// Images as rows of patches and back. A patch is row, column, channel, the channel fastest; patches go row by row.
+// Images as rows of patches and back, and how many patches stay visible. A patch is row, column, channel, the channel
+// fastest; patches go row by row.
 #pragma once
 #include "ssp/cpp/backbone.hpp"
 #include "ssp/cpp/ops.hpp"
@@ -14,6 +15,11 @@ class Patches {
  private:
   int64_t grid_h_, grid_w_, patch_h_, patch_w_, channels_;
 };
+
+// Of L patches: int(L * (1 - ratio)) in double precision, truncated, as in the original.
+inline int64_t visible_patches(int64_t L, double mask_ratio) {
+  return static_cast<int64_t>(static_cast<double>(L) * (1 - mask_ratio));
+}
 
 // Mean and deviation of each patch, [B, L, 1]: sqrt(unbiased variance + 1e-6).
 struct PatchStatistics {

@@ -1,26 +1,10 @@
 // ssp.dist's batch norm against recorded values (families batchnorm_*): one process that holds all ranks' rows.
-#include <cstdlib>
-#include <filesystem>
-
 #include "bridge/support/window.h"
 #include "checkpoint/safetensors.h"
+#include "reference.h"
 
 namespace selfsup::bridge::testing {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<std::string> sets() {
-  const char* set = std::getenv("SELFSUP_FIXTURES");
-  std::vector<std::string> stems;
-  for (const auto& entry : fs::directory_iterator(set ? set : SELFSUP_TEST_DATA)) {
-    const fs::path& path = entry.path();
-    if (path.filename().string().rfind("batchnorm_", 0) == 0 && path.extension() == ".json") {
-      stems.push_back(path.parent_path() / path.stem());
-    }
-  }
-  return stems;
-}
 
 struct Values {
   const checkpoint::SafetensorsFile& file;
@@ -47,15 +31,13 @@ bool close(const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b,
 }  // namespace
 
 TEST_CASE("batch norm equals the recorded training step") {
-  const std::vector<std::string> stems = sets();
-  REQUIRE_FALSE(stems.empty());
   Host host;
   const auto& dist = extension<ssp_dist>(host, SSP_EXT_DIST);
-  for (const std::string& stem : stems) {
-    const Json meta = read_json_file(stem + ".json", "fixture");
-    const checkpoint::SafetensorsFile file(stem + ".safetensors");
+  for (const auto& path : reference::family("batchnorm_", ".json")) {
+    const Json meta = read_json_file(path, "fixture");
+    const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());
     for (const auto& [name, spec] : meta.get("cases").as_object()) {
-      INFO(stem << " " << name);
+      INFO(path << " " << name);
       const Values v{file, name + "/"};
       const size_t ranks = spec.get("split").as_array().size();
       at::Tensor x = v.over_ranks("input", ranks).set_requires_grad(true);

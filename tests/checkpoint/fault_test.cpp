@@ -48,6 +48,10 @@ std::vector<Call> calls_of(const std::string& arguments) {
   return calls;
 }
 
+bool of_memory(const Call& call) {
+  return std::set<std::string>{"brk", "mmap", "munmap", "mprotect", "futex", "getrandom"}.count(call.name) > 0;
+}
+
 Result inject(const Call& call, const std::string& fault, const std::string& arguments) {
   return run(fmt::format("strace -o /dev/null -e trace={} -e inject={}:{}:when={} {} {}", call.name, call.name, fault,
                          call.nth, helper(), arguments));
@@ -207,9 +211,7 @@ TEST_CASE("a failing system call of a save leaves the old ones untouched and end
   int failed = 0, survived = 0;
   for (const std::string error : {"ENOSPC", "EIO"}) {
     for (const Call& call : calls) {
-      const bool of_memory =
-          std::set<std::string>{"brk", "mmap", "munmap", "mprotect", "futex", "getrandom"}.count(call.name);
-      if (of_memory) continue;  // not of files
+      if (of_memory(call)) continue;  // not of files
       CAPTURE(error, call.text);
       bench.fresh();
       const Result result = inject(call, "error=" + error, arguments);
@@ -241,6 +243,22 @@ TEST_CASE("a failing system call of a save leaves the old ones untouched and end
   }
   CHECK(failed > 20);
   CHECK(survived > 0);
+}
+
+TEST_CASE("whichever system call fails, no folder is left of a work folder that is not kept") {
+  const TempDir dir;
+  const std::string arguments = "take " + (dir / "x/y/z");
+  int failed = 0;
+  for (const Call& call : calls_of(arguments)) {
+    if (of_memory(call)) continue;
+    CAPTURE(call.text);
+    const Result result = inject(call, "error=EIO", arguments);
+    CAPTURE(result.output);
+    failed += result.exit == static_cast<int>(Exit::storage);
+    CHECK(list_folder(dir.path()).empty());
+    fs::remove_all(dir / "x");
+  }
+  CHECK(failed > 10);
 }
 
 TEST_CASE("a file system that cannot exchange names still replaces a checkpoint") {

@@ -3,6 +3,7 @@
 //   clean DIR              open the store between the same marks
 //   newest DIR             say which iteration would be resumed
 //   fill DIR               save until the disk is full, then check that nothing was lost
+//   take DIR               take the work folder between the same marks
 //   lock DIR               take the work folder, say so, hold it until stdin ends
 #include <unistd.h>
 
@@ -59,6 +60,12 @@ int work(const std::vector<std::string>& args) {
   if (args[0] == "newest") {
     const auto newest = CheckpointStore(args[1], -1).newest_valid();
     std::cout << "newest " << (newest ? newest->manifest().iter : -1) << std::endl;
+    return 0;
+  }
+  if (args[0] == "take") {
+    ::getppid();
+    const WorkDir dir(args[1], IfUsed::refuse);
+    ::getppid();
     return 0;
   }
   if (args[0] == "fill") return fill(args[1]);

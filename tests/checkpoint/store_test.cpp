@@ -315,10 +315,16 @@ TEST_CASE("what is read is what was checked, though the folder changes meanwhile
   const TempDir dir;
   CheckpointStore store(dir.path(), 1);
   Sample(1).save(store);
-  const auto opened = store.newest_valid();
+  const auto descriptors = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), {}); };
+  const auto before = descriptors();
+  auto opened = store.newest_valid();
   Sample(2).save(store);  // deletes 1
   CHECK_FALSE(fs::exists(dir / "iter_1"));
   CHECK(Sample(1).matches(*opened));
+  opened->close();
+  CHECK(descriptors() == before);
+  CHECK(opened->manifest().iter == 1);
+  CHECK(contains(refusal(Exit::checkpoint, [&] { opened->tensors("model.safetensors"); }), "model.safetensors"));
 }
 
 TEST_CASE("a manifest of a newer format is refused by name and not taken for damage") {

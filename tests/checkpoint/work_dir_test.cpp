@@ -129,8 +129,13 @@ TEST_CASE("of many jobs that start at once one wins") {
 
 TEST_CASE("a folder made for a run that never began goes again") {
   const TempDir dir;
-  { const WorkDir refused(dir / "a", IfUsed::refuse); }
+  { const WorkDir refused(dir / "a/b/c", IfUsed::refuse); }
   CHECK_FALSE(std::filesystem::exists(dir / "a"));
+  {
+    const WorkDir refused(dir / "a/b/c", IfUsed::refuse);
+    std::ofstream(dir / "a/file") << "text";  // a neighbour's
+  }
+  CHECK(list_folder(dir / "a") == std::vector<std::string>{"file"});
   { WorkDir(dir / "b", IfUsed::refuse).keep(); }
   CHECK(std::filesystem::exists(dir / "b"));
   { const WorkDir was_there(dir / "b", IfUsed::refuse); }

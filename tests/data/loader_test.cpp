@@ -53,7 +53,6 @@ Pipeline two_views() {
                   factory);
 }
 
-// Everything in a batch, as bytes.
 }  // namespace
 
 TEST_CASE("batches are the same for any number of workers") {

@@ -23,7 +23,7 @@ namespace {
 // What the child prints: the refusal, and an X for each thing of the plugin that is still there.
 Outcome load_in_child(const std::string& path) {
   return in_child([&] {
-    install_abort_handler();
+    install_crash_handlers();
     Registry registry(host());
     try {
       registry.load(path);
@@ -128,7 +128,7 @@ TEST_CASE("an exception that cannot be caught ends the process with one line tha
 TEST_CASE("crossings nest, are of one thread, and are over when they end") {
   const auto aborts = [](const std::function<void()>& body) {
     const Outcome outcome = in_child([&] {
-      install_abort_handler();
+      install_crash_handlers();
       body();
       return 0;
     });

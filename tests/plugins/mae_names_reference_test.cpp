@@ -52,11 +52,6 @@ TEST_CASE("MAE: names, shapes and what is trained are MMSelfSup's", "[reference]
     }
     CHECK(model.store.count(model::Kind::parameter) == all - frozen);
     CHECK(model.store.count(model::Kind::frozen) == frozen);
-    // ViT-B/16 at 224, as published.
-    if (stem == "names_mae_vit_base") {
-      CHECK(all == 111907840);
-      CHECK(frozen == 252160);
-    }
   }
 }
 

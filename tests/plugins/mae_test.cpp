@@ -68,6 +68,13 @@ TEST_CASE("MAE: initial values are MMSelfSup's") {
   CHECK(linears == 4 * (kSizes.depth + kSizes.decoder_depth) + 2);
 }
 
+TEST_CASE("MAE: arch b on images of 224 has the published number of parameters") {
+  Model model(
+      parse_json(R"({"type": "MAE", "backbone": {"type": "MAEViT", "arch": "b", "img_size": 224}})", "test", "file"));
+  CHECK(model.store.count(model::Kind::frozen) == 252160);
+  CHECK(model.store.count(model::Kind::parameter) == 111907840 - 252160);
+}
+
 TEST_CASE("MAE: roles and depths of parameters") {
   Model model(small());
   CHECK(model.store.find("backbone.cls_token")->roles == SSP_ROLE_TOKEN);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Plugins that go wrong, in the program. What a callback of the C++ layer throws ends the run with 3 before the first step and with 1
 # after it, in one line that names component, plugin, callback and what was thrown; so does garbage. What escapes a plugin that does
-# without the layer ends the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
+# without the layer, and a crash, end the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
 set -u
 host=$1/bin/selfsup-host
 plugin=$2
@@ -141,19 +141,37 @@ warns "$tokens.destroy: an exception of type int" 'tokens.destroy 1 int'
 warns "$maps.destroy: an exception of type (anonymous namespace)::Foreign" 'maps.destroy 1 foreign'
 warns "$transform.destroy: thrown in transform.destroy" 'transform.destroy 1 std'
 
-# crosses CALLBACK FAULT ARGUMENTS...: the process aborts, and the line is all that is said about it.
+# dies CODE LINE FAULT ARGUMENTS...: the process ends by a signal, and the line is all that is said about it.
+dies() {
+  code=$1
+  line=$2
+  shift 2
+  run "$@"
+  rc=$?
+  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+  [ "$(grep -cE 'error|terminate|cross|crash' out)" -eq 1 ] || fail "$*: not one line"
+  grep -qxF "selfsup-host: plugin test.thrower $line" out || fail "$*: the line does not name plugin and callback"
+}
 crosses() {
   callback=$1
   shift
-  run "$@"
-  rc=$?
-  [ $rc -eq 134 ] || fail "$*: exit $rc, not that of an abort"
-  [ "$(grep -cE 'error|terminate|cross' out)" -eq 1 ] || fail "$*: not one line"
-  grep -qxF "selfsup-host: plugin test.thrower let an exception cross, or aborted (callback $callback); build it on the C++ layer, or catch in every callback" out ||
-    fail "$*: the line does not name plugin and callback"
+  dies 134 "let an exception cross, or aborted (callback $callback); build it on the C++ layer, or catch in every callback" "$@"
+}
+crashes() {
+  callback=$1
+  shift
+  dies 139 "crashed with SIGSEGV (callback $callback); run it in a debugger to see where" "$@"
 }
 for what in std int foreign; do
   crosses training_step "raw_step 1 $what" --cfg-options model.type=RawThrower model.tokens.type=ThrowerTokens model.maps.type=ThrowerMaps
   crosses apply "raw_apply 4 $what" --cfg-options 'train_dataloader.pipeline=[{"type":"RawTransform"}]' $threads
+done
+export ASAN_OPTIONS="${ASAN_OPTIONS:-}:handle_segv=0" # a sanitizer's report is another text
+for what in segv overflow; do
+  crashes schema "algorithm.schema 1 $what"
+  crashes training_step "training_step 2 $what"
+  crashes encode "encode 2 $what" # the innermost one
+  crashes apply "apply 4 $what"
+  crashes apply "apply 4 $what" --cfg-options $threads
 done
 exit $failed

@@ -110,6 +110,8 @@ for i in 10 11 12; do echo "not an image" >"images/$i.png"; done
 sed 's/{ "type": "shapes".*32 } }/{ "type": "image_folder", "data_root": "images", "pipeline": [{ "type": "RandomCrop", "size": 32 }] } }/; s/"max_epochs": 2/"max_epochs": 1/' \
   run.json >images.json
 run 0 images.json --work-dir bad
+cmp -s bad/bad_files.txt bad/checkpoints/epoch_1/bad_files.txt || fail "bad_files.txt of the work folder is not the checkpoint's"
+grep -qP '^0\timages/10\.png\t.*not an image' bad/bad_files.txt || fail "bad_files.txt does not name number, path and reason: $(cat bad/bad_files.txt)"
 cp images/29.png images/10.png
 echo "not an image" >images/13.png
 run 4 images.json --work-dir bad --resume --cfg-options train_cfg.max_epochs=2

@@ -2,36 +2,20 @@
 #pragma once
 #include <ATen/ATen.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
+#include "reference.h"
 #include "train/tensor_views.h"
 
 namespace selfsup::test {
 
-inline std::filesystem::path fixtures() {
-  const char* set = std::getenv("SELFSUP_FIXTURES");
-  return set && *set ? set : SELFSUP_TEST_DATA;
-}
-
-// Files of a family: "paramwise_*.json".
-inline std::vector<std::filesystem::path> family(const std::string& prefix, const std::string& suffix) {
-  std::vector<std::filesystem::path> out;
-  for (const auto& file : std::filesystem::directory_iterator(fixtures())) {
-    const std::string name = file.path().filename();
-    if (name.starts_with(prefix) && name.ends_with(suffix)) out.push_back(file.path());
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 class Tensors {
  public:
-  explicit Tensors(const std::string& name) : file_((fixtures() / name).string()) {}
+  explicit Tensors(const std::filesystem::path& path) : file_(path.string()) {}
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
   at::Tensor get(const std::string& name) const {
     const checkpoint::TensorView* view = file_.find(name);

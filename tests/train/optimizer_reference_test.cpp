@@ -25,49 +25,60 @@ Json optimizer_config(const Json& trace) {
   return config;
 }
 
+void compare(const std::string& name, const Json& trace, int64_t steps, const test::Tensors& tensors) {
+  std::deque<model::Entry> entries;
+  entries.push_back(entry("weight", tensors.get("weight0")));
+  entries.push_back(entry("bias", tensors.get("bias0")));
+  const Json& decay = trace.get("weight_decay");
+  const double lr = trace.get("lr").as_array().at(0).as_double();
+  std::vector<ParamGroup> groups;
+  for (const model::Entry& e : entries) groups.push_back({{lr, decay.get(e.name).as_double()}, {&e}});
+  const auto optimizer = make_optimizer(optimizer_config(trace), groups);
+  for (int64_t step = 0; step < steps; ++step) {
+    INFO("step " << step);
+    for (model::Entry& e : entries) {
+      const std::string grad = trace.get_string("grad_" + e.name, "grad_" + e.name);
+      e.tensor.mutable_grad() = tensors.get(grad)[step].clone();
+    }
+    for (Optimizer::Group& group : optimizer->groups())
+      group.lr = trace.get("lr").as_array().at(static_cast<size_t>(step)).as_double();
+    optimizer->step();
+    for (const model::Entry& e : entries) {
+      const at::Tensor want = tensors.get(name + "/" + e.name)[step];
+      const double tolerance = 2e-6 * std::max(1.0, want.abs().max().item<double>());
+      CHECK(test::max_difference(e.tensor.detach(), want) <= tolerance);
+    }
+    for (const auto& [key, value] : optimizer->state()) {
+      if (value.dim() == 0) continue;  // the step count
+      const auto slash = key.find('/');
+      const at::Tensor want = tensors.get(name + "/state/" + key.substr(slash + 1) + "_" + key.substr(0, slash))[step];
+      CHECK(test::max_difference(value, want) <= 2e-6 * std::max(1.0, want.abs().max().item<double>()));
+    }
+  }
+}
+
 }  // namespace
 
 TEST_CASE("optimizers follow torch's traces step by step") {
-  const Json all = read_json_file(test::fixtures() / "optimizers.json", "test");
-  const test::Tensors tensors("optimizers.safetensors");
-  const std::set<std::string> covered = {"AdamW", "Adam", "SGD"};
-  int compared = 0;
-  for (const auto& [name, trace] : all.get("traces").as_object()) {
-    if (!covered.count(trace.get("type").as_string())) continue;
-    INFO(name);
-    ++compared;
-    std::deque<model::Entry> entries;
-    entries.push_back(entry("weight", tensors.get("weight0")));
-    entries.push_back(entry("bias", tensors.get("bias0")));
-    const Json& decay = trace.get("weight_decay");
-    const double lr = trace.get("lr").as_array().at(0).as_double();
-    std::vector<ParamGroup> groups;
-    for (const model::Entry& e : entries) groups.push_back({{lr, decay.get(e.name).as_double()}, {&e}});
-    const auto optimizer = make_optimizer(optimizer_config(trace), groups);
-    for (int64_t step = 0; step < all.get("steps").as_int(); ++step) {
-      for (model::Entry& e : entries) {
-        const std::string grad = trace.get_string("grad_" + e.name, "grad_" + e.name);
-        e.tensor.mutable_grad() = tensors.get(grad)[step].clone();
+  const std::set<std::string> to_come = {"LARS"};  // recorded, but not an optimizer of this program yet
+  for (const auto& file : reference::family("optimizers", ".json")) {
+    const Json all = read_json_file(file, "test");
+    const test::Tensors tensors(reference::tensors_of(file));
+    const int64_t steps = all.get("steps").as_int();
+    REQUIRE(steps > 0);
+    std::set<std::string> compared;
+    for (const auto& [name, trace] : all.get("traces").as_object()) {
+      INFO(file << " " << name);
+      const std::string& type = trace.get("type").as_string();
+      if (to_come.count(type)) {
+        CHECK_THROWS_WITH(make_optimizer(optimizer_config(trace), {}), Catch::Contains("no optimizer"));
+        continue;
       }
-      for (Optimizer::Group& group : optimizer->groups())
-        group.lr = trace.get("lr").as_array().at(static_cast<size_t>(step)).as_double();
-      optimizer->step();
-      INFO("step " << step);
-      for (const model::Entry& e : entries) {
-        const at::Tensor want = tensors.get(name + "/" + e.name)[step];
-        const double tolerance = 2e-6 * std::max(1.0, want.abs().max().item<double>());
-        CHECK(test::max_difference(e.tensor.detach(), want) <= tolerance);
-      }
-      for (const auto& [key, value] : optimizer->state()) {
-        if (value.dim() == 0) continue;  // the step count
-        const auto slash = key.find('/');
-        const at::Tensor want =
-            tensors.get(name + "/state/" + key.substr(slash + 1) + "_" + key.substr(0, slash))[step];
-        CHECK(test::max_difference(value, want) <= 2e-6 * std::max(1.0, want.abs().max().item<double>()));
-      }
+      compare(name, trace, steps, tensors);
+      compared.insert(type);
     }
+    CHECK(!compared.empty());
   }
-  CHECK(compared > 0);
 }
 
 }  // namespace selfsup::train

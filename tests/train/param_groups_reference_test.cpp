@@ -18,9 +18,7 @@ ParamRules rules(const Json& custom_keys) { return ParamRules(Json(Json::Object{
 }  // namespace
 
 TEST_CASE("decay of every parameter as MMEngine's constructor gives it") {
-  const auto files = test::family("paramwise_", ".json");
-  REQUIRE(!files.empty());
-  for (const auto& path : files) {
+  for (const auto& path : reference::family("paramwise_", ".json")) {
     INFO(path);
     const Json file = read_json_file(path, "test");
     const ParamRules by_name = rules(file.get("custom_keys"));

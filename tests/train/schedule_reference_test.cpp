@@ -32,12 +32,14 @@ void compare(const Json& part, const char* key, Quantity quantity) {
 }  // namespace
 
 TEST_CASE("schedules equal MMEngine's at every recorded iteration") {
-  const Json all = read_json_file(test::fixtures() / "lr_schedules.json", "test");
-  compare(all.get("configs"), "lr", Quantity::lr);
-  compare(all.get("generic"), "lr", Quantity::lr);
-  compare(all.get("momentum"), "lr", Quantity::lr);
-  compare(all.get("momentum"), "momentum", Quantity::momentum);
-  compare(all.get("weight_decay"), "weight_decay", Quantity::weight_decay);
+  for (const auto& file : reference::family("lr_schedules", ".json")) {
+    const Json all = read_json_file(file, "test");
+    compare(all.get("configs"), "lr", Quantity::lr);
+    compare(all.get("generic"), "lr", Quantity::lr);
+    compare(all.get("momentum"), "lr", Quantity::lr);
+    compare(all.get("momentum"), "momentum", Quantity::momentum);
+    compare(all.get("weight_decay"), "weight_decay", Quantity::weight_decay);
+  }
 }
 
 }  // namespace selfsup::train

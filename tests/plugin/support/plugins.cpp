@@ -92,8 +92,8 @@ Outcome in_child(const std::function<int()>& body) {
     ::dup2(ends[1], STDERR_FILENO);
     ::close(ends[0]);
     ::close(ends[1]);
-    std::signal(SIGABRT, SIG_DFL);  // Catch's own handlers would report a failed test
-    std::signal(SIGSEGV, SIG_DFL);
+    // Catch's own handlers would report a failed test.
+    for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, SIG_DFL);
     ::alarm(20);
     try {
       ::_exit(body());

@@ -1,19 +1,12 @@
 #include "fixture.h"
 
-#include <algorithm>
-#include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
+#include <cstring>
 
 #include "checkpoint/safetensors.h"
+#include "reference.h"
 
 namespace selfsup::testing {
 namespace {
-
-std::string folder() {
-  const char* given = std::getenv("SELFSUP_FIXTURES");
-  return given ? given : SELFSUP_TEST_DATA;
-}
 
 at::ScalarType scalar_type(const std::string& dtype) {
   if (dtype == "F32") return at::kFloat;
@@ -36,23 +29,17 @@ struct Lab {
 
 std::vector<std::string> family(const std::string& family, const std::string& suffix) {
   std::vector<std::string> stems;
-  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(family) && name.ends_with(suffix))
-      stems.push_back(name.substr(0, name.size() - suffix.size()));
+  for (const auto& file : reference::family(family, suffix)) {
+    const std::string name = file.filename();
+    stems.push_back(name.substr(0, name.size() - suffix.size()));
   }
-  std::sort(stems.begin(), stems.end());
-  INFO("no " << family << "*" << suffix << " in " << folder());
-  REQUIRE(!stems.empty());
   return stems;
 }
 
-std::string fixture_path(const std::string& name) { return folder() + "/" + name; }
-
-Json load_json(const std::string& stem) { return read_json_file(fixture_path(stem + ".json"), "file"); }
+Json load_json(const std::string& stem) { return read_json_file(reference::folder() / (stem + ".json"), "file"); }
 
 Tensors load_tensors(const std::string& stem) {
-  const checkpoint::SafetensorsFile file(fixture_path(stem + ".safetensors"));
+  const checkpoint::SafetensorsFile file((reference::folder() / (stem + ".safetensors")).string());
   Tensors all;
   for (const auto& t : file.tensors()) {
     at::Tensor copy = at::empty(t.shape, scalar_type(t.dtype));

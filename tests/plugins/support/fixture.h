@@ -13,10 +13,8 @@ namespace selfsup::testing {
 
 using Tensors = std::map<std::string, at::Tensor>;
 
-// Files of the fixtures' folder whose name starts with `family` and ends in `suffix`, sorted, without the suffix.
-// At least one, else the test fails.
+// reference::family without the folder and the suffix.
 std::vector<std::string> family(const std::string& family, const std::string& suffix);
-std::string fixture_path(const std::string& name);
 Json load_json(const std::string& stem);
 Tensors load_tensors(const std::string& stem);  // copies
 

@@ -107,9 +107,13 @@ void Evaluation::rehearse() {
 const train::Probe& Evaluation::loaded_probe() {
   if (probe_) return *probe_;
   const config::ProbeConfig& asked = *config_.probe;
-  const auto load = [&](const data::Dataset& set, int64_t limit) {
-    return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers),
-                                config_.data.max_bad_fraction);
+  const auto load = [&](const char* key, const data::Dataset& set, int64_t limit) {
+    try {
+      return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers),
+                                  config_.data.max_bad_fraction);
+    } catch (const Error& error) {
+      throw Error(error.exit(), fmt::format("probe.{}: {}", key, error.what()));
+    }
   };
   train::ProbeOptions options;
   options.k = asked.k;
@@ -118,7 +122,8 @@ const train::Probe& Evaluation::loaded_probe() {
   options.draws = asked.draws;
   options.batch_size = asked.batch_size;
   options.seed = seed_;
-  return probe_.emplace(load(*sets_.bank, asked.bank), load(*sets_.queries, asked.queries), preprocess_, options);
+  return probe_.emplace(load("dataset", *sets_.bank, asked.bank), load("test_dataset", *sets_.queries, asked.queries),
+                        preprocess_, options);
 }
 
 std::vector<data::BadFile> Evaluation::bad_files() const {

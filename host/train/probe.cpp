@@ -45,11 +45,9 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
     if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
   if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
   const data::Subset chosen(dataset, std::move(indices));
-  data::Loader loader(chosen, pipeline,
-                      {.batch_size = 64,
-                       .num_workers = num_workers,
-                       .shuffle = false,
-                       .max_bad_fraction = max_bad_fraction});
+  data::Loader loader(
+      chosen, pipeline,
+      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
   loader.start(0);
   LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
   data::Batch batch;

@@ -12,11 +12,9 @@
 
 #include "base/log.h"
 #include "bridge/transform.h"
-#include "checkpoint/file.h"
 #include "config/threads.h"
 #include "device/memory.h"
 #include "report/metrics.h"
-#include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
@@ -43,16 +41,6 @@ config::RunConfig read_config(Json& tree, const std::string& path) {
   return config;
 }
 
-// The seed that a run drew which came to no checkpoint. A file that cannot be read tells nothing.
-std::optional<uint64_t> drawn_seed(const std::string& resolved_config) try {
-  if (!fs::exists(resolved_config)) return std::nullopt;
-  const Json resolved = read_json_file(resolved_config, "file");
-  const Json* seed = resolved.at_path("randomness.seed");
-  return seed ? std::optional<uint64_t>(static_cast<uint64_t>(seed->as_int())) : std::nullopt;
-} catch (const Error&) {
-  return std::nullopt;
-}
-
 const Json& node_or_null(const Json& parent, std::string_view key) {
   static const Json null;
   const Json* node = parent.find(key);
@@ -75,17 +63,13 @@ class Rehearsal final : public train::Outside {
 Training::Training(Prepared& prepared, const config::CommandLine& line)
     : prepared_(prepared),
       config_(read_config(prepared.config, line.target)),
-      overwrite_(line.overwrite),
       clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
   device::keep_freed_memory();
   if (line.command == config::Command::train) signals_.emplace();
   check_configuration(line);
   open_data();
-  if (line.command == config::Command::train) {
-    take_work_dir();
-    choose_checkpoint();
-  }
+  if (line.command == config::Command::train) take_folder(line.overwrite);
   choose_seed();
   build_loader();
   device_ = device::choose_device(config_.device);
@@ -113,7 +97,7 @@ void Training::check_configuration(const config::CommandLine& line) const {
   train::ParamRules(node_or_null(wrapper, "paramwise_cfg"));
   // Whether "auto" finds a GPU is not known yet; the CPU refuses more.
   train::amp_settings(wrapper, config_.device == "cpu" ? at::kCPU : at::kCUDA);
-  if (overwrite_ && (line.resume || config_.resume == config::ResumeFrom::path))
+  if (line.overwrite && (line.resume || config_.resume == config::ResumeFrom::path))
     throw Error(Exit::usage, "--overwrite starts anew, and resume goes on from a checkpoint: take one of them away");
   if (config_.resume == config::ResumeFrom::nothing && !config_.load_from.empty() && !fs::exists(config_.load_from))
     throw Error(Exit::usage, fmt::format("load_from: there is nothing at {}", config_.load_from));
@@ -132,33 +116,16 @@ void Training::open_data() {
   views_ = static_cast<int64_t>(views.size());
 }
 
-void Training::take_work_dir() {
-  using checkpoint::IfUsed;
-  const bool fresh = !overwrite_ && config_.resume == config::ResumeFrom::nothing;
-  work_dir_.emplace(config_.work_dir, fresh ? IfUsed::refuse : IfUsed::accept);
-  store_.emplace(work_dir_->checkpoints(), config_.checkpoint.keep);
-}
-
-void Training::choose_checkpoint() {
-  if (config_.resume == config::ResumeFrom::path) {
-    checkpoint_.emplace(config_.resume_path);
-  } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
-    if (checkpoint::holds_checkpoints(work_dir_->checkpoints()))
-      start_log();  // which of them are damaged belongs there
-    checkpoint_ = store_->newest_valid();
-    if (!checkpoint_) notes_.emplace_back("there is no checkpoint to resume from: starting fresh");
-  }
+void Training::take_folder(bool overwrite) {
+  folder_.emplace(config_, overwrite);
+  if (folder_->nothing_to_resume()) notes_.emplace_back("there is no checkpoint to resume from: starting fresh");
 }
 
 // A seed that nobody gave is drawn once and written down; a resumed run keeps it.
 void Training::choose_seed() {
   std::optional<uint64_t> seed = config_.seed;
   if (!seed) {
-    if (checkpoint_) {
-      seed = checkpoint_->manifest().seed;
-    } else if (work_dir_ && config_.resume != config::ResumeFrom::nothing && !overwrite_) {
-      seed = drawn_seed(work_dir_->path() + "/config.json");
-    }
+    if (folder_) seed = folder_->earlier_seed();
     if (!seed) seed = std::random_device{}() & 0x7fffffffu;
     Json& tree = prepared_.config;
     if (!tree.has("randomness")) tree.set("randomness", Json::object());
@@ -179,8 +146,7 @@ void Training::build_loader() {
   options.world = group_.world();
   options.prefetch = static_cast<int>(data.prefetch);
   options.max_bad_fraction = data.max_bad_fraction;
-  if (checkpoint_ && checkpoint_->has(bad_files_name))
-    options.known_bad = parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
+  if (folder_) options.known_bad = folder_->known_bad();
   // Nothing is allocated before the first batch, and the device is known by then.
   loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
                                            [this, pageable = data::reusing(data::allocate_pageable)](size_t bytes) {
@@ -191,7 +157,7 @@ void Training::build_loader() {
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);
   const int64_t whole = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
   schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, whole, max_epochs_});
-  if (checkpoint_) start_ = train::position_of(checkpoint_->manifest());
+  if (folder_ && folder_->checkpoint()) start_ = train::position_of(folder_->checkpoint()->manifest());
   max_iters_ = start_.iter + loop_options().batches_left(start_, epoch_iters_);
 }
 
@@ -283,22 +249,16 @@ checkpoint::Manifest Training::manifest() const {
 }
 
 void Training::load() {
-  if (checkpoint_) {
-    state_->restore(*checkpoint_);
-    checkpoint_->close();
+  if (const checkpoint::Checkpoint* from = folder_ ? folder_->checkpoint() : nullptr) {
+    state_->restore(*from);
+    folder_->close_checkpoint();
     origin_ = bridge::Origin::resumed;
-    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", checkpoint_->path(), start_.iter, max_iters_));
+    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), start_.iter, max_iters_));
   } else if (!config_.load_from.empty()) {
     const checkpoint::SafetensorsFile file = checkpoint::open_weights(config_.load_from);
     origin_ = bridge::Origin::loaded;
     notes_.push_back(fmt::format("weights of {}: {}", config_.load_from, state_->load_weights(file).text()));
   }
-}
-
-void Training::start_log() {
-  if (std::exchange(logging_, true)) return;
-  open_log_file(work_dir_->path() + "/run.log");
-  log_info(environment_text());
 }
 
 void Training::announce() const {
@@ -310,8 +270,8 @@ void Training::announce() const {
                        model_.count(model::Kind::parameter) + model_.count(model::Kind::frozen),
                        model_.count(model::Kind::frozen)));
   log_info(fmt::format("work folder: {}", config_.work_dir));
-  if (checkpoint_)
-    for (const std::string& line : changes(checkpoint_->manifest(), manifest()))
+  if (const checkpoint::Checkpoint* from = folder_->checkpoint())
+    for (const std::string& line : changes(from->manifest(), manifest()))
       log_warning(fmt::format(
           "changed since the checkpoint, so the run is no longer exactly the one that was begun: {}", line));
   for (const std::string& note : notes_) log_info(note);
@@ -322,14 +282,11 @@ double Training::try_first_batch() {
   return loop(rehearsal).first_loss();
 }
 
-void Training::list_bad_files() const {
+std::vector<data::BadFile> Training::bad_files() const {
   std::vector<data::BadFile> files = loader_->bad().files;
   const std::vector<data::BadFile> of_probe = evaluation_->bad_files();
   files.insert(files.end(), of_probe.begin(), of_probe.end());
-  if (files.empty()) return;
-  const std::string path = fmt::format("{}/{}", work_dir_->path(), bad_files_name);
-  checkpoint::write_file(path, bad_files_text(files));
-  log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
+  return files;
 }
 
 train::Loop Training::loop(train::Outside& outside) {
@@ -352,33 +309,26 @@ Exit Training::run() {
 }
 
 Exit Training::train_and_evaluate() {
-  const std::string& folder = work_dir_->path();
-  // From here on nothing that can be known beforehand is wrong.
-  work_dir_->keep();
-  const std::string old = overwrite_ ? work_dir_->move_aside() : "";
-  start_log();
-  if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  checkpoint::write_file(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
+  folder_->begin(prepared_.config);
   announce();
-  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
-  const std::string metrics = folder + "/metrics.jsonl";
+  const std::string metrics = folder_->path() + "/metrics.jsonl";
   report::cut_metrics(metrics, start_.iter);
 
-  Watch watch(
-      {*state_, *store_, manifest(), *evaluation_, *loader_, device_, *signals_, metrics, config_.length.by_epoch});
+  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, metrics,
+               config_.length.by_epoch});
   train::Loop loop = this->loop(watch);
   Exit exit;
   try {
-    exit = loop.run(start_, checkpoint_ ? checkpoint_->path() : "");
+    exit = loop.run(start_, folder_->checkpoint() ? folder_->checkpoint()->path() : "");
   } catch (...) {
     try {
-      list_bad_files();
+      folder_->list_bad_files(bad_files());
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
     throw;
   }
-  list_bad_files();
+  folder_->list_bad_files(bad_files());
   if (exit == Exit::ok) exit = finish(loop, watch);
   log_info(exit == Exit::ok
                ? fmt::format("done: {} iterations", loop.position().iter)
@@ -398,7 +348,7 @@ Exit Training::finish(train::Loop& loop, Watch& watch) {
     steps.push_back([&] { log_info(evaluation_->table()); });
   }
   steps.push_back([&] {
-    if (const std::string picture = evaluation_->draw(*dataset_, work_dir_->path()); !picture.empty())
+    if (const std::string picture = evaluation_->draw(*dataset_, folder_->path()); !picture.empty())
       log_info(fmt::format("drew {}", picture));
   });
   for (const auto& step : steps) {

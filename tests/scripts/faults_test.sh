@@ -92,6 +92,7 @@ ends 3 "$model.on_event: thrown in on_event" 'on_event 2 std' # the first epoch 
 throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
 
 ends 3 "$model.training_step: thrown in training_step" 'training_step 1 std' # the first step itself
+ends 2 "$model.training_step: asks for what cannot be" 'training_step 1 config'
 
 # After it: the run failed.
 throws 1 "$model" training_step 3
@@ -105,6 +106,8 @@ throws 1 "$model" reconstruct 1
 throws 1 "$model" features 1 --cfg-options "$probe"
 ends 1 "$transform.apply: thrown in apply" 'apply 10 std' # of the third batch
 throws 1 "$transform" apply 10 --cfg-options $threads
+ends 1 "$model.training_step: asks for what cannot be" 'training_step 3 config'
+ends 1 "$transform.apply: asks for what cannot be" 'apply 10 config'
 
 # Garbage.
 ends 3 "$model.create: $tokens.info: 8x8 pixels: dim 0" 'info 1 shape'
@@ -122,9 +125,9 @@ ends 1 "$model.training_step: $maps.forward: tensor handle 0x" 'forward 2 stale'
 ends 1 "$model.training_step: the backbone emitted nothing" 'forward 2 nothing'
 ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 1 shape' --cfg-options "$probe"
 ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [16, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 shape'
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 empty'
-ends 1 "the algorithm's pictures have 2 channels where 3 are configured" 'reconstruct 1 channels'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 shape'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 empty'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W] flagged IMAGE, it is f32 [8, 2, 8, 8]" 'reconstruct 1 channels'
 
 # warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
 warns() {

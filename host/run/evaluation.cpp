@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/errors.h"
@@ -122,8 +123,9 @@ const train::Probe& Evaluation::loaded_probe() {
   options.draws = asked.draws;
   options.batch_size = asked.batch_size;
   options.seed = seed_;
-  return probe_.emplace(load("dataset", *sets_.bank, asked.bank), load("test_dataset", *sets_.queries, asked.queries),
-                        preprocess_, options);
+  train::LabelledImages bank = load("dataset", *sets_.bank, asked.bank),
+                        queries = load("test_dataset", *sets_.queries, asked.queries);
+  return probe_.emplace(std::move(bank), std::move(queries), preprocess_, options);
 }
 
 std::vector<data::BadFile> Evaluation::bad_files() const {

@@ -21,9 +21,8 @@ constexpr const char* kRecorded = SELFSUP_TORCH_RECORDED;  // the folder at conf
 
 std::string importable_folder() {
   static constexpr const char* command =
-      "python3 -c 'import importlib.util as u\n"
-      "s = u.find_spec(\"torch\")\n"
-      "print(s.submodule_search_locations[0] if s and s.submodule_search_locations else \"\")' 2>/dev/null";
+      "python3 -c \"import importlib.util as u; s = u.find_spec('torch'); "
+      "print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')\" 2>/dev/null";
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command, "r"), pclose);
   std::string text;
   char buffer[512];

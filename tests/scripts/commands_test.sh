@@ -63,6 +63,12 @@ for line in selfsup-host SDK LibTorch CPU 'cores allowed' threads; do
   grep -q "^$line: [^ ]" out || fail "env: no line '$line'"
 done
 
+# The log of a run begins with it; the threads are that run's.
+cp out environment
+run train child.json --work-dir run --cfg-options train_cfg.max_epochs=1 || fail "a run: exit $?"
+sed '1s/.* - INFO - //' run/run.log | head -n "$(wc -l <environment)" | sed 's/^threads: .*/threads: 1/' >logged
+sed 's/^threads: .*/threads: 1/' environment | cmp -s - logged || fail "run.log does not begin with what env prints: $(cat logged)"
+
 run list --json || fail "list --json: exit $?"
 python3 - <<'END_OF_FILE' || fail "list --json: $(cat out)"
 import json

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a run does beside training: it keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
+# What a run does beside training: it scales the learning rate, keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
 # lists bad images also when it ends because of them, and keeps its messages off the progress bar.
 #   run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
 set -u
@@ -39,6 +39,13 @@ run run.json --work-dir drawn --resume || fail "resuming a run without a seed"
 grep 'changed since' out && fail "a resumed run thinks that it changed"
 run run.json --work-dir from_path --resume drawn/checkpoints/epoch_1 || fail "resuming from a path"
 grep 'changed since' out && fail "a run resumed from a path thinks that it changed"
+
+# Scaling counts the images of an optimizer step, accumulated batches included: 8 x 2 of 64, so a quarter of the rate.
+run run.json --work-dir scaled --auto-scale-lr --cfg-options auto_scale_lr.base_batch_size=64 optim_wrapper.accumulative_counts=2 \
+  optim_wrapper.optimizer.lr=0.02 param_scheduler=None default_hooks.logger.interval=1 || fail "--auto-scale-lr"
+grep -q 'auto_scale_lr: 0.02 x 16 / 64 = 0.005 (images of an optimizer step: 8 a rank x 1 ranks x 2 accumulated' out ||
+  fail "the arithmetic of --auto-scale-lr: $(grep auto_scale_lr out)"
+[ "$(sed -n 's/.*"lr": *\([0-9.e-]*\).*/\1/p' scaled/metrics.jsonl | sort -u)" = 0.005 ] || fail "the rate of --auto-scale-lr: $(cat scaled/metrics.jsonl)"
 
 loss() { sed -n 's/.*"loss": *\([0-9.]*\).*/\1/p' "$1/metrics.jsonl" | head -n 1; }
 # The probe's transform adds a grey view, so the images are grey.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kind "ssp.algorithm/0": what a run trains. */
 #ifndef SSP_ALGORITHM_H
 #define SSP_ALGORITHM_H

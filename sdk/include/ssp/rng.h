@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.rng/0": random numbers as a function of keys, so that masks do not depend on ranks, workers or resume.
  */
 #ifndef SSP_RNG_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a class to the C table of its kind. Every function is noexcept and catches whatever the class throws. Functions
 // that a class does not have are null in its table.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor: an owned handle to a tensor of the host, with the operators as members that read best so. Its operators are
 // defined in ops.hpp.
 #pragma once

@@ -320,6 +320,7 @@ Exit Training::train_and_evaluate() {
   Exit exit;
   try {
     exit = loop.run(start_, folder_->checkpoint() ? folder_->checkpoint()->path() : "");
+    if (exit == Exit::ok) exit = finish(loop, watch);
   } catch (...) {
     try {
       folder_->list_bad_files(bad_files());
@@ -329,7 +330,6 @@ Exit Training::train_and_evaluate() {
     throw;
   }
   folder_->list_bad_files(bad_files());
-  if (exit == Exit::ok) exit = finish(loop, watch);
   log_info(exit == Exit::ok
                ? fmt::format("done: {} iterations", loop.position().iter)
                : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));

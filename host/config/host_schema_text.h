@@ -32,7 +32,7 @@ inline constexpr char kHostTop[] = R"({
         "shuffle": {"type": "boolean", "default": true, "description": "another order in each epoch, a function of the seed"},
         "round_up": {"type": "boolean", "enum": [true], "description": "every rank takes equally many images"}}},
       "prefetch_factor": {"type": "integer", "minimum": 1, "maximum": 64, "default": 2, "description": "batches prepared ahead"},
-      "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images at which the run ends with exit 4"},
+      "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images above which the run ends with exit 4; unless it is 0, three are allowed, but never more than half of the set"},
       "pin_memory": {"type": "boolean", "x-ssp-idle": true}, "persistent_workers": {"type": "boolean", "x-ssp-idle": true},
       "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}, "x-ssp-idle": true},
       "batch_sampler": {"type": ["object", "null"], "x-ssp-idle": true}},

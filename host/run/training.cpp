@@ -1,7 +1,6 @@
 #include "run/training.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -48,6 +47,17 @@ const Json& node_or_null(const Json& parent, std::string_view key) {
   return node ? *node : null;
 }
 
+// The outside of a loop that is not run: no more than its beginning.
+class Rehearsal final : public train::Outside {
+ public:
+  explicit Rehearsal(Evaluation& evaluation) : evaluation_(evaluation) {}
+  void begin() override { evaluation_.rehearse(); }
+  std::string save(const std::string&, const train::Position&) override { return ""; }
+
+ private:
+  Evaluation& evaluation_;
+};
+
 }  // namespace
 
 Training::Training(Prepared& prepared, const config::CommandLine& line)
@@ -56,7 +66,8 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
       clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
   device::keep_freed_memory();
-  judge(line);
+  if (line.command == config::Command::train) signals_.emplace();
+  check_configuration(line);
   open_data();
   if (line.command == config::Command::train) take_folder(line.overwrite);
   choose_seed();
@@ -77,7 +88,7 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
 }
 
 // What needs neither data nor device.
-void Training::judge(const config::CommandLine& line) const {
+void Training::check_configuration(const config::CommandLine& line) const {
   const Json& wrapper = config_.optim_wrapper;
   const Json& optimizer = wrapper.get("optimizer");
   train::configured_lr(optimizer);
@@ -144,8 +155,10 @@ void Training::build_loader() {
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);
-  max_iters_ = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
-  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, max_iters_, max_epochs_});
+  const int64_t whole = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
+  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, whole, max_epochs_});
+  if (folder_ && folder_->checkpoint()) start_ = train::position_of(folder_->checkpoint()->manifest());
+  max_iters_ = start_.iter + loop_options().batches_left(start_, epoch_iters_);
 }
 
 void Training::build_model() {
@@ -158,7 +171,8 @@ void Training::build_model() {
   facts.drop_last = config_.data.drop_last;
   facts.epoch_iters = epoch_iters_;
   facts.max_iters = max_iters_;
-  facts.max_updates = (max_iters_ + config_.accumulative_counts - 1) / config_.accumulative_counts;
+  const int64_t k = config_.accumulative_counts;
+  facts.max_updates = start_.update + (max_iters_ - start_.iter + k - 1) / k;
   if (config_.length.by_epoch) facts.max_epochs = max_epochs_;
   facts.world = group_.world();
   facts.views = views_;
@@ -201,7 +215,7 @@ void Training::build_optimizer() {
 train::LoopOptions Training::loop_options() const {
   train::LoopOptions options;
   options.by_epoch = config_.length.by_epoch;
-  options.max_iters = max_iters_;
+  options.max_iters = config_.length.max_iters.value_or(0);
   options.max_epochs = max_epochs_;
   options.accumulative_counts = config_.accumulative_counts;
   options.log_interval = config_.log_interval;
@@ -227,7 +241,7 @@ checkpoint::Manifest Training::manifest() const {
   manifest.host_version = SELFSUP_VERSION;
   manifest.libtorch_version = TORCH_VERSION;
   Json facts = machine();
-  facts.set("device", device_.device.is_cpu() ? "CPU" : device_.description);
+  facts.set("device", device_.description);
   facts.set("dataset_length", dataset_->size());
   facts.set("num_workers", *config_.data.num_workers);
   manifest.extra.set("facts", std::move(facts));
@@ -236,11 +250,10 @@ checkpoint::Manifest Training::manifest() const {
 
 void Training::load() {
   if (const checkpoint::Checkpoint* from = folder_ ? folder_->checkpoint() : nullptr) {
-    start_ = state_->restore(*from);
+    state_->restore(*from);
     folder_->close_checkpoint();
     origin_ = bridge::Origin::resumed;
-    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), start_.iter,
-                                 start_.iter + loop_options().batches_left(start_, epoch_iters_)));
+    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), start_.iter, max_iters_));
   } else if (!config_.load_from.empty()) {
     const checkpoint::SafetensorsFile file = checkpoint::open_weights(config_.load_from);
     origin_ = bridge::Origin::loaded;
@@ -265,20 +278,28 @@ void Training::announce() const {
 }
 
 double Training::try_first_batch() {
-  loader_->start(0);
-  data::Batch batch;
-  if (!loader_->next(batch)) throw Error(Exit::data, "the data set gives no batch");
-  bridge::Step step;
-  step.max_iters = static_cast<uint64_t>(max_iters_);
-  task_->on_event(step, bridge::Event::ready);
-  const at::NoGradGuard no_grad;
-  double loss = 0;
-  for (const bridge::NamedTensor& term : task_->training_step(step, preprocess_->prepare(batch)))
-    if (term.is_loss()) loss += term.value.item<double>();
-  return loss;
+  Rehearsal rehearsal(*evaluation_);
+  return loop(rehearsal).first_loss();
+}
+
+std::vector<data::BadFile> Training::bad_files() const {
+  std::vector<data::BadFile> files = loader_->bad().files;
+  const std::vector<data::BadFile> of_probe = evaluation_->bad_files();
+  files.insert(files.end(), of_probe.begin(), of_probe.end());
+  return files;
+}
+
+train::Loop Training::loop(train::Outside& outside) {
+  return {{*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, outside},
+          loop_options(),
+          device_.device};
 }
 
 Exit Training::run() {
+  if (const auto stop = signals_->requested()) {
+    log_info("stopped before the first iteration; nothing was changed");
+    return *stop;
+  }
   try {
     return train_and_evaluate();
   } catch (const Error& error) {
@@ -291,25 +312,24 @@ Exit Training::train_and_evaluate() {
   folder_->begin(prepared_.config);
   announce();
   const std::string metrics = folder_->path() + "/metrics.jsonl";
-  report::cut_metrics_after(metrics, start_.iter);
+  report::cut_metrics(metrics, start_.iter);
 
-  Watch watch(
-      {*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, metrics, config_.length.by_epoch});
-  train::Loop loop({*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, watch},
-                   loop_options(), device_.device);
+  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, metrics,
+               config_.length.by_epoch});
+  train::Loop loop = this->loop(watch);
   Exit exit;
   try {
     exit = loop.run(start_, folder_->checkpoint() ? folder_->checkpoint()->path() : "");
+    if (exit == Exit::ok) exit = finish(loop, watch);
   } catch (...) {
     try {
-      folder_->list_bad_files(loader_->bad().files);
+      folder_->list_bad_files(bad_files());
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
     throw;
   }
-  folder_->list_bad_files(loader_->bad().files);
-  if (exit == Exit::ok) exit = finish(loop, watch);
+  folder_->list_bad_files(bad_files());
   log_info(exit == Exit::ok
                ? fmt::format("done: {} iterations", loop.position().iter)
                : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));

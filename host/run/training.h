@@ -23,7 +23,7 @@ class Training {
   // the model with its weights. What can be refused is refused as early as it can be.
   Training(Prepared& prepared, const config::CommandLine& line);
 
-  // The first batch, through the pipeline and onto the device, and its loss.
+  // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
   double try_first_batch();
 
   // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
@@ -32,7 +32,7 @@ class Training {
 
  private:
   Exit train_and_evaluate();
-  void judge(const config::CommandLine& line) const;
+  void check_configuration(const config::CommandLine& line) const;
   void open_data();
   void take_folder(bool overwrite);
   void choose_seed();
@@ -42,6 +42,8 @@ class Training {
   void build_optimizer();
   void load();
   train::LoopOptions loop_options() const;
+  train::Loop loop(train::Outside& outside);
+  std::vector<data::BadFile> bad_files() const;
   checkpoint::Manifest manifest() const;
   void announce() const;
   Exit finish(train::Loop& loop, Watch& watch);
@@ -50,6 +52,7 @@ class Training {
   config::RunConfig config_;
   train::ClipSettings clip_;
   int threads_;
+  std::optional<train::StopSignals> signals_;  // to train
   distributed::Group group_;
 
   std::unique_ptr<data::Dataset> dataset_;
@@ -60,7 +63,10 @@ class Training {
   device::Device device_;
   std::unique_ptr<data::Loader> loader_;
   data::ImageShape view_;
-  int64_t views_ = 1, epoch_iters_ = 0, max_iters_ = 0, max_epochs_ = 0;
+  int64_t views_ = 1;
+  train::Position start_;
+  int64_t epoch_iters_ = 0, max_epochs_ = 0;
+  int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left
   std::optional<train::Preprocessor> preprocess_;
 
   model::ParameterStore model_;
@@ -72,7 +78,6 @@ class Training {
   std::unique_ptr<train::GradScaler> scaler_;
   std::optional<train::RunState> state_;
   std::optional<Evaluation> evaluation_;
-  train::Position start_;
   bridge::Origin origin_ = bridge::Origin::fresh;
   std::vector<std::string> notes_;  // what run.log is told
 };

@@ -38,6 +38,18 @@ from train_dataloader.drop_last 'the default'
 run validate child.json || fail "validate: exit $?"
 grep -q 'child.json is valid; loss of the first batch: [0-9.]*$' err || fail "validate: does not say what it found"
 mkdir images && echo "not an image" >images/a.jpg
+# Its loss is the one that training starts with, mixed precision included, and the probe is asked too.
+for amp in "" --amp; do
+  run validate child.json $amp || fail "validate $amp: exit $?"
+  validated=$(sed -n 's/.*loss of the first batch: //p' err)
+  run child.json $amp --work-dir "rehearsed$amp" --cfg-options 'train_cfg={"_delete_": true, "max_iters": 1}' || fail "train $amp"
+  grep -q "loss: $validated\$" err || fail "validate $amp: $validated is not the first loss of training"
+  losses="${losses:-} $validated"
+done
+[ "${losses%% *}" != "${losses##* }" ] || fail "validate: the loss is the same with mixed precision:$losses"
+set -- --cfg-options 'probe={"dataset": {"type": "shapes", "size": 8, "image_size": 32}, "test_dataset": {"type": "shapes", "size": 8, "image_size": 32}}'
+run validate child.json "$@" probe.feature=nope && fail "validate: features that there are not are valid"
+grep -q nope err || fail "validate: does not name the features that there are not"
 run validate child.json --cfg-options 'train_dataloader.dataset={"type": "image_folder", "data_root": "images"}'
 [ $? -eq 4 ] || fail "validate: a first batch of bad images is not exit 4"
 run validate child.json --cfg-options 'train_dataloader.dataset={"type": "image_folder", "data_root": "nowhere"}'

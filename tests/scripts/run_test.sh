@@ -97,6 +97,17 @@ run bad.json --work-dir bad
 [ $? -eq 4 ] || fail "a set of bad images does not end with 4"
 grep -q 'images/.*\.jpg.*not an image' bad/bad_files.txt || fail "bad_files.txt does not list the bad images"
 
+# Those of the probe's sets are listed too, and the limit holds for them.
+mkdir -p labelled/a labelled/b
+for i in 1 2 3 4 5 6 7 8; do cp "$picture" "labelled/a/$i.png" && cp "$picture" "labelled/b/$i.png"; done
+for i in 1 2 3; do echo "not an image" >"labelled/a/bad_$i.png"; done
+set -- --cfg-options 'probe={"dataset": {"type": "image_folder", "data_root": "labelled"}, "test_dataset": {"type": "image_folder", "data_root": "labelled"}}'
+run run.json --work-dir listed "$@" || fail "a probe of sets with few bad images"
+[ "$(grep -c 'labelled/a/bad_' listed/bad_files.txt)" -eq 6 ] || fail "bad_files.txt does not list the probe's bad images"
+run run.json --work-dir limited "$@" train_dataloader.max_bad_fraction=0
+[ $? -eq 4 ] || fail "a probe of sets with more bad images than allowed does not end with 4"
+grep -q 'probe.dataset: .*bad_' out || fail "the message does not say that the probe's images are bad"
+
 # On a terminal, three bad images among good ones, one image to a batch: the bar is there when the later ones are found.
 rm images/[4-9].jpg
 for i in 4 5 6 7 8 9; do cp "$picture" "images/$i.png"; done

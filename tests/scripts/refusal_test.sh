@@ -75,8 +75,8 @@ python3 - <<'END_OF_FILE'
 import json
 def write(name, **members):
     json.dump({"plugins": ["mae.so"], **members}, open(name, "w"))
-write("many.json", train_cfg={f"max_epoch{i}": i for i in range(20000)})
-write("some.json", train_cfg={f"max_epoch{i}": i for i in range(900)})
+write("many.json", **{f"max_epoch{i}": i for i in range(20000)})
+write("some.json", **{f"max_epoch{i}": i for i in range(900)})
 write("long_key.json", **{"k" * 1000000: 1})
 write("list.json", param_scheduler=[{"tpye": "LinearLR"}] * 40000)
 END_OF_FILE

@@ -78,7 +78,14 @@ std::optional<int64_t> Device::peak_memory_mib() const {
 }
 
 int set_threads(int wanted, int local_ranks) {
-  at::set_num_threads(config::training_threads(wanted, local_ranks));
+  const int threads = config::training_threads(wanted, local_ranks), cores = config::allowed_cores();
+  if (threads > cores)
+    log_warning(
+        fmt::format("{} threads are to train, and {} allowed: threads that wait for one another on one core are "
+                    "many times slower; lower {}",
+                    threads, cores == 1 ? "1 core is" : fmt::format("{} cores are", cores),
+                    wanted > 0 ? "env_cfg.num_threads" : "OMP_NUM_THREADS"));
+  at::set_num_threads(threads);
   return at::get_num_threads();
 }
 

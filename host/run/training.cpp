@@ -262,7 +262,7 @@ void Training::load() {
 }
 
 void Training::announce() const {
-  log_info(fmt::format("{}; {} threads train, {} read images; seed {}", device_.description, threads_,
+  log_info(fmt::format("{}; threads: {} to train, {} to read images; seed {}", device_.description, threads_,
                        *config_.data.num_workers, seed_));
   log_info(fmt::format("data: {} images, {} iterations of {} an epoch", dataset_->size(), epoch_iters_,
                        config_.data.batch_size));

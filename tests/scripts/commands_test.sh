@@ -75,6 +75,29 @@ run train child.json --work-dir run --cfg-options train_cfg.max_epochs=1 || fail
 sed '1s/.* - INFO - //' run/run.log | head -n "$(wc -l <environment)" | sed 's/^threads: .*/threads: 1/' >logged
 sed 's/^threads: .*/threads: 1/' environment | cmp -s - logged || fail "run.log does not begin with what env prints: $(cat logged)"
 
+# threads WORDS...: the threads of `env` run with these words before it.
+threads() { env -u OMP_NUM_THREADS "$@" "$host" env 2>err | sed -n 's/^threads: //p'; }
+[ "$(threads taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')")" = 1 ] || fail "env: a process of one core has not one thread"
+[ "$(threads OMP_NUM_THREADS=3)" = 3 ] || fail "env: OMP_NUM_THREADS is not honoured"
+run validate child.json --cfg-options env_cfg.num_threads=$(($(nproc --all) + 1)) || fail "validate: exit $?"
+[ "$(grep -c '^warning: .* lower env_cfg.num_threads$' err)" -eq 1 ] || fail "more threads than cores: not one warning"
+
+# What cannot be written is an error.
+for words in --version --help list "inspect mae.so" "inspect mae.so --schema" env "config child.json"; do
+  # shellcheck disable=SC2086
+  "$host" $words >/dev/full 2>err
+  [ $? -eq 5 ] || fail "$words: standard output that is full is not exit 5"
+  grep -q '^error: cannot write to standard output: No space left on device$' err || fail "$words: does not say what is full"
+done
+
+# The options of --help work with every configuration that is shipped.
+options=$("$host" --help | sed -n 's/.*override keys: //p')
+for config in "$tests"/../../configs/*.json; do
+  plugin=$(grep -q '"plugins"' "$config" || echo "--plugin mae.so")
+  # shellcheck disable=SC2086
+  run config "$config" $plugin --cfg-options $options optim_wrapper.optimizer.betas.1=0.999 || fail "$options: refused with $config"
+done
+
 run list --json || fail "list --json: exit $?"
 python3 - <<'END_OF_FILE' || fail "list --json: $(cat out)"
 import json

@@ -39,6 +39,11 @@ run run.json --work-dir drawn --resume || fail "resuming a run without a seed"
 grep 'changed since' out && fail "a resumed run thinks that it changed"
 run run.json --work-dir from_path --resume drawn/checkpoints/epoch_1 || fail "resuming from a path"
 grep 'changed since' out && fail "a run resumed from a path thinks that it changed"
+run run.json --work-dir seeded --seed 5 || fail "a run with a seed"
+run run.json --work-dir seeded --resume || fail "resuming without the seed"
+grep 'changed since' out && fail "a run whose seed is given at one start only thinks that it changed"
+run --plugin mae.so run.json --work-dir twice || fail "a plugin given twice"
+grep -q '"plugins": \["mae.so"\]' twice/config.json || fail "a plugin given twice is in the resolved file twice"
 
 # Scaling counts the images of an optimizer step, accumulated batches included: 8 x 2 of 64, so a quarter of the rate.
 run run.json --work-dir scaled --auto-scale-lr --cfg-options auto_scale_lr.base_batch_size=64 optim_wrapper.accumulative_counts=2 \

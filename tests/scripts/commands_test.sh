@@ -63,6 +63,12 @@ for line in selfsup-host SDK LibTorch CPU 'cores allowed' threads; do
   grep -q "^$line: [^ ]" out || fail "env: no line '$line'"
 done
 
+# Threads that wait spin for a short while only, unless the environment says how long.
+OMP_DISPLAY_ENV=verbose run env
+grep -q "GOMP_SPINCOUNT = '10000'" out err || fail "env: libgomp spins as long as it likes"
+OMP_DISPLAY_ENV=verbose GOMP_SPINCOUNT=77 run env
+grep -q "GOMP_SPINCOUNT = '77'" out err || fail "env: GOMP_SPINCOUNT is not left to the user"
+
 # The log of a run begins with it; the threads are that run's.
 cp out environment
 run train child.json --work-dir run --cfg-options train_cfg.max_epochs=1 || fail "a run: exit $?"

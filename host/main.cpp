@@ -1,13 +1,13 @@
 // The thin executable: answers what needs no LibTorch, and hands everything else to the core.
-#include <cstdio>
 #include <exception>
-#include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/errors.h"
 #include "base/install.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "config/command_line.h"
 #include "plugin/commands.h"
 #include "plugin/search.h"
@@ -24,12 +24,26 @@ std::vector<std::string> plugin_folders(const CommandLine& line) {
 
 int dispatch(int argc, char** argv) {
   const CommandLine line = selfsup::config::parse_command_line({argv + 1, argv + argc});
-  if (line.command == Command::help) return std::fputs(selfsup::config::help_text().c_str(), stdout) < 0;
-  if (line.command == Command::version) return std::puts("selfsup-host " SELFSUP_VERSION) < 0;
-  if (line.command == Command::list) return selfsup::plugin::list_plugins(std::cout, plugin_folders(line), line.json);
-  if (line.command == Command::inspect && !line.schema)
-    return selfsup::plugin::inspect_plugin(std::cout, line.target, plugin_folders(line), line.json);
-  return selfsup::run_core(selfsup::find_torch(), argc, argv);
+  std::ostringstream out;
+  switch (line.command) {
+    case Command::help:
+      out << selfsup::config::help_text();
+      break;
+    case Command::version:
+      out << "selfsup-host " SELFSUP_VERSION "\n";
+      break;
+    case Command::list:
+      selfsup::plugin::list_plugins(out, plugin_folders(line), line.json);
+      break;
+    case Command::inspect:
+      if (line.schema) return selfsup::run_core(selfsup::find_torch(), argc, argv);
+      selfsup::plugin::inspect_plugin(out, line.target, plugin_folders(line), line.json);
+      break;
+    default:
+      return selfsup::run_core(selfsup::find_torch(), argc, argv);
+  }
+  selfsup::print_out(out.str());
+  return 0;
 }
 
 }  // namespace

@@ -21,9 +21,8 @@ constexpr const char* kRecorded = SELFSUP_TORCH_RECORDED;  // the folder at conf
 
 std::string importable_folder() {
   static constexpr const char* command =
-      "python3 -c 'import importlib.util as u\n"
-      "s = u.find_spec(\"torch\")\n"
-      "print(s.submodule_search_locations[0] if s and s.submodule_search_locations else \"\")' 2>/dev/null";
+      "python3 -c \"import importlib.util as u; s = u.find_spec('torch'); "
+      "print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')\" 2>/dev/null";
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command, "r"), pclose);
   std::string text;
   char buffer[512];
@@ -60,6 +59,13 @@ std::string torch_mismatch(const std::string& version, const std::string& built)
   return fmt::format("it is LibTorch {}, and this host was built with {}", version, built);
 }
 
+// Between parallel regions the threads of LibTorch's OpenMP spin for milliseconds. Where another process wants a core
+// too, a spinning thread holds the one that its own team waits for, and steps take many times as long. Spinning for a
+// fraction of a millisecond costs next to nothing. libgomp reads this when it is loaded.
+void spin_less() {
+  if (!std::getenv("OMP_WAIT_POLICY")) ::setenv("GOMP_SPINCOUNT", "10000", /*overwrite=*/0);
+}
+
 }  // namespace
 
 TorchLocation find_torch() {
@@ -93,6 +99,7 @@ TorchLocation find_torch() {
 }
 
 int run_core(const TorchLocation& location, int argc, char** argv) {
+  spin_less();
   // A wheel carries two NVIDIA libraries outside `torch`, which libtorch_cpu.so needs even without a GPU.
   static constexpr const char* wheel =
       "If an NVIDIA library is missing, this wheel lacks its neighbours: `sh scripts/setup.sh` fetches a complete set.";

@@ -3,7 +3,8 @@
 
   python3 scripts/check_tree.py [--root FOLDER] [RULE...]       all rules without RULE; --list names them
 
-Prints one line a violation: FILE:LINE: [rule] what, and exits with 1 if there is any.
+Prints one line a violation: FILE:LINE: [rule] what, and exits with 1 if there is any; else with 77 if a rule could not be checked
+here, which a line says too.
 """
 import argparse
 import re
@@ -44,6 +45,7 @@ class Tree:
     def __init__(self, root):
         self.root = root
         self.violations = []
+        self.unchecked = {}  # rule -> why
         self.files = sorted(p for f in FOLDERS for p in (root / f).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
         self.files += sorted(p for p in root.iterdir() if p.is_file() and p.name != "LICENSE")
         self.texts = {}
@@ -172,6 +174,13 @@ def sdk_size(tree):
             tree.fail("sdk-size", path, len(tree.lines(path)), f"{len(tree.lines(path))} lines; fewer than 200 are allowed")
 
 
+def sdk_licence(tree):
+    """each file of the SDK, which plugins' authors copy, names its licence in its first lines"""
+    for path in tree.below("sdk/", CODE | {".txt"}):
+        if not any("SPDX-License-Identifier: Apache-2.0" in line for line in tree.lines(path)[:3]):
+            tree.fail("sdk-licence", path, 1, "begins with a comment: SPDX-License-Identifier: Apache-2.0")
+
+
 def sdk_compiles(tree):
     """each C header of the SDK compiles alone as C11, C17, C++17 and C++20, with gcc, and clang if there"""
     headers = sdk_headers(tree)
@@ -199,7 +208,7 @@ def opening_comment(tree):
 def run_on(tree, rule, command, files, pattern):
     """Runs a checker in batches on two processes, and turns its lines into violations."""
     if not shutil.which(command[0]):
-        print(f"check_tree: {command[0]} is not installed; rule {rule} was skipped", file=sys.stderr)
+        tree.fail(rule, tree.root, 0, f"{command[0]} is not installed; it is Debian's package of that name, and scripts/setup.sh installs it")
         return
     half = (len(files) + 1) // 2
     running = [subprocess.Popen([*command, *map(str, part)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -214,9 +223,10 @@ def run_on(tree, rule, command, files, pattern):
 
 
 def formatting(tree):
-    """C and C++ files are as clang-format 14 leaves them (other versions have other ideas: skipped)"""
-    if shutil.which("clang-format") and " 14." not in subprocess.run(["clang-format", "--version"], capture_output=True, text=True).stdout:
-        print("check_tree: clang-format is not version 14; rule format was skipped", file=sys.stderr)
+    """C and C++ files are as clang-format 14 leaves them (other versions have other ideas)"""
+    version = shutil.which("clang-format") and subprocess.run(["clang-format", "--version"], capture_output=True, text=True).stdout
+    if version and " 14." not in version:
+        tree.unchecked["format"] = f"needs clang-format 14, which Debian 12 has; this is {version.strip()}"
         return
     run_on(tree, "format", ["clang-format", "--dry-run", "-Werror"], [p for p in tree.files if p.suffix in CPP],
            r"^(.+?):(\d+):\d+: error: (.*)$")
@@ -258,7 +268,7 @@ def links(tree):
 
 RULES = {"arrows": arrows, "libtorch-rooms": libtorch_rooms, "sdk-and-libtorch": sdk_and_libtorch, "one-includer": one_includer,
          "plugin-includes": plugin_includes, "file-size": file_size, "main-size": main_size, "algorithm-name": algorithm_name,
-         "sdk-includes": sdk_includes, "sdk-size": sdk_size, "sdk-compiles": sdk_compiles, "opening-comment": opening_comment,
+         "sdk-includes": sdk_includes, "sdk-size": sdk_size, "sdk-licence": sdk_licence, "sdk-compiles": sdk_compiles, "opening-comment": opening_comment,
          "format": formatting, "shellcheck": shell, "machine-paths": machine_paths, "links": links}
 
 
@@ -266,7 +276,7 @@ def check(root, rules=None):
     tree = Tree(Path(root).resolve())
     for rule in rules or RULES:
         RULES[rule](tree)
-    return tree.violations
+    return tree
 
 
 def main():
@@ -281,9 +291,11 @@ def main():
     unknown = [rule for rule in arguments.rules if rule not in RULES]
     if unknown:
         parser.error(f"no rule {unknown[0]}; the rules are {', '.join(RULES)}")
-    violations = check(arguments.root, arguments.rules)
-    print("\n".join(violations) if violations else "check_tree: all rules hold")
-    return 1 if violations else 0
+    tree = check(arguments.root, arguments.rules)
+    for rule, why in tree.unchecked.items():
+        print(f"check_tree: rule {rule} was not checked: it {why}")
+    print("\n".join(tree.violations) if tree.violations else "check_tree: all other rules hold" if tree.unchecked else "check_tree: all rules hold")
+    return 1 if tree.violations else 77 if tree.unchecked else 0
 
 
 if __name__ == "__main__":

@@ -9,58 +9,80 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 config=$root/configs/mae_fashion-mnist.json
 host=$root/build/release/bin/selfsup-host
 
-# Where the run goes, and whether the arguments say what to do with one that is there.
-work_dir=$root/work_dirs/mae_fashion-mnist
-work_dir_given=
+# The words as a shell takes them, each after a blank.
+quoted() {
+  for word in "$@"; do
+    case $word in
+      '' | *[!A-Za-z0-9_./=:,+@%-]*) printf " '%s'" "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")" ;;
+      *) printf ' %s' "$word" ;;
+    esac
+  done
+}
+# A path below the folder where the user stands, without that folder.
+from_here() { printf '%s' "${1#"$PWD/"}"; }
+
+# Where the run goes, whether the arguments say what to do with one that is there, and the arguments without that.
+work_dir=
+work_dir_of_config=
 again=
+rest=
 previous=
 for argument in "$@"; do
   case $argument in
-    --work-dir=*) work_dir=${argument#--work-dir=} work_dir_given=1 ;;
-    --resume | --resume=* | --overwrite) again=1 ;;
+    --work-dir=*) work_dir=${argument#--work-dir=} ;;
+    work_dir=* | --cfg-options=work_dir=*) work_dir_of_config=${argument#*work_dir=} ;;
   esac
-  if [ "$previous" = --work-dir ]; then work_dir=$argument work_dir_given=1; fi
+  [ "$previous" != --work-dir ] || work_dir=$argument
+  case $argument in
+    --resume | --resume=* | --overwrite) again=1 ;;
+    *) [ "$previous" = --resume ] && { [ "$argument" = auto ] || [ -e "$argument/manifest.json" ]; } || rest="$rest$(quoted "$argument")" ;;
+  esac
   previous=$argument
 done
+[ -n "$work_dir$work_dir_of_config" ] || set -- --work-dir "$root/work_dirs/mae_fashion-mnist" "$@"
+work_dir=${work_dir:-${work_dir_of_config:-$root/work_dirs/mae_fashion-mnist}}
+demo="sh$(quoted "$0")"
 
 # Before a minute of building: a run that is there is neither lost nor silently continued.
 if [ -z "$again" ] && [ -n "$(ls -A "$work_dir/checkpoints" 2>/dev/null)" ]; then
-  cat >&2 <<END
+  cat >&2 <<END_OF_TEXT
 demo: $work_dir already holds a run. Say what to do with it:
-  sh scripts/demo.sh ${*:+$* }--resume       go on where it stopped, exactly
-  sh scripts/demo.sh ${*:+$* }--overwrite    move it aside and start anew
+  $demo$rest --resume       go on where it stopped, exactly
+  $demo$rest --overwrite    move it aside and start anew
   or keep it, and give this run another place: --work-dir FOLDER
-END
+END_OF_TEXT
   exit 2
 fi
 
 sh "$root/scripts/build.sh" app
-[ -n "$work_dir_given" ] || set -- --work-dir "$work_dir" "$@"
 
 # --resume takes a next word, so the configuration stands before the flags.
 rc=0
 "$host" --plugin mae.so "$config" "$@" || rc=$?
 
-here=${work_dir#"$root/"}
 case $rc in
   0) ;;
   75 | 130)
-    echo "demo: stopped and saved. To go on: sh scripts/demo.sh ${work_dir_given:+--work-dir $here }--resume" >&2
+    echo "demo: stopped and saved. To go on: $demo$rest --resume" >&2
     exit $rc
     ;;
   *) exit $rc ;;
 esac
 
 # What it reached is the host's own last words, the table above.
-cat <<END
+program=$(quoted "$(from_here "$host")")
+program=${program# }
+cat <<END_OF_TEXT
 
-Where everything is, below $here:
+Where everything is, below $(from_here "$work_dir"):
   reconstruction.png    original, masked, reconstruction
   checkpoints/          what --resume and --load-from take
   config.json           every setting of this run; metrics.jsonl, run.log: its course
 Next:
-  build/release/bin/selfsup-host inspect mae.so                         what the plugin is, brings and needs
-  build/release/bin/selfsup-host --plugin mae.so configs/shapes.json    the same plugin on pictures made on the fly
-  sh scripts/demo.sh --overwrite --cfg-options train_cfg.max_iters=4200 param_scheduler.1.T_max=4125 param_scheduler.1.end=4200
-                                                                        train three times as long
-END
+  $program inspect mae.so
+      what the plugin is, brings and needs
+  $program --plugin mae.so$(quoted "$(from_here "$root/configs/shapes.json")")
+      the same plugin on pictures made on the fly
+  $demo --overwrite --cfg-options train_cfg.max_iters=4500 param_scheduler.1.T_max=4425 param_scheduler.1.end=4500
+      train three times as long
+END_OF_TEXT

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Puts in place what the build needs: Debian packages, and LibTorch. Does nothing when all is there. Safe to run twice, also at once.
 #
-#   sh scripts/setup.sh [--torch VERSION] [--print]
+#   sh scripts/setup.sh [--torch VERSION] [--tests] [--print]
 #
 # --torch VERSION  this LibTorch, in a folder of its own (.deps/torch-VERSION), instead of the one that CMakeLists.txt prefers
+# --tests          also the Python packages that only the tests need, in .deps/test-packages (about 18 MB to fetch)
 # --print          write the folder of LibTorch to stdout, and nothing else there
 #
 # LibTorch is taken from SELFSUP_TORCH_DIR (the folder `torch` of a wheel), else .deps/, else an importable torch in range,
@@ -19,6 +20,7 @@ packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-l
 libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
 libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
+test_packages="numpy==2.2.6 safetensors==0.5.3"
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -28,6 +30,7 @@ die() {
 usage() { sed -n '2,/^set -eu/{/^#/s/^# \{0,1\}//p;}' "$0"; }
 
 torch_asked=
+tests=
 print=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -37,6 +40,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --torch=*) torch_asked=${1#--torch=} ;;
+    --tests) tests=1 ;;
     --print) print=1 ;;
     -h | --help)
       usage
@@ -61,10 +65,14 @@ missing_packages() {
     END { n = split(all, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) printf "%s ", name[i] }'
 }
 
-# What stands for the packages on other distributions: tools and headers.
+# What stands for the packages on other distributions: tools, headers, and the demo's images, where its configuration looks for them.
 missing_tools() {
   for tool in cmake ninja pkg-config git python3 flock readelf strace; do
     command -v "$tool" >/dev/null || printf '%s ' "$tool"
+  done
+  images=$(sed -n 's/.*"data_root": *"\([^"]*\)".*/\1/p' "$root/configs/mae_fashion-mnist.json" | head -n 1)
+  for file in train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte; do
+    [ -e "$images/$file" ] || [ -e "$images/$file.gz" ] || printf '%s ' "$images/$file.gz"
   done
   command -v "${CXX:-c++}" >/dev/null || {
     printf 'a C++20 compiler '
@@ -114,25 +122,30 @@ no_newer() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 in_range() { no_newer "$least" "$1" && ! no_newer "$below" "$1"; }
 is_torch() { [ -e "$1/lib/libtorch_cpu.so" ] && [ -e "$1/version.py" ]; }
 
+# Asked in the same words by cmake/FindLibTorch.cmake and host/torch_location.cpp.
 importable() {
-  python3 -c 'import importlib.util as u
-s = u.find_spec("torch")
-print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")' 2>/dev/null || true
+  python3 -c "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')" 2>/dev/null || true
 }
 
-# pip, with the same wheel whatever Python runs it: only the libraries and headers inside count. A wheel may be tagged for any older
+pip_into() { # FOLDER, arguments of pip install
+  target=$1
+  shift
+  python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip, which fetches what is missing: install python3-pip"
+  PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --target "$target" "$@" >&2
+}
+
+# The same wheel whatever Python runs it: only the libraries and headers inside count. A wheel may be tagged for any older
 # glibc too, and pip takes the tags one by one.
 fetch() {
-  target=$1
+  folder_of_wheel=$1
   shift
   glibc=17
   while [ $glibc -le 28 ]; do
     set -- --platform "manylinux_2_${glibc}_x86_64" "$@"
     glibc=$((glibc + 1))
   done
-  PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --no-deps --only-binary=:all: \
-    --python-version 3.11 --implementation cp --abi cp311 --abi none --abi abi3 --platform manylinux2014_x86_64 \
-    --platform linux_x86_64 --target "$target" "$@" >&2
+  pip_into "$folder_of_wheel" --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi none --abi abi3 \
+    --platform manylinux2014_x86_64 --platform linux_x86_64 "$@"
 }
 
 download() {
@@ -150,8 +163,7 @@ download() {
     toolkit=$(sed -n 's/^Requires-Dist: cuda-toolkit\[.*\]==\([0-9.]*\).*/\1/p' "$partial"/torch-*.dist-info/METADATA | head -n 1)
     [ -n "$toolkit" ] || die "torch $version does not name its CUDA toolkit; set SELFSUP_TORCH_DIR instead"
     # The two wheels' versions that this toolkit pins differ from its own number: let pip resolve them.
-    PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --root-user-action=ignore --target "$partial" \
-      "cuda-toolkit[cudart,cupti]==$toolkit" >&2 || die "the download failed; $again"
+    pip_into "$partial" "cuda-toolkit[cudart,cupti]==$toolkit" || die "the download failed; $again"
   fi
   is_torch "$partial/torch" || die "the wheel torch $version holds no lib/libtorch_cpu.so"
   rm -rf "$2" # a broken one, into which mv would move
@@ -178,8 +190,23 @@ find_torch() {
       return
     fi
   fi
-  python3 -m pip --version >/dev/null 2>&1 || die "python3 has no pip, which fetches LibTorch: install python3-pip, or set SELFSUP_TORCH_DIR"
   download "$version" "$folder"
+}
+
+# --- Python packages of the tests ---------------------------------------------------------------------------------------
+
+# For this Python; `complete` names it and them, so that another one, or other versions, replace the folder.
+put_test_packages() {
+  folder=$root/.deps/test-packages
+  wanted="$(python3 --version) $test_packages"
+  [ "$(cat "$folder/complete" 2>/dev/null)" != "$wanted" ] || return 0
+  say "setup: installing $test_packages from PyPI into ${folder#"$root"/}, for the tests"
+  rm -rf "$folder.partial"
+  # shellcheck disable=SC2086 # a list of words
+  pip_into "$folder.partial" --no-deps --only-binary=:all: $test_packages || die "the download failed; it is safe to run this again"
+  printf '%s\n' "$wanted" >"$folder.partial/complete"
+  rm -rf "$folder"
+  mv "$folder.partial" "$folder"
 }
 
 # --- all of it, one at a time ------------------------------------------------------------------------------------------
@@ -202,5 +229,6 @@ if command -v flock >/dev/null; then
 fi
 find_torch
 is_torch "$torch" || die "$torch holds no lib/libtorch_cpu.so; remove that folder and run this again"
+[ -z "$tests" ] || put_test_packages
 say "setup: LibTorch $(version_of "$torch") in $torch"
 [ -z "$print" ] || printf '%s\n' "$torch"

@@ -87,7 +87,9 @@ void set_origin(Json& value, const Origin& origin);
 struct JsonLimits {
   size_t max_bytes = 16u << 20;
   int max_depth = 64;
-  bool comments = true;  // // and /* */, as in configuration files
+  size_t max_members = SIZE_MAX;    // of one object
+  size_t max_key_bytes = SIZE_MAX;  // of one key
+  bool comments = true;             // // and /* */, as in configuration files
 };
 
 // Strict: UTF-8 (a leading BOM is skipped) without NUL, no duplicate keys, no trailing text or commas, no leading

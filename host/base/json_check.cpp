@@ -34,6 +34,12 @@ size_t find_bad_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+std::string shortened(std::string_view text, size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return fmt::format("{}…", text.substr(0, bytes));
+}
+
 void TextPosition::move_to(size_t offset) {
   for (; offset_ < offset; ++offset_) {
     if (text_[offset_] == '\n') {
@@ -179,6 +185,11 @@ class Checker {
         fail(at_, keys.empty() ? "a key in double quotes or '}'" : "a key in double quotes after ','", found(at_));
       std::string& key = keys.emplace_back(std::string(), at_).first;
       string(&key);
+      if (key.size() > limits_.max_key_bytes)
+        fail(keys.back().second, fmt::format("a key of at most {} bytes", limits_.max_key_bytes),
+             fmt::format("one of {}, \"{}\"", key.size(), shortened(key, 40)));
+      if (keys.size() > limits_.max_members)
+        fail(keys.back().second, fmt::format("at most {} keys in an object", limits_.max_members), "more");
       skip_space();
       if (peek() != ':') fail(at_, fmt::format("':' after the key \"{}\"", key), found(at_));
       ++at_;
@@ -309,10 +320,7 @@ class Checker {
       check_integer(begin);
   }
 
-  std::string number_text(size_t begin, size_t end) const {
-    const bool cut = end - begin > 40;
-    return fmt::format("{}{}", text_.substr(begin, std::min<size_t>(end - begin, 40)), cut ? "…" : "");
-  }
+  std::string number_text(size_t begin, size_t end) const { return shortened(text_.substr(begin, end - begin), 40); }
 
   void check_integer(size_t begin) const {
     int64_t parsed = 0;

@@ -24,7 +24,7 @@ void close_log_file();
 // A file that stops taking lines (full disk) never stops the run: lines are dropped and counted.
 uint64_t dropped_log_lines();
 
-// Colour and a progress line are for a terminal that NO_COLOR does not forbid.
+// A progress line is for a terminal, colour for one that NO_COLOR does not forbid.
 bool stderr_is_terminal();
 bool color_allowed();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace selfsup {
 
@@ -9,6 +10,18 @@ namespace {
 int replace_cost(char a, char b) {
   if (a == b) return 0;
   return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)) ? 1 : 2;
+}
+
+// Names of one thing that no number of edits leads to.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {{"gpu", "cuda"}};
+
+std::string synonym(std::string_view word, const std::vector<std::string>& candidates) {
+  for (const auto& [said, meant] : kSynonyms)
+    if (std::equal(word.begin(), word.end(), said.begin(), said.end(),
+                   [](char a, char b) { return replace_cost(a, b) < 2; }) &&
+        std::find(candidates.begin(), candidates.end(), meant) != candidates.end())
+      return std::string(meant);
+  return "";
 }
 }  // namespace
 
@@ -29,10 +42,14 @@ int edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
+  std::string best = synonym(word, candidates);
+  if (!best.empty()) return best;
   const int limit = 2 * std::max<int>(2, static_cast<int>(word.size() + 2) / 3);
   int best_rank = 4 * (limit + 1);
   for (const std::string& candidate : candidates) {
+    const auto longer =
+        static_cast<int>(std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size()));
+    if (2 * longer > limit) continue;
     const int edits = edit_distance(word, candidate);
     if (edits > limit || edits >= 2 * static_cast<int>(std::max(word.size(), candidate.size()))) continue;
     // People seldom mistype the first letter, and the last less than those in the middle.

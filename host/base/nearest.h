@@ -10,8 +10,8 @@ namespace selfsup {
 // whole numbers.
 int edit_distance(std::string_view a, std::string_view b);
 
-// The candidate with the fewest edits, among equals one that begins or else ends alike; empty if even that one needs
-// more than about a third of the word.
+// What another name for one of the candidates means ("gpu": cuda), else the candidate with the fewest edits, among
+// equals one that begins or else ends alike; empty if even that one needs more than about a third of the word.
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
 
 // "; did you mean 'x'?" or nothing.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "base/random.h"
 #include "bridge/batch.h"
 #include "bridge/call.h"
 #include "bridge/collector.h"
@@ -30,13 +31,16 @@ struct Algorithm::Impl {
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
 
+  // Once a step has been through, it is no longer the configuration that cannot work.
+  Error told(const Failure& e) const { return to_error({stepped ? ssp_status{SSP_E_PLUGIN} : e.status, e.text}); }
+
   // A callback of the algorithm itself.
   template <class Body>
   void run(const char* function, Body&& body) {
     try {
       cross(*self, function, Phase::call, body);
     } catch (const Failure& e) {
-      throw to_error(e);
+      throw told(e);
     }
   }
 
@@ -44,7 +48,7 @@ struct Algorithm::Impl {
     try {
       return collector.take(asked);
     } catch (const Failure& e) {
-      throw to_error(e);
+      throw told(e);
     }
   }
 };
@@ -62,11 +66,6 @@ Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const
   active().declared.clear();
   try {
     impl_->self = &create_component(impl_->session, component, root);
-    const auto* table = &impl_->table();
-    if (!SSP_HAS(ssp_algorithm, table, training_step)) {
-      destroy_components(impl_->session, 0);
-      fail(SSP_E_PLUGIN, fmt::format("algorithm {} offers no training_step", component.name));
-    }
   } catch (const Failure& e) {
     throw to_error(e);
   }
@@ -131,7 +130,7 @@ std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatc
   eval.mode = Mode::eval;
   CallScope call(eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
   BatchTable table(batch);
-  TensorCollector collector(*impl_->self, "reconstruct", Emits::images, call.batch);
+  TensorCollector collector(*impl_->self, "reconstruct", Emits::images, call.batch, batch.views.at(0).size(1));
   impl_->run("reconstruct",
              [&] { return impl_->table().reconstruct(impl_->self->self, call.root(), table.get(), collector.get()); });
   return impl_->take(collector);
@@ -143,7 +142,8 @@ void Algorithm::on_event(const Step& step, Event event) {
   modes::Guard modes;
   c10::GradMode::set_enabled(false);
   modes::push_autocast(false, 0);
-  CallScope call(step, 0, {}, 1);
+  const uint64_t site = hash_key(hash_name("event"), static_cast<uint64_t>(event));
+  CallScope call(step, 0, {}, 1, site);
   impl_->run("on_event", [&] { return table->on_event(impl_->self->self, call.root(), static_cast<uint32_t>(event)); });
 }
 

@@ -77,8 +77,9 @@ class Host {
   static int64_t live_handles();
 };
 
-// A component's schema, and an algorithm's run-level defaults for these facts. Error(plugin) on failure.
-Json component_schema(const plugin::Component& component);
+// A component's schema, asked once and kept in it, and an algorithm's run-level defaults for these facts. Error(plugin)
+// on failure.
+const Json& component_schema(const plugin::Component& component);
 Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts);
 
 class Algorithm {
@@ -90,8 +91,8 @@ class Algorithm {
 
   std::string label() const;  // "model (NAME of PLUGIN)"
 
-  // What plugins do wrong is Error(plugin), or Error(usage) where they say that the configuration asks for what cannot
-  // be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
+  // What plugins do wrong is Error(plugin), or, until a step has been through, Error(usage) where they say that the
+  // configuration asks for what cannot be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
   bool stepped() const;  // a training step has been through
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,

@@ -19,8 +19,6 @@ ssp_status layer(ssp_component component, int64_t h, int64_t w, uint32_t index, 
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE);
     require(out != nullptr && out->struct_size >= sizeof(uint32_t) * 2, SSP_E_ARGUMENT,
             "layer: set out->struct_size first");
-    const auto* table = &who.table<ssp_backbone>();
-    require(SSP_HAS(ssp_backbone, table, layer), SSP_E_UNSUPPORTED, "this backbone does not describe its layers");
     if (index >= SSP_MAX_LAYERS) {
       bad_result(who, "layer",
                  fmt::format("layer {} was asked for; a backbone has at most {}, and past its last one it answers "
@@ -29,7 +27,7 @@ ssp_status layer(ssp_component component, int64_t h, int64_t w, uint32_t index, 
     }
     ssp_layer_info info{};
     info.struct_size = sizeof info;
-    cross(who, "layer", active().phase, [&] { return table->layer(who.self, h, w, index, &info); });
+    cross(who, "layer", active().phase, [&] { return who.table<ssp_backbone>().layer(who.self, h, w, index, &info); });
     if (info.shape > SSP_SHAPE_TOKENS) bad_result(who, "layer", fmt::format("unknown shape {}", info.shape));
     if (info.shape != SSP_SHAPE_NONE && (info.channels <= 0 || info.height < 0 || info.width < 0 || info.prefix < 0)) {
       bad_result(who, "layer",
@@ -50,10 +48,9 @@ ssp_status forward(ssp_component component, ssp_call* call, ssp_tensor images, c
     if (x.dim() != 4)
       fail(SSP_E_ARGUMENT, fmt::format("{}.forward: images must be [B, C, h, w], they are [{}]", who.label,
                                        fmt::join(x.sizes(), ", ")));
-    const auto* table = &who.table<ssp_backbone>();
-    require(SSP_HAS(ssp_backbone, table, forward), SSP_E_UNSUPPORTED, "this backbone offers no forward");
     RelaySink relay(layers);
-    cross(who, "forward", Phase::call, [&] { return table->forward(who.self, call, images, relay.get()); });
+    cross(who, "forward", Phase::call,
+          [&] { return who.table<ssp_backbone>().forward(who.self, call, images, relay.get()); });
   });
 }
 

@@ -14,7 +14,8 @@ namespace selfsup::bridge {
 class CallScope {
  public:
   // batch: rows of one view; sample_index: i64 [batch] on the CPU, or undefined when rows are nobody's samples.
-  CallScope(const Step& step, int64_t batch, at::Tensor sample_index, uint32_t n_views);
+  // site: where the chain of fork sites begins, so that calls at one place in the run draw different numbers.
+  CallScope(const Step& step, int64_t batch, at::Tensor sample_index, uint32_t n_views, uint64_t site = 0);
   ~CallScope();
   CallScope(const CallScope&) = delete;
   CallScope& operator=(const CallScope&) = delete;

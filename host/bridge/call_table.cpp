@@ -80,9 +80,9 @@ ssp_status progress(ssp_call* call, ssp_tensor* out) {
 
 }  // namespace
 
-CallScope::CallScope(const Step& s, int64_t b, at::Tensor index, uint32_t views)
+CallScope::CallScope(const Step& s, int64_t b, at::Tensor index, uint32_t views, uint64_t site)
     : step(s), batch(b), sample_index(std::move(index)), n_views(views) {
-  calls.push_back({this, s.mode, 0, sample_index.defined(), {}, SSP_ROWS_CAT});
+  calls.push_back({this, s.mode, site, sample_index.defined(), {}, SSP_ROWS_CAT});
   active().calls.push_back(&calls.back());
   active().storages_known = false;
 }

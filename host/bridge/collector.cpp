@@ -21,7 +21,16 @@ std::string shape_text(const at::Tensor& t) {
 // The crossing that is under way says whose it is.
 [[noreturn]] void refuse(const std::string& text) { fail(SSP_E_PLUGIN, text); }
 
+// What the log and metrics.jsonl call the host's own numbers.
+bool is_of_host(std::string_view name) {
+  constexpr std::string_view kNames[] = {"lr",        "eta",   "time", "data_time", "memory",
+                                         "grad_norm", "epoch", "iter", "step"};
+  return name.starts_with("probe/") || std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
 void check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) {
+  if (is_of_host(name))
+    refuse(fmt::format("'{}' is a name of the host's own numbers in the log; choose another", name));
   const uint32_t kind = flags & kFlags;
   if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC)
     refuse(fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
@@ -34,8 +43,9 @@ void check_loss(const std::string& name, const at::Tensor& value, uint32_t flags
 
 }  // namespace
 
-TensorCollector::TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch)
-    : emitter_(emitter), function_(function), emits_(emits), batch_(batch) {
+TensorCollector::TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch,
+                                 int64_t channels)
+    : emitter_(emitter), function_(function), emits_(emits), batch_(batch), channels_(channels) {
   table_.struct_size = sizeof table_;
   table_.receiver = this;
   table_.tensor = receive;
@@ -67,9 +77,10 @@ void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_
         refuse(fmt::format("'{}' must be [{}, …], it is {}", name, batch_, shape_text(value)));
       break;
     case Emits::images:
-      if (value.dim() != 4 || !for_batch || !value.is_floating_point() || !(flags & SSP_EMIT_IMAGE))
-        refuse(fmt::format("'{}' must be floating-point [{}, C, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
-                           batch_, shape_text(value), flags));
+      if (value.dim() != 4 || !for_batch || value.size(1) != channels_ || !value.is_floating_point() ||
+          !(flags & SSP_EMIT_IMAGE))
+        refuse(fmt::format("'{}' must be floating-point [{}, {}, H, W] flagged IMAGE, it is {} with flags {:#x}", name,
+                           batch_, channels_, shape_text(value), flags));
       break;
   }
   got_.push_back({name, value, flags & kFlags});

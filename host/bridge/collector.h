@@ -14,8 +14,8 @@ enum class Emits { losses, features, images };
 
 class TensorCollector {
  public:
-  // Checks by what is wanted: losses are scalars, features [batch, …], images [batch, C, H, W].
-  TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch);
+  // Checks by what is wanted: losses are scalars, features [batch, …], images [batch, channels, H, W].
+  TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch, int64_t channels = 0);
   TensorCollector(const TensorCollector&) = delete;
   TensorCollector& operator=(const TensorCollector&) = delete;
   const ssp_sink* get() const { return &table_; }
@@ -32,7 +32,7 @@ class TensorCollector {
   const Instance& emitter_;
   const char* function_;
   Emits emits_;
-  int64_t batch_;
+  int64_t batch_, channels_;
   std::vector<NamedTensor> got_;
 };
 

@@ -4,12 +4,28 @@
 #include "base/errors.h"
 #include "bridge/algorithm.h"
 #include "bridge/collector.h"
-#include "bridge/create.h"
 #include "bridge/cross.h"
 #include "bridge/status.h"
+#include "config/schema.h"
 
 namespace selfsup::bridge {
 namespace {
+
+// Every kind's table starts alike.
+struct Head {
+  uint32_t struct_size, caps;
+  ssp_str (*schema)(void);
+};
+
+Json read_schema(const plugin::Component& component) {
+  Instance who = instance_of(component, component.kind);
+  ssp_str text{};
+  cross(who, "schema", Phase::describe, [&] {
+    text = static_cast<const Head*>(component.table)->schema();
+    return text.size ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
+  });
+  return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
+}
 
 // Whatever goes wrong here is the plugin's doing.
 template <class Body>
@@ -25,8 +41,9 @@ Json ask(Body&& body) {
 
 }  // namespace
 
-Json component_schema(const plugin::Component& component) {
-  return ask([&] { return read_schema(component); });
+const Json& component_schema(const plugin::Component& component) {
+  if (!component.schema) component.schema = ask([&] { return read_schema(component); });
+  return *component.schema;
 }
 
 Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) {

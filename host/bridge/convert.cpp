@@ -4,6 +4,9 @@
 #include <ATen/core/function_schema.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/random.h"
 #include "bridge/dtype.h"
 #include "bridge/generators.h"

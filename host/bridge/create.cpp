@@ -7,16 +7,10 @@
 #include "bridge/cross.h"
 #include "bridge/status.h"
 #include "bridge/wrappers.h"
-#include "config/schema.h"
 
 namespace selfsup::bridge {
 namespace {
 
-// Every kind's table starts alike.
-struct Head {
-  uint32_t struct_size, caps;
-  ssp_str (*schema)(void);
-};
 struct Lifetime {
   ssp_status (*create)(ssp_build*, ssp_component*);
   void (*destroy)(ssp_component);
@@ -25,19 +19,14 @@ struct Lifetime {
 template <class Table>
 Lifetime lifetime_of(const void* table) {
   const auto* t = static_cast<const Table*>(table);
-  return {SSP_HAS(Table, t, create) ? t->create : nullptr, SSP_HAS(Table, t, destroy) ? t->destroy : nullptr};
+  return {t->create, t->destroy};
 }
 
 Lifetime lifetime(const plugin::Component& c) {
-  Lifetime l{};
-  if (c.kind == SSP_KIND_ALGORITHM) l = lifetime_of<ssp_algorithm>(c.table);
-  if (c.kind == SSP_KIND_BACKBONE) l = lifetime_of<ssp_backbone>(c.table);
-  if (c.kind == SSP_KIND_BACKBONE_TOKENS) l = lifetime_of<ssp_backbone_tokens>(c.table);
-  if (c.kind == SSP_KIND_TRANSFORM) l = lifetime_of<ssp_transform>(c.table);
-  if (!l.create || !l.destroy) {
-    fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no create or no destroy", c.name, c.kind));
-  }
-  return l;
+  if (c.kind == SSP_KIND_ALGORITHM) return lifetime_of<ssp_algorithm>(c.table);
+  if (c.kind == SSP_KIND_BACKBONE) return lifetime_of<ssp_backbone>(c.table);
+  if (c.kind == SSP_KIND_BACKBONE_TOKENS) return lifetime_of<ssp_backbone_tokens>(c.table);
+  return lifetime_of<ssp_transform>(c.table);
 }
 
 void refuse_cycle(const Session& session, const Instance& next) {
@@ -60,7 +49,17 @@ std::unique_ptr<Instance> make_instance(const plugin::Component& component, cons
   return fresh;
 }
 
-void destroy(Instance& instance) {
+// Forgets what was declared since the store and the list of trained tensors had these sizes.
+void undeclare(model::ParameterStore& store, size_t entries, size_t trained) {
+  for (size_t i = entries; i < store.entries().size(); ++i)
+    active().declared.erase(store.entries()[i].tensor.unsafeGetTensorImpl());
+  store.truncate(entries);
+  active().trained.resize(trained);
+}
+
+}  // namespace
+
+void destroy_component(Instance& instance) {
   if (instance.self) {
     try {
       cross(instance, "destroy", Phase::destroy, [&] {
@@ -74,8 +73,6 @@ void destroy(Instance& instance) {
   }
   forget_instance(instance);
 }
-
-}  // namespace
 
 Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at) {
   const Lifetime functions = lifetime(component);
@@ -98,8 +95,7 @@ Instance& create_component(Session& session, const plugin::Component& component,
     undo();
     forget_instance(*fresh);
     destroy_components(session, children);
-    session.store.truncate(declared);
-    active().trained.resize(trained);
+    undeclare(session.store, declared, trained);
     throw;
   }
   undo();
@@ -109,7 +105,7 @@ Instance& create_component(Session& session, const plugin::Component& component,
 
 void destroy_components(Session& session, size_t keep) {
   while (session.instances.size() > keep) {
-    destroy(*session.instances.back());
+    destroy_component(*session.instances.back());
     session.instances.pop_back();
   }
 }
@@ -121,25 +117,10 @@ std::unique_ptr<Instance> create_alone(const plugin::Component& component, ssp_b
   return fresh;
 }
 
-void destroy_alone(Instance& instance) { destroy(instance); }
-
 const void* wrapper_of(std::string_view kind) {
   if (kind == SSP_KIND_BACKBONE) return &backbone_wrapper;
   if (kind == SSP_KIND_BACKBONE_TOKENS) return &tokens_wrapper;
   return nullptr;
-}
-
-Json read_schema(const plugin::Component& component) {
-  const auto* head = static_cast<const Head*>(component.table);
-  if (!SSP_HAS(Head, head, schema))
-    fail(SSP_E_PLUGIN, fmt::format("{} of kind {} offers no schema", component.name, component.kind));
-  Instance who = instance_of(component, component.kind);
-  ssp_str text{};
-  cross(who, "schema", Phase::describe, [&] {
-    text = head->schema();
-    return text.size ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
-  });
-  return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
 }
 
 }  // namespace selfsup::bridge

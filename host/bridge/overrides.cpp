@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "base/errors.h"
-#include "bridge/create.h"
+#include "bridge/algorithm.h"
 #include "config/layers.h"
 #include "config/schema.h"
 
@@ -24,20 +22,17 @@ Json merge_overrides(const Json& node, std::string_view text, const std::string&
 
 std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, const plugin::Component& component,
                                              const Json& node, const std::string& path) {
-  std::map<const plugin::Component*, Json> schemas;
   config::ComponentSchemas components;
   components.find = [&](std::string_view kind, std::string_view type) -> const Json* {
     const plugin::Component* found = registry.find_if_any(kind, type);
-    if (!found) return nullptr;
-    const auto it = schemas.find(found);
-    return it != schemas.end() ? &it->second : &schemas.emplace(found, read_schema(*found)).first->second;
+    return found ? &component_schema(*found) : nullptr;
   };
   components.names = [&](std::string_view kind) {
     std::vector<std::string> names;
     for (const plugin::Component* c : registry.of_kind(kind)) names.push_back(c->name);
     return names;
   };
-  const Json schema = read_schema(component);
+  const Json& schema = component_schema(component);
   auto checked = std::make_shared<Json>(node);
   // What the overrides did not bring has been checked with the whole configuration: a key that this schema lacks is one
   // that the component around this one claims.

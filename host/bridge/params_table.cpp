@@ -130,7 +130,7 @@ ssp_status declare(ssp_build* build, const ssp_param_desc* desc, ssp_tensor* out
     model::Entry& stored = b.session->store.declare(std::move(entry), sizes, type);
     stored.tensor.set_requires_grad(trained);
     if (trained) active().trained.push_back(stored.tensor);
-    active().declared.emplace(stored.tensor.unsafeGetTensorImpl(), stored.name);
+    active().declared.insert_or_assign(stored.tensor.unsafeGetTensorImpl(), stored.name);
     *out = handles::give(stored.tensor);
   });
 }

@@ -9,8 +9,6 @@ namespace selfsup::bridge {
 
 extern const ssp_sample_api sample_api;
 
-class SampleScope;
-
 }  // namespace selfsup::bridge
 
 struct ssp_sample {

@@ -16,14 +16,12 @@ namespace {
 
 using Table = ssp_backbone_tokens;
 
-const Table* table_of(Instance& who) { return &who.table<Table>(); }
+const Table& table_of(const Instance& who) { return who.table<Table>(); }
 
 ssp_token_info ask(Instance& who, int64_t h, int64_t w) {
-  const Table* table = table_of(who);
-  require(SSP_HAS(Table, table, info), SSP_E_UNSUPPORTED, "this encoder offers no info");
   ssp_token_info info{};
   info.struct_size = sizeof info;
-  cross(who, "info", active().phase, [&] { return table->info(who.self, h, w, &info); });
+  cross(who, "info", active().phase, [&] { return table_of(who).info(who.self, h, w, &info); });
   if (info.dim <= 0 || info.grid_h <= 0 || info.grid_w <= 0 || info.out_dim <= 0) {
     bad_result(who, "info",
                fmt::format("{}x{} pixels: dim {}, grid {}x{}, out_dim {}: each must be positive", h, w, info.dim,
@@ -55,10 +53,8 @@ ssp_status embed(ssp_component component, ssp_call* call, ssp_tensor images, ssp
            fmt::format("{}.embed: images must be [B, C, h, w], they are [{}]", who.label, fmt::join(x.sizes(), ", ")));
     }
     const int64_t batch = x.size(0);
-    const Table* table = table_of(who);
-    require(SSP_HAS(Table, table, embed), SSP_E_UNSUPPORTED, "this encoder offers no embed");
     ssp_tensor result{0};
-    cross(who, "embed", Phase::call, [&] { return table->embed(who.self, call, images, &result); });
+    cross(who, "embed", Phase::call, [&] { return table_of(who).embed(who.self, call, images, &result); });
     check_shape(who, "embed", "patches", checked_result(who, "embed", "patches", result), {batch, -1, -1});
     hand_over(who);
     *out = result;
@@ -71,10 +67,8 @@ ssp_status positions(ssp_component component, ssp_call* call, int64_t h, int64_t
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE_TOKENS);
     checked(call);
     require(patch != nullptr && prefix != nullptr, SSP_E_ARGUMENT, "positions: patch or prefix is null");
-    const Table* table = table_of(who);
-    require(SSP_HAS(Table, table, positions), SSP_E_UNSUPPORTED, "this encoder offers no positions");
     ssp_tensor p{0}, q{0};
-    cross(who, "positions", Phase::call, [&] { return table->positions(who.self, call, h, w, &p, &q); });
+    cross(who, "positions", Phase::call, [&] { return table_of(who).positions(who.self, call, h, w, &p, &q); });
     check_shape(who, "positions", "patch", checked_result(who, "positions", "patch", p), {1, -1, -1});
     if (q.id) check_shape(who, "positions", "prefix", checked_result(who, "positions", "prefix", q), {1, -1, -1});
     hand_over(who, q.id ? 2 : 1);
@@ -105,15 +99,13 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
       }
     }
     if (request->bias.id) handles::peek(request->bias);
-    const Table* table = table_of(who);
-    require(SSP_HAS(Table, table, encode), SSP_E_UNSUPPORTED, "this encoder offers no encode");
     RelaySink relay(request->layers);
     ssp_encode mine{};
     std::memcpy(&mine, request, std::min<size_t>(request->struct_size, sizeof mine));
     mine.struct_size = sizeof mine;
     mine.layers = relay.get();
     ssp_tensor result{0};
-    cross(who, "encode", Phase::call, [&] { return table->encode(who.self, call, &mine, &result); });
+    cross(who, "encode", Phase::call, [&] { return table_of(who).encode(who.self, call, &mine, &result); });
     check_shape(who, "encode", "result", checked_result(who, "encode", "result", result), {batch, -1, -1});
     hand_over(who);
     *out = result;

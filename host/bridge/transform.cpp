@@ -20,42 +20,32 @@ class PluginTransform : public data::Transform {
     build.config_path = "transform";
     build.node = node_;
     instance_ = create_alone(component, build);
-    const auto* table = &instance_->table<ssp_transform>();
-    apply_ = SSP_HAS(ssp_transform, table, apply) ? table->apply : nullptr;
-    if (apply_) return;
-    destroy_alone(*instance_);
-    fail(SSP_E_PLUGIN, fmt::format("{} offers no apply", instance_->label));
   }
 
-  ~PluginTransform() override { destroy_alone(*instance_); }
+  ~PluginTransform() override { destroy_component(*instance_); }
 
   void apply(data::Sample& sample, data::SampleRandom& random) const override {
     SampleScope scope(sample, random);
     const plugin::Crossing note(instance_->plugin.c_str(), "apply");
     const uint64_t serial = error_serial();
-    ssp_status status;
     std::string text;
     try {
-      status = apply_(instance_->self, &sample_api, scope.get());
-      if (status != SSP_OK) {
-        text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
-                                        : std::string(view(last_error()));
-      }
+      const ssp_status status = instance_->table<ssp_transform>().apply(instance_->self, &sample_api, scope.get());
+      if (status == SSP_OK) return;
+      text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
+                                      : std::string(view(last_error()));
     } catch (const std::exception& e) {
-      status = SSP_E_PLUGIN;
       text = fmt::format("it let an exception cross into the host: {}", e.what());
     } catch (...) {
-      status = SSP_E_PLUGIN;
       text = "it let an exception cross into the host";
     }
-    if (status != SSP_OK) throw to_error({status, fmt::format("{}.apply: {}", instance_->label, text)});
+    throw Error(Exit::plugin, fmt::format("{}.apply: {}", instance_->label, text));
   }
 
  private:
   Facts facts_;
   std::shared_ptr<const Json> node_;
   std::unique_ptr<Instance> instance_;
-  ssp_status (*apply_)(ssp_component, const ssp_sample_api*, ssp_sample*) = nullptr;
 };
 
 }  // namespace

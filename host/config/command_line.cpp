@@ -6,12 +6,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <filesystem>
 #include <functional>
 #include <map>
 
 #include "base/errors.h"
+#include "base/json_check.h"
 #include "base/nearest.h"
 #include "config/overrides.h"
 
@@ -27,6 +29,25 @@ constexpr std::pair<const char*, Command> kCommands[] = {
   throw Error(Exit::usage, text + "\nselfsup-host --help lists commands and flags");
 }
 
+constexpr unsigned bit(Command command) { return 1u << static_cast<unsigned>(command); }
+constexpr unsigned kRuns = bit(Command::train) | bit(Command::config) | bit(Command::validate);
+constexpr unsigned kNotes = bit(Command::list) | bit(Command::inspect);
+
+const char* name_of(Command command) {
+  return std::find_if(std::begin(kCommands), std::end(kCommands), [&](const auto& c) { return c.second == command; })
+      ->first;
+}
+
+// "train, config and validate".
+std::string names_of(unsigned commands) {
+  std::vector<std::string> names;
+  for (const auto& [name, command] : kCommands)
+    if (commands & bit(command)) names.emplace_back(name);
+  const std::string last = names.back();
+  names.pop_back();
+  return names.empty() ? last : fmt::format("{} and {}", fmt::join(names, ", "), last);
+}
+
 bool is_checkpoint(const std::string& path) {
   std::error_code failed;
   return std::filesystem::exists(std::filesystem::path(path) / "manifest.json", failed);
@@ -37,31 +58,34 @@ class Parser {
   explicit Parser(const std::vector<std::string>& words) : words_(words) {
     const auto value = [this](std::optional<std::string>& into) { return [this, &into] { into = take_value(); }; };
     const auto on = [this](bool& into) { return [this, &into] { no_value(), into = true; }; };
+    constexpr unsigned all = ~0u;
     flags_ = {
-        {"--plugin", [this] { line_.plugins.push_back(take_value()); }},
-        {"--plugin-dir", [this] { line_.plugin_dirs.push_back(take_value()); }},
-        {"--work-dir", value(line_.work_dir)},
-        {"--load-from", value(line_.load_from)},
-        {"--device", value(line_.device)},
-        {"--seed", [this] { line_.seed = take_int(); }},
-        {"--overwrite", on(line_.overwrite)},
-        {"--amp", on(line_.amp)},
-        {"--auto-scale-lr", on(line_.auto_scale_lr)},
-        {"--json", on(line_.json)},
-        {"--schema", on(line_.schema)},
-        {"--sources", on(line_.sources)},
-        {"--launcher", [this] { take_launcher(); }},
-        {"--local_rank", [this] { take_int(); }},  // older launchers pass it; the environment says it too
-        {"--local-rank", [this] { take_int(); }},
-        {"--resume", [this] { take_resume(); }},
-        {"--cfg-options", [this] { take_options(); }},
-        {"--help", [this] { no_value(), asked_ = Command::help; }},
-        {"-h", [this] { no_value(), asked_ = Command::help; }},
-        {"--version", [this] { no_value(), asked_ = Command::version; }},
+        {"--plugin", {kRuns, [this] { line_.plugins.push_back(take_value()); }}},
+        {"--plugin-dir", {kRuns | kNotes, [this] { line_.plugin_dirs.push_back(take_value()); }}},
+        {"--work-dir", {kRuns, value(line_.work_dir)}},
+        {"--load-from", {kRuns, value(line_.load_from)}},
+        {"--device", {kRuns, value(line_.device)}},
+        {"--seed", {kRuns, [this] { line_.seed = take_int(); }}},
+        {"--overwrite", {kRuns, on(line_.overwrite)}},
+        {"--amp", {kRuns, on(line_.amp)}},
+        {"--auto-scale-lr", {kRuns, on(line_.auto_scale_lr)}},
+        {"--json", {kNotes, on(line_.json)}},
+        {"--schema", {bit(Command::inspect), on(line_.schema)}},
+        {"--sources", {bit(Command::config), on(line_.sources)}},
+        {"--launcher", {kRuns, [this] { take_launcher(); }}},
+        {"--local_rank", {kRuns, [this] { take_int(); }}},  // older launchers pass it; the environment says it too
+        {"--local-rank", {kRuns, [this] { take_int(); }}},
+        {"--resume", {kRuns, [this] { take_resume(); }}},
+        {"--cfg-options", {kRuns, [this] { take_options(); }}},
+        {"--help", {all, [this] { no_value(), asked_ = Command::help; }}},
+        {"-h", {all, [this] { no_value(), asked_ = Command::help; }}},
+        {"--version", {all, [this] { no_value(), asked_ = Command::version; }}},
     };
   }
 
   CommandLine parse() {
+    for (const std::string& word : words_)  // they end up in files of JSON
+      if (find_bad_utf8(word) != std::string_view::npos) refuse(fmt::format("{} is not UTF-8", to_text(Json(word))));
     std::vector<std::string> plain;
     bool only_plain = false;
     while (at_ < words_.size()) {
@@ -87,17 +111,23 @@ class Parser {
     const auto found = flags_.find(flag_);
     if (found == flags_.end()) {
       std::vector<std::string> names;
-      for (const auto& [name, action] : flags_) names.push_back(name);
+      for (const auto& [name, flag] : flags_) names.push_back(name);
       refuse(fmt::format("there is no flag {}{}", flag_, suggestion(flag_, names)));
     }
-    found->second();
+    given_.push_back(flag_);
+    found->second.take();
   }
 
   std::string take_value() {
-    if (inline_value_) return *inline_value_;
-    if (at_ >= words_.size() || (words_[at_].size() > 1 && words_[at_][0] == '-'))
-      refuse(fmt::format("{} needs a value", flag_));
-    return words_[at_++];
+    if (!inline_value_) {
+      const auto is_flag = [](const std::string& word) {
+        return word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1]));
+      };
+      if (at_ >= words_.size() || is_flag(words_[at_])) refuse(fmt::format("{} needs a value", flag_));
+      inline_value_ = words_[at_++];
+    }
+    if (inline_value_->empty()) refuse(fmt::format("{} needs a value; found an empty text", flag_));
+    return *inline_value_;
   }
 
   void no_value() {
@@ -128,11 +158,13 @@ class Parser {
   void take_resume() {
     line_.resume = "";
     if (inline_value_) {
-      if (*inline_value_ != "auto") line_.resume = *inline_value_;
+      if (take_value() != "auto") line_.resume = *inline_value_;
     } else if (at_ < words_.size() && words_[at_] == "auto") {
       ++at_;
     } else if (at_ < words_.size() && is_checkpoint(words_[at_])) {
       line_.resume = words_[at_++];
+    } else if (at_ < words_.size()) {
+      beside_resume_ = words_[at_];
     }
   }
 
@@ -165,6 +197,14 @@ class Parser {
         command == Command::list || command == Command::env || command == Command::help || command == Command::version;
     const bool hosts_schema = command == Command::inspect && line_.schema && plain.empty();
     const size_t wanted = alone || hosts_schema ? 0 : 1;
+    std::error_code failed;
+    if (plain.size() > wanted && beside_resume_ &&
+        std::find(plain.begin(), plain.end(), *beside_resume_) != plain.end() &&
+        !std::filesystem::is_regular_file(*beside_resume_, failed))
+      refuse(
+          fmt::format("--resume takes the next word only if it is 'auto' or a checkpoint folder, and \"{}\" is none; "
+                      "write --resume=PATH",
+                      *beside_resume_));
     if (!named && plain.size() > wanted && plain.front().find_first_of("./") == std::string::npos)
       refuse_as_command(plain.front());
     if (plain.size() > wanted)
@@ -174,10 +214,18 @@ class Parser {
       refuse(command == Command::inspect ? "inspect needs a plugin: selfsup-host inspect PLUGIN.so"
                                          : "a configuration file is missing");
     if (wanted) line_.target = plain.front();
-    std::error_code failed;
     if (!named && line_.target.find_first_of("./") == std::string::npos &&
         !std::filesystem::exists(line_.target, failed))
       refuse_as_command(line_.target);
+    check_flags();
+  }
+
+  // Every flag must mean something to the command.
+  void check_flags() const {
+    for (const std::string& flag : given_)
+      if (const unsigned commands = flags_.at(flag).commands; !(commands & bit(line_.command)))
+        refuse(fmt::format("{} is of {}; found with {}", flag, names_of(commands), name_of(line_.command)));
+    if (line_.schema && line_.json) refuse("--schema is JSON already; take --json away");
   }
 
   [[noreturn]] void refuse_as_command(const std::string& word) {
@@ -188,11 +236,18 @@ class Parser {
 
   const std::vector<std::string>& words_;
   size_t at_ = 0;
+  struct Flag {
+    unsigned commands;  // bits of those that it is of
+    std::function<void()> take;
+  };
+
   std::string flag_;
   std::optional<std::string> inline_value_;
   std::optional<Command> asked_;
   CommandLine line_;
-  std::map<std::string, std::function<void()>> flags_;
+  std::map<std::string, Flag> flags_;
+  std::vector<std::string> given_;
+  std::optional<std::string> beside_resume_;  // the word after --resume, if that does not take it
 };
 
 }  // namespace
@@ -232,7 +287,7 @@ The run
   --resume [auto|PATH]   go on from the newest checkpoint of the work folder, or from PATH
   --overwrite            start anew in a used work folder; the old run is moved aside
   --load-from PATH       start from the weights of a checkpoint folder or a .safetensors file
-  --cfg-options K=V ...  override keys: train_cfg.max_epochs=3 train_dataloader.dataset.pipeline.1.size=192
+  --cfg-options K=V ...  override keys: train_dataloader.batch_size=64 optim_wrapper.optimizer.lr=1e-3
   --amp                  mixed precision: bfloat16 on the CPU, float16 on CUDA
   --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size
   --device auto|cpu|cuda auto takes CUDA if it answers; CUDA_VISIBLE_DEVICES=-1 means CPU

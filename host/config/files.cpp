@@ -22,41 +22,45 @@ std::string identity(const fs::path& path) {
   return failed ? path.lexically_normal().string() : real.string();
 }
 
-Json load(const fs::path& path, std::vector<std::string>& chain) {
+// The paths that _base_ names; takes the key out.
+std::vector<Json> take_bases(Json& own) {
+  const Json* named = own.find("_base_");
+  if (!named) return {};
+  std::vector<Json> bases = named->is_array() ? named->as_array() : std::vector<Json>{*named};
+  for (const Json& base : bases)
+    if (!base.is_string() || base.as_string().empty())
+      throw Error(Exit::usage, fmt::format("{}: _base_: expected a path or a list of paths, found {}",
+                                           describe(base.origin), to_text(base)));
+  own.erase("_base_");
+  return bases;
+}
+
+// named: the value of _base_ that leads here; null: the command line does.
+Json load(const fs::path& path, const Json* named, std::vector<std::string>& chain) {
+  const auto refuse = [&](const std::string& text) {
+    throw Error(Exit::usage, (named ? describe(named->origin) + ": _base_: " : "") + text);
+  };
   std::error_code failed;
-  const std::string via = chain.empty() ? "" : fmt::format(", named by _base_ in {}", chain.back());
   const fs::file_status status = fs::status(path, failed);
-  if (!fs::exists(status))
-    throw Error(Exit::usage, fmt::format("there is no configuration file {}{}", path.string(), via));
+  if (!fs::exists(status)) refuse(fmt::format("there is no configuration file {}", path.string()));
   if (!fs::is_regular_file(status))
-    throw Error(Exit::usage, fmt::format("{} is not a regular file{}", path.string(), via));
+    refuse(fmt::format(
+        "{} is not a regular file{}", path.string(),
+        fs::is_directory(status) ? "; it is a folder" : ", from which alone a configuration is read; write it to one"));
   const std::string id = identity(path);
   if (std::find(chain.begin(), chain.end(), id) != chain.end())
-    throw Error(Exit::usage, fmt::format("_base_ goes in a circle: {} -> {}", fmt::join(chain, " -> "), id));
+    refuse(fmt::format("it goes in a circle: {} -> {}", fmt::join(chain, " -> "), id));
   if (chain.size() >= kMaxDepth)
-    throw Error(Exit::usage,
-                fmt::format("_base_ is nested more than {} files deep: {}", kMaxDepth, fmt::join(chain, " -> ")));
+    refuse(fmt::format("it is nested more than {} files deep: {}", kMaxDepth, fmt::join(chain, " -> ")));
 
-  Json own = read_json_file(path.string(), chain.empty() ? "file" : "base");
+  Json own = read_json_file(path.string(), named ? "base" : "file", kLimits);
   if (!own.is_object())
     throw Error(Exit::usage, fmt::format("{}: expected an object, the configuration", describe(own.origin)));
-  std::vector<fs::path> bases;
-  if (const Json* base = own.find("_base_")) {
-    const auto add = [&](const Json& name) {
-      if (!name.is_string())
-        throw Error(Exit::usage, fmt::format("{}: _base_: expected a path or a list of paths", describe(name.origin)));
-      bases.push_back(path.parent_path() / name.as_string());
-    };
-    if (base->is_array()) {
-      for (const Json& name : base->as_array()) add(name);
-    } else {
-      add(*base);
-    }
-  }
-  own.erase("_base_");
+  const std::vector<Json> bases = take_bases(own);
   chain.push_back(id);
   Json merged = Json::object();
-  for (const fs::path& base : bases) merged = merge(std::move(merged), load(base, chain));
+  for (const Json& base : bases)
+    merged = merge(std::move(merged), load(path.parent_path() / base.as_string(), &base, chain));
   chain.pop_back();
   return merge(std::move(merged), own);
 }
@@ -65,7 +69,7 @@ Json load(const fs::path& path, std::vector<std::string>& chain) {
 
 Json load_config(const std::string& path) {
   std::vector<std::string> chain;
-  return load(path, chain);
+  return load(path, nullptr, chain);
 }
 
 }  // namespace selfsup::config

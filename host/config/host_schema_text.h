@@ -1,5 +1,6 @@
 // The text of the host's schemas. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
-// so that neither a narrower type nor the product of a number of epochs and an epoch's length overflows.
+// so that neither a narrower type nor the product of a number of epochs and an epoch's length overflows. An object
+// whose members have defaults has the default {}, so that leaving it out and writing it empty resolve alike.
 #pragma once
 
 namespace selfsup::config {
@@ -27,12 +28,12 @@ inline constexpr char kHostTop[] = R"({
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},
       "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, where the dataset names none"},
       "drop_last": {"type": "boolean", "default": false, "description": "leave out the last batch of an epoch if it is not full"},
-      "sampler": {"type": "object", "properties": {
+      "sampler": {"type": "object", "default": {}, "properties": {
         "type": {"type": "string", "enum": ["DefaultSampler"]},
         "shuffle": {"type": "boolean", "default": true, "description": "another order in each epoch, a function of the seed"},
         "round_up": {"type": "boolean", "enum": [true], "description": "every rank takes equally many images"}}},
       "prefetch_factor": {"type": "integer", "minimum": 1, "maximum": 64, "default": 2, "description": "batches prepared ahead"},
-      "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images at which the run ends with exit 4"},
+      "max_bad_fraction": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.001, "description": "share of unreadable images above which the run ends with exit 4; unless it is 0, three are allowed, but never more than half of the set"},
       "pin_memory": {"type": "boolean", "x-ssp-idle": true}, "persistent_workers": {"type": "boolean", "x-ssp-idle": true},
       "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}, "x-ssp-idle": true},
       "batch_sampler": {"type": ["object", "null"], "x-ssp-idle": true}},
@@ -72,12 +73,12 @@ inline constexpr char kHostTop[] = R"({
       "max_epochs": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000000, "description": "length of the run; this or max_iters"},
       "max_iters": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000000, "description": "length of the run in batches"},
       "val_interval": {"type": "integer", "x-ssp-idle": true}}},
-    "default_hooks": {"type": "object", "properties": {
-      "logger": {"type": "object", "properties": {
-        "type": {"type": "string", "description": "any name; there is one kind"},
+    "default_hooks": {"type": "object", "default": {}, "properties": {
+      "logger": {"type": "object", "default": {}, "properties": {
+        "type": {"type": "string", "enum": ["LoggerHook"]},
         "interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10, "description": "iterations between two log lines"}}},
-      "checkpoint": {"type": "object", "properties": {
-        "type": {"type": "string", "description": "any name; there is one kind"},
+      "checkpoint": {"type": "object", "default": {}, "properties": {
+        "type": {"type": "string", "enum": ["CheckpointHook"]},
         "interval": {"type": "integer", "maximum": 1000000000, "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},
         "by_epoch": {"type": "boolean", "description": "whether interval counts epochs; absent: as the run is counted"},
         "max_keep_ckpts": {"type": "integer", "maximum": 1000000, "default": 3, "description": "at least 1; older ones are deleted. -1: keep all, MMEngine's default"},
@@ -92,11 +93,11 @@ inline constexpr char kHostTop[] = R"({
         "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
       "cudnn_benchmark": {"type": "boolean", "x-ssp-idle": true}, "mp_cfg": {"type": "object", "x-ssp-idle": true},
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
-    "randomness": {"type": "object", "properties": {
+    "randomness": {"type": "object", "default": {}, "properties": {
       "seed": {"type": ["integer", "null"], "minimum": 0, "description": "absent: drawn, and written to the resolved configuration"},
       "diff_rank_seed": {"type": "boolean", "x-ssp-idle": true},
       "deterministic": {"type": "boolean", "default": false, "description": "CUDA: reproducible kernels only"}}},
-    "auto_scale_lr": {"type": "object", "properties": {
+    "auto_scale_lr": {"type": "object", "default": {}, "properties": {
       "enable": {"type": "boolean", "default": false, "description": "as --auto-scale-lr"},
       "base_batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "images of a step for which lr was chosen"}}},
     "probe": {"type": ["object", "null"], "description": "judges features by labels that training never sees", "properties": {

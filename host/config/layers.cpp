@@ -1,5 +1,9 @@
 #include "config/layers.h"
 
+#include <fmt/format.h>
+
+#include "base/errors.h"
+
 namespace selfsup::config {
 
 bool same_family(std::string_view before, std::string_view now) {
@@ -7,7 +11,8 @@ bool same_family(std::string_view before, std::string_view now) {
   return before == now || (wrapper(before) && wrapper(now));
 }
 
-Json merge(Json lower, const Json& upper) {
+Json merge(Json lower, const Json& upper, const std::string& path) {
+  const auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
   if (!lower.is_object() || !upper.is_object()) {
     if (!upper.is_object()) return upper;
     lower = Json::object();
@@ -17,15 +22,25 @@ Json merge(Json lower, const Json& upper) {
   const Json* now = upper.find("type");
   const bool other_type =
       before && now && before->is_string() && now->is_string() && !same_family(before->as_string(), now->as_string());
-  if (other_type || upper.get_bool("_delete_", false)) lower.as_object().clear();
+  const Json* wipe = upper.find("_delete_");
+  if (wipe && !wipe->is_bool())
+    throw Error(Exit::usage, fmt::format("{}: {}: expected true or false, found {}", describe(wipe->origin),
+                                         below("_delete_"), to_text(*wipe)));
+  if (other_type || (wipe && wipe->as_bool())) lower.as_object().clear();
   lower.origin = upper.origin;
   for (const auto& [key, value] : upper.as_object()) {
     if (key == "_delete_") continue;
-    Json* below = lower.find(key);
-    Json merged = below ? merge(std::move(*below), value) : value.is_object() ? merge(Json::object(), value) : value;
+    Json* there = lower.find(key);
+    Json merged =
+        there || value.is_object() ? merge(there ? std::move(*there) : Json::object(), value, below(key)) : value;
     lower.set(key, std::move(merged));
   }
   return lower;
+}
+
+const Origin& place_to_add(const Json& node, const Origin& whole) {
+  const std::string& layer = node.origin.layer;
+  return layer == "plugin" || layer == "default" ? whole : node.origin;
 }
 
 }  // namespace selfsup::config

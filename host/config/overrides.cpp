@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "base/json_check.h"
+#include "config/files.h"
 #include "config/layers.h"
 
 namespace selfsup::config {
@@ -32,7 +33,7 @@ bool begins_element(std::string_view before) {
 }
 
 // Splits at commas outside brackets and quotes. Error(usage) when they do not balance.
-std::vector<std::string_view> split_at_commas(std::string_view text) {
+std::vector<std::string_view> split_at_commas(std::string_view text, const std::string& source) {
   std::vector<std::string_view> parts;
   std::string open;
   char quote = 0;
@@ -48,16 +49,15 @@ std::vector<std::string_view> split_at_commas(std::string_view text) {
       open += c == '[' ? ']' : c == '(' ? ')' : '}';
     } else if (c == ']' || c == ')' || c == '}') {
       if (open.empty() || open.back() != c)
-        throw Error(Exit::usage, fmt::format("--cfg-options: '{}' does not balance in \"{}\"", c, text));
+        throw Error(Exit::usage, fmt::format("{}: '{}' does not balance in \"{}\"", source, c, text));
       open.pop_back();
     } else if (c == ',' && open.empty()) {
       parts.push_back(text.substr(start, i - start));
       start = i + 1;
     }
   }
-  if (quote) throw Error(Exit::usage, fmt::format("--cfg-options: a quote is not closed in \"{}\"", text));
-  if (!open.empty())
-    throw Error(Exit::usage, fmt::format("--cfg-options: '{}' is missing in \"{}\"", open.back(), text));
+  if (quote) throw Error(Exit::usage, fmt::format("{}: a quote is not closed in \"{}\"", source, text));
+  if (!open.empty()) throw Error(Exit::usage, fmt::format("{}: '{}' is missing in \"{}\"", source, open.back(), text));
   parts.push_back(text.substr(start));
   return parts;
 }
@@ -90,12 +90,12 @@ std::optional<Json> number(std::string_view text) {
   return std::nullopt;
 }
 
-Json list_of(std::string_view inside) {
+Json list_of(std::string_view inside, const std::string& source) {
   Json list = Json::array();
   if (trim(inside).empty()) return list;
-  std::vector<std::string_view> parts = split_at_commas(inside);
+  std::vector<std::string_view> parts = split_at_commas(inside, source);
   if (trim(parts.back()).empty()) parts.pop_back();  // (1,) is a list of one
-  for (std::string_view part : parts) list.as_array().push_back(parse_option_value(part));
+  for (std::string_view part : parts) list.as_array().push_back(parse_option_value(part, source));
   return list;
 }
 
@@ -128,6 +128,10 @@ Json& descend(Json& at, const std::string& part, std::string_view dotted, const 
                               describe(origin), dotted, at.as_array().size(), part));
     return at.as_array()[*index];
   }
+  if (at.is_null() && as_index(part))
+    throw Error(Exit::usage,
+                fmt::format("{}: {}: there is no list there of which {} could be an element; set the whole list",
+                            describe(origin), dotted, part));
   if (at.is_null()) {
     at = Json::object();
     at.origin = origin;
@@ -154,15 +158,16 @@ void drop_siblings(Json& object, const Json& type, const std::string& layer) {
 
 }  // namespace
 
-Json parse_option_value(std::string_view raw) {
+Json parse_option_value(std::string_view raw, const std::string& source) {
   const std::string_view text = trim(raw);
   if (text.empty()) return "";
   const char first = text.front(), last = text.back();
-  if (split_at_commas(text).size() > 1) return list_of(text);
+  if (split_at_commas(text, source).size() > 1) return list_of(text, source);
   if (text.size() >= 2 && first == last && first == '\'') return text.substr(1, text.size() - 2);
-  if (text.size() >= 2 && first == last && first == '"') return parse_json(text, "--cfg-options", "cfg-options");
-  if (first == '{') return parse_json(text, "--cfg-options", "cfg-options");
-  if ((first == '[' && last == ']') || (first == '(' && last == ')')) return list_of(text.substr(1, text.size() - 2));
+  if (first == '{' || (text.size() >= 2 && first == last && first == '"'))
+    return parse_json(text, source, "cfg-options", kLimits);
+  if ((first == '[' && last == ']') || (first == '(' && last == ')'))
+    return list_of(text.substr(1, text.size() - 2), source);
   if (auto value = number(text)) return *value;
   if (equals_ignoring_case(text, "true")) return true;
   if (equals_ignoring_case(text, "false")) return false;
@@ -188,7 +193,7 @@ void set_by_path(Json& tree, std::string_view dotted, Json value, const Origin& 
   if (parts.back() == "type" && at->is_object()) drop_siblings(*at, value, origin.layer);
   set_origin(value, origin);
   Json& place = descend(*at, parts.back(), dotted, origin);
-  place = value.is_object() ? merge(std::move(place), value) : std::move(value);
+  place = value.is_object() ? merge(std::move(place), value, std::string(dotted)) : std::move(value);
 }
 
 void apply_options(Json& tree, const std::vector<std::string>& options, bool lenient) {
@@ -200,7 +205,7 @@ void apply_options(Json& tree, const std::vector<std::string>& options, bool len
     if (find_bad_utf8(option) != std::string_view::npos)
       throw Error(Exit::usage, fmt::format("--cfg-options {}: expected UTF-8", option.substr(0, equals)));
     const Origin origin{"cfg-options", "--cfg-options " + option, 0, 0};
-    Json value = parse_option_value(std::string_view(option).substr(equals + 1));
+    Json value = parse_option_value(std::string_view(option).substr(equals + 1), origin.source);
     if (!lenient) {
       set_by_path(tree, option.substr(0, equals), std::move(value), origin);
       continue;

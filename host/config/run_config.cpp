@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "config/layers.h"
 
 namespace selfsup::config {
 namespace {
@@ -33,7 +34,7 @@ std::string existing_path(const Json& value, std::string_view key) {
   return value.as_string();
 }
 
-DataConfig read_data(const Json& loader) {
+DataConfig read_data(const Json& loader, const Origin& whole) {
   DataConfig data;
   data.dataset = loader.get("dataset");
   if (const Json* own = data.dataset.find("pipeline")) {
@@ -46,7 +47,8 @@ DataConfig read_data(const Json& loader) {
   data.dataset.erase("pipeline");
   const auto batch = int_if_any(loader, "batch_size");
   if (!batch)
-    throw Error(Exit::usage, fmt::format("{}: train_dataloader: 'batch_size' is missing", describe(loader.origin)));
+    throw Error(Exit::usage,
+                fmt::format("{}: train_dataloader: 'batch_size' is missing", describe(place_to_add(loader, whole))));
   data.batch_size = *batch;
   data.num_workers = int_if_any(loader, "num_workers");
   data.prefetch = loader.get_int("prefetch_factor", 2);
@@ -71,13 +73,13 @@ Error length_conflict(const Json& train_cfg, const char* key, const std::string&
                                         describe(value.origin), key, what, key, to_text(value)));
 }
 
-TrainLength read_length(const Json& train_cfg) {
+TrainLength read_length(const Json& train_cfg, const Origin& whole) {
   TrainLength length;
   length.max_epochs = int_if_any(train_cfg, "max_epochs");
   length.max_iters = int_if_any(train_cfg, "max_iters");
   if (!length.max_epochs && !length.max_iters)
     throw Error(Exit::usage, fmt::format("{}: train_cfg: expected max_epochs or max_iters, the length of the run",
-                                         describe(train_cfg.origin)));
+                                         describe(place_to_add(train_cfg, whole))));
   if (length.max_epochs && length.max_iters) {
     const bool epochs_win = height(train_cfg.get("max_epochs")) >= height(train_cfg.get("max_iters"));
     const char* other = epochs_win ? "max_iters" : "max_epochs";
@@ -140,11 +142,11 @@ RunConfig read_run_config(const Json& config) {
     run.data_preprocessor = *top;
   }
   run.model.erase("data_preprocessor");
-  run.data = read_data(config.get("train_dataloader"));
+  run.data = read_data(config.get("train_dataloader"), config.origin);
   run.optim_wrapper = config.get("optim_wrapper");
   run.accumulative_counts = run.optim_wrapper.get_int("accumulative_counts", 1);
   if (const Json* schedule = config.find("param_scheduler")) run.param_scheduler = *schedule;
-  run.length = read_length(config.get("train_cfg"));
+  run.length = read_length(config.get("train_cfg"), config.origin);
   const Json& hooks = node_or_empty(config, "default_hooks");
   run.log_interval = node_or_empty(hooks, "logger").get_int("interval", 10);
   run.checkpoint = read_checkpoint(node_or_empty(hooks, "checkpoint"), run.length.by_epoch);
@@ -160,7 +162,12 @@ RunConfig read_run_config(const Json& config) {
   const Json& probe = node_or_empty(config, "probe");
   if (probe.has("dataset")) run.probe = read_probe(probe);
   run.device = config.get_string("device", "auto");
-  run.work_dir = config.get_string("work_dir", "");
+  if (const Json* folder = config.find("work_dir")) {
+    run.work_dir = folder->as_string();
+    if (run.work_dir.empty())
+      throw Error(Exit::usage,
+                  fmt::format("{}: work_dir: expected a folder, found an empty text", describe(folder->origin)));
+  }
   if (const Json* weights = config.find("load_from"); weights && !weights->is_null())
     run.load_from = existing_path(*weights, "load_from");
   if (const Json* resume = config.find("resume")) {

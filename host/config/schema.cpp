@@ -4,15 +4,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/json_check.h"
 #include "base/nearest.h"
+#include "config/layers.h"
 
 namespace selfsup::config {
 namespace {
 
-constexpr size_t kShown = 20;
+constexpr size_t kShown = 20;       // problems; one more is looked for
+constexpr size_t kShownBytes = 60;  // of a key or value
 
 std::string type_name(const Json& value) {
   switch (value.type()) {
@@ -49,32 +53,66 @@ std::vector<std::string> types_of(const Json& schema) {
 }
 
 std::string join_path(const std::string& path, std::string_view key) {
-  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
-}
-
-std::vector<std::string> keys_of(const Json& object) {
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : object.as_object()) keys.push_back(key);
-  return keys;
+  return fmt::format("{}{}{}", path, path.empty() ? "" : ".", shortened(key, kShownBytes));
 }
 
 // A value as the user wrote it, short enough for one line.
-std::string shown(const Json& value) {
-  std::string text = to_text(value);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+std::string shown(const Json& value) { return shortened(to_text(value), kShownBytes); }
+
+// An object with its schemas, where keys have a meaning.
+struct Place {
+  std::string path;
+  std::string source;  // where the object was written
+  const Json* properties;
+  const Json* claims;  // null: none
+  bool component;      // its own name is a key too
+
+  const Json* schema_of(std::string_view key) const {
+    const Json* claimed = claims ? claims->find(key) : nullptr;
+    return claimed ? claimed : properties->find(key);
+  }
+  bool knows(std::string_view key) const { return schema_of(key) || (component && key == "type"); }
+  std::vector<std::string> keys() const {
+    std::vector<std::string> keys;
+    for (const Json* schemas : {properties, claims})
+      if (schemas)
+        for (const auto& [key, schema] : schemas->as_object()) keys.push_back(key);
+    if (component && !schema_of("type")) keys.emplace_back("type");
+    return keys;
+  }
+};
+
+// How many parts two dotted paths begin with in common.
+auto common_parts(const std::string& a, const std::string& b) {
+  const auto end = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+  return std::count(a.begin(), end, '.');
 }
 
 class Validator {
  public:
-  explicit Validator(const ComponentSchemas& components) : components_(components) {}
+  Validator(const Origin& whole, const ComponentSchemas& components) : whole_(whole), components_(components) {}
 
   void check(Json& value, const Json& schema, const std::string& path) {
-    if (!check_type(value, schema, path)) return;
+    if (full() || !check_type(value, schema, path)) return;
     check_enum(value, schema, path);
     if (value.is_number()) check_range(value, schema, path);
     if (value.is_array()) check_array(value, schema, path);
     if (value.is_object()) check_object(value, schema, path);
+  }
+
+  // Types alone, and of lists their elements'.
+  void check_types(const Json& value, const Json& schema, const std::string& path) {
+    if (full() || !check_type(value, schema, path)) return;
+    const Json* items = value.is_array() ? schema.find("items") : nullptr;
+    if (!items) return;
+    size_t index = 0;
+    for (const Json& element : value.as_array()) check_types(element, *items, join_path(path, std::to_string(index++)));
+  }
+
+  void check_keys(const Json& value, const Place& place) {
+    seen_.push_back(place);
+    for (const auto& [key, member] : value.as_object())
+      if (!full() && !place.knows(key)) unknown_key(value, member, key, place);
   }
 
   std::vector<Problem> take() {
@@ -83,6 +121,9 @@ class Validator {
   }
 
  private:
+  // Nobody reads on, and a hostile file may have millions.
+  bool full() const { return problems_.size() > kShown; }
+
   void problem(const Json& value, const std::string& path, std::string text) {
     problems_.push_back({value.origin, path, std::move(text)});
   }
@@ -143,7 +184,8 @@ class Validator {
       for (auto& [key, member] : value.as_object()) check(member, *each, join_path(path, key));
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
-    if (const Json* properties = schema.find("properties")) check_members(value, schema, *properties, nullptr, path);
+    if (const Json* properties = schema.find("properties"))
+      check_members(value, schema, {path, value.origin.source, properties, nullptr, false});
   }
 
   // The object is another component's: its schema checks it, but for the keys that this one claims.
@@ -170,33 +212,21 @@ class Validator {
                                        components_.remedy ? components_.remedy(kind, name) : ""));
     }
     const Json* properties = own->find("properties");
-    if (properties) check_members(value, *own, *properties, schema.find("x-ssp-claims"), path);
+    if (properties)
+      check_members(value, *own, {path, value.origin.source, properties, schema.find("x-ssp-claims"), true});
   }
 
-  void check_members(Json& value, const Json& schema, const Json& properties, const Json* claims,
-                     const std::string& path) {
-    const size_t here = seen_.size();
-    seen_.emplace_back(path, keys_of(properties));
-    if (claims)
-      for (std::string& claimed : keys_of(*claims)) seen_.back().second.push_back(std::move(claimed));
-    const auto find_schema = [&](const std::string& key) {
-      const Json* found = claims ? claims->find(key) : nullptr;
-      return found ? found : properties.find(key);
-    };
-    for (auto& [key, member] : value.as_object()) {
-      const Json* member_schema = find_schema(key);
-      if (member_schema) {
-        check(member, *member_schema, join_path(path, key));
-      } else if (key != "type") {
-        unknown_key(value, member, key, path, seen_[here].second);
-      }
-    }
+  void check_members(Json& value, const Json& schema, const Place& place) {
+    check_keys(value, place);
+    for (auto& [key, member] : value.as_object())
+      if (const Json* member_schema = place.schema_of(key)) check(member, *member_schema, join_path(place.path, key));
     if (const Json* required = schema.find("required"))
       for (const Json& key : required->as_array())
         if (!value.has(key.as_string()))
-          problem(value, path.empty() ? "the configuration" : path, fmt::format("'{}' is missing", key.as_string()));
-    for (const Json* set : {&properties, claims})
-      if (set) fill_defaults(value, *set, path);
+          problems_.push_back({place_to_add(value, whole_), place.path.empty() ? "the configuration" : place.path,
+                               fmt::format("'{}' is missing", key.as_string())});
+    for (const Json* set : {place.properties, place.claims})
+      if (set) fill_defaults(value, *set, place.path);
   }
 
   void fill_defaults(Json& value, const Json& properties, const std::string& path) {
@@ -212,17 +242,17 @@ class Validator {
 
   // Among the keys known here, those that the same layer has already set are not what was meant; those of other layers
   // may well be, to be replaced.
-  void unknown_key(const Json& object, const Json& member, const std::string& key, const std::string& path,
-                   const std::vector<std::string>& known) {
+  void unknown_key(const Json& object, const Json& member, const std::string& key, const Place& place) {
+    std::vector<std::string> known = place.keys();
+    if (key != "_delete_") known.emplace_back("_delete_");
+    if (key != "_base_" && place.path.empty()) known.emplace_back("_base_");
     std::vector<std::string> names;
     for (const std::string& name : known)
       if (!set_beside(object, member, name)) names.push_back(name);
-    if (!set_beside(object, member, "type") && std::find(names.begin(), names.end(), "type") == names.end())
-      names.emplace_back("type");
     std::string hint = suggestion(key, names);
     if (hint.empty()) hint = suggestion(key, known);
-    problem(member, join_path(path, key), "no such key" + hint);
-    if (hint.empty()) unplaced_.emplace_back(problems_.size() - 1, key);
+    problem(member, join_path(place.path, key), "no such key" + hint);
+    if (hint.empty() && key != "type") unplaced_.emplace_back(problems_.size() - 1, key);
   }
 
   static bool set_beside(const Json& object, const Json& member, const std::string& name) {
@@ -230,19 +260,24 @@ class Validator {
     return other && other->origin.layer == member.origin.layer;
   }
 
-  // A key that is right, in the wrong place.
+  // A key that is right, in the wrong place: the right one that shares the most of the path, first in the same file, is
+  // meant.
   void add_place_elsewhere(Problem& problem, const std::string& key) const {
-    for (const auto& [path, names] : seen_)
-      if (std::find(names.begin(), names.end(), key) != names.end() && join_path(path, key) != problem.path) {
-        problem.text += fmt::format("; did you mean '{}'?", join_path(path, key));
-        return;
-      }
+    const Place* best = nullptr;
+    const auto nearness = [&](const Place& place) {
+      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.origin.source,
+                        -std::count(place.path.begin(), place.path.end(), '.'));
+    };
+    for (const Place& place : seen_)
+      if (place.knows(key) && (!best || nearness(place) > nearness(*best))) best = &place;
+    if (best) problem.text += fmt::format("; did you mean '{}'?", join_path(best->path, key));
   }
 
+  const Origin whole_;
   const ComponentSchemas& components_;
   std::vector<Problem> problems_;
-  std::vector<std::pair<std::string, std::vector<std::string>>> seen_;  // path, keys known there
-  std::vector<std::pair<size_t, std::string>> unplaced_;
+  std::vector<Place> seen_;
+  std::vector<std::pair<size_t, std::string>> unplaced_;  // problems whose key has no meaning in its place
 };
 
 constexpr std::string_view kWords[] = {
@@ -288,8 +323,23 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
 
 std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
                               const ComponentSchemas& components) {
-  Validator validator(components);
+  Validator validator(value.origin, components);
   validator.check(value, schema, path);
+  return validator.take();
+}
+
+std::vector<Problem> unknown_keys(const Json& value, const Json& schema) {
+  const ComponentSchemas none;
+  Validator validator(value.origin, none);
+  validator.check_keys(value, {"", value.origin.source, &schema.get("properties"), nullptr, false});
+  return validator.take();
+}
+
+std::vector<Problem> wrong_types(const Json& value, const Json& schema) {
+  const ComponentSchemas none;
+  Validator validator(value.origin, none);
+  for (const auto& [key, inner] : schema.get("properties").as_object())
+    if (const Json* member = value.find(key)) validator.check_types(*member, inner, key);
   return validator.take();
 }
 
@@ -300,7 +350,7 @@ void throw_if_any(const std::vector<Problem>& problems) {
     const Problem& p = problems[i];
     text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.origin), p.path, p.text);
   }
-  if (problems.size() > kShown) text += fmt::format("\nand {} more", problems.size() - kShown);
+  if (problems.size() > kShown) text += "\nand more";
   throw Error(Exit::usage, text);
 }
 

@@ -3,6 +3,7 @@
 // The dialect: type (a name or a list of names: null boolean integer number string array object), enum, minimum,
 // maximum, exclusiveMinimum, items, minItems, maxItems, properties, required, default, description, and
 //   x-ssp-component  kind of a nested component: its own schema, found by the object's `type`, checks the object
+//                    (which may name the type again, to say which names it takes)
 //   x-ssp-claims     {key: schema}: keys inside that object that the outer component takes
 //   x-ssp-each       schema of every member of an object whose keys are free (the host's own; plugins do without)
 //   x-ssp-idle       true: the key is accepted and changes nothing (the host's own)
@@ -31,9 +32,15 @@ struct Problem {
   std::string path, text;
 };
 
-// Checks `value` and fills in defaults (their layer is "default"). path: the dotted key of `value`, "" for the whole.
+// Checks `value` and fills in defaults (their layer is "default"), and stops soon after there are more problems than
+// throw_if_any shows. path: the dotted key of `value`, "" for the whole.
 std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
                               const ComponentSchemas& components);
+
+// What can be said of a configuration before its components are known: keys of its top level that the schema has not;
+// values there of another type.
+std::vector<Problem> unknown_keys(const Json& value, const Json& schema);
+std::vector<Problem> wrong_types(const Json& value, const Json& schema);
 
 // Error(usage) with every problem on a line of its own, "FILE:LINE:COLUMN: key.path: expected …, found …"; none:
 // nothing.

@@ -1,10 +1,12 @@
 // How many threads this process may use. Knows no configuration.
 #pragma once
+#include <string>
 
 namespace selfsup::config {
 
-// Processors that affinity and the cgroup's quota allow, at least 1.
-int allowed_cores();
+// Processors that affinity and the quotas of the process's cgroup and those above it allow, at least 1. root: the
+// folder that holds proc and sys.
+int allowed_cores(const std::string& root = "/");
 
 // Threads of the training step: `asked` if above 0, else OMP_NUM_THREADS, else the allowed cores shared by the ranks of
 // this machine.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/log.h"
 #include "data/codec.h"
 #include "data/file.h"
 
@@ -27,17 +28,29 @@ bool has_image_ending(std::string_view name) {
   std::string ending(name.substr(dot + 1));
   for (char& c : ending)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  for (std::string_view known : {"jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif"})
+  for (std::string_view known :
+       {"jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm"})
     if (ending == known) return true;
   return false;
 }
 
+struct Found {
+  std::vector<std::string> images;  // relative paths, sorted
+  int64_t others = 0;               // files with other endings
+  std::string first_other;
+
+  std::string others_text() const {
+    return fmt::format("{} file{} without an image's ending (first: {})", others, others == 1 ? "" : "s",
+                       printable(first_other));
+  }
+};
+
 class FolderScan {
  public:
   explicit FolderScan(const std::string& root) : root_(root) {}
-  std::vector<std::string> run() {
+  Found run() {
     visit("");
-    std::sort(found_.begin(), found_.end());
+    std::sort(found_.images.begin(), found_.images.end());
     return std::move(found_);
   }
 
@@ -61,7 +74,9 @@ class FolderScan {
       if (entry->is_directory(ignored))
         visit(path);
       else if (has_image_ending(name))
-        found_.push_back(path);
+        found_.images.push_back(path);
+      else if (found_.others++ == 0 || path < found_.first_other)
+        found_.first_other = path;
     }
     if (error) refuse(folder, error.message());
     ancestors_.pop_back();
@@ -72,7 +87,7 @@ class FolderScan {
   }
 
   std::string root_;
-  std::vector<std::string> found_;
+  Found found_;
   std::vector<Identity> ancestors_;
 };
 
@@ -139,20 +154,21 @@ void ImageFiles::load(int64_t index, Image& out) const {
 
 std::unique_ptr<Dataset> open_image_folder(const std::string& root, FolderLabels wanted, int channels) {
   require_folder(root);
-  const std::vector<std::string> found = FolderScan(root.empty() ? "." : root).run();
-  if (found.empty())
-    throw Error(Exit::data, fmt::format("the image folder {} holds no file, at any depth, that ends in jpg, jpeg, png, "
-                                        "ppm, bmp, pgm or tif",
-                                        printable(root)));
+  const Found found = FolderScan(root.empty() ? "." : root).run();
+  if (found.images.empty())
+    throw Error(Exit::data, fmt::format("the image folder {} holds no image at any depth (.jpg, .jpeg, .jpe, .jfif, "
+                                        ".png){}",
+                                        printable(root), found.others ? "; it holds " + found.others_text() : ""));
+  if (found.others) log_info(fmt::format("the image folder {}: left out {}", printable(root), found.others_text()));
   std::vector<int32_t> labels;
   std::vector<std::string> classes;
-  if (wanted != FolderLabels::none) std::tie(labels, classes) = folder_labels(found);
+  if (wanted != FolderLabels::none) std::tie(labels, classes) = folder_labels(found.images);
   if (wanted == FolderLabels::required && labels.empty())
     throw Error(Exit::data, fmt::format("with_label is true, but {} has no class folders: every image must lie in a "
                                         "sub-folder, and there must be two of these at least",
                                         printable(root)));
   PathTable paths;
-  for (const std::string& path : found) paths.add(path);
+  for (const std::string& path : found.images) paths.add(path);
   return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), std::move(classes), channels);
 }
 

@@ -54,10 +54,12 @@ class ImageFiles : public Dataset {
 
 enum class FolderLabels { automatic, required, none };
 
-// Every file below root whose name ends in jpg, jpeg, png, ppm, bmp, pgm or tif, in any case, in the order of the bytes
-// of the relative paths. Names that start with a dot are left out; links to folders are followed, but not in circles.
-// Labels: when every image lies in a sub-folder and there are two of these or more, the sub-folders of root, in the
-// order of their bytes, are the classes. Error(data) when root is missing, cannot be read or holds no image.
+// Every file below root whose name has an image's ending, in any case: jpg, jpeg, jpe, jfif, png, or that of a format
+// which cannot be decoded (gif, webp, bmp, tif, tiff, ppm, pgm, pbm, pnm), so that such a picture is found bad, not
+// lost. In the order of the bytes of the relative paths. How many files with other endings are left out is logged;
+// names that start with a dot are passed over; links to folders are followed, but not in circles. Labels: when every
+// image lies in a sub-folder and there are two of these or more, the sub-folders of root, in the order of their bytes,
+// are the classes. Error(data) when root is missing, cannot be read or holds no image.
 std::unique_ptr<Dataset> open_image_folder(const std::string& root, FolderLabels labels, int channels);
 
 // ann_file: one picture a line, "path" or "path label"; the last word is a label when it is a number, so paths may

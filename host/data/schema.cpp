@@ -42,7 +42,7 @@ constexpr char kIdx[] = R"({
 std::string folder_schema() {
   return std::string(R"({
   "type": "object",
-  "description": "every image file below a folder, at any depth",
+  "description": "every file with an image's ending below a folder, at any depth",
   "properties": {)") +
          kFiles + R"(,
     "with_label": {"type": "boolean", "description": "true: sub-folders must be classes; false: no labels; absent: labels when every image lies in a sub-folder and there are two or more"}

@@ -4,7 +4,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <torch/version.h>
 
 #include <cstdlib>
 #include <string_view>
@@ -27,13 +26,6 @@ std::string hidden() {
   return {};
 }
 
-std::string how_to_add_cuda() {
-  return fmt::format(
-      "to add it: python3 -m pip install --target .deps/torch-cuda torch=={0}.{1}.{2} && "
-      "SELFSUP_TORCH_DIR=\"$PWD/.deps/torch-cuda/torch\" sh scripts/build.sh",
-      TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
-}
-
 Device cpu() { return {at::kCPU, "CPU", nullptr}; }
 
 }  // namespace
@@ -52,17 +44,14 @@ Device choose_device(const std::string& spec, int local_rank) {
   if (driver.devices == 0) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
 
   // From here on there is a GPU, and not taking it is worth a line.
-  std::string reason;
-  const SelfsupCudaTable* cuda = open_cuda_module(reason);
-  if (cuda && cuda->device_count() == 0) {
-    reason = cuda->last_error();
-    cuda = nullptr;
-  }
-  if (!cuda) {
-    const std::string text = fmt::format(
-        "an NVIDIA driver answers with {} GPU{}, but this installation has no CUDA part "
-        "({}); {}",
-        driver.devices, driver.devices == 1 ? "" : "s", reason, how_to_add_cuda());
+  const auto& [cuda, problem, remedy] = open_cuda_module();
+  const std::string unusable = !cuda ? fmt::format("{}; {}", problem, remedy)
+                               : cuda->device_count() == 0
+                                   ? fmt::format("LibTorch can use none: {}", cuda->last_error())
+                                   : std::string();
+  if (!unusable.empty()) {
+    const std::string text = fmt::format("an NVIDIA driver answers with {} GPU{}, but {}", driver.devices,
+                                         driver.devices == 1 ? "" : "s", unusable);
     if (!must) log_warning(text + "; going on with the CPU");
     return without(text);
   }
@@ -89,7 +78,14 @@ std::optional<int64_t> Device::peak_memory_mib() const {
 }
 
 int set_threads(int wanted, int local_ranks) {
-  at::set_num_threads(config::training_threads(wanted, local_ranks));
+  const int threads = config::training_threads(wanted, local_ranks), cores = config::allowed_cores();
+  if (threads > cores)
+    log_warning(
+        fmt::format("{} threads are to train, and {} allowed: threads that wait for one another on one core are "
+                    "many times slower; lower {}",
+                    threads, cores == 1 ? "1 core is" : fmt::format("{} cores are", cores),
+                    wanted > 0 ? "env_cfg.num_threads" : "OMP_NUM_THREADS"));
+  at::set_num_threads(threads);
   return at::get_num_threads();
 }
 

@@ -14,7 +14,7 @@ namespace selfsup::device {
 
 struct Device {
   at::Device device = at::kCPU;
-  std::string description;                 // "CPU, 2 threads", "NVIDIA H100 80GB HBM3, 79 GiB"
+  std::string description;                 // "CPU", "NVIDIA H100 80GB HBM3, 79 GiB"
   const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
 
   std::optional<int64_t> peak_memory_mib() const;  // that tensors held; a GPU only

@@ -32,38 +32,52 @@ std::vector<std::filesystem::path> module_folders() {
   return out;
 }
 
-// LibTorch's CUDA part from the folder of the LibTorch that is in use, whatever that folder is.
-bool open_torch_cuda(std::string& reason) {
+// LibTorch's CUDA part from the folder of the LibTorch that is in use, whatever that folder is. Empty: it is open.
+std::string open_torch_cuda() {
   Dl_info info;
-  if (!dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) || !info.dli_fname) return true;
+  if (!dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) || !info.dli_fname) return {};
   const auto path = std::filesystem::absolute(info.dli_fname).parent_path() / "libtorch_cuda.so";
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE)) return true;
-  reason = loader_text();
-  return false;
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE)) return {};
+  return loader_text();
 }
 
-const SelfsupCudaTable* open_once(std::string& reason) {
-  reason = "there is no libselfsup-cuda.so beside this program";
+// A LibTorch with all that its CUDA part needs; the one that scripts/setup.sh fetches has what the CPU needs.
+constexpr const char* whole_torch = ".deps/torch-cuda";
+std::string fetch_whole_torch() {
+  return fmt::format("python3 -m pip install --target {} torch=={}.{}.{}", whole_torch, TORCH_VERSION_MAJOR,
+                     TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
+}
+std::string build_with_whole_torch() {
+  return fmt::format("{} && SELFSUP_TORCH_DIR=\"$PWD/{}/torch\" sh scripts/build.sh", fetch_whole_torch(), whole_torch);
+}
+
+CudaModule open_once() {
+  CudaModule module{nullptr, "this program has no CUDA part: there is no libselfsup-cuda.so beside it",
+                    "to add it, which needs the CUDA toolkit of LibTorch's major version: " + build_with_whole_torch()};
   for (const auto& folder : module_folders()) {
     const std::string path = folder / "libselfsup-cuda.so";
     if (!std::filesystem::exists(path)) continue;
-    if (!open_torch_cuda(reason)) return nullptr;
+    if (const std::string missing = open_torch_cuda(); !missing.empty())
+      return {nullptr, fmt::format("LibTorch's CUDA part cannot be opened: {}", missing),
+              fmt::format("to have it whole: {}; then set SELFSUP_TORCH_DIR=\"$PWD/{}/torch\"", fetch_whole_torch(),
+                          whole_torch)};
+    module.remedy = "build again: sh scripts/build.sh";
     void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
     if (!handle) {
-      reason = loader_text();
+      module.problem = loader_text();
       continue;
     }
     const auto entry = reinterpret_cast<SelfsupCudaEntry>(dlsym(handle, SELFSUP_CUDA_SYMBOL));
     const SelfsupCudaTable* table = entry ? entry() : nullptr;
     if (!table || table->version != SELFSUP_CUDA_TABLE_VERSION)
-      reason = fmt::format("{} is of another version of this program", path);
+      module.problem = fmt::format("{} is of another version of this program", path);
     else if (std::string_view(table->torch_version) != TORCH_VERSION)
-      reason =
+      module.problem =
           fmt::format("{} was built with LibTorch {}, this program with {}", path, table->torch_version, TORCH_VERSION);
     else
-      return table;
+      return {table, {}, {}};
   }
-  return nullptr;
+  return module;
 }
 
 }  // namespace
@@ -90,11 +104,9 @@ Driver ask_driver() {
   return driver;  // the library stays open: the CUDA libraries use it next
 }
 
-const SelfsupCudaTable* open_cuda_module(std::string& reason) {
-  static std::string first_reason;
-  static const SelfsupCudaTable* table = open_once(first_reason);
-  if (!table) reason = first_reason;
-  return table;
+const CudaModule& open_cuda_module() {
+  static const CudaModule module = open_once();
+  return module;
 }
 
 }  // namespace selfsup::device

@@ -14,7 +14,12 @@ struct Driver {
 // Asks libcuda.so.1 itself, so that neither LibTorch nor the module is needed for the question.
 Driver ask_driver();
 
-// Opens libselfsup-cuda.so, which lies beside this program's libraries; once, never closed. Null: `reason` says why.
-const SelfsupCudaTable* open_cuda_module(std::string& reason);
+struct CudaModule {
+  const SelfsupCudaTable* table = nullptr;
+  std::string problem, remedy;  // why there is no table, and what to do about it
+};
+
+// Opens libselfsup-cuda.so, which lies beside this program's libraries; once, never closed.
+const CudaModule& open_cuda_module();
 
 }  // namespace selfsup::device

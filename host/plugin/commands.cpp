@@ -146,7 +146,7 @@ void print_all(std::ostream& out, const Facts& facts, const std::string& digest)
 
 }  // namespace
 
-int list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json) {
+void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json) {
   const std::vector<Candidate> candidates = scan_folders(folders);
   if (json) {
     Json::Array plugins, unreadable, searched(folders.begin(), folders.end());
@@ -165,7 +165,7 @@ int list_plugins(std::ostream& out, const std::vector<std::string>& folders, boo
     result.set("plugins", Json(std::move(plugins)));
     result.set("unreadable", Json(std::move(unreadable)));
     out << to_text(result, 2) << '\n';
-    return static_cast<int>(Exit::ok);
+    return;
   }
   if (folders.empty()) out << "no plugin folders; add one with --plugin-dir or SELFSUP_PLUGIN_PATH\n";
   for (const std::string& folder : folders) {
@@ -182,11 +182,11 @@ int list_plugins(std::ostream& out, const std::vector<std::string>& folders, boo
     }
     if (!any) out << "  no plugins\n";
   }
-  return static_cast<int>(Exit::ok);
 }
 
-int inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders, bool json) {
-  const NoteFile file = read_note(find_plugin(argument, folders));
+void inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders,
+                    bool json) {
+  const NoteFile file = read_note(find_plugin(argument, folders, "inspect " + argument));
   const Facts facts = gather(file, folders, scan_folders(folders));
   const std::string digest = sha256_file(file.path);
   if (json) {
@@ -196,7 +196,6 @@ int inspect_plugin(std::ostream& out, const std::string& argument, const std::ve
   } else {
     print_all(out, facts, digest);
   }
-  return static_cast<int>(Exit::ok);
 }
 
 }  // namespace selfsup::plugin

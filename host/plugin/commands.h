@@ -6,13 +6,13 @@
 
 namespace selfsup::plugin {
 
-// Both write data to `out` (stdout), as text or as one JSON document, and return the process's exit code: 0, also for
-// plugins that cannot be used here, since saying so is the answer.
+// Both write data to `out`, as text or as one JSON document, also of plugins that cannot be used here: saying so is the
+// answer.
 
 // Every *.so of the folders, with what it provides or why it cannot be used.
-int list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json);
+void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json);
 
 // One plugin; argument as in --plugin. Error(plugin) if the file has no readable note.
-int inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders, bool json);
+void inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders, bool json);
 
 }  // namespace selfsup::plugin

@@ -1,10 +1,12 @@
 // The plugins of this process and the components that they offer. Loads in order, never unloads. Knows no LibTorch.
 #pragma once
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "plugin/note.h"
 #include "ssp/entry.h"
 
@@ -20,6 +22,7 @@ struct Component {
   const Plugin* plugin;
   std::string kind, name;
   const void* table;  // checked: struct_size within the plugin's mapping, functions in executable segments
+  mutable std::optional<Json> schema = {};  // once it has been asked for
 };
 
 class Registry {
@@ -32,8 +35,8 @@ class Registry {
 
   // Loads all of `paths` and what they need from the folders. Every note is read, compared and resolved before any
   // plugin's code runs; all that is wrong is in one Error(plugin). Then, one after the other, dlopen, entry checks,
-  // init; of a plugin that fails there nothing stays registered. What is here already from the same file is not loaded
-  // again. Returns those of `paths`, in their order.
+  // init; of a plugin that fails there nothing stays registered, those before it stay. What is here already from the
+  // same file is not loaded again. Returns those of `paths`, in their order.
   std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
   // The same for one.
   const Plugin& load(const std::string& path, const std::vector<std::string>& folders = {});

@@ -68,25 +68,30 @@ std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_d
   return folders;
 }
 
-std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders) {
-  if (argument.empty()) throw Error(Exit::usage, "--plugin needs the name or path of a plugin, found an empty text");
+std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders,
+                        const std::string& asked) {
+  const auto refusal = [&asked](const std::string& text) { return Error(Exit::usage, asked + ": " + text); };
+  if (argument.empty()) throw refusal("expected the name or path of a plugin, found an empty text");
   if (argument.find('/') != std::string::npos) {
     if (exists(argument)) return absolute(argument);
+    std::error_code error;
+    if (fs::is_symlink(argument, error)) throw refusal(fmt::format("{} is a link that leads to no file", argument));
     const fs::path parent = fs::path(absolute(argument)).parent_path(), name = fs::path(argument).filename();
     const std::string near = nearest_name(name.string(), plugin_names(parent.string()));
-    throw Error(Exit::usage, fmt::format("--plugin {}: there is no such file{}", argument,
-                                         near.empty() ? "; correct the path"
-                                                      : fmt::format("; did you mean {}?", (parent / near).string())));
+    throw refusal(
+        fmt::format("there is no file {}{}", argument,
+                    near.empty() ? "; correct the path" : fmt::format("; did you mean {}?", (parent / near).string())));
   }
   const std::string name = argument.size() > 3 && argument.ends_with(".so") ? argument : argument + ".so";
   std::vector<std::string> names;
   for (const std::string& folder : folders) {
     const std::string path = folder + "/" + name;
     if (exists(path)) return path;
-    for (std::string& found : plugin_names(folder)) names.push_back(std::move(found));
+    for (std::string& found : plugin_names(folder))
+      if (exists(folder + "/" + found)) names.push_back(std::move(found));
   }
   std::string text =
-      fmt::format("--plugin {}: no {} in the plugin folders ({})", argument, name,
+      fmt::format("no {} in the plugin folders ({})", name,
                   folders.empty() ? std::string("there are none") : fmt::format("{}", fmt::join(folders, ", ")));
   if (exists(name)) {
     text += fmt::format("; the current directory has one, but is never searched: write --plugin ./{}", name);
@@ -95,7 +100,7 @@ std::string find_plugin(const std::string& argument, const std::vector<std::stri
   } else {
     text += "; write its path (./NAME.so), or add its folder with --plugin-dir or SELFSUP_PLUGIN_PATH";
   }
-  throw Error(Exit::usage, text);
+  throw refusal(text);
 }
 
 Candidate examine(const std::string& path) {

@@ -15,7 +15,8 @@ std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_d
 
 // The file that `--plugin ARGUMENT` means: a path if there is a slash in it, else a name, "x.so" or "x", in the
 // folders. Error(usage) with the folders, the nearest name, and "./x.so" if such a file is in the current directory.
-std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders);
+// asked: who asks for it, as errors say.
+std::string find_plugin(const std::string& argument, const std::vector<std::string>& folders, const std::string& asked);
 
 // One *.so of a folder. `problem`: why it cannot be used here; empty: it can.
 struct Candidate {

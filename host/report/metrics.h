@@ -24,8 +24,9 @@ class MetricsFile {
   bool torn_ = false;  // the file ends within a line
 };
 
-// Cuts the file before the first line whose "step" is larger, and a last line without an end: what remains is what the
-// resumed run would have written. 0 for a fresh start. A missing file is fine. Error(storage) when it cannot be cut.
-void cut_metrics_after(const std::string& path, int64_t step);
+// Cuts the file before the first line that a run going on from `step` writes itself, and a last line without an end:
+// those of later steps, and the probe of this one, which follows a save. 0 for a fresh start. A missing file is fine.
+// Error(storage) when it cannot be cut.
+void cut_metrics(const std::string& path, int64_t step);
 
 }  // namespace selfsup::report

@@ -7,7 +7,9 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "base/output.h"
 #include "config/host_schema.h"
+#include "device/device.h"
 #include "plugin/search.h"
 #include "run/component_schemas.h"
 #include "run/environment.h"
@@ -18,7 +20,8 @@
 namespace selfsup::run {
 
 int env_command() {
-  fmt::print("{}\n", environment_text());
+  device::set_threads(0, 1);  // as a run without env_cfg.num_threads does
+  print_out(environment_text() + "\n");
   return 0;
 }
 
@@ -40,7 +43,7 @@ int validate_command(const config::CommandLine& line) {
 
 int config_command(const config::CommandLine& line) {
   const std::unique_ptr<Prepared> prepared = prepare(line);
-  fmt::print("{}\n", line.sources ? sources_text(prepared->config) : to_text(prepared->config, 2));
+  print_out((line.sources ? sources_text(prepared->config) : to_text(prepared->config, 2)) + "\n");
   return 0;
 }
 
@@ -59,10 +62,11 @@ int schema_command(const config::CommandLine& line) {
       for (const std::string& name : schemas.names(kind)) add(kind, name);
   } else {
     const std::vector<std::string> folders = plugin_folders(line);
-    const plugin::Plugin& plugin = registry.load(plugin::find_plugin(line.target, folders), folders);
+    const plugin::Plugin& plugin =
+        registry.load(plugin::find_plugin(line.target, folders, "inspect " + line.target), folders);
     for (const auto& [kind, name] : plugin.file.note.provides) add(kind, name);
   }
-  fmt::print("{}\n", to_text(all, 2));
+  print_out(to_text(all, 2) + "\n");
   return 0;
 }
 

@@ -29,14 +29,13 @@ config::ComponentSchemas ComponentSchemaCache::lookup() const {
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
   if (const Json* own = config::built_in_schema(kind, type)) return own;
-  const auto key = std::make_pair(std::string(kind), std::string(type));
-  if (const auto known = read_.find(key); known != read_.end()) return &known->second;
-  if (const std::string_view text = data_schema(kind, type); !text.empty())
+  if (const std::string_view text = data_schema(kind, type); !text.empty()) {
+    const auto key = std::make_pair(std::string(kind), std::string(type));
+    if (const auto known = read_.find(key); known != read_.end()) return &known->second;
     return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, type))).first->second;
+  }
   const plugin::Component* component = registry_.find_if_any(plugin_kind(kind), type);
-  if (!component) return nullptr;
-  const std::string owner = fmt::format("{} ({})", component->name, component->plugin->file.path);
-  return &read_.emplace(key, config::parse_schema(to_text(bridge::component_schema(*component)), owner)).first->second;
+  return component ? &bridge::component_schema(*component) : nullptr;
 }
 
 std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {

@@ -20,7 +20,7 @@ class ComponentSchemaCache {
   std::vector<std::string> names(std::string_view kind) const;
 
   const plugin::Registry& registry_;
-  mutable std::map<std::pair<std::string, std::string>, Json> read_;
+  mutable std::map<std::pair<std::string, std::string>, Json> read_;  // of the data room
 };
 
 }  // namespace selfsup::run

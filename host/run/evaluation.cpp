@@ -1,9 +1,11 @@
 #include "run/evaluation.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/errors.h"
@@ -19,6 +21,17 @@ std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share);
 
 data::Pipeline evaluation_pipeline(const data::ImageShape& view) {
   return data::Pipeline(data::evaluation_pipeline(view.height, view.width));
+}
+
+// u8 [N,H,W,C]
+at::Tensor pixels_of(const std::vector<data::Sample>& samples) {
+  std::vector<at::Tensor> pixels;
+  for (const data::Sample& sample : samples) {
+    const data::Image& image = sample.views.front();
+    pixels.push_back(at::from_blob(const_cast<uint8_t*>(image.pixels.data()),
+                                   {image.height, image.width, image.channels}, at::kByte));
+  }
+  return at::stack(pixels);
 }
 
 }  // namespace
@@ -77,13 +90,31 @@ Evaluation::Evaluation(const config::RunConfig& config, const ProbeSets& sets, b
   if (config.probe && !algorithm.can_extract_features())
     throw Error(Exit::usage,
                 "probe: this algorithm offers no features to judge; take \"probe\" out of the configuration");
+  for (const auto* set : {&sets.bank, &sets.queries})
+    if (*set && (*set)->channels() != view.channels)
+      throw Error(Exit::usage,
+                  fmt::format("probe.{} has pictures of {} channels where training has {}",
+                              set == &sets.bank ? "dataset" : "test_dataset", (*set)->channels(), view.channels));
 }
 
-const train::Probe& Evaluation::judge() {
+void Evaluation::rehearse() {
+  if (!config_.probe) return;
+  const std::vector<data::Sample> pictures = some_pictures(*sets_.bank, evaluation_pipeline(view_), 1);
+  if (pictures.empty()) return;  // reading the bank will say so
+  const at::NoGradGuard no_grad;
+  features()(preprocess_.normalise(pixels_of(pictures)));
+}
+
+const train::Probe& Evaluation::loaded_probe() {
   if (probe_) return *probe_;
   const config::ProbeConfig& asked = *config_.probe;
-  const auto load = [&](const data::Dataset& set, int64_t limit) {
-    return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers));
+  const auto load = [&](const char* key, const data::Dataset& set, int64_t limit) {
+    try {
+      return train::load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers),
+                                  config_.data.max_bad_fraction);
+    } catch (const Error& error) {
+      throw Error(error.exit(), fmt::format("probe.{}: {}", key, error.what()));
+    }
   };
   train::ProbeOptions options;
   options.k = asked.k;
@@ -92,7 +123,13 @@ const train::Probe& Evaluation::judge() {
   options.draws = asked.draws;
   options.batch_size = asked.batch_size;
   options.seed = seed_;
-  return probe_.emplace(load(*sets_.bank, asked.bank), load(*sets_.queries, asked.queries), preprocess_, options);
+  train::LabelledImages bank = load("dataset", *sets_.bank, asked.bank),
+                        queries = load("test_dataset", *sets_.queries, asked.queries);
+  return probe_.emplace(std::move(bank), std::move(queries), preprocess_, options);
+}
+
+std::vector<data::BadFile> Evaluation::bad_files() const {
+  return probe_ ? probe_->bad_files() : std::vector<data::BadFile>();
 }
 
 train::Probe::Features Evaluation::features() {
@@ -106,20 +143,19 @@ train::Probe::Features Evaluation::features() {
 }
 
 train::ProbeResult Evaluation::probe() {
-  last_ = judge().judge(features());
+  last_ = loaded_probe().evaluate(features());
   return *last_;
 }
 
-void Evaluation::probe_raw_pixels() { raw_ = judge().judge_raw_pixels(); }
+void Evaluation::probe_raw_pixels() { raw_ = loaded_probe().evaluate_raw_pixels(); }
 
 void Evaluation::probe_random_initialisation() {
-  initial_ = judge().judge_random_initialisation(features(), model_, seed_);
+  initial_ = loaded_probe().evaluate_random_initialisation(features(), model_, seed_);
 }
 
 std::string Evaluation::table() const {
   const config::ProbeConfig& asked = *config_.probe;
-  const std::string linear =
-      asked.few_labels ? fmt::format("linear probe, {} labels", asked.few_labels) : "linear probe, all labels";
+  const std::string linear = probe_ ? fmt::format("linear probe, {} labels", probe_->linear_labels()) : "linear probe";
   std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked.k), linear}};
   const auto add = [&](const std::string& name, const std::optional<train::ProbeResult>& result) {
     if (result) rows.push_back({name, percent(result->knn), percent(result->linear)});
@@ -133,7 +169,7 @@ std::string Evaluation::table() const {
   if (raw_ && last_) {
     const auto against = [](double mine, double pixels) {
       const double gap = 100 * (mine - pixels);
-      return gap > 1 ? "above" : gap < -1 ? "below" : "level with";
+      return gap > 1 ? "above" : gap < -1 ? "below" : "level";
     };
     text += fmt::format(
         "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by the linear "
@@ -145,17 +181,12 @@ std::string Evaluation::table() const {
 
 std::string Evaluation::draw(const data::Dataset& dataset, const std::string& folder) {
   if (!algorithm_.can_reconstruct()) return "";
-  std::vector<data::Sample> samples = some_pictures(dataset, evaluation_pipeline(view_), kPictures);
+  const std::vector<data::Sample> samples = some_pictures(dataset, evaluation_pipeline(view_), kPictures);
   if (samples.empty()) return "";
-  std::vector<at::Tensor> pixels;
   std::vector<int64_t> indices;
-  for (data::Sample& sample : samples) {
-    data::Image& image = sample.views.front();
-    pixels.push_back(at::from_blob(image.pixels.data(), {image.height, image.width, image.channels}, at::kByte));
-    indices.push_back(sample.index);
-  }
+  for (const data::Sample& sample : samples) indices.push_back(sample.index);
   bridge::StepBatch batch;
-  batch.views.push_back(preprocess_.normalise(at::stack(pixels)));
+  batch.views.push_back(preprocess_.normalise(pixels_of(samples)));
   batch.sample_index = at::tensor(at::ArrayRef<int64_t>(indices), at::kLong);
   bridge::Step step;
   step.mode = bridge::Mode::eval;

@@ -32,6 +32,12 @@ class Evaluation {
   Evaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
              model::ParameterStore& model, const train::Preprocessor& preprocess, data::ImageShape view, uint64_t seed);
 
+  // Asks for one picture's features, so that what cannot be had is refused before training. Nothing without a probe.
+  void rehearse();
+
+  // Pictures of the probe's sets that could not be used, as far as they have been read.
+  std::vector<data::BadFile> bad_files() const;
+
   // kNN and linear accuracy of the features as they are now. The first probe reads the pictures.
   train::ProbeResult probe();
   // The same of the baselines.
@@ -44,7 +50,7 @@ class Evaluation {
   std::string draw(const data::Dataset& dataset, const std::string& folder);
 
  private:
-  const train::Probe& judge();
+  const train::Probe& loaded_probe();
   train::Probe::Features features();
 
   const config::RunConfig& config_;

@@ -14,6 +14,7 @@
 #include "config/layers.h"
 #include "config/overrides.h"
 #include "config/schema.h"
+#include "plugin/plan.h"
 #include "plugin/search.h"
 #include "run/component_schemas.h"
 #include "run/facts.h"
@@ -31,29 +32,58 @@ bool provides_algorithm(const std::string& path) {
   return std::any_of(provided.begin(), provided.end(), [](const auto& c) { return c.first == SSP_KIND_ALGORITHM; });
 }
 
-// --plugin replaces the configuration's algorithm and keeps its other plugins.
+// --plugin replaces the configuration's algorithm and keeps its other plugins. Each file once.
 std::vector<std::string> plugin_paths(const config::CommandLine& line, const Json& tree,
                                       const std::vector<std::string>& folders) {
   std::vector<std::string> paths;
-  for (const std::string& argument : line.plugins) paths.push_back(plugin::find_plugin(argument, folders));
-  const bool replaced = !paths.empty();
-  if (const Json* listed = tree.find("plugins"); listed && listed->is_array())
+  const auto add = [&paths](const std::string& path) {
+    if (std::none_of(paths.begin(), paths.end(), [&](const auto& other) { return plugin::same_file(other, path); }))
+      paths.push_back(path);
+  };
+  for (const std::string& argument : line.plugins) add(plugin::find_plugin(argument, folders, "--plugin " + argument));
+  if (const Json* listed = tree.find("plugins")) {
+    size_t index = 0;
     for (const Json& name : listed->as_array()) {
-      const std::string path = plugin::find_plugin(name.as_string(), folders);
-      if (!replaced || !provides_algorithm(path)) paths.push_back(path);
+      const std::string asked = fmt::format("{}: plugins.{}", describe(name.origin), index++);
+      const std::string path = plugin::find_plugin(name.as_string(), folders, asked);
+      if (line.plugins.empty() || !provides_algorithm(path)) add(path);
     }
-  if (paths.empty())
-    throw Error(
-        Exit::usage,
-        fmt::format("no plugin is named: give --plugin, as in --plugin NAME.so, or \"plugins\" in {}", line.target));
-  return paths;
+  }
+  if (!paths.empty()) return paths;
+  config::throw_if_any(config::unknown_keys(tree, config::host_schema()));  // "plugin" explains it
+  throw Error(
+      Exit::usage,
+      fmt::format("no plugin is named: give --plugin, as in --plugin NAME.so, or \"plugins\" in {}", line.target));
+}
+
+std::string file_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(fs::path(path).filename().string());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Error no_algorithm(const std::vector<const plugin::Plugin*>& named, const std::vector<std::string>& folders) {
+  std::vector<std::string> have, bring;
+  for (const plugin::Plugin* plugin : named) have.push_back(plugin->file.path);
+  for (const plugin::Candidate& candidate : plugin::scan_folders(folders))
+    if (candidate.problem.empty() && provides_algorithm(candidate.path)) bring.push_back(candidate.path);
+  return Error(Exit::usage,
+               fmt::format("none of the plugins named brings an algorithm ({}); name one that does with --plugin{}",
+                           file_names(have), bring.empty() ? "" : fmt::format(": here are {}", file_names(bring))));
 }
 
 // model.type, else the only algorithm of the first of the named plugins that brings any.
 const plugin::Component& choose_algorithm(const plugin::Registry& registry,
-                                          const std::vector<const plugin::Plugin*>& named, const Json& tree) {
+                                          const std::vector<const plugin::Plugin*>& named, const Json& tree,
+                                          const std::vector<std::string>& folders) {
   const Json* type = tree.at_path("model.type");
-  if (type && type->is_string()) return registry.find(SSP_KIND_ALGORITHM, type->as_string());
+  if (type && type->is_string()) {
+    try {
+      return registry.find(SSP_KIND_ALGORITHM, type->as_string());
+    } catch (const Error& error) {
+      throw Error(error.exit(), fmt::format("{}: model.type: {}", describe(type->origin), error.what()));
+    }
+  }
   std::vector<std::string> names;
   const plugin::Plugin* owner = nullptr;
   for (const plugin::Plugin* plugin : named) {
@@ -63,8 +93,7 @@ const plugin::Component& choose_algorithm(const plugin::Registry& registry,
       if (kind == SSP_KIND_ALGORITHM) names.push_back(name);
   }
   if (names.size() == 1) return registry.find(SSP_KIND_ALGORITHM, names.front());
-  if (names.empty())
-    throw Error(Exit::usage, "none of the plugins brings an algorithm; name one that does with --plugin");
+  if (names.empty()) throw no_algorithm(named, folders);
   throw Error(
       Exit::usage,
       fmt::format("{} brings several algorithms: {}; say which in model.type, as in --cfg-options model.type={}",
@@ -98,6 +127,7 @@ std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
   const Json file = config::load_config(line.target);
   Json preview = file;
   config::apply_options(preview, line.cfg_options, /*lenient=*/true);
+  config::throw_if_any(config::wrong_types(preview, config::host_schema()));
   config::apply_flags(preview, line);
 
   auto prepared = std::make_unique<Prepared>();
@@ -105,7 +135,7 @@ std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
   plugin::Registry& registry = *prepared->registry;
   const std::vector<std::string> folders = plugin_folders(line);
   const std::vector<std::string> paths = plugin_paths(line, preview, folders);
-  const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths, folders), preview);
+  const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths, folders), preview, folders);
   Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
   set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);

@@ -1,7 +1,6 @@
 #include "run/training.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -13,11 +12,9 @@
 
 #include "base/log.h"
 #include "bridge/transform.h"
-#include "checkpoint/file.h"
 #include "config/threads.h"
 #include "device/memory.h"
 #include "report/metrics.h"
-#include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
@@ -44,37 +41,35 @@ config::RunConfig read_config(Json& tree, const std::string& path) {
   return config;
 }
 
-// The seed that a run drew which came to no checkpoint. A file that cannot be read tells nothing.
-std::optional<uint64_t> drawn_seed(const std::string& resolved_config) try {
-  if (!fs::exists(resolved_config)) return std::nullopt;
-  const Json resolved = read_json_file(resolved_config, "file");
-  const Json* seed = resolved.at_path("randomness.seed");
-  return seed ? std::optional<uint64_t>(static_cast<uint64_t>(seed->as_int())) : std::nullopt;
-} catch (const Error&) {
-  return std::nullopt;
-}
-
 const Json& node_or_null(const Json& parent, std::string_view key) {
   static const Json null;
   const Json* node = parent.find(key);
   return node ? *node : null;
 }
 
+// The outside of a loop that is not run: no more than its beginning.
+class Rehearsal final : public train::Outside {
+ public:
+  explicit Rehearsal(Evaluation& evaluation) : evaluation_(evaluation) {}
+  void begin() override { evaluation_.rehearse(); }
+  std::string save(const std::string&, const train::Position&) override { return ""; }
+
+ private:
+  Evaluation& evaluation_;
+};
+
 }  // namespace
 
 Training::Training(Prepared& prepared, const config::CommandLine& line)
     : prepared_(prepared),
       config_(read_config(prepared.config, line.target)),
-      overwrite_(line.overwrite),
       clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
   device::keep_freed_memory();
-  judge(line);
+  if (line.command == config::Command::train) signals_.emplace();
+  check_configuration(line);
   open_data();
-  if (line.command == config::Command::train) {
-    take_work_dir();
-    choose_checkpoint();
-  }
+  if (line.command == config::Command::train) take_folder(line.overwrite);
   choose_seed();
   build_loader();
   device_ = device::choose_device(config_.device);
@@ -93,7 +88,7 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
 }
 
 // What needs neither data nor device.
-void Training::judge(const config::CommandLine& line) const {
+void Training::check_configuration(const config::CommandLine& line) const {
   const Json& wrapper = config_.optim_wrapper;
   const Json& optimizer = wrapper.get("optimizer");
   train::configured_lr(optimizer);
@@ -102,7 +97,7 @@ void Training::judge(const config::CommandLine& line) const {
   train::ParamRules(node_or_null(wrapper, "paramwise_cfg"));
   // Whether "auto" finds a GPU is not known yet; the CPU refuses more.
   train::amp_settings(wrapper, config_.device == "cpu" ? at::kCPU : at::kCUDA);
-  if (overwrite_ && (line.resume || config_.resume == config::ResumeFrom::path))
+  if (line.overwrite && (line.resume || config_.resume == config::ResumeFrom::path))
     throw Error(Exit::usage, "--overwrite starts anew, and resume goes on from a checkpoint: take one of them away");
   if (config_.resume == config::ResumeFrom::nothing && !config_.load_from.empty() && !fs::exists(config_.load_from))
     throw Error(Exit::usage, fmt::format("load_from: there is nothing at {}", config_.load_from));
@@ -121,33 +116,16 @@ void Training::open_data() {
   views_ = static_cast<int64_t>(views.size());
 }
 
-void Training::take_work_dir() {
-  using checkpoint::IfUsed;
-  const bool fresh = !overwrite_ && config_.resume == config::ResumeFrom::nothing;
-  work_dir_.emplace(config_.work_dir, fresh ? IfUsed::refuse : IfUsed::accept);
-  store_.emplace(work_dir_->checkpoints(), config_.checkpoint.keep);
-}
-
-void Training::choose_checkpoint() {
-  if (config_.resume == config::ResumeFrom::path) {
-    checkpoint_.emplace(config_.resume_path);
-  } else if (config_.resume == config::ResumeFrom::newest && !overwrite_) {
-    if (checkpoint::holds_checkpoints(work_dir_->checkpoints()))
-      start_log();  // which of them are damaged belongs there
-    checkpoint_ = store_->newest_valid();
-    if (!checkpoint_) notes_.push_back("there is no checkpoint to resume from: starting fresh");
-  }
+void Training::take_folder(bool overwrite) {
+  folder_.emplace(config_, overwrite);
+  if (folder_->nothing_to_resume()) notes_.emplace_back("there is no checkpoint to resume from: starting fresh");
 }
 
 // A seed that nobody gave is drawn once and written down; a resumed run keeps it.
 void Training::choose_seed() {
   std::optional<uint64_t> seed = config_.seed;
   if (!seed) {
-    if (checkpoint_) {
-      seed = checkpoint_->manifest().seed;
-    } else if (work_dir_ && config_.resume != config::ResumeFrom::nothing && !overwrite_) {
-      seed = drawn_seed(work_dir_->path() + "/config.json");
-    }
+    if (folder_) seed = folder_->earlier_seed();
     if (!seed) seed = std::random_device{}() & 0x7fffffffu;
     Json& tree = prepared_.config;
     if (!tree.has("randomness")) tree.set("randomness", Json::object());
@@ -168,8 +146,7 @@ void Training::build_loader() {
   options.world = group_.world();
   options.prefetch = static_cast<int>(data.prefetch);
   options.max_bad_fraction = data.max_bad_fraction;
-  if (checkpoint_ && checkpoint_->has(bad_files_name))
-    options.known_bad = parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
+  if (folder_) options.known_bad = folder_->known_bad();
   // Nothing is allocated before the first batch, and the device is known by then.
   loader_ = std::make_unique<data::Loader>(*dataset_, pipeline_, options,
                                            [this, pageable = data::reusing(data::allocate_pageable)](size_t bytes) {
@@ -178,8 +155,10 @@ void Training::build_loader() {
   epoch_iters_ = loader_->batches_per_epoch();
   max_epochs_ =
       config_.length.max_epochs.value_or((config_.length.max_iters.value_or(0) + epoch_iters_ - 1) / epoch_iters_);
-  max_iters_ = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
-  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, max_iters_, max_epochs_});
+  const int64_t whole = config_.length.max_iters.value_or(max_epochs_ * epoch_iters_);
+  schedules_.emplace(config_.param_scheduler, train::RunLength{epoch_iters_, whole, max_epochs_});
+  if (folder_ && folder_->checkpoint()) start_ = train::position_of(folder_->checkpoint()->manifest());
+  max_iters_ = start_.iter + loop_options().batches_left(start_, epoch_iters_);
 }
 
 void Training::build_model() {
@@ -192,7 +171,8 @@ void Training::build_model() {
   facts.drop_last = config_.data.drop_last;
   facts.epoch_iters = epoch_iters_;
   facts.max_iters = max_iters_;
-  facts.max_updates = (max_iters_ + config_.accumulative_counts - 1) / config_.accumulative_counts;
+  const int64_t k = config_.accumulative_counts;
+  facts.max_updates = start_.update + (max_iters_ - start_.iter + k - 1) / k;
   if (config_.length.by_epoch) facts.max_epochs = max_epochs_;
   facts.world = group_.world();
   facts.views = views_;
@@ -235,7 +215,7 @@ void Training::build_optimizer() {
 train::LoopOptions Training::loop_options() const {
   train::LoopOptions options;
   options.by_epoch = config_.length.by_epoch;
-  options.max_iters = max_iters_;
+  options.max_iters = config_.length.max_iters.value_or(0);
   options.max_epochs = max_epochs_;
   options.accumulative_counts = config_.accumulative_counts;
   options.log_interval = config_.log_interval;
@@ -261,7 +241,7 @@ checkpoint::Manifest Training::manifest() const {
   manifest.host_version = SELFSUP_VERSION;
   manifest.libtorch_version = TORCH_VERSION;
   Json facts = machine();
-  facts.set("device", device_.device.is_cpu() ? "CPU" : device_.description);
+  facts.set("device", device_.description);
   facts.set("dataset_length", dataset_->size());
   facts.set("num_workers", *config_.data.num_workers);
   manifest.extra.set("facts", std::move(facts));
@@ -269,12 +249,11 @@ checkpoint::Manifest Training::manifest() const {
 }
 
 void Training::load() {
-  if (checkpoint_) {
-    start_ = state_->restore(*checkpoint_);
-    checkpoint_->close();
+  if (const checkpoint::Checkpoint* from = folder_ ? folder_->checkpoint() : nullptr) {
+    state_->restore(*from);
+    folder_->close_checkpoint();
     origin_ = bridge::Origin::resumed;
-    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", checkpoint_->path(), start_.iter,
-                                 start_.iter + loop_options().batches_left(start_, epoch_iters_)));
+    notes_.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), start_.iter, max_iters_));
   } else if (!config_.load_from.empty()) {
     const checkpoint::SafetensorsFile file = checkpoint::open_weights(config_.load_from);
     origin_ = bridge::Origin::loaded;
@@ -282,14 +261,8 @@ void Training::load() {
   }
 }
 
-void Training::start_log() {
-  if (std::exchange(logging_, true)) return;
-  open_log_file(work_dir_->path() + "/run.log");
-  log_info(environment_text());
-}
-
 void Training::announce() const {
-  log_info(fmt::format("{}; {} threads train, {} read images; seed {}", device_.description, threads_,
+  log_info(fmt::format("{}; threads: {} to train, {} to read images; seed {}", device_.description, threads_,
                        *config_.data.num_workers, seed_));
   log_info(fmt::format("data: {} images, {} iterations of {} an epoch", dataset_->size(), epoch_iters_,
                        config_.data.batch_size));
@@ -297,36 +270,36 @@ void Training::announce() const {
                        model_.count(model::Kind::parameter) + model_.count(model::Kind::frozen),
                        model_.count(model::Kind::frozen)));
   log_info(fmt::format("work folder: {}", config_.work_dir));
-  if (checkpoint_)
-    for (const std::string& line : changes(checkpoint_->manifest(), manifest()))
+  if (const checkpoint::Checkpoint* from = folder_->checkpoint())
+    for (const std::string& line : changes(from->manifest(), manifest()))
       log_warning(fmt::format(
           "changed since the checkpoint, so the run is no longer exactly the one that was begun: {}", line));
   for (const std::string& note : notes_) log_info(note);
 }
 
 double Training::try_first_batch() {
-  loader_->start(0);
-  data::Batch batch;
-  if (!loader_->next(batch)) throw Error(Exit::data, "the data set gives no batch");
-  bridge::Step step;
-  step.max_iters = static_cast<uint64_t>(max_iters_);
-  task_->on_event(step, bridge::Event::ready);
-  const at::NoGradGuard no_grad;
-  double loss = 0;
-  for (const bridge::NamedTensor& term : task_->training_step(step, preprocess_->prepare(batch)))
-    if (term.is_loss()) loss += term.value.item<double>();
-  return loss;
+  Rehearsal rehearsal(*evaluation_);
+  return loop(rehearsal).first_loss();
 }
 
-void Training::list_bad_files() const {
-  const std::vector<data::BadFile>& files = loader_->bad().files;
-  if (files.empty()) return;
-  const std::string path = fmt::format("{}/{}", work_dir_->path(), bad_files_name);
-  checkpoint::write_file(path, bad_files_text(files));
-  log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
+std::vector<data::BadFile> Training::bad_files() const {
+  std::vector<data::BadFile> files = loader_->bad().files;
+  const std::vector<data::BadFile> of_probe = evaluation_->bad_files();
+  files.insert(files.end(), of_probe.begin(), of_probe.end());
+  return files;
+}
+
+train::Loop Training::loop(train::Outside& outside) {
+  return {{*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, outside},
+          loop_options(),
+          device_.device};
 }
 
 Exit Training::run() {
+  if (const auto stop = signals_->requested()) {
+    log_info("stopped before the first iteration; nothing was changed");
+    return *stop;
+  }
   try {
     return train_and_evaluate();
   } catch (const Error& error) {
@@ -336,34 +309,27 @@ Exit Training::run() {
 }
 
 Exit Training::train_and_evaluate() {
-  const std::string& folder = work_dir_->path();
-  // From here on nothing that can be known beforehand is wrong.
-  work_dir_->keep();
-  const std::string old = overwrite_ ? work_dir_->move_aside() : "";
-  start_log();
-  if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  checkpoint::write_file(folder + "/config.json", to_text(prepared_.config, 2) + "\n");
+  folder_->begin(prepared_.config);
   announce();
-  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
-  const std::string metrics = folder + "/metrics.jsonl";
-  report::cut_metrics_after(metrics, start_.iter);
+  const std::string metrics = folder_->path() + "/metrics.jsonl";
+  report::cut_metrics(metrics, start_.iter);
 
-  Watch watch({*state_, *store_, manifest(), *evaluation_, *loader_, device_, metrics, config_.length.by_epoch});
-  train::Loop loop({*loader_, *preprocess_, *task_, *optimizer_, *schedules_, scaler_.get(), group_, watch},
-                   loop_options(), device_.device);
+  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, metrics,
+               config_.length.by_epoch});
+  train::Loop loop = this->loop(watch);
   Exit exit;
   try {
-    exit = loop.run(start_, checkpoint_ ? checkpoint_->path() : "");
+    exit = loop.run(start_, folder_->checkpoint() ? folder_->checkpoint()->path() : "");
+    if (exit == Exit::ok) exit = finish(loop, watch);
   } catch (...) {
     try {
-      list_bad_files();
+      folder_->list_bad_files(bad_files());
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
     throw;
   }
-  list_bad_files();
-  if (exit == Exit::ok) exit = finish(loop, watch);
+  folder_->list_bad_files(bad_files());
   log_info(exit == Exit::ok
                ? fmt::format("done: {} iterations", loop.position().iter)
                : fmt::format("stopped at iteration {} and saved; --resume goes on from there", loop.position().iter));
@@ -382,7 +348,7 @@ Exit Training::finish(train::Loop& loop, Watch& watch) {
     steps.push_back([&] { log_info(evaluation_->table()); });
   }
   steps.push_back([&] {
-    if (const std::string picture = evaluation_->draw(*dataset_, work_dir_->path()); !picture.empty())
+    if (const std::string picture = evaluation_->draw(*dataset_, folder_->path()); !picture.empty())
       log_info(fmt::format("drew {}", picture));
   });
   for (const auto& step : steps) {

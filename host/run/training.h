@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/work_dir.h"
 #include "config/command_line.h"
 #include "data/loader.h"
 #include "device/device.h"
 #include "distributed/group.h"
 #include "run/evaluation.h"
 #include "run/prepared.h"
+#include "run/run_folder.h"
 #include "run/watch.h"
 #include "train/loop.h"
 
@@ -19,12 +19,11 @@ namespace selfsup::run {
 
 class Training {
  public:
-  // Judges the configuration and opens the data; to train, takes the work folder (of which nothing is moved or
-  // overwritten yet) and reads the checkpoint to go on from; then chooses the device and builds the model with its
-  // weights. What can be refused is refused as early as it can be.
+  // Judges the configuration and opens the data; to train, takes the run's folder; then chooses the device and builds
+  // the model with its weights. What can be refused is refused as early as it can be.
   Training(Prepared& prepared, const config::CommandLine& line);
 
-  // The first batch, through the pipeline and onto the device, and its loss.
+  // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
   double try_first_batch();
 
   // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
@@ -33,10 +32,9 @@ class Training {
 
  private:
   Exit train_and_evaluate();
-  void judge(const config::CommandLine& line) const;
+  void check_configuration(const config::CommandLine& line) const;
   void open_data();
-  void take_work_dir();
-  void choose_checkpoint();
+  void take_folder(bool overwrite);
   void choose_seed();
   void build_loader();
   void build_model();
@@ -44,30 +42,31 @@ class Training {
   void build_optimizer();
   void load();
   train::LoopOptions loop_options() const;
+  train::Loop loop(train::Outside& outside);
+  std::vector<data::BadFile> bad_files() const;
   checkpoint::Manifest manifest() const;
-  void start_log();
   void announce() const;
   Exit finish(train::Loop& loop, Watch& watch);
-  void list_bad_files() const;
 
   Prepared& prepared_;
   config::RunConfig config_;
-  bool overwrite_;
   train::ClipSettings clip_;
   int threads_;
+  std::optional<train::StopSignals> signals_;  // to train
   distributed::Group group_;
 
   std::unique_ptr<data::Dataset> dataset_;
   ProbeSets probe_sets_;
   data::Pipeline pipeline_;
-  std::optional<checkpoint::WorkDir> work_dir_;  // to train
-  std::optional<checkpoint::CheckpointStore> store_;
-  std::optional<checkpoint::Checkpoint> checkpoint_;  // the one to go on from
+  std::optional<RunFolder> folder_;  // to train
   uint64_t seed_ = 0;
   device::Device device_;
   std::unique_ptr<data::Loader> loader_;
   data::ImageShape view_;
-  int64_t views_ = 1, epoch_iters_ = 0, max_iters_ = 0, max_epochs_ = 0;
+  int64_t views_ = 1;
+  train::Position start_;
+  int64_t epoch_iters_ = 0, max_epochs_ = 0;
+  int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left
   std::optional<train::Preprocessor> preprocess_;
 
   model::ParameterStore model_;
@@ -79,10 +78,8 @@ class Training {
   std::unique_ptr<train::GradScaler> scaler_;
   std::optional<train::RunState> state_;
   std::optional<Evaluation> evaluation_;
-  train::Position start_;
   bridge::Origin origin_ = bridge::Origin::fresh;
-  bool logging_ = false;            // run.log is open
-  std::vector<std::string> notes_;  // what it is told then
+  std::vector<std::string> notes_;  // what run.log is told
 };
 
 }  // namespace selfsup::run

@@ -23,7 +23,8 @@ void Watch::log(const report::TrainPoint& point) {
 }
 
 void Watch::progress(const train::Position& at, int64_t max_iters) {
-  const std::string label = parts_.by_epoch ? fmt::format("epoch {}", at.epoch + 1) : "train";
+  const int64_t epoch = at.iter_in_epoch == 0 ? at.epoch : at.epoch + 1;  // the one of the iteration just done
+  const std::string label = parts_.by_epoch ? fmt::format("epoch {}", epoch) : "train";
   progress_.update(at.iter, max_iters, label, note_);
 }
 

@@ -23,24 +23,25 @@ class Watch final : public train::Outside {
     Evaluation& evaluation;
     const data::Loader& loader;
     const device::Device& device;
+    const train::StopSignals& signals;
     std::string metrics_path;
     bool by_epoch;
   };
   explicit Watch(Parts parts);
   ~Watch() override;  // says how many lines a full disk has cost
 
+  void begin() override { parts_.evaluation.rehearse(); }
   void log(const report::TrainPoint& point) override;
   void progress(const train::Position& at, int64_t max_iters) override;
   std::string save(const std::string& name, const train::Position& at) override;
   void evaluate(const train::Position& at) override;
   int64_t memory_mib() override { return parts_.device.peak_memory_mib().value_or(Outside::memory_mib()); }
-  std::optional<Exit> stop_requested() override { return signals_.requested(); }
+  std::optional<Exit> stop_requested() override { return parts_.signals.requested(); }
 
  private:
   Parts parts_;
   report::MetricsFile metrics_;
   report::Progress progress_;
-  train::StopSignals signals_;
   std::string note_;
 };
 

@@ -21,7 +21,7 @@ Adam::Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps)
   }
 }
 
-void Adam::update(size_t index, const std::vector<size_t>& members, const StepControl& control) {
+void Adam::update(size_t index, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) {
   const Group& group = groups_[index];
   State& state = state_[index];
   const bool all = members.size() == group.params.size();
@@ -29,20 +29,20 @@ void Adam::update(size_t index, const std::vector<size_t>& members, const StepCo
   const auto run = [&](at::TensorList params, at::TensorList avg, at::TensorList avg_sq, at::TensorList steps) {
     const auto kernel = decoupled_ ? &at::_ops::_fused_adamw_::call : &at::_ops::_fused_adam_::call;
     kernel(params, grads, avg, avg_sq, {}, steps, group.lr, group.momentum, beta2_, group.weight_decay, eps_,
-           /*amsgrad=*/false, /*maximize=*/false, control.grad_scale, control.found_inf);
+           /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
   };
   // The kernel wants the steps counted before the call and leaves taking back a masked one to the caller.
   if (all) {
     state.steps.add_(1);
     run(group.params, state.exp_avg, state.exp_avg_sq, state.step);
-    if (control.found_inf) state.steps.sub_(*control.found_inf);
+    if (found_inf) state.steps.sub_(*found_inf);
     return;
   }
   const auto steps = pick(state.step, members);
   for (const at::Tensor& step : steps) step.add_(1);
   run(pick(group.params, members), pick(state.exp_avg, members), pick(state.exp_avg_sq, members), steps);
-  if (control.found_inf)
-    for (const at::Tensor& step : steps) step.sub_(*control.found_inf);
+  if (found_inf)
+    for (const at::Tensor& step : steps) step.sub_(*found_inf);
 }
 
 NamedTensors Adam::state() const {

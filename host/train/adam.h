@@ -17,7 +17,7 @@ class Adam final : public Optimizer {
     std::vector<at::Tensor> step;  // views of its elements, which the kernel reads
     std::vector<at::Tensor> exp_avg, exp_avg_sq;
   };
-  void update(size_t group, const std::vector<size_t>& members, const StepControl& control) override;
+  void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
 
   bool decoupled_;
   double beta2_, eps_;

@@ -17,19 +17,16 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 }
 
 // The sum of the losses, as the graph's root.
-at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
+at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms, const std::string& task) {
   at::Tensor total;
   for (const bridge::NamedTensor& term : terms) {
     if (!term.is_loss()) continue;
-    if (term.value.numel() != 1)
-      throw Error(Exit::failed, fmt::format("the algorithm's loss \"{}\" has shape [{}], not that of a scalar",
-                                            term.name, fmt::join(term.value.sizes(), ", ")));
     const at::Tensor value = term.value.reshape({}).to(at::kFloat);
     total = total.defined() ? total + value : value;
   }
-  if (!total.defined()) throw Error(Exit::failed, "the algorithm's training step emitted no loss");
-  if (!total.requires_grad())
-    throw Error(Exit::failed, "the algorithm's loss depends on no trained parameter: there is nothing to learn");
+  if (!total.defined() || !total.requires_grad())
+    throw Error(Exit::failed,
+                fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn", task));
   return total;
 }
 
@@ -48,18 +45,34 @@ Loop::Loop(const LoopParts& parts, const LoopOptions& options, at::Device device
       epoch_iters_(parts.loader.batches_per_epoch()),
       telemetry_(/*judge_norm=*/!parts.scaler, /*log_norm=*/options.clip.kind == ClipSettings::Kind::norm) {}
 
-Exit Loop::run(const Position& start, const std::string& last_good) {
+void Loop::begin(const Position& start) {
   at_ = start;
-  last_good_ = last_good;
-  saved_at_ = last_good.empty() ? -1 : start.iter;
   if (at_.iter_in_epoch >= epoch_iters_) {  // the batches have become larger since: that epoch has been seen
     at_.epoch += 1;
     at_.iter_in_epoch = 0;
   }
   max_iters_ = at_.iter + options_.batches_left(at_, epoch_iters_);
   group_begin_ = at_.iter;  // a checkpoint is taken only where an optimizer step ends
-  bool save_pending = false;
   event(bridge::Event::ready);
+  parts_.outside.begin();
+}
+
+double Loop::first_loss() {
+  begin({});
+  event(bridge::Event::epoch_begin);
+  parts_.loader.start(0);
+  data::Batch batch;
+  fetch(batch);
+  std::vector<bridge::NamedTensor> terms;
+  return forward(batch, terms).item<double>();
+}
+
+Exit Loop::run(const Position& start, const std::string& last_good) {
+  last_good_ = last_good;
+  saved_at_ = last_good.empty() ? -1 : start.iter;
+  begin(start);
+  bool save_pending = false;
+  if (at_.iter > 0 && at_.iter < max_iters_ && due(options_.evaluate)) parts_.outside.evaluate(at_);
   auto mark = Clock::now();
   while (at_.iter < max_iters_) {
     if (at_.iter_in_epoch == 0) event(bridge::Event::epoch_begin);
@@ -67,13 +80,16 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
     data::Batch batch;
     bool in_epoch = true;
     while (in_epoch && at_.iter < max_iters_) {
-      if (!parts_.loader.next(batch)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
-      const double data_seconds = seconds_between(mark, Clock::now());
+      const auto asked = Clock::now();
+      fetch(batch);
+      const double data_seconds = seconds_between(asked, Clock::now());
 
       const Micro micro = this->micro();
       set_rates();
       std::vector<bridge::NamedTensor> terms;
-      const at::Tensor total = forward_and_backward(parts_.preprocess.prepare(batch), micro, terms);
+      at::Tensor total = forward(batch, terms);
+      backward(total, micro);
+      total = total.detach();
       const bool updated = micro.index + 1 == micro.count;
       std::optional<at::Tensor> norm;
       if (updated) norm = update();
@@ -100,14 +116,14 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
       parts_.outside.progress(at_, max_iters_);
 
       // Saves and stops happen only where an optimizer step ends.
-      save_pending = save_pending || due(options_.save, before);
+      save_pending = save_pending || due(options_.save);
       const bool last = at_.iter == max_iters_;
       const auto stop = parts_.outside.stop_requested();
       const bool saves = updated && (save_pending || stop || (last && options_.save_last));
       if (saves) save();
       save_pending = save_pending && !saves;
       if (updated && stop) return *stop;
-      const bool evaluates = !last && due(options_.evaluate, before);
+      const bool evaluates = !last && due(options_.evaluate);
       if (evaluates) parts_.outside.evaluate(at_);
       if (saves || evaluates) mark = Clock::now();  // their time is no part of an iteration's
     }
@@ -117,25 +133,31 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
   return Exit::ok;
 }
 
-at::Tensor Loop::forward_and_backward(const bridge::StepBatch& batch, const Micro& micro,
-                                      std::vector<bridge::NamedTensor>& terms) {
-  at::Tensor total;
+void Loop::fetch(data::Batch& batch) {
+  if (!parts_.loader.next(batch)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+}
+
+at::Tensor Loop::forward(const data::Batch& batch, std::vector<bridge::NamedTensor>& terms) {
+  const bridge::StepBatch prepared = parts_.preprocess.prepare(batch);
   {
     const AutocastScope autocast(device_.type(), options_.amp.dtype);
-    terms = parts_.task.training_step(step(bridge::Mode::train), batch);
+    terms = parts_.task.training_step(step(), prepared);
   }
-  total = total_loss(terms);
+  return total_loss(terms, parts_.task.name());
+}
+
+void Loop::backward(const at::Tensor& total, const Micro& micro) {
   at::Tensor root = micro.count > 1 ? total / static_cast<double>(micro.count) : total;
   if (parts_.scaler) root = parts_.scaler->scale(root);
-  backward(root);
+  call_autograd(root);
+  if (parts_.scaler) return;  // which finds what is not finite in the gradients
 
   at::NoGradGuard no_grad;
   const at::Tensor nothing = total.detach() * 0;  // NaN when the loss is not finite
-  poison_ = micro.index == 0 || !poison_.defined() ? nothing : poison_ + nothing;
-  return total.detach();
+  poison_ = micro.index == 0 ? nothing : poison_ + nothing;
 }
 
-void Loop::backward(const at::Tensor& root) const {
+void Loop::call_autograd(const at::Tensor& root) const {
   try {
     root.backward();
   } catch (const c10::OutOfMemoryError&) {
@@ -154,20 +176,18 @@ std::optional<at::Tensor> Loop::update() {
   at::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = parts_.optimizer.gradients();
   const bool by_norm = options_.clip.kind == ClipSettings::Kind::norm;
-  Optimizer::StepControl control;
-  std::optional<at::Tensor> norm;
-  if (parts_.scaler) control.found_inf = parts_.scaler->unscale(gradients);
+  std::optional<at::Tensor> found_inf, norm;
+  if (parts_.scaler) found_inf = parts_.scaler->unscale(gradients);
   if (by_norm || !parts_.scaler) norm = gradient_norm(gradients, by_norm ? options_.clip.norm_type : 2);
   if (!parts_.scaler) {
     // An update from what is not finite is masked on the device; the host learns of it when it next reads.
     const at::Tensor judged = *norm + poison_;
-    control.found_inf = (judged - judged).ne(0).to(at::kFloat);
+    found_inf = (judged - judged).ne(0).to(at::kFloat);
   }
   clip_gradients(gradients, norm, options_.clip);
-  parts_.optimizer.step(control);
+  parts_.optimizer.step(found_inf);
   if (parts_.scaler) parts_.scaler->update();
   parts_.optimizer.clear_gradients();
-  poison_.reset();
   return norm;
 }
 
@@ -186,11 +206,11 @@ Loop::Micro Loop::micro() const {
   return {at_.iter - group_begin_, std::min(options_.accumulative_counts, max_iters_ - group_begin_)};
 }
 
-bridge::Step Loop::step(bridge::Mode mode) const {
+bridge::Step Loop::step() const {
   bridge::Step step;
   const Micro place = micro();
   const int64_t k = options_.accumulative_counts;
-  step.mode = mode;
+  step.mode = bridge::Mode::train;
   step.origin = options_.origin;
   step.micro = static_cast<uint32_t>(place.index);
   step.micros = static_cast<uint32_t>(std::max<int64_t>(1, place.count));
@@ -206,12 +226,12 @@ bridge::Step Loop::step(bridge::Mode mode) const {
 
 void Loop::event(bridge::Event event) {
   at::NoGradGuard no_grad;
-  parts_.task.on_event(step(bridge::Mode::train), event);
+  parts_.task.on_event(step(), event);
 }
 
-bool Loop::due(const Interval& interval, const Position& before) const {
+bool Loop::due(const Interval& interval) const {
   if (interval.every <= 0) return false;
-  if (interval.by_epoch) return at_.epoch > before.epoch && at_.epoch % interval.every == 0;
+  if (interval.by_epoch) return at_.iter_in_epoch == 0 && at_.epoch % interval.every == 0;
   return at_.iter % interval.every == 0;
 }
 

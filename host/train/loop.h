@@ -47,6 +47,7 @@ struct LoopOptions {
 class Outside {
  public:
   virtual ~Outside() = default;
+  virtual void begin() {}  // all values are in place and no batch has been asked for; what it throws refuses the run
   virtual void log(const report::TrainPoint&) {}                           // a log line is due
   virtual void progress(const Position&, int64_t /*max_iters*/) {}         // after every iteration
   virtual std::string save(const std::string& name, const Position&) = 0;  // commits; returns the path
@@ -73,7 +74,11 @@ class Loop {
   // Trains from `start` (the checkpoint's, or zero) to the end: Exit::ok, or to a requested stop: its exit code, after
   // a save. last_good: the checkpoint that the run starts from, if any, for messages. Error(diverged) and whatever the
   // collaborators throw.
+  // An evaluation that was due at `start` is made first: a stop there comes before it.
   Exit run(const Position& start, const std::string& last_good = "");
+
+  // Instead of run(): the loss of the run's first batch, as its first step would compute it.
+  double first_loss();
 
   const Position& position() const { return at_; }
 
@@ -85,15 +90,17 @@ class Loop {
     int64_t index, count;
   };
   Micro micro() const;
-  bridge::Step step(bridge::Mode mode) const;
+  bridge::Step step() const;
+  void begin(const Position& start);
   void event(bridge::Event event);
   void set_rates();
-  at::Tensor forward_and_backward(const bridge::StepBatch& batch, const Micro& micro,
-                                  std::vector<bridge::NamedTensor>& terms);
-  void backward(const at::Tensor& root) const;
+  void fetch(data::Batch& batch);
+  at::Tensor forward(const data::Batch& batch, std::vector<bridge::NamedTensor>& terms);
+  void backward(const at::Tensor& total, const Micro& micro);
+  void call_autograd(const at::Tensor& root) const;
   std::optional<at::Tensor> update();
   void log_if_due(int64_t iter_in_epoch);
-  bool due(const Interval& interval, const Position& before) const;
+  bool due(const Interval& interval) const;
 
   LoopParts parts_;
   LoopOptions options_;
@@ -102,7 +109,7 @@ class Loop {
   Position at_;
   int64_t max_iters_ = 0;    // batches of the whole run: those done at the start, and those that are left
   int64_t group_begin_ = 0;  // the iteration in which the optimizer step under way began
-  at::Tensor poison_;        // f32 scalar: 0, or NaN once a loss of this optimizer step was not finite
+  at::Tensor poison_;        // without a scaler, f32 scalar: 0, or NaN once a loss of this step was not finite
   Telemetry telemetry_;
   std::string last_good_;
   int64_t saved_at_ = -1;

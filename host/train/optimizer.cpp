@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/errors.h"
@@ -13,14 +14,14 @@
 
 namespace selfsup::train {
 
-void Optimizer::step(const StepControl& control) {
+void Optimizer::step(const std::optional<at::Tensor>& found_inf) {
   at::NoGradGuard no_grad;
   std::vector<size_t> members;
   for (size_t g = 0; g < groups_.size(); ++g) {
     members.clear();
     for (size_t i = 0; i < groups_[g].params.size(); ++i)
       if (groups_[g].params[i].grad().defined()) members.push_back(i);
-    if (!members.empty()) update(g, members, control);
+    if (!members.empty()) update(g, members, found_inf);
   }
 }
 

@@ -28,12 +28,6 @@ class Optimizer {
     std::vector<at::Tensor> params;
   };
 
-  // f32 scalars on the parameters' device; absent: none. found_inf 1 turns the step into nothing, without a host sync.
-  // grad_scale: the gradients still carry this factor and are divided by it (and stored so).
-  struct StepControl {
-    std::optional<at::Tensor> found_inf, grad_scale;
-  };
-
   explicit Optimizer(std::vector<Group> groups) : groups_(std::move(groups)) {}
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;
@@ -43,7 +37,8 @@ class Optimizer {
   const std::vector<Group>& groups() const { return groups_; }
 
   // One update of every parameter that has a gradient; the others keep value and state, as in torch.optim.
-  void step(const StepControl& control = {});
+  // found_inf: f32 scalar on the parameters' device; 1 turns the step into nothing, without a host sync.
+  void step(const std::optional<at::Tensor>& found_inf = std::nullopt);
   // Sets all gradients to none; nothing is zeroed.
   void clear_gradients();
   // Gradients of all groups, in order, without those that are not there.
@@ -55,7 +50,7 @@ class Optimizer {
   virtual void load_state(const NamedTensors& state) = 0;
 
  protected:
-  virtual void update(size_t group, const std::vector<size_t>& members, const StepControl& control) = 0;
+  virtual void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) = 0;
 
   std::vector<Group> groups_;
 };

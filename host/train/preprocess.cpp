@@ -103,9 +103,6 @@ at::Tensor Preprocessor::normalise(const at::Tensor& pixels) const {
 
 at::Tensor Preprocessor::denormalise(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
-  if (images.size(1) != static_cast<int64_t>(mean_.size()))
-    throw Error(Exit::failed, fmt::format("the algorithm's pictures have {} channels where {} are configured",
-                                          images.size(1), mean_.size()));
   const at::Tensor values = images.to(device_mean_.device(), at::kFloat) * device_std_ + device_mean_;
   return values.nan_to_num(0).round_().clamp_(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
 }

@@ -9,7 +9,6 @@
 
 #include "base/errors.h"
 #include "base/random.h"
-#include "data/loader.h"
 #include "train/knn.h"
 #include "train/linear.h"
 
@@ -39,17 +38,18 @@ Gauges gauges_of(const at::Tensor& features) {
 }
 
 LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
-                             int num_workers) {
+                             int num_workers, double max_bad_fraction) {
   const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < wanted; ++i)
     if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
   if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
   const data::Subset chosen(dataset, std::move(indices));
-  data::Loader loader(chosen, pipeline,
-                      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = 1});
+  data::Loader loader(
+      chosen, pipeline,
+      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
   loader.start(0);
-  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count()};
+  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
   data::Batch batch;
   for (int64_t row = 0; loader.next(batch); row += batch.size) {
     const data::BatchView& view = batch.views.at(0);
@@ -61,6 +61,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
                 out.pixels[row].mutable_data_ptr<uint8_t>());
     std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
   }
+  out.bad = loader.bad().files;
   return out;
 }
 
@@ -69,6 +70,17 @@ Probe::Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& pr
   if (bank_.classes != queries_.classes)
     throw Error(Exit::usage,
                 fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
+}
+
+std::vector<data::BadFile> Probe::bad_files() const {
+  std::vector<data::BadFile> all = bank_.bad;
+  all.insert(all.end(), queries_.bad.begin(), queries_.bad.end());
+  return all;
+}
+
+int64_t Probe::linear_labels() const {
+  const int64_t rows = bank_.labels.size(0);
+  return options_.few_labels > 0 ? std::min(options_.few_labels, rows) : rows;
 }
 
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
@@ -85,7 +97,7 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-ProbeResult Probe::judge(const Features& features, bool with_gauges) const {
+ProbeResult Probe::evaluate(const Features& features, bool with_gauges) const {
   const at::Tensor queries = extract(queries_, features);
   ProbeResult result =
       judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, options_);
@@ -93,16 +105,16 @@ ProbeResult Probe::judge(const Features& features, bool with_gauges) const {
   return result;
 }
 
-ProbeResult Probe::judge_raw_pixels() const {
+ProbeResult Probe::evaluate_raw_pixels() const {
   const auto pixels = [](const at::Tensor& images) {
     const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
     return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
   };
-  return judge(pixels, /*with_gauges=*/false);
+  return evaluate(pixels, /*with_gauges=*/false);
 }
 
-ProbeResult Probe::judge_random_initialisation(const Features& features, model::ParameterStore& model,
-                                               uint64_t seed) const {
+ProbeResult Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                                  uint64_t seed) const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> trained;
   for (const model::Entry& entry : model.entries()) trained.push_back(entry.tensor.detach().clone());
@@ -111,7 +123,7 @@ ProbeResult Probe::judge_random_initialisation(const Features& features, model::
   };
   try {
     model.initialise(seed);
-    const ProbeResult result = judge(features, /*with_gauges=*/false);
+    const ProbeResult result = evaluate(features, /*with_gauges=*/false);
     put_back();
     return result;
   } catch (...) {

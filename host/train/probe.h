@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/loader.h"
 #include "data/pipeline.h"
 #include "model/store.h"
 #include "train/preprocess.h"
@@ -19,13 +20,14 @@ struct LabelledImages {
   at::Tensor pixels;  // u8 [N,H,W,C] on the CPU
   at::Tensor labels;  // i64 [N] on the CPU
   int64_t classes = 0;
+  std::vector<data::BadFile> bad;
 };
 
 // At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline, read by
-// `num_workers` threads. Others take the place of bad ones; Error(data) when more than half of them are bad or none is
-// labelled, Error(usage) when the pipeline gives pictures of different sizes.
+// `num_workers` threads. Others take the place of bad ones; Error(data) when more are bad than the loader allows for
+// that share, or none is labelled, Error(usage) when the pipeline gives pictures of different sizes.
 LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
-                             int num_workers);
+                             int num_workers, double max_bad_fraction);
 
 struct ProbeOptions {
   int64_t k = 20;
@@ -60,10 +62,13 @@ class Probe {
 
   Probe(LabelledImages bank, LabelledImages queries, const Preprocessor& preprocess, const ProbeOptions& options);
 
-  ProbeResult judge(const Features& features, bool with_gauges = true) const;
-  ProbeResult judge_raw_pixels() const;
+  std::vector<data::BadFile> bad_files() const;
+  int64_t linear_labels() const;  // how many the linear probe learns from
+  ProbeResult evaluate(const Features& features, bool with_gauges = true) const;
+  ProbeResult evaluate_raw_pixels() const;
   // The same model with the values that it starts from; the run's values are put back, bit for bit.
-  ProbeResult judge_random_initialisation(const Features& features, model::ParameterStore& model, uint64_t seed) const;
+  ProbeResult evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                             uint64_t seed) const;
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;

@@ -11,8 +11,8 @@
 namespace selfsup::train {
 namespace {
 
-[[noreturn]] void refuse(const Json& node, const std::string& text) {
-  throw Error(Exit::usage, fmt::format("{}: param_scheduler: {}", describe(node.origin), text));
+[[noreturn]] void refuse(const Json& node, const std::string& text, const std::string& key = "param_scheduler") {
+  throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(node.origin), key, text));
 }
 
 // "CosineAnnealingLR" -> cosine of lr; the suffix names the quantity.
@@ -101,7 +101,8 @@ void read_shape(const Json& node, Schedule& s) {
   }
 }
 
-Schedule read_schedule(const Json& node, const RunLength& length) {
+// key: the dotted key of `node`.
+Schedule read_schedule(const Json& node, const RunLength& length, const std::string& key) {
   Schedule s;
   read_type(node, s);
   read_shape(node, s);
@@ -109,7 +110,8 @@ Schedule read_schedule(const Json& node, const RunLength& length) {
   s.begin = node.get_int("begin", 0);
   s.end = node.get_int("end", s.by_epoch ? length.max_epochs : length.max_iters);
   if (s.begin < 0 || s.end <= s.begin)
-    refuse(node, fmt::format("begin ({}) must be at least 0 and less than end ({})", s.begin, s.end));
+    refuse(node.has("begin") ? node.get("begin") : node,
+           fmt::format("expected at least 0 and less than end ({}), found {}", s.end, s.begin), key + ".begin");
   if (s.shape == Schedule::Shape::cosine) {
     const Json* period = node.find("T_max");
     s.period = period && !period->is_null() ? positive(node, "T_max") : s.end - s.begin;
@@ -169,10 +171,11 @@ double Schedule::apply(int64_t step, double value, double base) const {
 Schedules::Schedules(const Json& config, const RunLength& length) : length_(length) {
   if (config.is_null()) return;
   if (config.is_object()) {
-    schedules_.push_back(read_schedule(config, length));
+    schedules_.push_back(read_schedule(config, length, "param_scheduler"));
     return;
   }
-  for (const Json& node : config.as_array()) schedules_.push_back(read_schedule(node, length));
+  for (const Json& node : config.as_array())
+    schedules_.push_back(read_schedule(node, length, fmt::format("param_scheduler.{}", schedules_.size())));
 }
 
 bool Schedules::changes(Quantity quantity) const {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "train/optimizer_state.h"
 
 namespace selfsup::train {
@@ -11,15 +13,15 @@ Sgd::Sgd(std::vector<Group> groups, double dampening, bool nesterov)
   for (const Group& group : groups_) buffers_.emplace_back(group.params.size());
 }
 
-void Sgd::update(size_t index, const std::vector<size_t>& members, const StepControl& control) {
+void Sgd::update(size_t index, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) {
   const Group& group = groups_[index];
   std::vector<at::Tensor>& buffers = buffers_[index];
   const auto run = [&](const std::vector<size_t>& some, bool first) {
     if (some.empty()) return;
     const std::vector<at::Tensor> used = group.momentum != 0 ? pick(buffers, some) : std::vector<at::Tensor>{};
     at::_fused_sgd_(pick(group.params, some), gather_gradients(group.params, some), used, group.weight_decay,
-                    group.momentum, group.lr, dampening_, nesterov_, /*maximize=*/false, first, control.grad_scale,
-                    control.found_inf);
+                    group.momentum, group.lr, dampening_, nesterov_, /*maximize=*/false, first, /*grad_scale=*/{},
+                    found_inf);
   };
   if (group.momentum == 0) {
     run(members, false);
@@ -33,7 +35,7 @@ void Sgd::update(size_t index, const std::vector<size_t>& members, const StepCon
   run(first, true);
   // From a zero buffer an ordinary step equals a first one, but for dampening: then a masked first step stays to be
   // made. This is the one place that waits for the device, and only until the first step has been taken.
-  if (dampening_ != 0 && control.found_inf && control.found_inf->item<float>() != 0)
+  if (dampening_ != 0 && found_inf && found_inf->item<float>() != 0)
     for (size_t i : first) buffers[i].reset();
 }
 

@@ -11,7 +11,7 @@ class Sgd final : public Optimizer {
   void load_state(const NamedTensors& state) override;
 
  private:
-  void update(size_t group, const std::vector<size_t>& members, const StepControl& control) override;
+  void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
 
   double dampening_;
   bool nesterov_;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <unordered_map>
 
 #include "base/errors.h"
 #include "train/tensor_views.h"
@@ -63,6 +64,10 @@ void copy_values(const NamedTensors& into, const NamedTensors& from) {
 
 }  // namespace
 
+Position position_of(const checkpoint::Manifest& manifest) {
+  return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};
+}
+
 std::string RunState::save(checkpoint::CheckpointStore& store, const std::string& name, const Position& position,
                            checkpoint::Manifest manifest, std::vector<checkpoint::BlobFile> blobs) const {
   manifest.iter = position.iter;
@@ -86,7 +91,7 @@ std::string RunState::save(checkpoint::CheckpointStore& store, const std::string
   return store.save(name, std::move(manifest), files, blobs);
 }
 
-Position RunState::restore(const checkpoint::Checkpoint& checkpoint) {
+void RunState::restore(const checkpoint::Checkpoint& checkpoint) {
   const checkpoint::SafetensorsFile weights = checkpoint.tensors(model_file);
   const NamedTensors saved = tensors_of(weights), own = model_tensors(model_);
   const checkpoint::StrictReport report = checkpoint::compare(specs(own), specs(saved), /*check_dtype=*/true);
@@ -125,8 +130,6 @@ Position RunState::restore(const checkpoint::Checkpoint& checkpoint) {
   if (has_scaler) copy_values(scaler_->state(), scaler);
   copy_values(own, saved);
   task_.load_state(states);
-  const checkpoint::Manifest& manifest = checkpoint.manifest();
-  return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};
 }
 
 checkpoint::StrictReport RunState::load_weights(const checkpoint::SafetensorsFile& file) {

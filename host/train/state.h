@@ -14,6 +14,9 @@
 
 namespace selfsup::train {
 
+// Where the run of a checkpoint stood.
+Position position_of(const checkpoint::Manifest& manifest);
+
 class RunState {
  public:
   // References outlive this object. scaler: null without one.
@@ -25,10 +28,10 @@ class RunState {
   std::string save(checkpoint::CheckpointStore& store, const std::string& name, const Position& position,
                    checkpoint::Manifest manifest, std::vector<checkpoint::BlobFile> blobs = {}) const;
 
-  // Takes everything from a checkpoint, in place, and says where the run stood. A tensor that is missing, too many or
+  // Takes everything from a checkpoint but the position, in place. A tensor that is missing, too many or
   // of another shape is Error(checkpoint) with the list; nothing has been changed then. The algorithm reads its own
   // state last and may refuse it. A loss scaler that the saved run did not have starts afresh.
-  Position restore(const checkpoint::Checkpoint& checkpoint);
+  void restore(const checkpoint::Checkpoint& checkpoint);
 
   // Values of the model only, for --load-from; another dtype is converted. The report says what matched; tensors that
   // are missing keep their values, unexpected ones are ignored, a wrong shape is Error(checkpoint), and so is a file

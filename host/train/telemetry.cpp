@@ -27,7 +27,7 @@ void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& 
   eta_.add(seconds);
   on_cpu_ = total.device().is_cpu();
 
-  Record record{at, {}, {}, {}};
+  Record record{at, grad_norm.has_value(), {}, {}, {}};
   std::vector<at::Tensor> values;
   const auto put = [&](const std::string& name, const at::Tensor& value, bool judged) {
     record.names.push_back(name);
@@ -51,7 +51,7 @@ void Telemetry::read(const std::string& last_good) {
   for (const Record& record : unread_) {
     check(record, values, last_good);
     for (size_t i = 0; i < record.names.size(); ++i) {
-      if (record.names[i] == "grad_norm" && !log_norm_) continue;
+      if (record.is_norm(i) && !log_norm_) continue;
       smoother_.add(record.names[i], values[i]);
       if (std::ranges::find(names_, record.names[i]) == names_.end()) names_.push_back(record.names[i]);
     }
@@ -63,25 +63,23 @@ void Telemetry::read(const std::string& last_good) {
 void Telemetry::check(const Record& record, const float* values, const std::string& last_good) const {
   const size_t count = record.names.size();
   size_t bad = count;
-  std::string norm = "not known";
   // The total is bad whenever a term is: name the term. A bad norm alone is named last.
-  const auto rank = [&](size_t i) { return record.names[i] == "grad_norm" ? 2 : record.names[i] == "loss" ? 1 : 0; };
+  const auto rank = [&](size_t i) { return record.is_norm(i) ? 2 : record.names[i] == "loss" ? 1 : 0; };
   for (size_t i = 0; i < count; ++i) {
-    if (record.names[i] == "grad_norm") norm = text_of(values[i]);
     if (record.judged[i] && !std::isfinite(values[i]) && (bad == count || rank(i) < rank(bad))) bad = i;
   }
   if (bad == count) return;
   throw Error(
       Exit::diverged,
-      fmt::format("training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
-                  "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
-                  "may help",
-                  record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
-                  record.names[bad] == "grad_norm" ? std::string("the gradient norm")
-                                                   : fmt::format("loss term \"{}\"", record.names[bad]),
-                  text_of(values[bad]), norm,
-                  last_good.empty() ? std::string("No checkpoint had been written yet")
-                                    : fmt::format("The last good checkpoint is {}", last_good)));
+      fmt::format(
+          "training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
+          "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
+          "may help",
+          record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
+          record.is_norm(bad) ? std::string("the gradient norm") : fmt::format("loss term \"{}\"", record.names[bad]),
+          text_of(values[bad]), record.has_norm ? text_of(values[0]) : "not known",
+          last_good.empty() ? std::string("No checkpoint had been written yet")
+                            : fmt::format("The last good checkpoint is {}", last_good)));
 }
 
 }  // namespace selfsup::train

@@ -40,9 +40,11 @@ class Telemetry {
   static constexpr size_t most_unread = 64;  // iterations
   struct Record {
     Position at;
+    bool has_norm;                   // the first value is the gradient norm
     std::vector<std::string> names;  // of losses and metrics in the order of `values`
     std::vector<bool> judged;
     at::Tensor values;  // f32 [n] on the device
+    bool is_norm(size_t i) const { return has_norm && i == 0; }
   };
   void check(const Record& record, const float* values, const std::string& last_good) const;
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The smallest complete plugin: a denoising autoencoder that brings its own small network. Copy this folder, rename,
 // replace the mathematics. It needs the SDK's headers and a C++17 compiler, nothing else.
 #include <ssp/cpp/plugin.hpp>

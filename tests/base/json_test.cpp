@@ -140,6 +140,14 @@ TEST_CASE("nesting and size are limited before they cost anything") {
   JsonLimits small;
   small.max_bytes = 10;
   CHECK(refusal("[1, 2, 3, 4]", small) == "f.json: expected at most 10 bytes, found 12");
+  JsonLimits narrow;
+  narrow.max_members = 2;
+  narrow.max_key_bytes = 45;
+  CHECK(refusal(R"({"a": 1, "b": {"c": 1, "d": 2}})", narrow).empty());
+  CHECK(refusal(R"({"a": 1, "b": 2, "c": 3})", narrow) ==
+        "f.json:1:18: expected at most 2 keys in an object, found more");
+  CHECK(refusal("{\"" + std::string(46, 'k') + "\": 1}", narrow) ==
+        "f.json:1:2: expected a key of at most 45 bytes, found one of 46, \"" + std::string(40, 'k') + "…\"");
 }
 
 TEST_CASE("what the grammar check accepts, the parser reads, and the text reads back equal") {
@@ -187,6 +195,12 @@ TEST_CASE("doubles survive the way out and back, and stay doubles") {
 TEST_CASE("strings are written as valid JSON whatever they hold") {
   CHECK(to_text(Json("a\"\\\n\x01é")) == "\"a\\\"\\\\\\n\\u0001é\"");
   CHECK(to_text(Json("x\xff\xfey")) == "\"x\\ufffd\\ufffdy\"");
+}
+
+TEST_CASE("a text is shortened between characters") {
+  CHECK(shortened("äöü", 6) == "äöü");
+  CHECK(shortened("äöü", 5) == "äö…");
+  CHECK(shortened("äöü", 1) == "…");
 }
 
 TEST_CASE("indented text") {

@@ -8,6 +8,7 @@
 #include "bridge/support/captured_log.h"
 #include "bridge/support/window.h"
 #include "bridge/testing.h"
+#include "report/log_line.h"
 
 namespace selfsup::bridge::testing {
 namespace {
@@ -154,8 +155,9 @@ TEST_CASE_METHOD(World, "state is saved and loaded") {
 }
 
 TEST_CASE_METHOD(World, "schema and defaults are asked before anything is made") {
-  const Json schema = component_schema(registry.find(SSP_KIND_ALGORITHM, "Probe"));
+  const Json& schema = component_schema(registry.find(SSP_KIND_ALGORITHM, "Probe"));
   CHECK(schema.get("type").as_string() == "object");
+  CHECK(&component_schema(registry.find(SSP_KIND_ALGORITHM, "Probe")) == &schema);  // asked once
   Facts f;
   f.max_epochs = 4;
   f.dataset_length = 1000;  // never told
@@ -188,8 +190,10 @@ TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
       {"no_loss", "no loss was emitted"},
       {"vector", "loss 'loss' must be a floating-point scalar, it is f32 [3, 1]"},
       {"flags", "unknown flags"},
-      {"reserved", "kept for the total"},
-      {"twice", "'loss' was emitted twice"},
+      {"second other", "kept for the total"},
+      {"second lr", "'lr' is a name of the host's own numbers"},
+      {"second probe/knn", "'probe/knn' is a name of the host's own numbers"},
+      {"second loss", "'loss' was emitted twice"},
       {"stale", "was already released"},
       {"unbalanced", "grad_push or autocast_push without state_pop"},
       {"pop", "state_pop without a push"},
@@ -202,6 +206,37 @@ TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
   CHECK(c10::GradMode::is_enabled());
 }
 
+TEST_CASE_METHOD(World, "no term takes a name that the host's log has for its own numbers") {
+  report::TrainPoint point;
+  point.rates = {{"lr", 1}};
+  point.scalars = {{"grad_norm", 1}};
+  const Json metrics = report::metrics_object(point);
+  std::vector<std::string> names{"eta"};  // in the line only
+  for (const auto& [name, value] : metrics.as_object()) names.push_back(name);
+  for (const std::string& name : names) {
+    store = model::ParameterStore();
+    auto algorithm = make(plain("second " + name));
+    CHECK_THAT(error_of([&] { algorithm->training_step({}, batch()); }).first, Contains("'" + name + "' is a name of"));
+  }
+}
+
+TEST_CASE_METHOD(World, "events and the step at the same place in the run draw numbers of their own") {
+  auto algorithm = make(plain("noise"));
+  const std::string place = "model (Probe of bridge_probe).on_event: ";
+  const auto drawn = [&](Event event) { return error_of([&] { algorithm->on_event({}, event); }).first; };
+  const std::string ready = drawn(Event::ready), begin = drawn(Event::epoch_begin);
+  CHECK(ready.rfind(place + "0.") == 0);
+  CHECK(drawn(Event::ready) == ready);
+  CHECK(begin != ready);
+  Window step;
+  ssp_tensor number;
+  REQUIRE(extension<ssp_rng>(host, SSP_EXT_RNG).per_sample(step.call(), text("noise"), 1, 1, &number) == SSP_OK);
+  const std::string of_step = place + fmt::format("{:.9g}", handles::peek(number).item<float>());
+  handles::release(number);
+  CHECK(ready != of_step);
+  CHECK(begin != of_step);
+}
+
 TEST_CASE_METHOD(World, "a step that fails is none that has been through") {
   SECTION("the configuration is at fault") {
     auto algorithm = make(plain("config"));
@@ -209,6 +244,13 @@ TEST_CASE_METHOD(World, "a step that fails is none that has been through") {
     CHECK(what == "model (Probe of bridge_probe).training_step: these sizes do not fit");
     CHECK(exit == Exit::usage);
     CHECK_FALSE(algorithm->stepped());
+  }
+  SECTION("later the configuration can no longer be at fault") {
+    auto algorithm = make(plain("config_late"));
+    algorithm->training_step({}, batch());
+    const auto [what, exit] = error_of([&] { algorithm->training_step({}, batch()); });
+    CHECK(what == "model (Probe of bridge_probe).training_step: these sizes do not fit");
+    CHECK(exit == Exit::plugin);
   }
   SECTION("what it emitted is at fault") {
     auto algorithm = make(plain("no_loss"));
@@ -356,6 +398,7 @@ TEST_CASE_METHOD(World, "of a component whose create failed no tensor stays, and
   CHECK(window.store.entries().empty());
   CHECK(window.store.find("a.weight") == nullptr);
   CHECK(active().trained.empty());
+  CHECK(active().declared.empty());  // its address may be another tensor's by now
   CHECK(create(R"({"fault": ""})") == SSP_OK);
   CHECK(window.store.entries().size() == 1);
   CHECK(active().trained.size() == 1);

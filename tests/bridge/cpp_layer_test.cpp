@@ -102,6 +102,17 @@ TEST_CASE_METHOD(Layer, "a tensor's sizes outlive its metadata, and its device i
   ssp::detail::runtime.ops = real;
 }
 
+TEST_CASE_METHOD(Layer, "a tensor that was given away has no sizes any more") {
+  ssp::Tensor x = to_layer(at::zeros({2, 3}));
+  CHECK(x.numel() == 6);
+  ssp::Tensor y = std::move(x);
+  CHECK_THROWS_WITH(x.dim(), Contains("the tensor handle is null"));
+  CHECK_THROWS_WITH(x.numel(), Contains("the tensor handle is null"));
+  CHECK(y.numel() == 6);
+  handles::release(y.release());
+  CHECK_THROWS_WITH(y.numel(), Contains("the tensor handle is null"));
+}
+
 TEST_CASE_METHOD(Layer, "values and sizes that disagree are refused before anything is read") {
   static int calls;
   calls = 0;

@@ -70,12 +70,20 @@ TEST_CASE("a transform that fails is named") {
   Host host;
   plugin::Registry registry(host.table());
   registry.load(SELFSUP_BRIDGE_PROBE);
+  // Whatever status it gives: the configuration was accepted when it was created.
+  const auto [fault, text] = GENERATE(
+      table<std::string, std::string>({{"fail", "the transform was told to fail"}, {"config", "no such image"}}));
   const auto transform =
-      transform_factory(registry, {})(parse_json(R"({"type": "ProbeInvert", "fault": "fail"})", "t", "file"));
+      transform_factory(registry, {})(parse_json(R"({"type": "ProbeInvert", "fault": ")" + fault + "\"}", "t", "file"));
   data::Sample s = sample_of(0);
   data::SampleRandom random(1, 0, 0);
-  CHECK_THROWS_WITH(transform->apply(s, random),
-                    Contains("transform (ProbeInvert of bridge_probe).apply: the transform was told to fail"));
+  try {
+    transform->apply(s, random);
+    FAIL("no error");
+  } catch (const Error& e) {
+    CHECK(e.what() == "transform (ProbeInvert of bridge_probe).apply: " + text);
+    CHECK(e.exit() == Exit::plugin);
+  }
 }
 
 }  // namespace selfsup::bridge::testing

@@ -84,6 +84,43 @@ TEST_CASE("mistyped words suggest the nearest") {
   }
 }
 
+TEST_CASE("flags of other commands are refused") {
+  CHECK(contains(refusal({"list", "--amp"}), "--amp is of train, config and validate; found with list"));
+  CHECK(contains(refusal({"env", "--schema"}), "--schema is of inspect; found with env"));
+  CHECK(contains(refusal({"c.json", "--json"}), "--json is of list and inspect; found with train"));
+  CHECK(contains(refusal({"validate", "c.json", "--sources"}), "--sources is of config"));
+  CHECK(contains(refusal({"inspect", "p.so", "--json", "--schema"}), "--schema is JSON already"));
+  for (const char* command : {"train", "config", "validate"})
+    CHECK(refusal({command,         "c.json",
+                   "--plugin",      "p.so",
+                   "--plugin-dir",  "d",
+                   "--work-dir",    "w",
+                   "--overwrite",   "--resume",
+                   "--load-from",   "x",
+                   "--amp",         "--auto-scale-lr",
+                   "--device",      "cpu",
+                   "--seed",        "1",
+                   "--launcher",    "none",
+                   "--local_rank",  "0",
+                   "--cfg-options", "a=1"})
+              .empty());
+  CHECK(refusal({"list", "--json", "--plugin-dir", "d"}).empty());
+  CHECK(parse_command_line({"list", "--amp", "--help"}).command == Command::help);
+}
+
+TEST_CASE("values that cannot be meant are refused") {
+  CHECK(contains(refusal({"c.json", "--seed", "-1"}), "--seed takes a whole number of 0 or more; found \"-1\""));
+  CHECK(contains(refusal({"c.json", "--work-dir", ""}), "--work-dir needs a value; found an empty text"));
+  CHECK(contains(refusal({"c.json", "--resume="}), "--resume needs a value"));
+  CHECK(contains(refusal({"c.json", "--work-dir", "w\xff"}), "\"w\\ufffd\" is not UTF-8"));
+  const std::string mistyped = refusal({"--resume", "runs/a/checkpoints/epoch_9", "c.json"});
+  CHECK(contains(mistyped,
+                 "--resume takes the next word only if it is 'auto' or a checkpoint folder, and "
+                 "\"runs/a/checkpoints/epoch_9\" is none; write --resume=PATH"));
+  CHECK(contains(refusal({"--resume", "c.json", "--", "d.json"}), "--resume takes the next word"));
+  CHECK(contains(refusal({"c.json", "--resume", "--amp", "d.json"}), "\"d.json\" is one word too many"));
+}
+
 TEST_CASE("launchers of several processes are refused in one line") {
   for (const char* name : {"pytorch", "slurm", "mpi", "local"}) {
     const std::string text = refusal({"c.json", "--launcher", name});

@@ -1,5 +1,6 @@
 #include "config/files.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -66,14 +67,16 @@ TEST_CASE("circles, missing and endless bases are refused with their chain") {
   const Folder folder;
   const std::string a = folder.put("a.json", R"({"_base_": "b.json"})");
   folder.put("b.json", R"({"_base_": "sub/../a.json"})");
-  CHECK(contains(refusal(a), "circle"));
+  CHECK(contains(refusal(a), "b.json:1:12: _base_: it goes in a circle"));
   CHECK(contains(refusal(a), "a.json"));
   CHECK(contains(refusal(a), "b.json"));
   const std::string self = folder.put("self.json", R"({"_base_": "self.json"})");
   CHECK(contains(refusal(self), "circle"));
   const std::string missing = folder.put("m.json", R"({"_base_": "nowhere.json"})");
   CHECK(contains(refusal(missing), "nowhere.json"));
-  CHECK(contains(refusal(missing), "m.json"));
+  CHECK(contains(refusal(missing), "m.json:1:12: _base_: there is no configuration file "));
+  CHECK(contains(refusal(folder.put("e.json", R"({"_base_": ["one.json", ""]})")),
+                 "e.json:1:25: _base_: expected a path"));
   CHECK(contains(refusal(folder / "none.json"), "none.json"));
   CHECK(contains(refusal(folder / "sub"), "not a regular file"));
   CHECK(contains(refusal(folder.put("n.json", R"({"_base_": [1]})")), "n.json:1:13"));
@@ -82,6 +85,15 @@ TEST_CASE("circles, missing and endless bases are refused with their chain") {
     folder.put("d" + std::to_string(i) + ".json", R"({"_base_": "d)" + std::to_string(i + 1) + ".json\"}");
   folder.put("d40.json", "{}");
   CHECK(contains(refusal(folder / "d0.json"), "deep"));
+}
+
+TEST_CASE("what is no file is refused with what to do") {
+  const Folder folder;
+  const std::string fifo = folder / "pipe";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(
+      contains(refusal(fifo), "pipe is not a regular file, from which alone a configuration is read; write it to one"));
+  CHECK_FALSE(contains(refusal(folder / "sub"), "write it to one"));
 }
 
 TEST_CASE("a base may be named twice without being a circle") {
@@ -112,4 +124,6 @@ TEST_CASE("_delete_ and replacing across kinds") {
         json(R"({"a": {"y": {}}})"));
   CHECK(merge(json(R"({"a": [1]})"), json(R"({"a": {"b": 1}})")) == json(R"({"a": {"b": 1}})"));
   CHECK(merge(json(R"({"a": {"b": 1}})"), json(R"({"a": null})")) == json(R"({"a": null})"));
+  CHECK_THROWS_WITH(merge(json(R"({"a": {"b": {}}})"), json(R"({"a": {"b": {"_delete_": 1}}})")),
+                    "x.json:1:26: a.b._delete_: expected true or false, found 1");
 }

@@ -108,6 +108,9 @@ TEST_CASE("keys of --cfg-options") {
   CHECK(with({"a.b=[1,2]"}).at_path("a.b.1")->origin.source == "--cfg-options a.b=[1,2]");
 
   CHECK(refusal("list.2.size=3").find("list.2.size: the list there has 2 elements") != std::string::npos);
+  CHECK(refusal("no.list.1.k=3").find("no.list.1.k: there is no list there of which 1 could be") != std::string::npos);
+  CHECK(refusal("a.b=[1").starts_with("--cfg-options a.b=[1: ']' is missing"));
+  CHECK(refusal("a={b: 1}").starts_with("--cfg-options a={b: 1}:1:2: expected a key"));
   CHECK(refusal("list.x=3").find("list.x") != std::string::npos);
   CHECK(refusal("s.k=3").find("s.k") != std::string::npos);
   CHECK(refusal("a..b=3").find("a..b") != std::string::npos);

@@ -44,6 +44,14 @@ TEST_CASE("a checkpoint or weights that are not there are refused by key") {
   CHECK(refusal("{}", R"({"max_epochs": 3})", {"load_from=None", "resume=/"}).empty());
 }
 
+TEST_CASE("an empty work folder is refused, and what only a plugin wrote is missing in the file") {
+  CHECK(contains(refusal("{}", R"({"max_epochs": 3})", {"work_dir="}),
+                 "--cfg-options work_dir=: work_dir: expected a folder, found an empty text"));
+  Json tree = parse_json(R"({"model": {}, "optim_wrapper": {}, "train_cfg": {"max_epochs": 1}})", "c.json", "file");
+  tree.set("train_dataloader", parse_json(R"({"dataset": {}})", "some.plugin", "plugin"));
+  CHECK_THROWS_WITH(read_run_config(tree), "c.json:1:1: train_dataloader: 'batch_size' is missing");
+}
+
 TEST_CASE("a length beside the base's of the other kind is refused, and the remedy works") {
   const std::string epochs = R"({"max_epochs": 3})", iters = R"({"max_iters": 7})";
   CHECK(contains(refusal(iters, epochs),

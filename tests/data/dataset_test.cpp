@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/errors.h"
+#include "bridge/support/captured_log.h"
 #include "data/file.h"
 #include "data/stated_shape.h"
 #include "data/support/support.h"
@@ -147,6 +148,48 @@ TEST_CASE("image_folder: any nesting, one key") {
   CHECK(grey->load(0).channels == 1);
 }
 
+TEST_CASE("image_folder: no picture is lost because of its ending") {
+  const TempDir dir;
+  const Bytes picture = png(gradient(6, 8, 3));
+  for (const char* ending : {"jpg", "jpeg", "jpe", "JFIF", "png"})
+    write_file(dir / "good." + std::string(ending), picture);
+  const std::vector<std::pair<std::string, std::string>> unreadable = {{"bmp", "BM"},
+                                                                       {"GIF", "GIF89a"},
+                                                                       {"pgm", "P5\n"},
+                                                                       {"ppm", "P6\n"},
+                                                                       {"tif", std::string("II*\0", 4)},
+                                                                       {"tiff", std::string("MM\0*", 4)},
+                                                                       {"webp", "RIFF....WEBP"}};
+  for (const auto& [ending, magic] : unreadable) write_text(dir / "other." + ending, magic);
+  write_file(dir / ".hidden", picture);
+  const std::string spec = R"({"data_root": )" + quoted(dir.path()) + "}";
+  const auto opened = [&] {
+    const bridge::testing::CapturedLog log;
+    const auto set = make(spec);
+    int64_t good = 0;
+    for (int64_t i = 0; i < set->size(); ++i) {
+      const std::string reason = bad_reason(*set, i);
+      good += reason.empty();
+      INFO(set->describe(i) << ": " << reason);
+      CHECK((reason.empty() || reason.find(" is not supported; JPEG and PNG are") != std::string::npos));
+    }
+    CHECK(good == 5);
+    CHECK(set->size() == 5 + static_cast<int64_t>(unreadable.size()));
+    return log.text();
+  };
+  CHECK(opened().empty());
+  write_file(dir / "b/no ending", picture);
+  CHECK_THAT(opened(), Contains("left out 1 file without an image's ending (first: b/no ending)"));
+  for (const char* name : {"c.txt", "b/a.jpg.part", "d."}) write_file(dir / name, picture);
+  CHECK_THAT(opened(), Contains("left out 4 files without an image's ending (first: b/a.jpg.part)"));
+
+  const TempDir none;
+  write_file(none / "picture.jxl", picture);
+  CHECK_THAT(data_error(R"({"data_root": )" + quoted(none.path()) + "}"),
+             Contains("holds no image") && Contains(".jfif") &&
+                 Contains("1 file without an image's ending (first: picture.jxl)"));
+}
+
 TEST_CASE("image_folder: sub-folders are classes when every image is in one of two or more") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));
@@ -198,7 +241,8 @@ TEST_CASE("image_list: path, or path and label") {
 TEST_CASE("paths that are not there") {
   const TempDir dir;
   CHECK_THAT(data_error(R"({"data_root": "/no/such/folder"})"), Contains("/no/such/folder"));
-  CHECK_THAT(data_error(R"({"data_root": )" + quoted(dir.path()) + "}"), Contains("holds no file"));
+  CHECK_THAT(data_error(R"({"data_root": )" + quoted(dir.path()) + "}"),
+             Contains("holds no image") && !Contains("without"));
   write_text(dir / "list", "a.png\n");
   write_text(dir / "empty", "\n");
   CHECK_THAT(data_error(R"({"data_root": )" + quoted(dir / "list") + "}"), Contains("not a folder"));

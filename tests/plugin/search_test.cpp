@@ -59,6 +59,8 @@ TEST_CASE("nearest names") {
   CHECK(edit_distance("simclr", "simcl") == 2);
   CHECK(nearest_name("max_epoch", {"max_iters", "max_epochs", "by_epoch"}) == "max_epochs");
   CHECK(nearest_name("zzzzzz", {"max_iters", "max_epochs"}) == "");
+  for (const char* word : {"gpu", "GPU"}) CHECK(nearest_name(word, {"auto", "cpu", "cuda"}) == "cuda");
+  CHECK(nearest_name("gpu", {"auto", "cpu"}) == "cpu");
 }
 
 TEST_CASE("plugin folders: flags, then the variable, then the built-in one") {
@@ -86,24 +88,28 @@ TEST_CASE("names and paths of --plugin") {
   const Names folders{folder / "one", folder / "two"};
   const CurrentFolder inside(folder / "here");
 
-  CHECK(find_plugin("mae.so", folders) == folder / "one/mae.so");
-  CHECK(find_plugin("mae", folders) == folder / "one/mae.so");
-  CHECK(find_plugin("simclr", folders) == folder / "two/simclr.so");
-  CHECK(find_plugin("./mine.so", folders) == folder / "here/mine.so");
-  CHECK(find_plugin("../two/mae.so", folders) == folder / "two/mae.so");
+  CHECK(find_plugin("mae.so", folders, "") == folder / "one/mae.so");
+  CHECK(find_plugin("mae", folders, "") == folder / "one/mae.so");
+  CHECK(find_plugin("simclr", folders, "") == folder / "two/simclr.so");
+  CHECK(find_plugin("./mine.so", folders, "") == folder / "here/mine.so");
+  CHECK(find_plugin("../two/mae.so", folders, "") == folder / "two/mae.so");
 
   const auto usage = [&](const std::string& argument) {
-    return error_of([&] { find_plugin(argument, folders); }, Exit::usage);
+    return error_of([&] { find_plugin(argument, folders, "c.json:1:2: plugins.0"); }, Exit::usage);
   };
-  CHECK_THAT(usage("mine.so"),
-             Contains("no mine.so in the plugin folders (" + folder / "one" + ", " + folder / "two") &&
-                 Contains("current directory") && Contains("--plugin ./mine.so"));
+  CHECK_THAT(usage("mine.so"), Contains("c.json:1:2: plugins.0: no mine.so in the plugin folders (" + folder / "one" +
+                                        ", " + folder / "two") &&
+                                   Contains("current directory") && Contains("--plugin ./mine.so"));
   CHECK_THAT(usage("mine"), Contains("--plugin ./mine.so"));
   CHECK_THAT(usage("simclt"), Contains("did you mean simclr.so?"));
   CHECK_THAT(usage("something_else"), Contains("--plugin-dir or SELFSUP_PLUGIN_PATH"));
   CHECK_THAT(usage("../two/simcrl.so"),
-             Contains("no such file") && Contains("did you mean " + folder / "two/simclr.so?"));
+             Contains("there is no file ../two/simcrl.so") && Contains("did you mean " + folder / "two/simclr.so?"));
   CHECK_THAT(usage(""), Contains("empty text"));
+  fs::create_symlink("loop.so", folder / "here/loop.so");
+  CHECK_THAT(usage("./loop.so"), Contains("./loop.so is a link that leads to no file"));
+  fs::create_symlink("nowhere", folder / "two/link.so");
+  CHECK_THAT(usage("link"), !Contains("did you mean"));
 }
 
 TEST_CASE("needs are resolved from notes, providers first, earlier folders first") {
@@ -172,7 +178,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   write_bytes(folder / "readme.txt", "");
 
   std::ostringstream list;
-  CHECK(list_plugins(list, {folder.path()}, false) == 0);
+  list_plugins(list, {folder.path()}, false);
   CHECK_THAT(list.str(), Contains(folder.path()) && Contains("test.algo 1.2.3") &&
                              Contains("needs              backbone.tokens Wanted (wanted.so)") &&
                              Contains("needs              backbone Gone (not here)") &&
@@ -191,7 +197,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   CHECK(!listed.get("plugins").as_array()[1].get("loads_here").as_bool());
 
   std::ostringstream text;
-  CHECK(inspect_plugin(text, folder / "algo.so", {folder.path()}, false) == 0);
+  inspect_plugin(text, folder / "algo.so", {folder.path()}, false);
   const std::string digest = sha256_file(folder / "algo.so");
   CHECK_THAT(text.str(), Contains("test.algo 1.2.3\n") && Contains(digest) && Contains("this host: 0.") &&
                              Contains("tier        portable") && Contains("(this system: ") && Contains("libc.so.6") &&

@@ -57,7 +57,7 @@ TEST_CASE("metrics are cut after a step, with what is torn") {
   const TempFile file;
   const auto cut = [&](const std::string& text, int64_t step) {
     file.set(text);
-    cut_metrics_after(file.path(), step);
+    cut_metrics(file.path(), step);
     return file.text();
   };
   const std::string a = "{\"loss\": 1.0, \"step\": 10}\n", b = "{\"probe\": 1.0, \"step\": 10}\n",
@@ -70,8 +70,11 @@ TEST_CASE("metrics are cut after a step, with what is torn") {
   CHECK(cut(a + "no json\n" + b + c, 15) == a + "no json\n" + b);
   CHECK(cut("", 5).empty());
   CHECK(cut(a + b + c + a, 15) == a + b);
-  cut_metrics_after(file.path() + ".absent", 3);
-  CHECK_THROWS_AS(cut_metrics_after(file.path() + "/x", 3), Error);
+  const std::string probe = "{\"probe/knn\": 0.5, \"step\": 10}\n";
+  CHECK(cut(a + probe + c, 10) == a);  // made anew
+  CHECK(cut(a + probe + c, 11) == a + probe);
+  cut_metrics(file.path() + ".absent", 3);
+  CHECK_THROWS_AS(cut_metrics(file.path() + "/x", 3), Error);
 }
 
 TEST_CASE("a disk that takes no more drops lines whole and never stops the run") {

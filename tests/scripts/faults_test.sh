@@ -92,6 +92,7 @@ ends 3 "$model.on_event: thrown in on_event" 'on_event 2 std' # the first epoch 
 throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
 
 ends 3 "$model.training_step: thrown in training_step" 'training_step 1 std' # the first step itself
+ends 2 "$model.training_step: asks for what cannot be" 'training_step 1 config'
 
 # After it: the run failed.
 throws 1 "$model" training_step 3
@@ -102,16 +103,20 @@ throws 1 "$model.training_step: $maps" forward 3
 throws 1 "$model" on_event 3 # updated
 throws 1 "$model" save_state 1
 throws 1 "$model" reconstruct 1
-throws 1 "$model" features 1 --cfg-options "$probe"
+# One picture's features are asked for before the first step, those of the sets when they are due.
+throws 3 "$model" features 1 --cfg-options "$probe"
+throws 1 "$model" features 2 --cfg-options "$probe"
 ends 1 "$transform.apply: thrown in apply" 'apply 10 std' # of the third batch
 throws 1 "$transform" apply 10 --cfg-options $threads
+ends 1 "$model.training_step: asks for what cannot be" 'training_step 3 config'
+ends 1 "$transform.apply: asks for what cannot be" 'apply 10 config'
 
 # Garbage.
 ends 3 "$model.create: $tokens.info: 8x8 pixels: dim 0" 'info 1 shape'
 ends 3 "$model.create: $maps.layer: layer 0 has -1 channels" 'layer 1 shape'
 ends 1 "$model.training_step: nothing was emitted" 'training_step 2 nothing'
 ends 1 "$model.training_step: loss 'loss' must be a floating-point scalar, it is f32 [4, 1, 4]" 'training_step 2 vector'
-ends 1 "the algorithm's loss depends on no trained parameter" 'training_step 2 detached'
+ends 1 "$model: its loss depends on no trained parameter" 'training_step 2 detached'
 ends 1 "$model.training_step: tensor handle 0x" 'training_step 2 stale'
 ends 1 "$model.training_step: $tokens.embed: result 'patches' must be [4, any, any], the plugin gave [4]" 'embed 2 shape'
 ends 1 "$model.training_step: $tokens.embed: result 'patches': tensor handle 0x" 'embed 2 stale'
@@ -120,11 +125,11 @@ ends 1 "$model.training_step: $tokens.encode: result 'result' must be [4, any, a
 ends 1 "$model.training_step: $tokens.encode: result 'result': the tensor handle is null" 'encode 2 nothing'
 ends 1 "$model.training_step: $maps.forward: tensor handle 0x" 'forward 2 stale'
 ends 1 "$model.training_step: the backbone emitted nothing" 'forward 2 nothing'
-ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 1 shape' --cfg-options "$probe"
-ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [16, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 shape'
-ends 1 "$model.reconstruct: 'original' must be floating-point [8, C, H, W]" 'reconstruct 1 empty'
-ends 1 "the algorithm's pictures have 2 channels where 3 are configured" 'reconstruct 1 channels'
+ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 2 shape' --cfg-options "$probe"
+ends 3 "$model.features: 'pixels' must be [1, …], it is f32 [1, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 shape'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W]" 'reconstruct 1 empty'
+ends 1 "$model.reconstruct: 'original' must be floating-point [8, 3, H, W] flagged IMAGE, it is f32 [8, 2, 8, 8]" 'reconstruct 1 channels'
 
 # warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
 warns() {

@@ -38,9 +38,6 @@ for launcher in pytorch slurm mpi local; do
   wrong "--launcher $launcher: several ranks are not built yet" --launcher $launcher config.json
   [ "$(wc -l <"$scratch/err")" -eq 1 ] || fail "--launcher $launcher: more than one line: $(cat "$scratch/err")"
 done
-for launcher in auto none; do
-  "$host" env --launcher $launcher >/dev/null || fail "--launcher $launcher is refused"
-done
 
 # refused NAME EXPECTED...: `env` with SELFSUP_TORCH_DIR=$scratch/torch ends with 1 and says each EXPECTED.
 refused() {

@@ -62,6 +62,14 @@ cmp -s mine/elsewhere/resolved.json mine/elsewhere/again.json || fail "the resol
 "$host" config relative.json --sources >out 2>err
 grep -q '^plugins.*(relative.json:1:[0-9]*)$' out || fail "--sources does not say where the plugins come from: $(grep '^plugins' out)"
 
+# --plugin takes the place of the configuration's algorithm, and leaves its other plugins.
+sed 's,^{,{ "plugins": ["./mine/local.so"\, "backbones.so"]\,,' run.json >two.json
+listed() { python3 -c 'import json; c = json.load(open("out")); print(c["model"]["type"], [p.rsplit("/")[-1] for p in c["plugins"]])'; }
+"$host" config two.json >out 2>err || fail "two plugins in a configuration: exit $?"
+[ "$(listed)" = "Fixture ['local.so', 'backbones.so']" ] || fail "two plugins in a configuration: $(listed)"
+"$host" config two.json --plugin mae.so >out 2>err || fail "--plugin and two plugins in a configuration: exit $?"
+[ "$(listed)" = "MAE ['mae.so', 'backbones.so']" ] || fail "--plugin and two plugins in a configuration: $(listed)"
+
 # A plugin that blames the configuration in the first step is right.
 cat >sizes.json <<'END'
 {

@@ -44,15 +44,47 @@ wrong "trailing comma" "expected a key" '"train_cfg": { "max_epochs": 2, }'
 wrong "bad UTF-8" "expected UTF-8" "\"work_dir\": \"$(printf '\377')\""
 wrong "deep nesting" "at most 64 levels" "\"model\": $(printf '%5000s' '' | tr ' ' '[')"
 wrong "both lengths" "train_cfg.max_iters: excludes max_epochs" '"train_cfg": { "max_iters": 2 }'
-head -c 17000000 /dev/zero | tr '\0' ' ' >long.json
+head -c 1100000 /dev/zero | tr '\0' ' ' >long.json
 refused "an over-long file" "long.json: expected at most" long.json
 echo '{ "_base_": "b.json" }' >a.json
 echo '{ "_base_": "a.json" }' >b.json
-refused "a circle" "_base_ goes in a circle: $PWD/a.json -> $PWD/b.json -> $PWD/a.json" a.json
+refused "a circle" "b.json:1:13: _base_: it goes in a circle: $PWD/a.json -> $PWD/b.json -> $PWD/a.json" a.json
 echo '{ "_base_": "nowhere.json" }' >c.json
-refused "a base that is missing" "nowhere.json, named by _base_ in $PWD/c.json" c.json
+refused "a base that is missing" "c.json:1:13: _base_: there is no configuration file nowhere.json" c.json
 refused "a file that is missing" "there is no configuration file nowhere.json" nowhere.json
-refused "a plugin that is missing" "nowhere.so" --plugin nowhere.so "$tiny"
+refused "a plugin that is missing" "--plugin nowhere.so: no nowhere.so in" --plugin nowhere.so "$tiny"
+wrong "a plugin of the file that is missing" "plugins.0: no nowhere.so in" '"plugins": ["nowhere.so"]'
+wrong "a plugin that is no name" "plugins.0: expected string, found integer 3" '"plugins": [3]'
+wrong "a model that is none" "model: expected object, found integer 3" '"model": 3'
+wrong "a model that is null" "model: expected object, found null" '"model": null'
+wrong "an algorithm with a typo" 'model.type: no loaded plugin provides ssp.algorithm/0 "MEA"' '"model": { "type": "MEA" }'
+wrong "an answer to _delete_" "train_cfg._delete_: expected true or false, found 1" '"train_cfg": { "_delete_": 1 }'
+wrong "no begin of a schedule" "param_scheduler.1.begin: expected at least 0 and less than end (2)" \
+  '"param_scheduler": [{ "type": "ConstantLR" }, { "type": "LinearLR", "begin": 5, "end": 2 }]' # refused once the length is known
+echo '{ "plugin": ["mae.so"] }' >plugin.json
+refused "a typo of plugins" "plugin.json:1:13: plugin: no such key; did you mean 'plugins'?" plugin.json
+echo '{ "train_cfg": { "max_epochs": 1 } }' >no_data.json
+refused "no data set" "no_data.json:1:1: train_dataloader: 'dataset' is missing" --plugin mae.so no_data.json
+refused "plugins without an algorithm" "(backbones.so); name one that does with --plugin: here are mae.so" --plugin backbones.so no_data.json
+refused "an empty work folder" "--work-dir needs a value" "$tiny" --work-dir ""
+mkfifo pipe
+refused "a pipe" "pipe is not a regular file, from which alone" pipe
+
+# However many keys there are, and however long they are: soon, in few words.
+python3 - <<'END_OF_FILE'
+import json
+def write(name, **members):
+    json.dump({"plugins": ["mae.so"], **members}, open(name, "w"))
+write("many.json", **{f"max_epoch{i}": i for i in range(20000)})
+write("some.json", **{f"max_epoch{i}": i for i in range(900)})
+write("long_key.json", **{"k" * 1000000: 1})
+write("list.json", param_scheduler=[{"tpye": "LinearLR"}] * 40000)
+END_OF_FILE
+for file in many some long_key list; do
+  CUDA_VISIBLE_DEVICES=-1 timeout 10 "$host" "$file.json" --device cuda --work-dir run >out 2>&1
+  [ $? -eq 2 ] || fail "$file.json: not exit 2 within 10 seconds"
+  [ "$(wc -c <out)" -lt 10000 ] || fail "$file.json: a message of $(wc -c <out) bytes"
+done
 refused "an option's key" "did you mean 'max_epochs'?" "$tiny" --cfg-options train_cfg.max_epoch=3
 refused "an option's value" "train_cfg.max_epochs: expected integer" "$tiny" --cfg-options train_cfg.max_epochs=3.5
 refused "nothing to scale by" "auto_scale_lr.base_batch_size" "$tiny" --auto-scale-lr --cfg-options 'auto_scale_lr={"_delete_": true}'
@@ -76,9 +108,9 @@ def places(node, path=()):
 
 
 def apart(a, b):
-    """Neither typo hides the object of the other, or changes who checks it."""
+    """Neither typo hides the object of the other, or changes who checks it: no `plugins`, no plugin's schema."""
     for (path, key), (other, _) in ((a, b), (b, a)):
-        if other[:len(path)] == path and (key == "type" or other == path or other[len(path)] == key):
+        if other[:len(path)] == path and (key in ("type", "plugins") or other == path or other[len(path)] == key):
             return False
     return True
 
@@ -110,7 +142,8 @@ for path in configs:
             node[wrong] = node.pop(key)
             wanted.append(f"{'.'.join(map(str, where + (wrong,)))}: no such key; did you mean '{key}'?")
         json.dump(config, open("typo.json", "w"))
-        run = subprocess.run([host, "config", "--plugin", "mae.so", "typo.json"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        plugin = [] if "plugins" in json.loads(text) else ["--plugin", "mae.so"]
+        run = subprocess.run([host, "config", *plugin, "typo.json"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         assert run.returncode == 2, (path, wanted, run.returncode, run.stderr)
         made += len(wanted)
         missed += [(want, run.stderr) for want in wanted if want not in run.stderr]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a run does beside training: it keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
+# What a run does beside training: it scales the learning rate, keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
 # lists bad images also when it ends because of them, and keeps its messages off the progress bar.
 #   run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
 set -u
@@ -39,6 +39,18 @@ run run.json --work-dir drawn --resume || fail "resuming a run without a seed"
 grep 'changed since' out && fail "a resumed run thinks that it changed"
 run run.json --work-dir from_path --resume drawn/checkpoints/epoch_1 || fail "resuming from a path"
 grep 'changed since' out && fail "a run resumed from a path thinks that it changed"
+run run.json --work-dir seeded --seed 5 || fail "a run with a seed"
+run run.json --work-dir seeded --resume || fail "resuming without the seed"
+grep 'changed since' out && fail "a run whose seed is given at one start only thinks that it changed"
+run --plugin mae.so run.json --work-dir twice || fail "a plugin given twice"
+grep -q '"plugins": \["mae.so"\]' twice/config.json || fail "a plugin given twice is in the resolved file twice"
+
+# Scaling counts the images of an optimizer step, accumulated batches included: 8 x 2 of 64, so a quarter of the rate.
+run run.json --work-dir scaled --auto-scale-lr --cfg-options auto_scale_lr.base_batch_size=64 optim_wrapper.accumulative_counts=2 \
+  optim_wrapper.optimizer.lr=0.02 param_scheduler=None default_hooks.logger.interval=1 || fail "--auto-scale-lr"
+grep -q 'auto_scale_lr: 0.02 x 16 / 64 = 0.005 (images of an optimizer step: 8 a rank x 1 ranks x 2 accumulated' out ||
+  fail "the arithmetic of --auto-scale-lr: $(grep auto_scale_lr out)"
+[ "$(sed -n 's/.*"lr": *\([0-9.e-]*\).*/\1/p' scaled/metrics.jsonl | sort -u)" = 0.005 ] || fail "the rate of --auto-scale-lr: $(cat scaled/metrics.jsonl)"
 
 loss() { sed -n 's/.*"loss": *\([0-9.]*\).*/\1/p' "$1/metrics.jsonl" | head -n 1; }
 # The probe's transform adds a grey view, so the images are grey.
@@ -84,6 +96,17 @@ sed 's/{ "type": "shapes".*32 } }/{ "type": "image_folder", "data_root": "images
 run bad.json --work-dir bad
 [ $? -eq 4 ] || fail "a set of bad images does not end with 4"
 grep -q 'images/.*\.jpg.*not an image' bad/bad_files.txt || fail "bad_files.txt does not list the bad images"
+
+# Those of the probe's sets are listed too, and the limit holds for them.
+mkdir -p labelled/a labelled/b
+for i in 1 2 3 4 5 6 7 8; do cp "$picture" "labelled/a/$i.png" && cp "$picture" "labelled/b/$i.png"; done
+for i in 1 2 3; do echo "not an image" >"labelled/a/bad_$i.png"; done
+set -- --cfg-options 'probe={"dataset": {"type": "image_folder", "data_root": "labelled"}, "test_dataset": {"type": "image_folder", "data_root": "labelled"}}'
+run run.json --work-dir listed "$@" || fail "a probe of sets with few bad images"
+[ "$(grep -c 'labelled/a/bad_' listed/bad_files.txt)" -eq 6 ] || fail "bad_files.txt does not list the probe's bad images"
+run run.json --work-dir limited "$@" train_dataloader.max_bad_fraction=0
+[ $? -eq 4 ] || fail "a probe of sets with more bad images than allowed does not end with 4"
+grep -q 'probe.dataset: .*bad_' out || fail "the message does not say that the probe's images are bad"
 
 # On a terminal, three bad images among good ones, one image to a batch: the bar is there when the later ones are found.
 rm images/[4-9].jpg

@@ -13,6 +13,9 @@ stubs=$scratch/stubs
 mkdir -p "$tree/scripts" "$stubs"
 cp "$1/scripts/setup.sh" "$tree/scripts/"
 cp "$1/CMakeLists.txt" "$tree/"
+mkdir "$tree/configs" "$scratch/images"
+echo "\"data_root\": \"$scratch/images\"," >"$tree/configs/mae_fashion-mnist.json"
+for file in train-images-idx3-ubyte.gz train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte.gz; do : >"$scratch/images/$file"; done
 unset SELFSUP_TORCH_DIR
 export SCRATCH="$scratch" PATH="$stubs:$PATH" OS_RELEASE="$scratch/os-release"
 echo 'ID=debian' >"$OS_RELEASE"
@@ -37,6 +40,7 @@ END
 stub python3 <<'END'
 case "$*" in
   *find_spec*) cat "$SCRATCH/importable" 2>/dev/null || echo ;;
+  --version) cat "$SCRATCH/python" 2>/dev/null || echo Python 3.11 ;;
   *"pip --version"*) echo pip ;;
   *"pip install"*)
     echo "$*" >>"$SCRATCH/pip.log"
@@ -88,6 +92,22 @@ setup --torch 2.15.0 --print || fail "--torch: $(cat "$scratch/err")"
 grep -q 'cuda-toolkit\[cudart,cupti\]==13.1.0' "$scratch/pip.log" || fail "--torch: pip was not asked for the toolkit of that version"
 setup --torch 2.16.0 && fail "--torch out of range"
 says "2.16.0 is outside the supported range" "--torch out of range"
+
+# The packages of the tests: asked for only, whole or not there, anew for another Python.
+[ ! -e "$tree/.deps/test-packages" ] || fail "packages of the tests without --tests"
+rm "$scratch/pip.log"
+: >"$scratch/broken"
+setup --tests && fail "a broken download of packages: exit 0"
+says "safe to run this again" "a broken download of packages"
+[ -e "$tree/.deps/test-packages" ] && fail "a broken download left .deps/test-packages"
+rm "$scratch/broken"
+for python in 3.11 3.11 3.12; do
+  echo "Python $python" >"$scratch/python"
+  setup --tests --print || fail "--tests: $(cat "$scratch/err")"
+  [ "$(cat "$scratch/out")" = "$tree/.deps/torch-2.11.0/torch" ] || fail "--tests --print wrote: $(cat "$scratch/out")"
+done
+[ "$(wc -l <"$scratch/pip.log")" -eq 3 ] || fail "packages of the tests: $(wc -l <"$scratch/pip.log") downloads, not one broken, and one for each Python"
+grep -q 'numpy==.* safetensors==' "$scratch/pip.log" || fail "pip was asked for: $(cat "$scratch/pip.log")"
 
 # SELFSUP_TORCH_DIR comes first and must serve; an importable torch is used if it is in range.
 wheel "$scratch/mine" 2.12.1
@@ -142,5 +162,8 @@ END
   done
   [ ! -e "$scratch/apt.log" ] || fail "apt-get was asked on another distribution: $(cat "$scratch/apt.log")"
   setup || fail "another distribution with all there: $(cat "$scratch/err")"
+  rm "$scratch/images/t10k-images-idx3-ubyte"
+  setup && fail "another distribution without the demo's images: exit 0"
+  says "missing: $scratch/images/t10k-images-idx3-ubyte.gz" "another distribution without the demo's images"
 fi
 exit $failed

@@ -9,6 +9,17 @@ other=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+python3 - "$config" <<'END_OF_FILE'
+import json, re, sys
+file = json.loads(re.sub(r"^\s*//.*$", "", open(sys.argv[1]).read(), flags=re.M))
+shapes = {"type", "size", "image_size", "seed"}
+assert set(file) == {"train_dataloader", "probe", "train_cfg"}, set(file)
+assert set(file["train_dataloader"]) == {"dataset"} and set(file["train_dataloader"]["dataset"]) == shapes, file["train_dataloader"]
+assert set(file["train_cfg"]) == {"max_epochs"}, file["train_cfg"]
+assert set(file["probe"]) == {"dataset", "test_dataset", "few_labels"}, file["probe"]
+assert all(set(file["probe"][part]) == shapes for part in ("dataset", "test_dataset")), file["probe"]
+END_OF_FILE
+
 # run FOLDER PLUGIN: few images, a small network and no probe, so that it takes seconds.
 run() {
   folder=$1 plugin=$2

@@ -53,4 +53,11 @@ for signal in TERM:75:143 INT:130:130; do
   [ -d "twice_$name/checkpoints/.tmp-iter_15" ] || fail "SIG$name twice: it did not end in the middle of a save"
   finishes "twice_$name" 12
 done
+
+# Before the loop, while the work folder is made.
+strace -f -o /dev/null -e trace=mkdir -e inject=mkdir:signal=TERM:when=1 "$host" "$tiny" --work-dir early >out 2>&1
+rc=$?
+[ $rc -eq 75 ] || fail "SIGTERM before the loop: exit $rc"
+grep -q "stopped before the first iteration" out || fail "SIGTERM before the loop: does not say that nothing was done"
+[ ! -e early ] || fail "SIGTERM before the loop: left a work folder"
 exit $failed

@@ -35,7 +35,7 @@ for words in "--resume $first $tiny" "--resume=$first $tiny" "$tiny --resume $fi
 done
 run "$tiny" --resume earlier
 [ $? -eq 2 ] || fail "--resume and a folder that is no checkpoint: not exit 2"
-grep -q '"earlier" is one word too many' out || fail "--resume and a folder that is no checkpoint: the word is not refused"
+grep -q "^error: --resume takes the next word only .*\"earlier\" is none; write --resume=PATH" out || fail "--resume and a folder that is no checkpoint: the word is not refused"
 run "$tiny" --resume=earlier
 [ $? -eq 6 ] || fail "--resume=FOLDER that is no checkpoint: not exit 6"
 

@@ -1,6 +1,6 @@
 // A plugin of every kind that goes wrong in one callback. SELFSUP_TEST_FAULT="CALLBACK N FAULT" says which, from its
-// N-th call on, and how: std, int and foreign are thrown, segv and overflow crash. Callbacks that several components
-// have are COMPONENT.CALLBACK.
+// N-th call on, and how: std, int, foreign and config are thrown, segv and overflow crash. Callbacks that several
+// components have are COMPONENT.CALLBACK.
 #include <sys/resource.h>
 
 #include <atomic>
@@ -47,6 +47,7 @@ std::string at(const std::string& callback) {
   if (plan.fault == "std") throw std::runtime_error("thrown in " + callback);
   if (plan.fault == "int") throw 42;
   if (plan.fault == "foreign") throw Foreign();
+  if (plan.fault == "config") throw Error(SSP_E_CONFIG, "asks for what cannot be");
   if (plan.fault == "segv") *nowhere = 1;
   if (plan.fault == "overflow") overflow_stack();
   return plan.fault;

@@ -127,7 +127,8 @@ TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that
       checkpoint::CheckpointStore store(folder, -1);
       const auto newest = store.newest_valid();
       REQUIRE(newest);
-      const Position position = second.state.restore(*newest);
+      second.state.restore(*newest);
+      const Position position = position_of(newest->manifest());
       CHECK(position == first.loop->position());
       REQUIRE(second.go(position, newest->path()) == Exit::ok);
       CHECK(difference(straight, second).empty());
@@ -278,6 +279,37 @@ TEST_CASE("a stop that is asked for in the last iteration is granted, and what w
   run.outside.stop_at = 6;
   CHECK(run.go() == Exit::preempted);
   CHECK(run.outside.saved == std::vector<std::string>{"iter_4", "iter_6"});
+}
+
+TEST_CASE("an evaluation is due once, wherever the run was stopped") {
+  for (const Setup& setup : {Setup{.images = 4, .batch_size = 2, .max_epochs = 4, .evaluate_every = 1},
+                             Setup{.images = 20, .batch_size = 2, .max_iters = 8, .evaluate_every = 2}}) {
+    INFO(setup.max_epochs);
+    for (const int64_t stop_at : {1, 2, 3, 4, 8}) {
+      INFO("stopped at " << stop_at);
+      Run first(setup), second(setup);
+      first.outside.stop_at = stop_at;
+      CHECK(first.go() == Exit::preempted);
+      CHECK(second.go(first.loop->position(), "a") == Exit::ok);
+      std::vector<int64_t> all = first.outside.evaluated;
+      all.insert(all.end(), second.outside.evaluated.begin(), second.outside.evaluated.end());
+      CHECK(all == std::vector<int64_t>{2, 4, 6});  // the last is the caller's
+    }
+  }
+}
+
+TEST_CASE("the first loss is that of the first step, and trains nothing") {
+  const Setup setup{.images = 8, .batch_size = 2, .max_epochs = 2};
+  Run trained(setup), asked(setup);
+  trained.go();
+  asked.first_loss_only = true;
+  asked.remember();
+  asked.go();
+  CHECK(asked.first_loss == trained.task.losses.at(0));
+  CHECK(asked.task.losses.size() == 1);
+  CHECK(asked.unchanged_since_remembered());
+  CHECK(asked.task.events == std::vector<std::string>{"ready 0", "begin 0"});
+  CHECK(asked.outside.begun == 1);
 }
 
 TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {

@@ -94,7 +94,7 @@ TEST_CASE("raw pixels are judged by no more than a small picture holds") {
   at::manual_seed(7);
   // Classes differ in the brightness of one quarter.
   const auto images = [](int64_t count) {
-    LabelledImages out{at::randint(0, 40, {count, 224, 224, 3}, at::kByte), at::arange(count) % 4, 4};
+    LabelledImages out{at::randint(0, 40, {count, 224, 224, 3}, at::kByte), at::arange(count) % 4, 4, {}};
     for (int64_t i = 0; i < count; ++i)
       out.pixels[i].slice(0, 112 * (i % 4 / 2), 112 * (i % 4 / 2) + 112).slice(1, 112 * (i % 2), 112 * (i % 2) + 112) +=
           200;
@@ -104,12 +104,12 @@ TEST_CASE("raw pixels are judged by no more than a small picture holds") {
   ProbeOptions options;
   options.few_labels = 0;
   const Probe probe(images(60), images(20), preprocess, options);
-  const ProbeResult raw = probe.judge_raw_pixels();
+  const ProbeResult raw = probe.evaluate_raw_pixels();
   CHECK(raw.knn == 1);
   CHECK(raw.linear == 1);
   CHECK(!raw.gauges);
   int64_t dims = 0;
-  const ProbeResult seen = probe.judge([&](const at::Tensor& x) {
+  const ProbeResult seen = probe.evaluate([&](const at::Tensor& x) {
     const at::Tensor features = x.flatten(1).slice(1, 0, 64);
     dims = features.size(1);
     return features;
@@ -136,7 +136,9 @@ TEST_CASE("labelled pictures come in the order of the set, spread over it, with 
   };
   const Set set;
   for (const int workers : {0, 2}) {
-    const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers);
+    const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers, 0.1);
+    REQUIRE(got.bad.size() == 1);
+    CHECK(got.bad[0].path == "4");
     std::vector<int64_t> want;
     for (int64_t i = 0; i < 100; i += 2)
       if (i % 10 != 0) want.push_back(i);
@@ -148,6 +150,12 @@ TEST_CASE("labelled pictures come in the order of the set, spread over it, with 
       if (want[row] != 4) CHECK(shown == want[row]);
       CHECK(shown != 4);
       CHECK(got.labels[r].item<int64_t>() == shown % 3);
+    }
+    try {
+      load_labelled(set, data::Pipeline(), 50, workers, 0);
+      FAIL("a bad picture was allowed");
+    } catch (const Error& error) {
+      CHECK(error.exit() == Exit::data);
     }
   }
 }
@@ -169,11 +177,11 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
   const Preprocessor preprocess(Json::object(), 1, at::kCPU);
   const auto images = [](uint64_t seed) {
     at::manual_seed(seed);
-    return LabelledImages{at::randint(0, 256, {60, 4, 4, 1}, at::kByte), at::arange(60) % 3, 3};
+    return LabelledImages{at::randint(0, 256, {60, 4, 4, 1}, at::kByte), at::arange(60) % 3, 3, {}};
   };
   const Probe probe(images(1), images(2), preprocess, {});
   at::Tensor seen;
-  probe.judge_random_initialisation(
+  probe.evaluate_random_initialisation(
       [&](const at::Tensor& x) {
         seen = entry.tensor.detach().clone();
         return x.flatten(1).mm(entry.tensor);
@@ -181,7 +189,7 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
       store, 1);
   CHECK(at::equal(entry.tensor.detach(), before));
   CHECK(at::allclose(seen * 3, before));
-  CHECK_THROWS(probe.judge_random_initialisation([](const at::Tensor& x) { return x; }, store, 1));
+  CHECK_THROWS(probe.evaluate_random_initialisation([](const at::Tensor& x) { return x; }, store, 1));
   CHECK(at::equal(entry.tensor.detach(), before));
 }
 

@@ -34,6 +34,7 @@ struct Setup {
   int64_t hidden = 3, save_every_iters = 0, log_interval = 10;
   bool scaled = false;  // as for fp16
   std::string clip = "null";
+  int64_t evaluate_every = 0;  // in what the run is counted in
 };
 
 class RandomPictures : public data::Dataset {
@@ -117,12 +118,16 @@ class ToyOutside : public train::Outside {
     saved.push_back(name);
     return store_ ? state_->save(*store_, name, position, {}) : name;
   }
+  void begin() override { begun += 1; }
+  void evaluate(const train::Position& position) override { evaluated.push_back(position.iter); }
   void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }
   std::optional<Exit> stop_requested() override {
     return stop_at >= 0 && iter_ >= stop_at ? std::optional(Exit::preempted) : std::nullopt;
   }
 
   int64_t stop_at = -1;
+  int begun = 0;
+  std::vector<int64_t> evaluated;
   std::vector<report::TrainPoint> points;
   std::vector<std::string> saved;
 
@@ -155,13 +160,14 @@ class Run {
     options.log_interval = setup_.log_interval;
     options.clip = train::clip_settings(parse_json(setup_.clip, "test", "test"));
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
+    options.evaluate = {setup_.evaluate_every, options.by_epoch};
     train::Schedules schedules(parse_json(setup_.schedule, "test", "test"),
                                {epoch, options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters,
                                 std::max<int64_t>(1, setup_.max_epochs)});
     loop = std::make_unique<train::Loop>(
         train::LoopParts{loader_, preprocess_, task, *optimizer, schedules, scaler.get(), group_, outside}, options,
         at::kCPU);
-    return loop->run(start, last_good);
+    return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run(start, last_good);
   }
   void remember() {
     remembered_.clear();
@@ -214,6 +220,8 @@ class Run {
   std::vector<at::Tensor> remembered_;
 
  public:
+  bool first_loss_only = false;
+  double first_loss = 0;
   model::ParameterStore store;
   ToyTask task;
   std::unique_ptr<train::Optimizer> optimizer;

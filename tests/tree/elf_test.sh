@@ -39,6 +39,7 @@ case " $(exports "$host")" in *" mkl_serv_intel_cpu_true "*) ;; *) fail "$host" 
 for plugin in "$build"/lib/selfsup/plugins/*.so; do
   [ -e "$plugin" ] || continue
   hardened "$plugin"
+  fortified "$plugin"
   [ "$(exports "$plugin")" = "ssp_plugin_v1 " ] || fail "$plugin" "exports $(exports "$plugin"), not ssp_plugin_v1 alone"
   for library in $(needed "$plugin"); do
     case $library in libc.so.6 | libm.so.6 | ld-linux-*) ;; *) fail "$plugin" "needs $library: a portable plugin needs libc and libm only" ;; esac

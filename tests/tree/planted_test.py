@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +37,8 @@ PLANTED = {
                        ("host/base/planted.cpp", "class MAEViTPart;\n"), ("sdk/include/ssp/planted.h", "/* for resnet50 */\n")],
     "sdk-includes": [("sdk/include/ssp/planted.h", "#include <string.h>\n"), ("sdk/include/ssp/planted.h", '#include "ssp/nowhere.h"\n')],
     "sdk-size": [("sdk/include/ssp/planted.h", "/* a line */\n" * 200)],
+    "sdk-licence": [("sdk/include/ssp/planted.h", "/* Without a licence. */\n"), ("sdk/include/ssp/cpp/planted.hpp", HEADER),
+                    ("sdk/template/planted.cpp", HEADER), ("sdk/template/CMakeLists.txt", "project(planted)\n")],
     "sdk-compiles": [("sdk/include/ssp/planted.h", "typedef ssp_status planted_needs_base;\n"),
                      ("sdk/include/ssp/planted.h", "typedef int private; typedef private class;\n")],
     "opening-comment": [("host/data/planted.h", "#pragma once\n// Too late.\n"), ("host/data/planted.h", "// x\n#pragma once\n"),
@@ -45,10 +48,11 @@ PLANTED = {
     "links": [("docs/planted.md", "see [there](nowhere.md)\n"), ("docs/README.md", "[config](config.md)\n")],
     "machine-paths": [("docs/planted.md", "see /" + "work/planted\n"), ("host/data/planted.cpp", 'auto p = "/' + 'tmp/planted";\n')],
 }
-TOOLS = {"format": "clang-format", "shellcheck": "shellcheck"}
 
 
 class Planted(unittest.TestCase):
+    unchecked = {}
+
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
@@ -66,14 +70,29 @@ class Planted(unittest.TestCase):
     def tearDownClass(cls):
         cls.scratch.cleanup()
 
+    def test_a_missing_tool_breaks_its_rule_and_another_version_is_said(self):
+        with tempfile.TemporaryDirectory() as tools, unittest.mock.patch.dict("os.environ", PATH=tools):
+            for rule, tool in (("format", "clang-format"), ("shellcheck", "shellcheck")):
+                found = check_tree.check(self.tree, [rule]).violations
+                self.assertEqual(len(found), 1, found)
+                self.assertIn(f"[{rule}] {tool} is not installed", found[0])
+            other = Path(tools) / "clang-format"
+            other.write_text("#!/bin/sh\necho clang-format version 99.1.0\n")
+            other.chmod(0o755)
+            tree = check_tree.check(self.tree, ["format"])
+            self.assertEqual(tree.violations, [])
+            self.assertIn("99.1.0", tree.unchecked["format"])
+
     def test_every_rule_has_a_planted_violation(self):
         self.assertEqual(set(PLANTED), set(check_tree.RULES))
 
     def test_each_violation_is_caught_by_name(self):
         for rule, violations in PLANTED.items():
-            if rule in TOOLS and not shutil.which(TOOLS[rule]):
+            clean = check_tree.check(self.tree, [rule])
+            self.assertEqual(clean.violations, [], f"the tree as it is breaks {rule}")
+            if rule in clean.unchecked:
+                self.unchecked[rule] = clean.unchecked[rule]
                 continue
-            self.assertEqual(check_tree.check(self.tree, [rule]), [], f"the tree as it is breaks {rule}")
             for file, text in violations:
                 with self.subTest(rule=rule, file=file, text=text[:60]):
                     self.plant_and_check(rule, file, text)
@@ -84,7 +103,7 @@ class Planted(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((before or "") + text)
         try:
-            found = check_tree.check(self.tree, [rule])
+            found = check_tree.check(self.tree, [rule]).violations
         finally:
             if before is None:
                 path.unlink()
@@ -97,4 +116,7 @@ class Planted(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    passed = unittest.main(exit=False).result.wasSuccessful()
+    for rule, why in Planted.unchecked.items():
+        print(f"planted_test: rule {rule} was not checked: it {why}")
+    sys.exit(1 if not passed else 77 if Planted.unchecked else 0)

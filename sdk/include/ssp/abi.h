@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Everything stable in one include. */
 #ifndef SSP_ABI_H
 #define SSP_ABI_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kind "ssp.algorithm/0": what a run trains. */
 #ifndef SSP_ALGORITHM_H
 #define SSP_ALGORITHM_H
@@ -46,7 +47,8 @@ typedef struct ssp_algorithm {
   ssp_status (*create)(ssp_build*, ssp_component* out);
   void (*destroy)(ssp_component);
   /* Emits named scalars flagged LOSS or METRIC; losses are summed. The name "loss" is kept for the total unless it is
-   * the only term. */
+   * the only term. Names of the host's own numbers are refused: lr, time, data_time, eta, memory, grad_norm, epoch,
+   * iter, step, and what begins with "probe/". */
   ssp_status (*training_step)(ssp_component, ssp_call*, const ssp_batch*, const ssp_sink* losses_and_metrics);
   /* Features [B, C] of images [B, C, H, W], in eval mode, without gradients. Emits exactly the names in layers, or, if
    * n is 0, the one by which this algorithm is judged; a name that it does not know is SSP_E_CONFIG. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds "ssp.backbone/0" (images to feature maps) and "ssp.backbone.tokens/0" (encoders that take a part of the
  * patches). */
 #ifndef SSP_BACKBONE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Versions, status codes, strings, tensors and values: the words of which every other header is made.
  *
  * Conventions of the whole SDK

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.call/0": where a per-step call stands in the run, and how it splits into several forwards. */
 #ifndef SSP_CALL_H
 #define SSP_CALL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.config/0": the component's own configuration, validated by its schema, and facts of the run. */
 #ifndef SSP_CONFIG_H
 #define SSP_CONFIG_H

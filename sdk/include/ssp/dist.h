@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.dist/0": the ranks of the run; with one process everything is the identity. */
 #ifndef SSP_DIST_H
 #define SSP_DIST_H

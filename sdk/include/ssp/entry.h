@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a plugin and a host meet: the one exported object, the host it gets, and the note that is read before loading. */
 #ifndef SSP_ENTRY_H
 #define SSP_ENTRY_H

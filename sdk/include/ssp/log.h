@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.log/0": messages to the run's log. */
 #ifndef SSP_LOG_H
 #define SSP_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.ops/0": tensors and operators. Operators are those of the closed list sdk/ops-1.txt, by their ATen
  * names; autograd and autocast apply as in native code. */
 #ifndef SSP_OPS_H

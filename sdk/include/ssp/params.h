@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.params/0": parameters and buffers, declared in create and owned by the host. */
 #ifndef SSP_PARAMS_H
 #define SSP_PARAMS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.registry/0": components of other plugins. */
 #ifndef SSP_REGISTRY_H
 #define SSP_REGISTRY_H

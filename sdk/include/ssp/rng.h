@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Extension "ssp.rng/0": random numbers as a function of keys, so that masks do not depend on ranks, workers or resume.
  */
 #ifndef SSP_RNG_H
@@ -13,7 +14,8 @@ extern "C" {
 
 enum { SSP_RNG_RANK = 0, SSP_RNG_SHARED = 1 }; /* a stream of each rank, or one that all ranks share */
 
-/* THREAD: the one of the call. OWNERSHIP: the tensor is the caller's. */
+/* A fork's site joins those of the calls around it; an event (on_event) is a site of its own.
+ * THREAD: the one of the call. OWNERSHIP: the tensor is the caller's. */
 typedef struct ssp_rng {
   uint32_t struct_size, reserved;
   /* Uniform f32 [rows, n] in [0, 1). `rows` must be the call's (root: B; fork: B times its views). Keyed by (seed,

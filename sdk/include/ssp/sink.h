@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A sink collects results that are many: a small struct made by whoever wants them, host or plugin. */
 #ifndef SSP_SINK_H
 #define SSP_SINK_H

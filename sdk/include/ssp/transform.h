@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Kind "ssp.transform/0": changes samples in the data workers. */
 #ifndef SSP_TRANSFORM_H
 #define SSP_TRANSFORM_H

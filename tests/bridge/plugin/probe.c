@@ -302,7 +302,9 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   ssp_call_info info = {.struct_size = sizeof info};
   ssp_tensor tokens, flat, pred, square, loss, label;
   ssp_layer_info layer = {.struct_size = sizeof layer};
-  if (strcmp(p->fault, "config") == 0) return host->set_error(host, str("these sizes do not fit")), SSP_E_CONFIG;
+  const int late = strcmp(p->fault, "config_late") == 0 && p->steps > 0;
+  if (late || strcmp(p->fault, "config") == 0)
+    return host->set_error(host, str("these sizes do not fit")), SSP_E_CONFIG;
   TRY(calls->info(at, &info));
   if (info.mode != SSP_MODE_TRAIN) return fail("a training step in another mode");
   const ssp_batch copy = *batch; /* as good as the original */
@@ -331,12 +333,9 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
     status = sink->tensor(sink, str("loss"), square, SSP_EMIT_LOSS);
   } else if (strcmp(p->fault, "flags") == 0) {
     status = sink->tensor(sink, str("loss"), loss, SSP_EMIT_LOSS | 64);
-  } else if (strcmp(p->fault, "reserved") == 0) {
+  } else if (strncmp(p->fault, "second ", 7) == 0) { /* a second loss, of that name */
     status = sink->tensor(sink, str("loss"), loss, SSP_EMIT_LOSS);
-    if (status == SSP_OK) status = sink->tensor(sink, str("other"), loss, SSP_EMIT_LOSS);
-  } else if (strcmp(p->fault, "twice") == 0) {
-    status = sink->tensor(sink, str("loss"), loss, SSP_EMIT_LOSS);
-    if (status == SSP_OK) status = sink->tensor(sink, str("loss"), loss, SSP_EMIT_LOSS);
+    if (status == SSP_OK) status = sink->tensor(sink, str(p->fault + 7), loss, SSP_EMIT_LOSS);
   } else {
     status = sink->tensor(sink, str("loss"), loss, SSP_EMIT_LOSS);
     ssp_tensor metric;
@@ -381,8 +380,17 @@ static ssp_status probe_reconstruct(ssp_component c, ssp_call* at, const ssp_bat
 }
 static ssp_status probe_event(ssp_component c, ssp_call* at, uint32_t event) {
   Probe* p = c;
-  (void)at;
   p->events = p->events * 10 + event;
+  if (strcmp(p->fault, "noise") == 0) { /* fails with a number that it draws */
+    ssp_tensor t;
+    float drawn;
+    char text[32];
+    TRY(rng->per_sample(at, str("noise"), 1, 1, &t));
+    TRY(ops->to_host(t, SSP_F32, &drawn, sizeof drawn));
+    ops->release(t);
+    snprintf(text, sizeof text, "%.9g", (double)drawn);
+    return fail(text);
+  }
   if (strcmp(p->fault, "event") == 0) return fail("the event was told to fail");
   if (event == SSP_EVENT_UPDATED) { /* in place on a parameter: legal, gradients are off */
     ssp_value changed;
@@ -428,6 +436,7 @@ static ssp_status invert_apply(ssp_component c, const ssp_sample_api* api, ssp_s
   const Tokens* state = c;
   const uint32_t n = api->count(s);
   if (strcmp(state->fault, "fail") == 0) return fail("the transform was told to fail");
+  if (strcmp(state->fault, "config") == 0) return host->set_error(host, str("no such image")), SSP_E_CONFIG;
   for (uint32_t i = 0; i < n; ++i) {
     ssp_image in = {.struct_size = sizeof in}, out = {.struct_size = sizeof out};
     TRY(api->get(s, i, &in));

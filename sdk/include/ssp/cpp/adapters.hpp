@@ -1,17 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a class to the C table of its kind. Every function is noexcept and catches whatever the class throws. Functions
 // that a class does not have are null in its table.
 //
-// Algorithm:  static const char* schema();   explicit T(const Scope&);   Outputs training_step(const Batch&, const
-// Call&)
-//   may have: static std::string defaults(const Facts&);  static constexpr uint32_t caps;
-//             Outputs features(const Tensor& images, const Call&, const Names& layers);
-//             Outputs reconstruct(const Batch&, const Call&);   void on_event(const Call&, uint32_t event);
-//             std::string save_state(uint32_t scope);           void load_state(uint32_t scope, std::string_view);
-// Tokens:     schema, constructor, void info(int64_t h, int64_t w, ssp_token_info&), Tensor embed(const Tensor&, const
-// Call&),
-//             Positions positions(int64_t h, int64_t w, const Call&), Tensor encode(const EncodeInput&, const Call&)
-// Backbone:   schema, constructor, std::vector<LayerInfo> layers(int64_t h, int64_t w), Outputs forward(const Tensor&,
-// const Call&) Transform:  schema, constructor, void apply(Sample&) const   (reentrant)
+// Every kind:    static const char* schema();
+//                explicit T(const Scope&);
+// Algorithm:     Outputs training_step(const Batch&, const Call&);
+//   may have     static std::string defaults(const Facts&);
+//                static constexpr uint32_t caps;
+//                Outputs features(const Tensor& images, const Call&, const Names& layers);
+//                Outputs reconstruct(const Batch&, const Call&);
+//                void on_event(const Call&, uint32_t event);
+//                std::string save_state(uint32_t scope);
+//                void load_state(uint32_t scope, std::string_view);
+// Tokens:        void info(int64_t h, int64_t w, ssp_token_info&);
+//                Tensor embed(const Tensor&, const Call&);
+//                Positions positions(int64_t h, int64_t w, const Call&);
+//                Tensor encode(const EncodeInput&, const Call&);
+// Backbone:      std::vector<LayerInfo> layers(int64_t h, int64_t w);
+//                Outputs forward(const Tensor&, const Call&);
+// Transform:     void apply(Sample&) const;                 on several threads at once
 #pragma once
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of other plugins, as their users see them. The host owns them until the user's component is destroyed.
 #pragma once
 #include "ssp/backbone.h"

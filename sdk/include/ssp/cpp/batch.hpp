@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Batch: the views and fields of a step; Outputs: the named tensors that a step, features or a picture gives back.
 #pragma once
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Batch norm over [N, C] or [N, C, …], synchronised among ranks or not, with torch's parameter layout.
 #pragma once
 #include "ssp/cpp/dist.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Call: where a per-step call stands in the run, its random numbers, and the forwards into which it forks.
 #pragma once
 #include "ssp/cpp/op.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ranks of the run. With one process everything is the identity. Every rank makes the same calls in the same order.
 #pragma once
 #include "ssp/cpp/call.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ema: a momentum twin. Pairs tensors by name under two prefixes and moves the second towards the first.
 #pragma once
 #include "ssp/cpp/modes.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors: what the host reports becomes an exception, what a plugin throws becomes a status. Knows no tensors.
 #pragma once
 #include <cxxabi.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initial values, as torch.nn.init defines them. The host makes them, keyed by seed and parameter path.
 #pragma once
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes JSON text, for run-level defaults: json::object({{"lr", 2e-3}, {"betas", json::array({0.9, 0.95})}}).
 #pragma once
 #include <charconv>

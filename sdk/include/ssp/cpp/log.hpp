@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Messages to the run's log. A host without one drops them.
 #pragma once
 #include "ssp/cpp/runtime.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scopes of gradient recording and autocast on this thread.
 #pragma once
 #include "ssp/cpp/tensor.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers that own parameters. Each declares them under the scope that it is given, by torch's names; blocks use
 // MMSelfSup's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls of operators: one line declares another of those in sdk/ops-1.txt.
 //
 //   SSP_OP(cosh, "cosh", "", "self");                                       // name, overload, arguments passed

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators by their ATen names and with ATen's semantics. Those of sdk/ops-1.txt that are not here: one line (op.hpp).
 #pragma once
 #include "ssp/cpp/ops_create.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // New tensors, on the device of another one; random ones take a generator of Call::generator.
 #pragma once
 #include "ssp/cpp/op.hpp"

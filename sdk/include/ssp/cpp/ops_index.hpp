@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Indexing, gathering, scattering, sorting.
 #pragma once
 #include "ssp/cpp/op.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Changes in place. Legal on parameters and buffers without gradients (NoGrad); on a tensor that a loss has saved, not
 // before backward.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pointwise operators, reductions and products of matrices.
 #pragma once
 #include "ssp/cpp/op.hpp"

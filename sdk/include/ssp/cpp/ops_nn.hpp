@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers and losses as functions.
 #pragma once
 #include "ssp/cpp/op.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that change the shape, place or type of elements, not their values.
 #pragma once
 #include "ssp/cpp/op.hpp"

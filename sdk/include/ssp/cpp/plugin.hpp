@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The entry of a plugin: everything of the C++ layer in one include, and the macro that names its components.
 //
 //   SSP_PLUGIN(ssp::algorithm<MAE>("MAE"), ssp::tokens<ViT>("MAEViT"), ssp::backbone<ViT>("MAEViT"))

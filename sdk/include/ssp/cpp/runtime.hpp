@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The host's extension tables, one set a plugin, and the operators that it resolves in init. Knows no tensors.
 #pragma once
 #include "ssp/abi.h"

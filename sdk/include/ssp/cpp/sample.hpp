@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sample: one item in a data worker, as a transform sees it. uint8 images, labelled fields, random numbers of its own.
 #pragma once
 #include <vector>

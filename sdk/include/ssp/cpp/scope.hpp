@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scope: a place in the tree of parameters and in the configuration, alive during create. Declares, asks, opens
 // children.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor: an owned handle to a tensor of the host, with the operators as members that read best so. Its operators are
 // defined in ops.hpp.
 #pragma once
@@ -85,7 +86,7 @@ class Tensor {
     if (handle_.id) check(detail::runtime.ops->retain(handle_));
   }
   Tensor(Tensor&& other) noexcept
-      : handle_(std::exchange(other.handle_, ssp_tensor{0})), shape_(std::move(other.shape_)) {}
+      : handle_(std::exchange(other.handle_, ssp_tensor{0})), shape_(std::exchange(other.shape_, std::nullopt)) {}
   Tensor& operator=(Tensor other) noexcept {
     std::swap(handle_, other.handle_);
     std::swap(shape_, other.shape_);
@@ -102,7 +103,10 @@ class Tensor {
 
   explicit operator bool() const noexcept { return handle_.id != 0; }
   ssp_tensor handle() const noexcept { return handle_; }
-  ssp_tensor release() noexcept { return std::exchange(handle_, ssp_tensor{0}); }  // the caller owns it now
+  ssp_tensor release() noexcept {  // the caller owns it now
+    shape_.reset();
+    return std::exchange(handle_, ssp_tensor{0});
+  }
 
   int64_t dim() const { return static_cast<int64_t>(shape().sizes.size()); }
   int64_t numel() const { return shape().numel; }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Values of the configuration and facts of the run as C++ types, with errors that name the key.
 #pragma once
 #include "ssp/cpp/tensor.hpp"

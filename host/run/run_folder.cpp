@@ -1,0 +1,77 @@
+#include "run/run_folder.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "checkpoint/file.h"
+#include "run/bad_files.h"
+#include "run/environment.h"
+
+namespace selfsup::run {
+namespace {
+
+using checkpoint::IfUsed;
+using config::ResumeFrom;
+
+// A file that cannot be read tells nothing.
+std::optional<uint64_t> seed_in(const std::string& resolved_config) try {
+  if (!std::filesystem::exists(resolved_config)) return std::nullopt;
+  const Json resolved = read_json_file(resolved_config, "file");
+  const Json* seed = resolved.at_path("randomness.seed");
+  return seed ? std::optional<uint64_t>(static_cast<uint64_t>(seed->as_int())) : std::nullopt;
+} catch (const Error&) {
+  return std::nullopt;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const config::RunConfig& config, bool overwrite)
+    : overwrite_(overwrite),
+      resume_(overwrite ? ResumeFrom::nothing : config.resume),
+      dir_(config.work_dir, overwrite || resume_ != ResumeFrom::nothing ? IfUsed::accept : IfUsed::refuse),
+      store_(dir_.checkpoints(), config.checkpoint.keep) {
+  if (resume_ == ResumeFrom::path) {
+    checkpoint_.emplace(config.resume_path);
+  } else if (resume_ == ResumeFrom::newest) {
+    if (checkpoint::holds_checkpoints(dir_.checkpoints())) open_log();  // which of them are damaged belongs there
+    checkpoint_ = store_.newest_valid();
+  }
+}
+
+std::optional<uint64_t> RunFolder::earlier_seed() const {
+  if (checkpoint_) return checkpoint_->manifest().seed;
+  return resume_ == ResumeFrom::nothing ? std::nullopt : seed_in(path() + "/config.json");
+}
+
+std::vector<data::BadFile> RunFolder::known_bad() const {
+  if (!checkpoint_ || !checkpoint_->has(bad_files_name)) return {};
+  return parse_bad_files(checkpoint_->blob(bad_files_name), checkpoint_->path());
+}
+
+void RunFolder::open_log() {
+  if (std::exchange(logging_, true)) return;
+  open_log_file(path() + "/run.log");
+  log_info(environment_text());
+}
+
+void RunFolder::begin(const Json& config) {
+  dir_.keep();
+  const std::string old = overwrite_ ? dir_.move_aside() : "";
+  open_log();
+  if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
+  checkpoint::write_file(path() + "/config.json", to_text(config, 2) + "\n");
+  if (checkpoint_) store_.go_on_from(checkpoint_->manifest());
+}
+
+void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
+  if (bad.empty()) return;
+  const std::string file = fmt::format("{}/{}", path(), bad_files_name);
+  checkpoint::write_file(file, bad_files_text(bad));
+  log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+}
+
+}  // namespace selfsup::run

@@ -1,0 +1,54 @@
+// Owns the folder of a run that trains: the lock on it, the checkpoint that the run goes on from, its log, and what it
+// leaves beside checkpoints and metrics. Knows no tensor and no device.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "checkpoint/store.h"
+#include "checkpoint/work_dir.h"
+#include "config/run_config.h"
+#include "data/loader.h"
+
+namespace selfsup::run {
+
+class RunFolder {
+ public:
+  // Takes the folder, of which nothing is moved or overwritten before begin(), and opens the checkpoint to go on from.
+  // The log begins here if any checkpoint may be damaged, else with begin().
+  RunFolder(const config::RunConfig& config, bool overwrite);
+
+  const std::string& path() const { return dir_.path(); }
+  checkpoint::CheckpointStore& store() { return store_; }
+
+  // The one that the run goes on from; null: it starts fresh. Once closed, it has its path and its manifest only.
+  const checkpoint::Checkpoint* checkpoint() const { return checkpoint_ ? &*checkpoint_ : nullptr; }
+  void close_checkpoint() { checkpoint_->close(); }
+  // The run was to be resumed, and there is nothing to go on from.
+  bool nothing_to_resume() const { return resume_ != config::ResumeFrom::nothing && !checkpoint_; }
+  // The seed of the run that is resumed, also if it came to no checkpoint.
+  std::optional<uint64_t> earlier_seed() const;
+  // The images that it could not use. Error(checkpoint).
+  std::vector<data::BadFile> known_bad() const;
+
+  // Nothing that can be known beforehand is wrong. The folder stays; an old run is moved aside if it is to be
+  // overwritten; the log begins; the resolved configuration is written; the first save will leave later checkpoints
+  // behind.
+  void begin(const Json& config);
+
+  // Writes the list of images that the run could not use, if there are any, and says so.
+  void list_bad_files(const std::vector<data::BadFile>& bad) const;
+
+ private:
+  void open_log();
+
+  bool overwrite_;
+  config::ResumeFrom resume_;
+  checkpoint::WorkDir dir_;
+  checkpoint::CheckpointStore store_;
+  std::optional<checkpoint::Checkpoint> checkpoint_;
+  bool logging_ = false;
+};
+
+}  // namespace selfsup::run

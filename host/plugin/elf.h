@@ -21,7 +21,8 @@ struct ElfFile {
 
 // Every text is at most `longest_note` bytes. The file is opened once. Error(plugin) unless it is a regular file that
 // holds a whole 64-bit little-endian shared object: all segments lie inside the file, since mapping one that does not
-// ends in SIGBUS.
+// ends in SIGBUS. A file without such notes is read no further. One with them that is for this machine must also be
+// safe to load: ld.so follows whatever the file says, so it is an Error(plugin) if that leads astray.
 ElfFile read_elf(const std::string& path, const std::string& note_owner, uint64_t longest_note);
 
 // The machine of this process, in the same words.

@@ -15,12 +15,12 @@ namespace selfsup::report {
 namespace {
 
 // Lines that cannot be read (of another program, say) do not decide where to cut.
-bool is_to_be_written(const std::string& line, const std::string& path, int64_t step) {
+bool is_to_be_written(const std::string& line, const std::string& path, int64_t step, bool probe_too) {
   try {
     const Json object = parse_json(line, path, "metrics");
     const Json* at = object.find("step");
     if (!at || !at->is_int()) return false;
-    return at->as_int() > step || (at->as_int() == step && object.has("probe/knn"));
+    return at->as_int() > step || (probe_too && at->as_int() == step && object.has("probe/knn"));
   } catch (const Error&) {
     return false;
   }
@@ -52,7 +52,7 @@ void MetricsFile::write(const Json& object) {
   if (written > 0) torn_ = torn_ || !known || ::ftruncate(fd_, before.st_size) != 0;
 }
 
-void cut_metrics(const std::string& path, int64_t step) {
+void cut_metrics(const std::string& path, int64_t step, bool probe_too) {
   std::ifstream in(path, std::ios::binary);
   if (!in) {
     if (errno == ENOENT) return;
@@ -62,7 +62,7 @@ void cut_metrics(const std::string& path, int64_t step) {
   bool cut = false;
   std::string line;
   while (!cut && std::getline(in, line)) {
-    cut = in.eof() || is_to_be_written(line, path, step);  // eof: the line has no end
+    cut = in.eof() || is_to_be_written(line, path, step, probe_too);  // eof: the line has no end
     if (!cut) keep += static_cast<off_t>(line.size() + 1);
   }
   if (cut && ::truncate(path.c_str(), keep) != 0)

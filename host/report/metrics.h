@@ -25,8 +25,8 @@ class MetricsFile {
 };
 
 // Cuts the file before the first line that a run going on from `step` writes itself, and a last line without an end:
-// those of later steps, and the probe of this one, which follows a save. 0 for a fresh start. A missing file is fine.
+// those of later steps, and of this one the probe, if that is made anew. 0 for a fresh start. A missing file is fine.
 // Error(storage) when it cannot be cut.
-void cut_metrics(const std::string& path, int64_t step);
+void cut_metrics(const std::string& path, int64_t step, bool probe_too);
 
 }  // namespace selfsup::report

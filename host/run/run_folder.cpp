@@ -59,6 +59,7 @@ void RunFolder::open_log() {
 }
 
 void RunFolder::begin(const Json& config) {
+  begun_ = true;
   dir_.keep();
   const std::string old = overwrite_ ? dir_.move_aside() : "";
   open_log();
@@ -68,8 +69,13 @@ void RunFolder::begin(const Json& config) {
 }
 
 void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
-  if (bad.empty()) return;
+  if (!begun_) return;
   const std::string file = fmt::format("{}/{}", path(), bad_files_name);
+  if (bad.empty()) {
+    std::error_code nothing_there;
+    std::filesystem::remove(file, nothing_there);
+    return;
+  }
   checkpoint::write_file(file, bad_files_text(bad));
   log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
 }

@@ -15,8 +15,8 @@ namespace selfsup::run {
 
 class RunFolder {
  public:
-  // Takes the folder, of which nothing is moved or overwritten before begin(), and opens the checkpoint to go on from.
-  // The log begins here if any checkpoint may be damaged, else with begin().
+  // Takes the folder, of which nothing but damaged checkpoints and leftovers of saves is moved before begin(), and
+  // opens the checkpoint to go on from. The log begins here if any checkpoint may be damaged, else with begin().
   RunFolder(const config::RunConfig& config, bool overwrite);
 
   const std::string& path() const { return dir_.path(); }
@@ -37,7 +37,8 @@ class RunFolder {
   // behind.
   void begin(const Json& config);
 
-  // Writes the list of images that the run could not use, if there are any, and says so.
+  // Writes the list of images that the run could not use, if there are any, and says so; else takes an old one away.
+  // Nothing before begin().
   void list_bad_files(const std::vector<data::BadFile>& bad) const;
 
  private:
@@ -48,7 +49,7 @@ class RunFolder {
   checkpoint::WorkDir dir_;
   checkpoint::CheckpointStore store_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
-  bool logging_ = false;
+  bool begun_ = false, logging_ = false;
 };
 
 }  // namespace selfsup::run

@@ -69,7 +69,9 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
   if (line.command == config::Command::train) signals_.emplace();
   check_configuration(line);
   open_data();
+  check_stop();
   if (line.command == config::Command::train) take_folder(line.overwrite);
+  check_stop();
   choose_seed();
   build_loader();
   device_ = device::choose_device(config_.device);
@@ -295,11 +297,14 @@ train::Loop Training::loop(train::Outside& outside) {
           device_.device};
 }
 
+// While the run is being set up nothing is lost by ending at once.
+void Training::check_stop() const {
+  if (const auto stop = signals_ ? signals_->requested() : std::nullopt)
+    throw Error(*stop, "stopped before the first iteration");
+}
+
 Exit Training::run() {
-  if (const auto stop = signals_->requested()) {
-    log_info("stopped before the first iteration; nothing was changed");
-    return *stop;
-  }
+  check_stop();
   try {
     return train_and_evaluate();
   } catch (const Error& error) {
@@ -309,12 +314,14 @@ Exit Training::run() {
 }
 
 Exit Training::train_and_evaluate() {
-  folder_->begin(prepared_.config);
-  announce();
   const std::string metrics = folder_->path() + "/metrics.jsonl";
-  report::cut_metrics(metrics, start_.iter);
-
-  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, metrics,
+  const auto take_folder = [&] {
+    folder_->begin(prepared_.config);
+    announce();
+    const bool probes = config_.probe && (start_.iter >= max_iters_ || loop_options().evaluate.due(start_));
+    report::cut_metrics(metrics, start_.iter, probes);
+  };
+  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, take_folder, metrics,
                config_.length.by_epoch});
   train::Loop loop = this->loop(watch);
   Exit exit;

@@ -33,6 +33,7 @@ class Training {
  private:
   Exit train_and_evaluate();
   void check_configuration(const config::CommandLine& line) const;
+  void check_stop() const;
   void open_data();
   void take_folder(bool overwrite);
   void choose_seed();

@@ -7,16 +7,22 @@
 
 namespace selfsup::run {
 
-Watch::Watch(Parts parts) : parts_(std::move(parts)), metrics_(parts_.metrics_path) {}
+Watch::Watch(Parts parts) : parts_(std::move(parts)) {}
 
 Watch::~Watch() {
-  if (const uint64_t lines = dropped_log_lines() + metrics_.dropped())
+  if (const uint64_t lines = dropped_log_lines() + (metrics_ ? metrics_->dropped() : 0))
     log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
+}
+
+void Watch::begin() {
+  parts_.evaluation.rehearse();
+  parts_.take_folder();
+  metrics_.emplace(parts_.metrics_path);
 }
 
 void Watch::log(const report::TrainPoint& point) {
   log_info(report::train_line(point));
-  metrics_.write(report::metrics_object(point));
+  metrics_->write(report::metrics_object(point));
   note_ = fmt::format("eta {}", report::duration_text(point.eta_seconds));
   for (const auto& [name, value] : point.scalars)
     if (name == "loss") note_ += fmt::format("  loss {:.4f}", value);
@@ -50,7 +56,7 @@ void Watch::evaluate(const train::Position& at) {
   object.set("epoch", at.epoch);
   object.set("iter", at.iter);
   object.set("step", at.iter);
-  metrics_.write(object);
+  metrics_->write(object);
 }
 
 }  // namespace selfsup::run

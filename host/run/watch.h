@@ -1,5 +1,6 @@
 // The loop's outside: log lines, metrics, progress, checkpoints, probes, and the wish to stop. Knows no mathematics.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -24,13 +25,14 @@ class Watch final : public train::Outside {
     const data::Loader& loader;
     const device::Device& device;
     const train::StopSignals& signals;
-    std::string metrics_path;
+    std::function<void()> take_folder;  // once nothing that can be known beforehand is wrong
+    std::string metrics_path;           // opened after that
     bool by_epoch;
   };
   explicit Watch(Parts parts);
   ~Watch() override;  // says how many lines a full disk has cost
 
-  void begin() override { parts_.evaluation.rehearse(); }
+  void begin() override;
   void log(const report::TrainPoint& point) override;
   void progress(const train::Position& at, int64_t max_iters) override;
   std::string save(const std::string& name, const train::Position& at) override;
@@ -40,7 +42,7 @@ class Watch final : public train::Outside {
 
  private:
   Parts parts_;
-  report::MetricsFile metrics_;
+  std::optional<report::MetricsFile> metrics_;
   report::Progress progress_;
   std::string note_;
 };

@@ -72,7 +72,7 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
   saved_at_ = last_good.empty() ? -1 : start.iter;
   begin(start);
   bool save_pending = false;
-  if (at_.iter > 0 && at_.iter < max_iters_ && due(options_.evaluate)) parts_.outside.evaluate(at_);
+  if (at_.iter > 0 && at_.iter < max_iters_ && options_.evaluate.due(at_)) parts_.outside.evaluate(at_);
   auto mark = Clock::now();
   while (at_.iter < max_iters_) {
     if (at_.iter_in_epoch == 0) event(bridge::Event::epoch_begin);
@@ -116,14 +116,14 @@ Exit Loop::run(const Position& start, const std::string& last_good) {
       parts_.outside.progress(at_, max_iters_);
 
       // Saves and stops happen only where an optimizer step ends.
-      save_pending = save_pending || due(options_.save);
+      save_pending = save_pending || options_.save.due(at_);
       const bool last = at_.iter == max_iters_;
       const auto stop = parts_.outside.stop_requested();
       const bool saves = updated && (save_pending || stop || (last && options_.save_last));
       if (saves) save();
       save_pending = save_pending && !saves;
       if (updated && stop) return *stop;
-      const bool evaluates = !last && due(options_.evaluate);
+      const bool evaluates = !last && options_.evaluate.due(at_);
       if (evaluates) parts_.outside.evaluate(at_);
       if (saves || evaluates) mark = Clock::now();  // their time is no part of an iteration's
     }
@@ -227,12 +227,6 @@ bridge::Step Loop::step() const {
 void Loop::event(bridge::Event event) {
   at::NoGradGuard no_grad;
   parts_.task.on_event(step(), event);
-}
-
-bool Loop::due(const Interval& interval) const {
-  if (interval.every <= 0) return false;
-  if (interval.by_epoch) return at_.iter_in_epoch == 0 && at_.epoch % interval.every == 0;
-  return at_.iter % interval.every == 0;
 }
 
 void Loop::log_if_due(int64_t iter_in_epoch) {

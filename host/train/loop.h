@@ -24,6 +24,11 @@ namespace selfsup::train {
 struct Interval {
   int64_t every = 0;
   bool by_epoch = true;
+
+  bool due(const Position& at) const {
+    if (every <= 0) return false;
+    return by_epoch ? at.iter_in_epoch == 0 && at.epoch % every == 0 : at.iter % every == 0;
+  }
 };
 
 struct LoopOptions {
@@ -100,7 +105,6 @@ class Loop {
   void call_autograd(const at::Tensor& root) const;
   std::optional<at::Tensor> update();
   void log_if_due(int64_t iter_in_epoch);
-  bool due(const Interval& interval) const;
 
   LoopParts parts_;
   LoopOptions options_;

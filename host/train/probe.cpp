@@ -44,7 +44,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
   for (int64_t i = 0; i < wanted; ++i)
     if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
   if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
-  const data::Subset chosen(dataset, std::move(indices));
+  const data::Subset chosen(dataset, indices);
   data::Loader loader(
       chosen, pipeline,
       {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
@@ -62,6 +62,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
     std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
   }
   out.bad = loader.bad().files;
+  for (data::BadFile& bad : out.bad) bad.index = indices[static_cast<size_t>(bad.index)];
   return out;
 }
 

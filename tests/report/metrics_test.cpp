@@ -55,9 +55,9 @@ TEST_CASE("metrics are appended a line at a time and are there at once") {
 
 TEST_CASE("metrics are cut after a step, with what is torn") {
   const TempFile file;
-  const auto cut = [&](const std::string& text, int64_t step) {
+  const auto cut = [&](const std::string& text, int64_t step, bool probe_too = true) {
     file.set(text);
-    cut_metrics(file.path(), step);
+    cut_metrics(file.path(), step, probe_too);
     return file.text();
   };
   const std::string a = "{\"loss\": 1.0, \"step\": 10}\n", b = "{\"probe\": 1.0, \"step\": 10}\n",
@@ -72,9 +72,10 @@ TEST_CASE("metrics are cut after a step, with what is torn") {
   CHECK(cut(a + b + c + a, 15) == a + b);
   const std::string probe = "{\"probe/knn\": 0.5, \"step\": 10}\n";
   CHECK(cut(a + probe + c, 10) == a);  // made anew
+  CHECK(cut(a + probe + c, 10, false) == a + probe);
   CHECK(cut(a + probe + c, 11) == a + probe);
-  cut_metrics(file.path() + ".absent", 3);
-  CHECK_THROWS_AS(cut_metrics(file.path() + "/x", 3), Error);
+  cut_metrics(file.path() + ".absent", 3, true);
+  CHECK_THROWS_AS(cut_metrics(file.path() + "/x", 3, true), Error);
 }
 
 TEST_CASE("a disk that takes no more drops lines whole and never stops the run") {

@@ -56,6 +56,8 @@ refused 2 run.json --resume=a/checkpoints/epoch_1
 refused 2 run.json --cfg-options default_hooks.checkpoint.max_keep_ckpts=0
 refused 2 run.json --cfg-options 'optim_wrapper.clip_grad={"clip_value": 1}'
 refused 4 run.json --cfg-options 'probe={"dataset": {"data_root": "nowhere"}, "test_dataset": {"data_root": "nowhere"}}'
+refused 2 run.json --cfg-options probe.feature=nope \
+  'probe.dataset={"type": "shapes", "size": 8, "image_size": 32}' 'probe.test_dataset={"type": "shapes", "size": 8, "image_size": 32}'
 refused 6 run.json --cfg-options model.backbone.arch.embed_dims=64 --load-from a/checkpoints/epoch_2
 run 0 run.json --work-dir a --overwrite --load-from a/checkpoints/epoch_2
 says "weights of a/checkpoints/epoch_2"

@@ -139,6 +139,7 @@ TEST_CASE("labelled pictures come in the order of the set, spread over it, with 
     const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers, 0.1);
     REQUIRE(got.bad.size() == 1);
     CHECK(got.bad[0].path == "4");
+    CHECK(got.bad[0].index == 4);
     std::vector<int64_t> want;
     for (int64_t i = 0; i < 100; i += 2)
       if (i % 10 != 0) want.push_back(i);

@@ -55,11 +55,11 @@ std::vector<ElfDynamic::Version> ElfDynamic::needed_versions() const {
   size_t seen = 0;
   for (uint64_t at = *address;;) {
     const auto need = file_.read<Elf64_Verneed>(file_offset(at, what), what);
-    const std::string library = string_at(need.vn_file);
+    const std::string file = string_at(need.vn_file);
     for (uint64_t aux_at = at + need.vn_aux;;) {
       if (++seen > kMostVersions) file_.damaged("endless version table");
       const auto aux = file_.read<Elf64_Vernaux>(file_offset(aux_at, what), what);
-      versions.push_back({library, string_at(aux.vna_name), aux.vna_other & 0x7fffu});
+      versions.push_back({file, string_at(aux.vna_name), aux.vna_other & 0x7fffu});
       if (aux.vna_next == 0) break;
       aux_at += aux.vna_next;
     }

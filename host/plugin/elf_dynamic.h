@@ -22,8 +22,8 @@ class ElfDynamic {
   const std::vector<std::string>& needed() const { return needed_; }
 
   struct Version {
-    std::string library, name;  // "libc.so.6", "GLIBC_2.17"
-    unsigned index;             // by which symbols refer to it
+    std::string file, name;  // "libc.so.6", "GLIBC_2.17"
+    unsigned index;          // by which symbols refer to it
   };
   std::vector<Version> needed_versions() const;
 

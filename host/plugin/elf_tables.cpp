@@ -181,7 +181,7 @@ class Checker {
     unsigned highest = VER_NDX_GLOBAL;
     for (const ElfDynamic::Version& version : dynamic_.needed_versions()) {
       const std::vector<std::string>& needed = dynamic_.needed();
-      require(std::find(needed.begin(), needed.end(), version.library) != needed.end(),
+      require(std::find(needed.begin(), needed.end(), version.file) != needed.end(),
               "a version of a library that is not among those needed");
       highest = std::max(highest, version.index);
     }

@@ -315,13 +315,13 @@ Exit Training::run() {
 
 Exit Training::train_and_evaluate() {
   const std::string metrics = folder_->path() + "/metrics.jsonl";
-  const auto take_folder = [&] {
+  const auto begin_folder = [&] {
     folder_->begin(prepared_.config);
     announce();
     const bool probes = config_.probe && (start_.iter >= max_iters_ || loop_options().evaluate.due(start_));
     report::cut_metrics(metrics, start_.iter, probes);
   };
-  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, take_folder, metrics,
+  Watch watch({*state_, folder_->store(), manifest(), *evaluation_, *loader_, device_, *signals_, begin_folder, metrics,
                config_.length.by_epoch});
   train::Loop loop = this->loop(watch);
   Exit exit;

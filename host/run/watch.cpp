@@ -16,7 +16,7 @@ Watch::~Watch() {
 
 void Watch::begin() {
   parts_.evaluation.rehearse();
-  parts_.take_folder();
+  parts_.begin_folder();
   metrics_.emplace(parts_.metrics_path);
 }
 

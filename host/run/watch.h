@@ -25,8 +25,8 @@ class Watch final : public train::Outside {
     const data::Loader& loader;
     const device::Device& device;
     const train::StopSignals& signals;
-    std::function<void()> take_folder;  // once nothing that can be known beforehand is wrong
-    std::string metrics_path;           // opened after that
+    std::function<void()> begin_folder;  // once nothing that can be known beforehand is wrong
+    std::string metrics_path;            // opened after that
     bool by_epoch;
   };
   explicit Watch(Parts parts);

@@ -17,16 +17,13 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 }
 
 // The sum of the losses, as the graph's root.
-at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms, const std::string& task) {
+at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
   at::Tensor total;
   for (const bridge::NamedTensor& term : terms) {
     if (!term.is_loss()) continue;
     const at::Tensor value = term.value.reshape({}).to(at::kFloat);
     total = total.defined() ? total + value : value;
   }
-  if (!total.defined() || !total.requires_grad())
-    throw Error(Exit::failed,
-                fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn", task));
   return total;
 }
 
@@ -143,7 +140,11 @@ at::Tensor Loop::forward(const data::Batch& batch, std::vector<bridge::NamedTens
     const AutocastScope autocast(device_.type(), options_.amp.dtype);
     terms = parts_.task.training_step(step(), prepared);
   }
-  return total_loss(terms, parts_.task.name());
+  at::Tensor total = total_loss(terms);
+  if (!total.defined() || !total.requires_grad())
+    throw Error(Exit::failed, fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn",
+                                          parts_.task.name()));
+  return total;
 }
 
 void Loop::backward(const at::Tensor& total, const Micro& micro) {

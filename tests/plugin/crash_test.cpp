@@ -1,6 +1,4 @@
 // Crashes inside a plugin's code, in child processes: named, and as deadly as they were.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -10,6 +8,7 @@
 
 #include "plugin/crossing.h"
 #include "plugin/support/plugins.h"
+#include "stack_overflow.h"
 
 using namespace selfsup;
 using namespace selfsup::plugin;
@@ -23,19 +22,6 @@ volatile int zero = 0, ten = 10;
 
 [[gnu::no_sanitize("undefined")]] void write_nowhere() { *nowhere = 1; }
 [[gnu::no_sanitize("undefined")]] void divide() { zero = ten / zero; }
-
-// Without end.
-[[gnu::noinline]] int deeper(volatile char* outer) {
-  if (*outer != 0) return 0;
-  volatile char here[1024] = {};
-  return deeper(here) + here[0];
-}
-void overflow_stack() {
-  const rlimit eight_mib = {8 << 20, 8 << 20};
-  ::setrlimit(RLIMIT_STACK, &eight_mib);  // the main thread's stack grows up to here
-  volatile char start = 0;
-  deeper(&start);
-}
 
 Outcome crash(const std::function<void()>& body, bool in_thread) {
   return in_child([&] {
@@ -55,7 +41,7 @@ TEST_CASE("a crash inside a plugin is one line with plugin, signal and callback,
   };
   const Case cases[] = {
     {SIGSEGV, "SIGSEGV", write_nowhere},
-    {SIGSEGV, "SIGSEGV", overflow_stack},
+    {SIGSEGV, "SIGSEGV", selfsup::test::overflow_stack},
     {SIGILL, "SIGILL", [] { std::raise(SIGILL); }},
     {SIGBUS, "SIGBUS", [] { std::raise(SIGBUS); }},
 #if defined(__x86_64__)  // elsewhere the quotient is 0
@@ -103,7 +89,7 @@ TEST_CASE("a crash outside a plugin stays what it was") {
       fault();
     };
   };
-  for (const auto fault : {write_nowhere, overflow_stack}) {
+  for (const auto fault : {write_nowhere, selfsup::test::overflow_stack}) {
     for (const bool in_thread : {false, true}) {
       const Outcome outcome = crash(after_a_crossing(fault), in_thread);
       CHECK(outcome.signal == SIGSEGV);

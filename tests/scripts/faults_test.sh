@@ -39,14 +39,20 @@ run() {
   rm -rf work
   SELFSUP_TEST_FAULT=$fault timeout 60 "$host" --plugin "$plugin" run.json --work-dir work "$@" >out 2>&1
 }
+# exits CODE FAULT ARGUMENTS...: the run ends with the code.
+exits() {
+  code=$1
+  shift
+  run "$@"
+  rc=$?
+  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+}
 # ends CODE TEXT FAULT ARGUMENTS...: the run ends with the code and one error, whose line has the text.
 ends() {
   code=$1
   text=$2
   shift 2
-  run "$@"
-  rc=$?
-  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+  exits "$code" "$@"
   [ "$(grep -c 'error: ' out)" -eq 1 ] || fail "$*: not one error"
   tail -n 1 out | grep -qF "$text" || fail "$*: the last line does not say '$text'"
 }
@@ -151,9 +157,7 @@ dies() {
   code=$1
   line=$2
   shift 2
-  run "$@"
-  rc=$?
-  [ $rc -eq "$code" ] || fail "$*: exit $rc, not $code"
+  exits "$code" "$@"
   [ "$(grep -cE 'error|terminate|cross|crash' out)" -eq 1 ] || fail "$*: not one line"
   grep -qxF "selfsup-host: plugin test.thrower $line" out || fail "$*: the line does not name plugin and callback"
 }

@@ -1,12 +1,11 @@
 // A plugin of every kind that goes wrong in one callback. SELFSUP_TEST_FAULT="CALLBACK N FAULT" says which, from its
 // N-th call on, and how: std, int, foreign and config are thrown, segv and overflow crash. Callbacks that several
 // components have are COMPONENT.CALLBACK.
-#include <sys/resource.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <sstream>
 
+#include "../stack_overflow.h"
 #include "ssp/cpp/plugin.hpp"
 
 using namespace ssp;
@@ -26,19 +25,6 @@ struct Plan {
 
 int* volatile nowhere = nullptr;
 
-// A recursion without end, which the compiler cannot see.
-[[gnu::noinline]] int deeper(volatile char* outer) {
-  if (*outer != 0) return 0;
-  volatile char here[1024] = {};
-  return deeper(here) + here[0];
-}
-void overflow_stack() {
-  const rlimit eight_mib = {8 << 20, 8 << 20};
-  setrlimit(RLIMIT_STACK, &eight_mib);  // the main thread's stack grows up to here
-  volatile char start = 0;
-  deeper(&start);
-}
-
 // The fault that is due here, or "". Throws if that is the fault.
 std::string at(const std::string& callback) {
   static const Plan plan;
@@ -49,7 +35,7 @@ std::string at(const std::string& callback) {
   if (plan.fault == "foreign") throw Foreign();
   if (plan.fault == "config") throw Error(SSP_E_CONFIG, "asks for what cannot be");
   if (plan.fault == "segv") *nowhere = 1;
-  if (plan.fault == "overflow") overflow_stack();
+  if (plan.fault == "overflow") selfsup::test::overflow_stack();
   return plan.fault;
 }
 

@@ -1,17 +1,9 @@
 #!/bin/sh
 # Mixed precision in the program: --amp and its spelling in a configuration are one thing, the loss falls, what is saved is F32, and a
 # resumed run ends with the bytes of the one that was not stopped. amp_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 out
-  failed=1
-}
 cd "$scratch" || exit 1
 
 # run FOLDER ARGUMENTS...: 30 iterations, ten of them an epoch.

@@ -1,17 +1,9 @@
 #!/bin/sh
 # What the commands beside training print: config, validate, env, list, inspect. commands_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tests=$(cd "$(dirname "$0")" && pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  cat err
-  failed=1
-}
 run() { "$host" "$@" >out 2>err; }
 
 # config: standard output is JSON alone, and training it gives the same; --sources says of each layer what came from it.

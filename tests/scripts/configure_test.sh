@@ -1,15 +1,8 @@
 #!/bin/sh
 # Configuring: a LibTorch out of range, or none, is one clear error; every preset configures. configure_test.sh SOURCE TORCH
-set -u
+. "$(dirname "$0")/common.sh"
 source=$1
 torch=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
 unset SELFSUP_TORCH_DIR
 
 # refused NAME FOLDER EXPECTED...

@@ -1,15 +1,8 @@
 #!/bin/sh
 # Which device a run takes where an NVIDIA driver answers, and what it says where this installation cannot use it: a stub is the driver.
 #   cuda_test.sh BUILD_FOLDER STUB_FOLDER TORCH_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*: $(cat "$scratch/err")"
-  failed=1
-}
 cd "$scratch" || exit 1
 unset CUDA_VISIBLE_DEVICES
 LD_LIBRARY_PATH=$2${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

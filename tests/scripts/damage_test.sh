@@ -1,18 +1,10 @@
 #!/bin/sh
 # The newest checkpoint is damaged, in each of its files in turn: the run goes on from the one before, says so, and ends as it would
 # have; when all are damaged it ends with 6 and changes nothing. damage_test.sh BUILD_FOLDER PLUGIN_THAT_SAVES_STATE
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 plugin=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 out
-  failed=1
-}
 cat >run.json <<'END'
 {
   "model": { "queue_len": 16 },

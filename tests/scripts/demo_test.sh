@@ -1,14 +1,7 @@
 #!/bin/sh
 # scripts/demo.sh with a stub for the build and one for the host, which records its arguments; what it tells people to type is typed.
 #   demo_test.sh BUILD_FOLDER SOURCE
-set -u
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
+. "$(dirname "$0")/common.sh"
 tree="$scratch/a tree"
 export SCRATCH="$scratch" REAL_HOST="$1/bin/selfsup-host"
 mkdir -p "$tree/scripts" "$tree/build/release/bin" "$tree/elsewhere"

@@ -2,17 +2,9 @@
 # Plugins that go wrong, in the program. What a callback of the C++ layer throws ends the run with 3 before the first step and with 1
 # after it, in one line that names component, plugin, callback and what was thrown; so does garbage. What escapes a plugin that does
 # without the layer, and a crash, end the process in one such line. faults_test.sh BUILD_FOLDER PLUGIN
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 plugin=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 "$scratch/out"
-  failed=1
-}
 cd "$scratch" || exit 1
 
 cat >run.json <<'END'

@@ -1,16 +1,9 @@
 #!/bin/sh
 # The thin executable without a run: what it answers itself, wrong words, how it finds LibTorch, MKL's switch.
 #   host_test.sh BUILD_FOLDER VERSION
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 version=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
 unset SELFSUP_TORCH_DIR SELFSUP_MKL_DISPATCH
 
 # Needs no LibTorch: with none to be found it still answers.

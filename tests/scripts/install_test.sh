@@ -1,14 +1,7 @@
 #!/bin/sh
 # `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, the README's, and one more)
 # build against it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER SOURCE_FOLDER
-set -u
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
+. "$(dirname "$0")/common.sh"
 unset SELFSUP_TORCH_DIR
 
 DESTDIR=$scratch/stage cmake --install "$1" --prefix /opt/selfsup >"$scratch/out" 2>&1 || fail "cmake --install: $(tail -n 5 "$scratch/out")"

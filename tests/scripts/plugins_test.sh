@@ -1,17 +1,9 @@
 #!/bin/sh
 # What the program does with the plugins that it is told to use: whom it runs, in which order, whom it blames.
 # plugins_test.sh BUILD_FOLDER FIXTURE_PLUGINS
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 fixtures=$2
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  cat "$scratch/err"
-  failed=1
-}
 cd "$scratch" || exit 1
 # The fixtures' constructors write here.
 export SELFSUP_TEST_MARKER="$scratch/marker"

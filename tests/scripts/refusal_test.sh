@@ -1,19 +1,11 @@
 #!/bin/sh
 # Wrong configurations are refused with exit 2 and the key's name before a device is touched: the device that all of these ask for is
 # not there, and nobody hears of it. Then one typo of every key of the shipped configurations. refusal_test.sh BUILD_FOLDER SOURCE
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 source=$2
 tiny=$source/tests/scripts/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  cat out
-  failed=1
-}
 # refused NAME TEXT WORDS...: the host with these words ends with 2 and says TEXT.
 refused() {
   name=$1 text=$2

@@ -1,15 +1,7 @@
 #!/bin/sh
 # What a second start in a used work folder does, and what is refused before anything in it is touched. restart_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 "$scratch/out"
-  failed=1
-}
 cd "$scratch" || exit 1
 
 cat >run.json <<'END'

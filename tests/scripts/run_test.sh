@@ -2,19 +2,11 @@
 # What a run does beside training: it scales the learning rate, keeps the seed that it drew, takes transforms from plugins, probes without a trace in the weights,
 # lists bad images also when it ends because of them, and keeps its messages off the progress bar.
 #   run_test.sh BUILD_FOLDER PROBE_PLUGIN ANOTHER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 probe=$2
 another=$3
 picture=$(cd "$(dirname "$0")/../../docs/images" && pwd)/reconstruction.png
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 "$scratch/out"
-  failed=1
-}
 cd "$scratch" || exit 1
 
 cat >run.json <<'END'

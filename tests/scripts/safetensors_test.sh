@@ -1,15 +1,8 @@
 #!/bin/sh
 # Python's `safetensors` reads what a run saved, and the run takes what it writes. safetensors_test.sh BUILD_FOLDER SOURCE_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tiny=$2/tests/scripts/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
 cd "$scratch" || exit 1
 export PYTHONPATH="$2/.deps/test-packages"
 python3 -c 'import numpy, safetensors' 2>/dev/null || {

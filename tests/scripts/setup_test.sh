@@ -1,13 +1,6 @@
 #!/bin/sh
 # scripts/setup.sh in a scratch tree, with pip, dpkg and apt replaced by stubs that record what they were asked. setup_test.sh SOURCE
-set -u
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
+. "$(dirname "$0")/common.sh"
 tree=$scratch/tree
 stubs=$scratch/stubs
 mkdir -p "$tree/scripts" "$stubs"

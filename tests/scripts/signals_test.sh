@@ -2,18 +2,10 @@
 # A run that SIGTERM or SIGINT tells to stop finishes its optimizer step, saves, and goes on from there with --resume; a second signal
 # ends it in the middle of that save, and what was saved before is whole. strace sends the signals where a save begins, with mkdirat.
 #   signals_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 out
-  failed=1
-}
 
 # run FOLDER [SIGNAL SAVES]: 24 iterations, saved after the twelfth; three to an optimizer step. SAVES: as strace's `when`.
 run() {

@@ -1,17 +1,9 @@
 #!/bin/sh
 # Where a run starts: --resume in all its forms, --load-from of a checkpoint and of a bare file. start_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 out
-  failed=1
-}
 # run WORDS...: a run in `run`, which holds two checkpoints of an earlier one.
 run() {
   rm -rf run && cp -R earlier run

@@ -1,14 +1,7 @@
 #!/bin/sh
 # scripts/test.sh with stubs for the build, ctest and the host: where --torch may stand, and what then runs with which LibTorch.
 #   test_test.sh SOURCE
-set -u
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-failed=0
-fail() {
-  echo "FAILED: $*"
-  failed=1
-}
+. "$(dirname "$0")/common.sh"
 tree=$scratch/tree
 stubs=$scratch/stubs
 export SCRATCH="$scratch" TREE="$tree" PATH="$stubs:$PATH"

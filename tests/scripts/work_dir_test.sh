@@ -1,18 +1,11 @@
 #!/bin/sh
 # A work folder belongs to one run: a used one is not overwritten, and two jobs do not share one. work_dir_test.sh BUILD_FOLDER
-set -u
+. "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
-scratch=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid"; rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-failed=0
-fail() {
-  echo "FAILED: $*"
-  tail -n 5 out
-  failed=1
-}
 run() { "$host" "$tiny" --work-dir "$@" >out 2>&1; }
 # What a run has left, without the lock, which names its last holder.
 contents() { (cd "$1" && find . -type f ! -name .lock -exec sha256sum {} + | sort); }

@@ -231,7 +231,7 @@ void serve(const Arguments& arguments) {
   const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
   const data::Pipeline pipeline;
   data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
-  const train::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
+  const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
                                        c.channels, at::kCPU);
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
   const distributed::Group group;

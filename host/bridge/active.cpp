@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "bridge/handles.h"
+#include "bridge/operators/handles.h"
 #include "bridge/status.h"
 #include "plugin/crossing.h"
 

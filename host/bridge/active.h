@@ -7,7 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 
 namespace selfsup::bridge {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "bridge/handles.h"
+#include "bridge/operators/handles.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {

@@ -1,8 +1,8 @@
 // One crossing from the host into a plugin's code: noted, guarded, and left as it was entered. Owner thread.
 #pragma once
 #include "bridge/active.h"
-#include "bridge/modes.h"
-#include "bridge/session.h"
+#include "bridge/components/session.h"
+#include "bridge/operators/modes.h"
 #include "plugin/crossing.h"
 
 namespace selfsup::bridge {

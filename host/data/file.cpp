@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/errors.h"
-#include "data/dataset.h"
+#include "data/datasets/dataset.h"
 
 namespace selfsup::data {
 namespace {

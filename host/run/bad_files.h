@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/loader.h"
+#include "data/loader/loader.h"
 
 namespace selfsup::run {
 

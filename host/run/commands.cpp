@@ -7,7 +7,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
-#include "base/output.h"
+#include "cli/output.h"
 #include "config/host_schema.h"
 #include "device/device.h"
 #include "plugin/search.h"
@@ -25,7 +25,7 @@ int env_command() {
   return 0;
 }
 
-int train_command(const config::CommandLine& line) {
+int train_command(const cli::CommandLine& line) {
   // A run whose terminal or log reader has gone, as in `… | head`, trains on.
   std::signal(SIGPIPE, SIG_IGN);
   const std::unique_ptr<Prepared> prepared = prepare(line);
@@ -33,7 +33,7 @@ int train_command(const config::CommandLine& line) {
   return static_cast<int>(training.run());
 }
 
-int validate_command(const config::CommandLine& line) {
+int validate_command(const cli::CommandLine& line) {
   const std::unique_ptr<Prepared> prepared = prepare(line);
   Training training(*prepared, line);
   const double loss = training.try_first_batch();
@@ -41,13 +41,13 @@ int validate_command(const config::CommandLine& line) {
   return 0;
 }
 
-int config_command(const config::CommandLine& line) {
+int config_command(const cli::CommandLine& line) {
   const std::unique_ptr<Prepared> prepared = prepare(line);
   print_out((line.sources ? sources_text(prepared->config) : to_text(prepared->config, 2)) + "\n");
   return 0;
 }
 
-int schema_command(const config::CommandLine& line) {
+int schema_command(const cli::CommandLine& line) {
   const bridge::Host host;
   plugin::Registry registry(host.table());
   const ComponentSchemaCache cache(registry);

@@ -1,15 +1,15 @@
 // The commands that need LibTorch; each returns the exit code or throws Error. stdout is data, stderr is messages.
 #pragma once
-#include "config/command_line.h"
+#include "cli/command_line.h"
 
 namespace selfsup::run {
 
-int train_command(const config::CommandLine& line);
-int validate_command(const config::CommandLine& line);  // everything up to the first batch
-int config_command(const config::CommandLine& line);
+int train_command(const cli::CommandLine& line);
+int validate_command(const cli::CommandLine& line);  // everything up to the first batch
+int config_command(const cli::CommandLine& line);
 // inspect --schema: {"kind:name": schema} of what a plugin provides, or without one of what the host has built in,
 // where "host" is the whole configuration.
-int schema_command(const config::CommandLine& line);
+int schema_command(const cli::CommandLine& line);
 int env_command();
 
 }  // namespace selfsup::run

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 #include "config/host_schema.h"
 #include "data/schema.h"
 #include "ssp/entry.h"

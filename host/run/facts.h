@@ -1,7 +1,7 @@
 // Facts of a run that plugins may ask for: those that the configuration states, and those known once the data is there.
 #pragma once
 #include "base/json.h"
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 
 namespace selfsup::run {
 

@@ -33,7 +33,7 @@ bool provides_algorithm(const std::string& path) {
 }
 
 // --plugin replaces the configuration's algorithm and keeps its other plugins. Each file once.
-std::vector<std::string> plugin_paths(const config::CommandLine& line, const Json& tree,
+std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& tree,
                                       const std::vector<std::string>& folders) {
   std::vector<std::string> paths;
   const auto add = [&paths](const std::string& path) {
@@ -106,7 +106,7 @@ void report_keys_without_effect(const Json& tree) {
 }
 
 // The resolved file names the plugins that made it, so that it runs by itself, from any folder.
-void record_plugins(Json& tree, const config::CommandLine& line, const std::vector<std::string>& paths) {
+void record_plugins(Json& tree, const cli::CommandLine& line, const std::vector<std::string>& paths) {
   Json names = Json::array();
   for (const std::string& found : paths) {
     const fs::path path = found;
@@ -119,16 +119,16 @@ void record_plugins(Json& tree, const config::CommandLine& line, const std::vect
 
 }  // namespace
 
-std::vector<std::string> plugin_folders(const config::CommandLine& line) {
+std::vector<std::string> plugin_folders(const cli::CommandLine& line) {
   return plugin::plugin_folders(line.plugin_dirs, library_folder() + "/plugins");
 }
 
-std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
+std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   const Json file = config::load_config(line.target);
   Json preview = file;
   config::apply_options(preview, line.cfg_options, /*lenient=*/true);
   config::throw_if_any(config::wrong_types(preview, config::host_schema()));
-  config::apply_flags(preview, line);
+  cli::apply_flags(preview, line);
 
   auto prepared = std::make_unique<Prepared>();
   prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table());
@@ -140,7 +140,7 @@ std::unique_ptr<Prepared> prepare(const config::CommandLine& line) {
   set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);
-  config::apply_flags(tree, line);
+  cli::apply_flags(tree, line);
   if (!tree.at_path("model.type"))
     config::set_by_path(tree, "model.type", algorithm.name, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/json.h"
-#include "bridge/algorithm.h"
-#include "config/command_line.h"
+#include "bridge/components/algorithm.h"
+#include "cli/command_line.h"
 #include "plugin/registry.h"
 
 namespace selfsup::run {
@@ -19,9 +19,9 @@ struct Prepared {
 };
 
 // Folders where plugins are looked up, for these words.
-std::vector<std::string> plugin_folders(const config::CommandLine& line);
+std::vector<std::string> plugin_folders(const cli::CommandLine& line);
 
 // Error with the exit code that fits: usage, plugin.
-std::unique_ptr<Prepared> prepare(const config::CommandLine& line);
+std::unique_ptr<Prepared> prepare(const cli::CommandLine& line);
 
 }  // namespace selfsup::run

@@ -9,7 +9,7 @@
 #include "checkpoint/store.h"
 #include "checkpoint/work_dir.h"
 #include "config/run_config.h"
-#include "data/loader.h"
+#include "data/loader/loader.h"
 
 namespace selfsup::run {
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "bridge/transform.h"
+#include "bridge/components/transform.h"
 #include "config/threads.h"
 #include "device/memory.h"
 #include "report/metrics.h"
@@ -50,27 +50,27 @@ const Json& node_or_null(const Json& parent, std::string_view key) {
 // The outside of a loop that is not run: no more than its beginning.
 class Rehearsal final : public train::Outside {
  public:
-  explicit Rehearsal(Evaluation& evaluation) : evaluation_(evaluation) {}
+  explicit Rehearsal(evaluate::Evaluation& evaluation) : evaluation_(evaluation) {}
   void begin() override { evaluation_.rehearse(); }
   std::string save(const std::string&, const train::Position&) override { return ""; }
 
  private:
-  Evaluation& evaluation_;
+  evaluate::Evaluation& evaluation_;
 };
 
 }  // namespace
 
-Training::Training(Prepared& prepared, const config::CommandLine& line)
+Training::Training(Prepared& prepared, const cli::CommandLine& line)
     : prepared_(prepared),
       config_(read_config(prepared.config, line.target)),
       clip_(train::clip_settings(node_or_null(config_.optim_wrapper, "clip_grad"))),
       threads_(device::set_threads(static_cast<int>(config_.num_threads.value_or(0)), 1)) {
   device::keep_freed_memory();
-  if (line.command == config::Command::train) signals_.emplace();
+  if (line.command == cli::Command::train) signals_.emplace();
   check_configuration(line);
   open_data();
   check_stop();
-  if (line.command == config::Command::train) take_folder(line.overwrite);
+  if (line.command == cli::Command::train) take_folder(line.overwrite);
   check_stop();
   choose_seed();
   build_loader();
@@ -90,7 +90,7 @@ Training::Training(Prepared& prepared, const config::CommandLine& line)
 }
 
 // What needs neither data nor device.
-void Training::check_configuration(const config::CommandLine& line) const {
+void Training::check_configuration(const cli::CommandLine& line) const {
   const Json& wrapper = config_.optim_wrapper;
   const Json& optimizer = wrapper.get("optimizer");
   train::configured_lr(optimizer);
@@ -107,7 +107,7 @@ void Training::check_configuration(const config::CommandLine& line) const {
 
 void Training::open_data() {
   dataset_ = data::make_dataset(config_.data.dataset);
-  if (config_.probe) probe_sets_ = open_probe_sets(*config_.probe);
+  if (config_.probe) probe_sets_ = evaluate::open_probe_sets(*config_.probe);
   pipeline_ = data::Pipeline(config_.data.pipeline,
                              bridge::transform_factory(*prepared_.registry, stated_facts(prepared_.config)));
   data::ImageShape shape = dataset_->image_shape();

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "config/command_line.h"
-#include "data/loader.h"
+#include "cli/command_line.h"
+#include "data/loader/loader.h"
 #include "device/device.h"
 #include "distributed/group.h"
-#include "run/evaluation.h"
+#include "evaluate/evaluation.h"
 #include "run/prepared.h"
 #include "run/run_folder.h"
 #include "run/watch.h"
@@ -21,7 +21,7 @@ class Training {
  public:
   // Judges the configuration and opens the data; to train, takes the run's folder; then chooses the device and builds
   // the model with its weights. What can be refused is refused as early as it can be.
-  Training(Prepared& prepared, const config::CommandLine& line);
+  Training(Prepared& prepared, const cli::CommandLine& line);
 
   // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
   double try_first_batch();
@@ -32,7 +32,7 @@ class Training {
 
  private:
   Exit train_and_evaluate();
-  void check_configuration(const config::CommandLine& line) const;
+  void check_configuration(const cli::CommandLine& line) const;
   void check_stop() const;
   void open_data();
   void take_folder(bool overwrite);
@@ -57,7 +57,7 @@ class Training {
   distributed::Group group_;
 
   std::unique_ptr<data::Dataset> dataset_;
-  ProbeSets probe_sets_;
+  evaluate::ProbeSets probe_sets_;
   data::Pipeline pipeline_;
   std::optional<RunFolder> folder_;  // to train
   uint64_t seed_ = 0;
@@ -68,7 +68,7 @@ class Training {
   train::Position start_;
   int64_t epoch_iters_ = 0, max_epochs_ = 0;
   int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left
-  std::optional<train::Preprocessor> preprocess_;
+  std::optional<input::Preprocessor> preprocess_;
 
   model::ParameterStore model_;
   std::unique_ptr<bridge::Algorithm> algorithm_;
@@ -78,7 +78,7 @@ class Training {
   train::AmpSettings amp_;
   std::unique_ptr<train::GradScaler> scaler_;
   std::optional<train::RunState> state_;
-  std::optional<Evaluation> evaluation_;
+  std::optional<evaluate::Evaluation> evaluation_;
   bridge::Origin origin_ = bridge::Origin::fresh;
   std::vector<std::string> notes_;  // what run.log is told
 };

@@ -44,8 +44,8 @@ std::string Watch::save(const std::string& name, const train::Position& at) {
 }
 
 void Watch::evaluate(const train::Position& at) {
-  const train::ProbeResult result = parts_.evaluation.probe();
-  const train::Gauges gauges = result.gauges.value();
+  const evaluate::ProbeResult result = parts_.evaluation.probe();
+  const evaluate::Gauges gauges = result.gauges.value();
   log_info(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
                        at.iter, 100 * result.knn, 100 * result.linear, gauges.feature_std, gauges.effective_rank));
   Json object = Json::object();

@@ -6,9 +6,9 @@
 
 #include "checkpoint/store.h"
 #include "device/device.h"
+#include "evaluate/evaluation.h"
 #include "report/metrics.h"
 #include "report/progress.h"
-#include "run/evaluation.h"
 #include "train/loop.h"
 #include "train/signals.h"
 #include "train/state.h"
@@ -21,7 +21,7 @@ class Watch final : public train::Outside {
     train::RunState& state;
     checkpoint::CheckpointStore& store;
     checkpoint::Manifest manifest;  // all but the counters
-    Evaluation& evaluation;
+    evaluate::Evaluation& evaluation;
     const data::Loader& loader;
     const device::Device& device;
     const train::StopSignals& signals;

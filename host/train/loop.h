@@ -6,14 +6,14 @@
 #include <string>
 
 #include "base/errors.h"
-#include "data/loader.h"
+#include "data/loader/loader.h"
 #include "distributed/group.h"
+#include "input/preprocess.h"
 #include "report/log_line.h"
 #include "train/amp.h"
 #include "train/clip.h"
-#include "train/optimizer.h"
+#include "train/optimizers/optimizer.h"
 #include "train/position.h"
-#include "train/preprocess.h"
 #include "train/schedule.h"
 #include "train/task.h"
 #include "train/telemetry.h"
@@ -63,7 +63,7 @@ class Outside {
 
 struct LoopParts {
   data::Loader& loader;
-  const Preprocessor& preprocess;
+  const input::Preprocessor& preprocess;
   Task& task;
   Optimizer& optimizer;
   Schedules& schedules;

@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/errors.h"
-#include "train/tensor_views.h"
+#include "train/optimizers/tensor_views.h"
 
 namespace selfsup::train {
 namespace {

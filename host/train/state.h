@@ -8,7 +8,7 @@
 #include "checkpoint/strict_report.h"
 #include "model/store.h"
 #include "train/amp.h"
-#include "train/optimizer.h"
+#include "train/optimizers/optimizer.h"
 #include "train/position.h"
 #include "train/task.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 
 namespace selfsup::train {
 

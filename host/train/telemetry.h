@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 #include "report/log_line.h"
 #include "train/position.h"
 

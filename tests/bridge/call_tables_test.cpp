@@ -2,8 +2,8 @@
 #include <ATen/ops/batch_norm.h>
 #include <c10/core/GradMode.h>
 
-#include "bridge/generators.h"
 #include "bridge/support/window.h"
+#include "bridge/tables/generators.h"
 #include "bridge/testing.h"
 
 namespace selfsup::bridge::testing {

@@ -1,5 +1,5 @@
 // Leaks are told from references that other threads drop.
-#include "bridge/leak_watch.h"
+#include "bridge/components/leak_watch.h"
 
 #include <thread>
 

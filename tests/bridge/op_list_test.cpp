@@ -9,9 +9,9 @@
 #include <catch2/catch.hpp>
 
 #include "base/errors.h"
-#include "bridge/generators.h"
 #include "bridge/support/op_samples.h"
 #include "bridge/support/window.h"
+#include "bridge/tables/generators.h"
 
 namespace selfsup::bridge::testing {
 namespace {

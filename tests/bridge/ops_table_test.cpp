@@ -3,8 +3,8 @@
 
 #include <thread>
 
-#include "bridge/modes.h"
-#include "bridge/op_list.h"
+#include "bridge/operators/modes.h"
+#include "bridge/operators/op_list.h"
 #include "bridge/support/window.h"
 
 namespace selfsup::bridge::testing {

@@ -1,9 +1,9 @@
 // What is of the main thread alone is refused on others.
 #include <thread>
 
-#include "bridge/collector.h"
-#include "bridge/relay_sink.h"
+#include "bridge/components/collector.h"
 #include "bridge/support/window.h"
+#include "bridge/tables/relay_sink.h"
 
 namespace selfsup::bridge::testing {
 namespace {

@@ -1,5 +1,5 @@
 // Transforms of plugins in the data pipeline: images, fields, random numbers, worker threads.
-#include "bridge/transform.h"
+#include "bridge/components/transform.h"
 
 #include <thread>
 

@@ -1,4 +1,4 @@
-#include "data/codec.h"
+#include "data/codecs/codec.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "data/dataset.h"
+#include "data/datasets/dataset.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -13,8 +13,8 @@
 
 #include "base/errors.h"
 #include "bridge/support/captured_log.h"
+#include "data/datasets/stated_shape.h"
 #include "data/file.h"
-#include "data/stated_shape.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/errors.h"
-#include "data/loader.h"
+#include "data/loader/loader.h"
 #include "data/support/loader.h"
 #include "data/support/support.h"
 

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
-#include "data/loader.h"
-#include "data/shapes.h"
+#include "data/datasets/shapes.h"
+#include "data/loader/loader.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {

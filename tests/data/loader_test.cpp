@@ -1,4 +1,4 @@
-#include "data/loader.h"
+#include "data/loader/loader.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 
 #include "base/errors.h"
 #include "base/random.h"
-#include "data/shapes.h"
+#include "data/datasets/shapes.h"
 #include "data/support/loader.h"
 #include "data/support/support.h"
 

@@ -1,4 +1,4 @@
-#include "data/pipeline.h"
+#include "data/transforms/pipeline.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -6,9 +6,9 @@
 #include <set>
 
 #include "base/errors.h"
-#include "data/dataset.h"
-#include "data/resize.h"
+#include "data/datasets/dataset.h"
 #include "data/support/support.h"
+#include "data/transforms/resize.h"
 
 namespace selfsup::data {
 namespace {

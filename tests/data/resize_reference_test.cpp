@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
-#include "data/resize.h"
+#include "data/transforms/resize.h"
 #include "reference.h"
 
 namespace selfsup::data {

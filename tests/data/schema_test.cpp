@@ -5,8 +5,8 @@
 #include <map>
 
 #include "config/schema.h"
-#include "data/dataset.h"
-#include "data/pipeline.h"
+#include "data/datasets/dataset.h"
+#include "data/transforms/pipeline.h"
 
 namespace selfsup::data {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/shapes.h"
+#include "data/datasets/shapes.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

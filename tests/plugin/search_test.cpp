@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/nearest.h"
-#include "plugin/commands.h"
+#include "cli/plugin_listing.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"
 #include "plugin/support/plugins.h"
@@ -178,7 +178,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   write_bytes(folder / "readme.txt", "");
 
   std::ostringstream list;
-  list_plugins(list, {folder.path()}, false);
+  cli::list_plugins(list, {folder.path()}, false);
   CHECK_THAT(list.str(), Contains(folder.path()) && Contains("test.algo 1.2.3") &&
                              Contains("needs              backbone.tokens Wanted (wanted.so)") &&
                              Contains("needs              backbone Gone (not here)") &&
@@ -186,7 +186,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
                              Contains("broken.so            no plugin: ") && !Contains("readme"));
 
   std::ostringstream list_json;
-  list_plugins(list_json, {folder.path()}, true);
+  cli::list_plugins(list_json, {folder.path()}, true);
   const Json listed = parse_json(list_json.str(), "list", "");
   REQUIRE(listed.get("plugins").as_array().size() == 3);
   CHECK(listed.get("unreadable").as_array().size() == 1);
@@ -197,19 +197,19 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   CHECK(!listed.get("plugins").as_array()[1].get("loads_here").as_bool());
 
   std::ostringstream text;
-  inspect_plugin(text, folder / "algo.so", {folder.path()}, false);
+  cli::inspect_plugin(text, folder / "algo.so", {folder.path()}, false);
   const std::string digest = sha256_file(folder / "algo.so");
   CHECK_THAT(text.str(), Contains("test.algo 1.2.3\n") && Contains(digest) && Contains("this host: 0.") &&
                              Contains("tier        portable") && Contains("(this system: ") && Contains("libc.so.6") &&
                              Contains("provides    ssp.algorithm/0 Fixture") &&
                              Contains("served by " + folder / "wanted.so") && Contains("loads here  yes"));
   std::ostringstream json_text;
-  inspect_plugin(json_text, "lonely", {folder.path()}, true);
+  cli::inspect_plugin(json_text, "lonely", {folder.path()}, true);
   const Json json = parse_json(json_text.str(), "inspect", "");
   CHECK(json.get("sha256").as_string() == sha256_file(folder / "lonely.so"));
   CHECK(!json.get("loads_here").as_bool());
   CHECK_THAT(json.get("problem").as_string(), Contains("needs ssp.backbone/0 Gone"));
 
-  CHECK_THAT(error_of([&] { inspect_plugin(text, folder / "broken.so", {}, false); }), Contains("empty file"));
+  CHECK_THAT(error_of([&] { cli::inspect_plugin(text, folder / "broken.so", {}, false); }), Contains("empty file"));
   CHECK(marker.text() == "");
 }

@@ -14,9 +14,9 @@
 #include "checkpoint/store.h"
 #include "ssp/sink.h"
 #include "toy_run.h"
+#include "train/optimizers/tensor_views.h"
 #include "train/signals.h"
 #include "train/state.h"
-#include "train/tensor_views.h"
 
 namespace selfsup::train {
 namespace {

@@ -1,5 +1,5 @@
-#include "fixture.h"
-#include "train/optimizer.h"
+#include "tensors.h"
+#include "train/optimizers/optimizer.h"
 
 #include <catch2/catch.hpp>
 

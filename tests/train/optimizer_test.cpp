@@ -1,4 +1,4 @@
-#include "train/optimizer.h"
+#include "train/optimizers/optimizer.h"
 
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
@@ -8,7 +8,7 @@
 #include "base/errors.h"
 #include "train/amp.h"
 #include "train/clip.h"
-#include "train/param_groups.h"
+#include "train/optimizers/param_groups.h"
 
 namespace selfsup::train {
 namespace {

@@ -1,5 +1,5 @@
-#include "fixture.h"
-#include "train/param_groups.h"
+#include "tensors.h"
+#include "train/optimizers/param_groups.h"
 
 #include <catch2/catch.hpp>
 

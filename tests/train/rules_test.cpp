@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/errors.h"
-#include "train/param_groups.h"
+#include "train/optimizers/param_groups.h"
 #include "train/schedule.h"
 
 namespace selfsup::train {

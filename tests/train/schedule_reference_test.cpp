@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "tensors.h"
 #include "train/schedule.h"
 
 #include <catch2/catch.hpp>

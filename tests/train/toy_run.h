@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "checkpoint/store.h"
-#include "data/loader.h"
+#include "data/loader/loader.h"
 #include "ssp/sink.h"
 #include "train/loop.h"
 #include "train/state.h"
@@ -215,7 +215,7 @@ class Run {
   RandomPictures pictures_;
   data::Pipeline pipeline_;
   data::Loader loader_;
-  train::Preprocessor preprocess_{parse_json(R"({"mean": [127.5], "std": [64]})", "test", "test"), 1, at::kCPU};
+  input::Preprocessor preprocess_{parse_json(R"({"mean": [127.5], "std": [64]})", "test", "test"), 1, at::kCPU};
   distributed::Group group_;
   std::vector<at::Tensor> remembered_;
 

@@ -24,7 +24,7 @@ PLANTED = {
                ("host/cellar/planted.h", HEADER)] + [("host/base/planted" + suffix, HEADER + '#include "config/planted.h"\n')
                                                      for suffix in (".cc", ".cu", ".cuh", ".cxx", ".hh", ".hxx", ".inl", ".ipp")],
     "libtorch-rooms": [("host/data/planted.cpp", "#include <ATen/ATen.h>\n"), ("host/report/planted.cpp", "#include <torch/torch.h>\n"),
-                       ("host/main.cpp", "#include <c10/util/Exception.h>\n")],
+                       ("host/start/main.cpp", "#include <c10/util/Exception.h>\n")],
     "sdk-and-libtorch": [("host/train/planted.cpp", '#include <ATen/ATen.h>\n#include "ssp/base.h"\n')],
     "one-includer": [("host/plugin/planted.cpp", "#include <boost/dll.hpp>\n"), ("host/config/planted.cpp", "#include <json/json.h>\n"),
                      ("host/report/planted.cpp", "#include <spdlog/spdlog.h>\n"), ("host/train/planted.cpp", "#include <cuda_runtime.h>\n"),
@@ -32,7 +32,7 @@ PLANTED = {
     "plugin-includes": [("plugins/planted/planted.cpp", "#include <ATen/ATen.h>\n"),
                         ("plugins/planted/planted.cpp", '#include "base/errors.h"\n')],
     "file-size": [("host/data/planted.cpp", "// a line\n" * 501), ("scripts/planted.sh", "# a line\n" * 501)],
-    "main-size": [("host/main.cpp", "// a line\n" * 150)],
+    "main-size": [("host/start/main.cpp", "// a line\n" * 150)],
     "algorithm-name": [("host/train/planted.cpp", "int mae_step = 0;\n"), ("host/model/planted.cpp", "// as SimCLR does\n"),
                        ("host/base/planted.cpp", "class MAEViTPart;\n"), ("sdk/include/ssp/planted.h", "/* for resnet50 */\n")],
     "sdk-includes": [("sdk/include/ssp/planted.h", "#include <string.h>\n"), ("sdk/include/ssp/planted.h", '#include "ssp/nowhere.h"\n')],
@@ -60,7 +60,8 @@ class Planted(unittest.TestCase):
         # A few files of each kind are enough to plant among; the whole tree is the other test's.
         for folder in ("host/base", "sdk/include", "scripts", ".ci"):
             shutil.copytree(ROOT / folder, cls.tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "host/main.cpp", cls.tree / "host/main.cpp")
+        (cls.tree / "host/start").mkdir()
+        shutil.copy(ROOT / "host/start/main.cpp", cls.tree / "host/start/main.cpp")
         shutil.copy(ROOT / ".clang-format", cls.tree / ".clang-format")
         (cls.tree / "docs").mkdir()
         for document in ("config.md", "exit-codes.md"):

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "bridge/op_list.h"
+#include "bridge/operators/op_list.h"
 #include "ssp/ops.h"
 
 namespace selfsup::bridge::testing {

@@ -6,13 +6,13 @@
 #include <string>
 
 #include "bridge/active.h"
-#include "bridge/algorithm.h"
-#include "bridge/call.h"
-#include "bridge/create.h"
-#include "bridge/handles.h"
-#include "bridge/session.h"
+#include "bridge/components/algorithm.h"
+#include "bridge/components/create.h"
+#include "bridge/components/session.h"
+#include "bridge/operators/handles.h"
 #include "bridge/status.h"
-#include "bridge/tables.h"
+#include "bridge/tables/call.h"
+#include "bridge/tables/tables.h"
 #include "plugin/crossing.h"
 
 namespace selfsup::bridge::testing {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
+#include "data/loader/loader.h"
 #include "data/support/support.h"
 
 namespace selfsup::data::test {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/datasets/dataset.h"
 #include "data/image.h"
 
 namespace selfsup::data::test {

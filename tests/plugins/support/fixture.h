@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "bridge/algorithm.h"
+#include "bridge/components/algorithm.h"
 
 namespace selfsup::testing {
 

@@ -1,0 +1,26 @@
+// Checks of what plugins hand back: handles, shapes, names. Owner thread.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "bridge/components/session.h"
+
+namespace selfsup::bridge {
+
+// The tensor behind a result; Failure naming `what` when the handle is null, stale or foreign.
+const at::Tensor& checked_result(const Instance& who, const char* function, const char* what, ssp_tensor handle);
+
+// The tensor that a component emits; Failure naming it. The crossing that is under way says whose it is.
+const at::Tensor& emitted(std::string_view name, ssp_tensor handle);
+
+// sizes: -1 stands for any. Failure naming both shapes.
+void check_shape(const Instance& who, const char* function, const char* what, const at::Tensor& tensor,
+                 std::initializer_list<int64_t> sizes);
+
+// Failure(SSP_E_PLUGIN) "backbone (NAME of PLUGIN).encode: …".
+[[noreturn]] void bad_result(const Instance& who, const char* function, const std::string& text);
+
+}  // namespace selfsup::bridge

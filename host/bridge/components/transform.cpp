@@ -1,0 +1,65 @@
+#include "bridge/components/transform.h"
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "bridge/components/create.h"
+#include "bridge/status.h"
+#include "bridge/tables/sample.h"
+#include "plugin/crossing.h"
+
+namespace selfsup::bridge {
+namespace {
+
+class PluginTransform : public data::Transform {
+ public:
+  PluginTransform(const plugin::Component& component, const Json& spec, const Facts& facts)
+      : facts_(facts), node_(std::make_shared<const Json>(spec)) {
+    ssp_build build;
+    build.facts = &facts_;
+    build.config_path = "transform";
+    build.node = node_;
+    instance_ = create_alone(component, build);
+  }
+
+  ~PluginTransform() override { destroy_component(*instance_); }
+
+  void apply(data::Sample& sample, data::SampleRandom& random) const override {
+    SampleScope scope(sample, random);
+    const plugin::Crossing note(instance_->plugin.c_str(), "apply");
+    const uint64_t serial = error_serial();
+    std::string text;
+    try {
+      const ssp_status status = instance_->table<ssp_transform>().apply(instance_->self, &sample_api, scope.get());
+      if (status == SSP_OK) return;
+      text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
+                                      : std::string(view(last_error()));
+    } catch (const std::exception& e) {
+      text = fmt::format("it let an exception cross into the host: {}", e.what());
+    } catch (...) {
+      text = "it let an exception cross into the host";
+    }
+    throw Error(Exit::plugin, fmt::format("{}.apply: {}", instance_->label, text));
+  }
+
+ private:
+  Facts facts_;
+  std::shared_ptr<const Json> node_;
+  std::unique_ptr<Instance> instance_;
+};
+
+}  // namespace
+
+data::TransformFactory transform_factory(const plugin::Registry& registry, const Facts& facts) {
+  return [&registry, facts](const Json& spec) -> std::unique_ptr<data::Transform> {
+    const plugin::Component* component = registry.find_if_any(SSP_KIND_TRANSFORM, spec.get("type").as_string());
+    if (!component) return nullptr;
+    try {
+      return std::make_unique<PluginTransform>(*component, spec, facts);
+    } catch (const Failure& e) {
+      throw to_error(e);
+    }
+  };
+}
+
+}  // namespace selfsup::bridge

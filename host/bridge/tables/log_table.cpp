@@ -1,0 +1,25 @@
+// The table "ssp.log".
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "bridge/tables/tables.h"
+#include "plugin/crossing.h"
+
+namespace selfsup::bridge {
+namespace {
+
+void write(uint32_t severity, ssp_str text) {
+  try {
+    const std::string_view words(text.data, text.data ? text.size : 0);
+    const Severity level = severity >= SSP_LOG_ERROR ? Severity::error : static_cast<Severity>(severity);
+    const char* who = plugin::Crossing::plugin();
+    log(level, fmt::format("[{}] {}", who ? who : "plugin", words));
+  } catch (...) {  // a message that cannot be written is not worth a failure
+  }
+}
+
+}  // namespace
+
+const ssp_log log_table = {sizeof(ssp_log), 0, write};
+
+}  // namespace selfsup::bridge

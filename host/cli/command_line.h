@@ -1,0 +1,33 @@
+// The words of the command line. Knows no configuration key and opens nothing but to see whether a path is a
+// checkpoint.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace selfsup::cli {
+
+enum class Command { train, config, validate, list, inspect, env, help, version };
+
+struct CommandLine {
+  Command command = Command::train;
+  std::string target;  // CONFIG, or the plugin of inspect; "": inspect --schema of the host itself
+  std::vector<std::string> plugins, plugin_dirs, cfg_options;
+  std::optional<std::string> work_dir, load_from, device;
+  std::optional<std::string> resume;  // "": the newest of the work folder; else a path
+  std::optional<int64_t> seed;
+  bool overwrite = false, amp = false, auto_scale_lr = false;
+  bool json = false, schema = false, sources = false;
+};
+
+// words: without the program's name. Flags stand before or after CONFIG. Error(usage) with the nearest name.
+CommandLine parse_command_line(const std::vector<std::string>& words);
+
+// The dedicated flags as values of the configuration, laid over everything else.
+void apply_flags(Json& tree, const CommandLine& line);
+
+std::string help_text();
+
+}  // namespace selfsup::cli

@@ -1,0 +1,205 @@
+#include "cli/plugin_listing.h"
+
+#include <fmt/format.h>
+#include <gnu/libc-version.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <ostream>
+
+#include "base/errors.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "plugin/plan.h"
+#include "plugin/search.h"
+#include "ssp/entry.h"
+
+namespace selfsup::cli {
+namespace {
+
+using plugin::Candidate;
+using plugin::ComponentName;
+using plugin::NoteFile;
+
+struct Need {
+  ComponentName component;
+  std::vector<std::string> served_by;  // files; empty: none here
+};
+
+struct Facts {
+  NoteFile file;
+  std::vector<Need> needs;
+  std::string problem;  // empty: it loads here
+};
+
+std::vector<std::string> servers(const ComponentName& need, const NoteFile& asker,
+                                 const std::vector<Candidate>& candidates) {
+  std::vector<std::string> files;
+  if (plugin::provides(asker.note, need)) files.push_back(asker.path);
+  for (const Candidate& candidate : candidates) {
+    if (!candidate.file || !candidate.problem.empty() || plugin::same_file(candidate.path, asker.path)) continue;
+    if (plugin::provides(candidate.file->note, need)) files.push_back(candidate.path);
+  }
+  return files;
+}
+
+Facts gather(const NoteFile& file, const std::vector<std::string>& folders, const std::vector<Candidate>& candidates) {
+  Facts facts{file, {}, ""};
+  for (const ComponentName& need : file.note.needs) facts.needs.push_back({need, servers(need, file, candidates)});
+  try {
+    plugin::plan_plugins({file.path}, folders, {});
+  } catch (const Error& error) {
+    facts.problem = error.what();
+  }
+  return facts;
+}
+
+Json component_json(const ComponentName& component) { return Json(Json::Array{component.first, component.second}); }
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+Json to_json(const Facts& facts) {
+  const plugin::Note& note = facts.file.note;
+  Json::Array provided, needs, libraries;
+  for (const ComponentName& component : note.provides) provided.push_back(component_json(component));
+  for (const Need& need : facts.needs) {
+    Json::Array files(need.served_by.begin(), need.served_by.end());
+    Json entry = Json::object();
+    entry.set("component", component_json(need.component));
+    entry.set("served_by", Json(std::move(files)));
+    needs.push_back(std::move(entry));
+  }
+  for (const std::string& library : facts.file.needed_libraries) libraries.push_back(library);
+  Json json = Json::object();
+  json.set("path", facts.file.path);
+  json.set("id", note.id);
+  json.set("version", note.version);
+  json.set("sdk", Json(Json::Array{note.sdk_major, note.sdk_minor}));
+  json.set("tier", text_or_null(note.tier));
+  json.set("machine", facts.file.elf_machine);
+  json.set("isa", text_or_null(note.isa));
+  json.set("torch", text_or_null(note.torch));
+  json.set("glibc", text_or_null(facts.file.newest_glibc));
+  json.set("libraries", Json(std::move(libraries)));
+  json.set("provides", Json(std::move(provided)));
+  json.set("needs", Json(std::move(needs)));
+  json.set("loads_here", facts.problem.empty());
+  json.set("problem", text_or_null(facts.problem));
+  return json;
+}
+
+// "ssp.backbone.tokens/0" as "backbone.tokens", for people.
+std::string short_kind(const std::string& kind) {
+  const size_t begin = kind.rfind("ssp.", 0) == 0 ? 4 : 0;
+  return kind.substr(begin, kind.rfind('/') - begin);
+}
+
+std::string file_name(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
+std::string joined_names(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) names.push_back(file_name(path));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+void print_brief(std::ostream& out, const Facts& facts) {
+  const plugin::Note& note = facts.file.note;
+  out << fmt::format("  {:<20} {} {}\n", file_name(facts.file.path), note.id, note.version);
+  for (const auto& [kind, name] : note.provides) out << fmt::format("    {:<18} {}\n", short_kind(kind), name);
+  for (const Need& need : facts.needs) {
+    out << fmt::format("    {:<18} {} {} ({})\n", "needs", short_kind(need.component.first),
+                       need.component.second == "*" ? "of any name" : need.component.second,
+                       need.served_by.empty() ? std::string("not here") : joined_names(need.served_by));
+  }
+  if (!facts.problem.empty()) out << fmt::format("    cannot be used here: {}\n", facts.problem);
+}
+
+void print_all(std::ostream& out, const Facts& facts, const std::string& digest) {
+  const NoteFile& file = facts.file;
+  const plugin::Note& note = file.note;
+  const auto row = [&out](std::string_view key, std::string_view value) {
+    out << fmt::format("  {:<11} {}\n", key, value);
+  };
+  const auto rows = [&row](std::string_view key, const std::vector<std::string>& values) {
+    for (size_t i = 0; i < values.size(); ++i) row(i == 0 ? key : "", values[i]);
+    if (values.empty()) row(key, "nothing");
+  };
+  out << fmt::format("{} {}\n", note.id, note.version);
+  row("file", file.path);
+  row("sha256", digest);
+  row("SDK", fmt::format("{}.{} (this host: {}.{})", note.sdk_major, note.sdk_minor, SSP_ABI_MAJOR, SSP_ABI_MINOR));
+  if (!note.tier.empty()) row("tier", note.tier);
+  row("machine", note.isa.empty() ? file.elf_machine : file.elf_machine + ", processor " + note.isa);
+  row("glibc", file.newest_glibc.empty()
+                   ? std::string("any")
+                   : fmt::format("{} or newer (this system: {})", file.newest_glibc, gnu_get_libc_version()));
+  row("libraries",
+      file.needed_libraries.empty() ? std::string("none") : fmt::format("{}", fmt::join(file.needed_libraries, ", ")));
+  std::vector<std::string> provided, needed;
+  for (const ComponentName& component : note.provides) provided.push_back(plugin::describe(component));
+  for (const Need& need : facts.needs) {
+    needed.push_back(fmt::format("{}, {}", plugin::describe(need.component),
+                                 need.served_by.empty()
+                                     ? std::string("served by nobody here")
+                                     : fmt::format("served by {}", fmt::join(need.served_by, ", "))));
+  }
+  rows("provides", provided);
+  rows("needs", needed);
+  row("loads here", facts.problem.empty() ? "yes" : "no: " + facts.problem);
+}
+
+}  // namespace
+
+void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json) {
+  const std::vector<Candidate> candidates = plugin::scan_folders(folders);
+  if (json) {
+    Json::Array plugins, unreadable, searched(folders.begin(), folders.end());
+    for (const Candidate& candidate : candidates) {
+      if (candidate.file) {
+        plugins.push_back(to_json(gather(*candidate.file, folders, candidates)));
+        continue;
+      }
+      Json entry = Json::object();
+      entry.set("path", candidate.path);
+      entry.set("problem", candidate.problem);
+      unreadable.push_back(std::move(entry));
+    }
+    Json result = Json::object();
+    result.set("folders", Json(std::move(searched)));
+    result.set("plugins", Json(std::move(plugins)));
+    result.set("unreadable", Json(std::move(unreadable)));
+    out << to_text(result, 2) << '\n';
+    return;
+  }
+  if (folders.empty()) out << "no plugin folders; add one with --plugin-dir or SELFSUP_PLUGIN_PATH\n";
+  for (const std::string& folder : folders) {
+    out << folder << '\n';
+    bool any = false;
+    for (const Candidate& candidate : candidates) {
+      if (std::filesystem::path(candidate.path).parent_path() != folder) continue;
+      any = true;
+      if (candidate.file) {
+        print_brief(out, gather(*candidate.file, folders, candidates));
+      } else {
+        out << fmt::format("  {:<20} no plugin: {}\n", file_name(candidate.path), candidate.problem);
+      }
+    }
+    if (!any) out << "  no plugins\n";
+  }
+}
+
+void inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders,
+                    bool json) {
+  const NoteFile file = plugin::read_note(plugin::find_plugin(argument, folders, "inspect " + argument));
+  const Facts facts = gather(file, folders, plugin::scan_folders(folders));
+  const std::string digest = sha256_file(file.path);
+  if (json) {
+    Json result = to_json(facts);
+    result.set("sha256", digest);
+    out << to_text(result, 2) << '\n';
+  } else {
+    print_all(out, facts, digest);
+  }
+}
+
+}  // namespace selfsup::cli

@@ -1,0 +1,121 @@
+#include "data/codecs/codec.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace selfsup::data {
+namespace {
+
+bool starts_with(std::span<const uint8_t> bytes, std::string_view magic, size_t at = 0) {
+  return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
+}
+
+std::string_view other_format(std::span<const uint8_t> bytes) {
+  using namespace std::string_view_literals;
+  if (starts_with(bytes, "GIF8")) return "GIF";
+  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return "WebP";
+  if (starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv)) return "TIFF";
+  if (starts_with(bytes, "ftypavif", 4)) return "AVIF";
+  if (starts_with(bytes, "ftyphei", 4)) return "HEIC";
+  if (starts_with(bytes, "BM")) return "BMP";
+  if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' &&
+      (bytes[2] == '\n' || bytes[2] == ' '))
+    return "PNM";
+  return {};
+}
+
+class TiffReader {
+ public:
+  explicit TiffReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  void set_little(bool little) { little_ = little; }
+  // 0 past the end
+  uint32_t u16(size_t at) const {
+    if (at + 2 < at || at + 2 > bytes_.size()) return 0;
+    return little_ ? bytes_[at] | bytes_[at + 1] << 8 : bytes_[at] << 8 | bytes_[at + 1];
+  }
+  uint32_t u32(size_t at) const {
+    const uint32_t a = u16(at), b = u16(at + 2);
+    return little_ ? a | b << 16 : a << 16 | b;
+  }
+
+ private:
+  std::span<const uint8_t> bytes_;
+  bool little_ = true;
+};
+
+}  // namespace
+
+void check_image_size(uint64_t width, uint64_t height) {
+  if (width < 1 || height < 1) throw BadImage(fmt::format("a picture of {} x {}", width, height));
+  const uint64_t side = kMaxImageSide, pixels = kMaxImagePixels;
+  if (width > side || height > side || width * height > pixels)
+    throw BadImage(
+        fmt::format("{} x {} pixels; sides may have {}, pictures {} million", width, height, side, pixels / 1'000'000));
+}
+
+void decode_image(std::span<const uint8_t> bytes, int channels, Image& out) {
+  if (bytes.empty()) throw BadImage("an empty file");
+  if (starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes, channels, out);
+  if (starts_with(bytes, "\x89PNG\r\n\x1A\n")) return decode_png(bytes, channels, out);
+  const std::string_view format = other_format(bytes);
+  if (!format.empty()) throw BadImage(fmt::format("{} is not supported; JPEG and PNG are", format));
+  throw BadImage("not an image (neither JPEG nor PNG by its first bytes)");
+}
+
+int exif_orientation(std::span<const uint8_t> tiff) {
+  TiffReader reader(tiff);
+  const bool little = starts_with(tiff, "II");
+  if (!little && !starts_with(tiff, "MM")) return 1;
+  reader.set_little(little);
+  if (reader.u16(2) != 42) return 1;
+  const size_t directory = reader.u32(4);
+  const uint32_t entries = reader.u16(directory);
+  for (uint32_t i = 0; i < entries; ++i) {
+    const size_t entry = directory + 2 + size_t{12} * i;
+    if (entry + 12 > tiff.size()) return 1;
+    if (reader.u16(entry) != 0x0112) continue;
+    const uint32_t value = reader.u16(entry + 8);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
+
+void apply_orientation(int orientation, Image& image) {
+  if (orientation <= 1) return;
+  const bool swaps = orientation >= 5;  // rows become columns
+  thread_local Image upright;
+  upright.reshape(swaps ? image.width : image.height, swaps ? image.height : image.width, image.channels);
+  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const size_t channels = static_cast<size_t>(image.channels);
+  for (int y = 0; y < upright.height; ++y) {
+    uint8_t* target = upright.row(y);
+    for (int x = 0; x < upright.width; ++x, target += channels) {
+      const int row = swaps ? x : y, column = swaps ? y : x;
+      const uint8_t* source = image.row(from_bottom ? image.height - 1 - row : row) +
+                              static_cast<size_t>(from_right ? image.width - 1 - column : column) * channels;
+      for (size_t c = 0; c < channels; ++c) target[c] = source[c];
+    }
+  }
+  std::swap(image, upright);
+}
+
+void convert_channels(int channels, Image& image) {
+  if (image.channels == channels) return;
+  const size_t count = static_cast<size_t>(image.height) * static_cast<size_t>(image.width);
+  std::vector<uint8_t>& p = image.pixels;
+  if (channels == 1) {
+    for (size_t i = 0; i < count; ++i)
+      p[i] = static_cast<uint8_t>((19595u * p[3 * i] + 38470u * p[3 * i + 1] + 7471u * p[3 * i + 2] + 32768u) >> 16);
+    p.resize(count);
+  } else {
+    p.resize(count * 3);
+    for (size_t i = count; i-- > 0;) p[3 * i] = p[3 * i + 1] = p[3 * i + 2] = p[i];
+  }
+  image.channels = channels;
+}
+
+}  // namespace selfsup::data

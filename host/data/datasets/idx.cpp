@@ -1,0 +1,141 @@
+#include "data/datasets/idx.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/errors.h"
+#include "data/file.h"
+
+namespace selfsup::data {
+namespace {
+
+constexpr uint64_t kMaxBytes = 8ull << 30;  // of a file, packed or not
+
+[[noreturn]] void refuse(const std::string& path, const std::string& reason) {
+  throw Error(Exit::data, fmt::format("idx file {}: {}", printable(path), reason));
+}
+
+std::vector<uint8_t> inflate_gzip(const std::string& path, const std::vector<uint8_t>& packed) {
+  z_stream stream{};
+  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) refuse(path, "zlib cannot start");
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+  std::vector<uint8_t> out(packed.size() * 4);
+  size_t read = 0, written = 0;
+  int status = Z_OK;
+  while (status != Z_STREAM_END) {
+    if (stream.avail_in == 0) {  // zlib counts in 32 bits
+      stream.next_in = const_cast<Bytef*>(packed.data() + read);
+      stream.avail_in = static_cast<uInt>(std::min<size_t>(packed.size() - read, 1u << 30));
+      read += stream.avail_in;
+    }
+    if (written == out.size()) {
+      if (out.size() >= kMaxBytes) refuse(path, "it holds more than 8 GiB unpacked");
+      out.resize(out.size() * 2);
+    }
+    stream.next_out = out.data() + written;
+    stream.avail_out = static_cast<uInt>(std::min<size_t>(out.size() - written, 1u << 30));
+    const uInt room = stream.avail_out;
+    status = inflate(&stream, Z_NO_FLUSH);
+    written += room - stream.avail_out;
+    const bool starved = status == Z_BUF_ERROR ||
+                         (status == Z_OK && stream.avail_in == 0 && read == packed.size() && stream.avail_out > 0);
+    if (starved) refuse(path, "the gzip data end too early");
+    if (status != Z_OK && status != Z_STREAM_END)
+      refuse(path, fmt::format("damaged gzip data ({})", stream.msg ? stream.msg : "no reason given"));
+  }
+  out.resize(written);
+  return out;
+}
+
+struct IdxFile {
+  std::vector<uint8_t> bytes;
+  std::vector<int64_t> sizes;
+  size_t offset = 0;
+};
+
+IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
+  IdxFile file;
+  try {
+    read_regular_file(path, kMaxBytes, file.bytes);
+  } catch (const std::runtime_error& e) {  // BadImage or Error
+    refuse(path, e.what());
+  }
+  if (file.bytes.size() > 2 && file.bytes[0] == 0x1f && file.bytes[1] == 0x8b)
+    file.bytes = inflate_gzip(path, file.bytes);
+  const std::vector<uint8_t>& b = file.bytes;
+  if (b.size() < 4 || b[0] != 0 || b[1] != 0) refuse(path, "not an idx file (it does not start with two zero bytes)");
+  if (b[2] != 0x08) refuse(path, fmt::format("elements of type 0x{:02x}; expected unsigned bytes (0x08)", b[2]));
+  const size_t dims = b[3];
+  if (dims < least_dims || dims > most_dims)
+    refuse(path, fmt::format("{} dimensions; expected {}{}", dims, least_dims,
+                             least_dims == most_dims ? "" : fmt::format(" to {}", most_dims)));
+  file.offset = 4 + 4 * dims;
+  if (b.size() < file.offset) refuse(path, "the header ends too early");
+  unsigned __int128 elements = 1;
+  for (size_t d = 0; d < dims; ++d) {
+    const uint8_t* p = b.data() + 4 + 4 * d;
+    const uint32_t size = uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
+    file.sizes.push_back(size);
+    elements *= size;
+  }
+  const size_t have = b.size() - file.offset;
+  if (elements != have)
+    refuse(path, fmt::format("the header promises {} elements ({}), the file holds {}",
+                             elements > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(elements),
+                             fmt::join(file.sizes, " x "), have));
+  return file;
+}
+
+}  // namespace
+
+IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) : path_(std::move(images_path)) {
+  IdxFile images = read_idx(path_, 3, 4);
+  size_ = images.sizes[0];
+  const int64_t channels = images.sizes.size() == 4 ? images.sizes[3] : 1;
+  if (size_ == 0) refuse(path_, "it holds no images");
+  if (channels != 1 && channels != 3) refuse(path_, fmt::format("{} channels; expected 1 or 3", channels));
+  for (size_t d = 1; d < 3; ++d)
+    if (images.sizes[d] < 1 || images.sizes[d] > 65535)
+      refuse(path_, fmt::format("images of {} x {}; sides run from 1 to 65535", images.sizes[1], images.sizes[2]));
+  shape_ = {static_cast<int>(images.sizes[1]), static_cast<int>(images.sizes[2]), static_cast<int>(channels)};
+  offset_ = images.offset;
+  bytes_ = std::move(images.bytes);
+  if (labels_path.empty()) return;
+  IdxFile labels = read_idx(labels_path, 1, 1);
+  if (labels.sizes[0] != size_)
+    refuse(labels_path, fmt::format("{} labels for the {} images of {}", labels.sizes[0], size_, printable(path_)));
+  labels_.assign(labels.bytes.begin() + static_cast<ptrdiff_t>(labels.offset), labels.bytes.end());
+  classes_ = *std::max_element(labels_.begin(), labels_.end()) + 1;
+}
+
+std::string IdxDataset::describe(int64_t index) const { return fmt::format("{}[{}]", printable(path_), index); }
+
+void IdxDataset::load(int64_t index, Image& out) const {
+  out.reshape(shape_.height, shape_.width, shape_.channels);
+  const size_t bytes = out.pixels.size();
+  const uint8_t* first = bytes_.data() + offset_ + static_cast<size_t>(index) * bytes;
+  std::copy(first, first + bytes, out.pixels.begin());
+}
+
+IdxPaths find_idx(const std::string& data_root, const std::string& split) {
+  const std::string stem = split == "train" ? "train" : "t10k";
+  const auto find = [&](const std::string& name) {
+    for (const char* ending : {"", ".gz"}) {
+      const std::string path = join_path(data_root, name + ending);
+      struct stat status;
+      if (::stat(path.c_str(), &status) == 0) return path;
+    }
+    return std::string();
+  };
+  IdxPaths paths{find(stem + "-images-idx3-ubyte"), find(stem + "-labels-idx1-ubyte")};
+  if (paths.images.empty())
+    throw Error(Exit::data, fmt::format("the folder {} holds no {}-images-idx3-ubyte, nor one with .gz (split \"{}\")",
+                                        printable(data_root), stem, split));
+  return paths;
+}
+
+}  // namespace selfsup::data

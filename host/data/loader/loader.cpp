@@ -1,0 +1,356 @@
+#include "data/loader/loader.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "data/loader/batch_builder.h"
+#include "data/loader/sampler.h"
+
+namespace selfsup::data {
+namespace {
+
+constexpr int kSubstitutes = 20;     // tried for a bad picture before the set is given up
+constexpr size_t kNamedInError = 5;  // bad files in the error's text
+constexpr size_t kWarnings = 10;     // bad files that the log names one by one
+constexpr int64_t kSmallestAllowance = 3;
+
+// A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
+struct Slot {
+  Slot(const Allocator& allocate, uint64_t epoch_, int64_t index_, std::vector<int64_t> indices_, int64_t capacity,
+       bool labels)
+      : epoch(epoch_),
+        index(index_),
+        indices(std::move(indices_)),
+        builder(allocate, epoch_, index_, static_cast<int64_t>(indices.size()), capacity, labels) {}
+
+  int64_t size() const { return static_cast<int64_t>(indices.size()); }
+  bool complete() const { return filled == size(); }
+
+  const uint64_t epoch;
+  const int64_t index;
+  const std::vector<int64_t> indices;
+  BatchBuilder builder;
+  int64_t claimed = 0, filled = 0;
+  std::vector<std::pair<int64_t, BadFile>> bad;  // with the place that asked for it
+  std::exception_ptr error;                      // that of the first place that failed
+  int64_t error_position = 0;
+};
+
+// All but those that a thread raises by its own fault: blocked, these would end the process past every handler.
+class SentSignalsBlocked {
+ public:
+  SentSignalsBlocked() {
+    sigset_t sent;
+    sigfillset(&sent);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&sent, fault);
+    pthread_sigmask(SIG_BLOCK, &sent, &before_);
+  }
+  ~SentSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SentSignalsBlocked(const SentSignalsBlocked&) = delete;
+  SentSignalsBlocked& operator=(const SentSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+int64_t allowance(double fraction, int64_t size) {
+  if (!(fraction > 0)) return 0;
+  const int64_t share = static_cast<int64_t>(std::min(fraction, 1.0) * static_cast<double>(size));
+  return std::min(std::max(share, kSmallestAllowance), size / 2);
+}
+
+Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
+  if (dataset.size() < 1) throw Error(Exit::data, "the dataset is empty");
+  if (o.batch_size < 1 || o.world < 1 || o.rank < 0 || o.rank >= o.world)
+    throw std::invalid_argument("loader: batch size, rank or world out of range");
+  Sampler sampler({.size = dataset.size(),
+                   .batch_size = o.batch_size,
+                   .seed = o.seed,
+                   .rank = o.rank,
+                   .world = o.world,
+                   .shuffle = o.shuffle,
+                   .drop_last = o.drop_last});
+  if (sampler.batches() == 0)
+    throw Error(Exit::usage, fmt::format("an epoch has no batch: {} pictures a rank, fewer than batch_size {}, and "
+                                         "drop_last is true; lower batch_size or set drop_last to false",
+                                         sampler.per_rank(), o.batch_size));
+  return sampler;
+}
+
+}  // namespace
+
+struct Loader::State {
+  State(const Dataset& dataset_, const Pipeline& pipeline_, const LoaderOptions& options_, Allocator allocate_)
+      : dataset(dataset_),
+        pipeline(pipeline_),
+        options(options_),
+        sampler(make_sampler(dataset_, options_)),
+        allocate(std::move(allocate_)),
+        prefetch(static_cast<size_t>(std::max(options_.prefetch, 1))),
+        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
+    report.allowed = allowance(options.max_bad_fraction, dataset.size());
+    report.files = options.known_bad;
+    for (const BadFile& bad : report.files) known_bad.insert(bad.index);
+  }
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    work.notify_all();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  void start_threads() {
+    const SentSignalsBlocked blocked;  // inherited: signals are for the thread that trains
+    try {
+      for (int i = 0; i < options.num_workers; ++i) threads.emplace_back([this] { work_on(); });
+    } catch (const std::system_error& e) {
+      throw Error(Exit::failed, fmt::format("{} of {} loader threads started, then: {}; lower num_workers",
+                                            threads.size(), options.num_workers, e.what()));
+    }
+  }
+
+  std::vector<int64_t> order_of(uint64_t of_epoch) const;
+  std::shared_ptr<Slot> open_slot();
+  std::shared_ptr<Slot> open_slot_or_fail();
+  bool claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& end);
+  void work_on();
+  void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
+  void fill_one(Slot& slot, int64_t position, Sample& sample);
+  void account(const std::vector<std::pair<int64_t, BadFile>>& bad);
+
+  const Dataset& dataset;
+  const Pipeline& pipeline;
+  const LoaderOptions options;
+  const Sampler sampler;
+  const Allocator allocate;
+  const size_t prefetch;
+  const int64_t chunk;  // places that a worker takes at a time
+
+  std::mutex mutex;  // guards what follows, up to the blank line
+  std::condition_variable work, done;
+  bool stopping = false, started = false;
+  std::deque<std::shared_ptr<Slot>> slots;  // oldest first; the front is the next to be delivered
+  uint64_t open_epoch = 0;                  // the batch that is opened next
+  int64_t open_batch = 0;
+  std::vector<int64_t> order;  // of order_epoch
+  uint64_t order_epoch = 0;
+  bool order_known = false;
+  std::exception_ptr failure;  // that of the batch to be opened next: a worker could not open it
+
+  // Of the consumer's thread.
+  uint64_t epoch = 0;
+  int64_t next_batch = 0;
+  Sample own_sample;
+  BadReport report;
+  std::unordered_set<int64_t> known_bad;
+  std::vector<std::thread> threads;
+};
+
+std::vector<int64_t> Loader::State::order_of(uint64_t of_epoch) const {
+  const auto too_large = [&] {
+    return Error(Exit::data,
+                 fmt::format("the dataset has {} pictures; there is no memory to shuffle so many", dataset.size()));
+  };
+  try {
+    return sampler.order(of_epoch);
+  } catch (const std::bad_alloc&) {
+    throw too_large();
+  } catch (const std::length_error&) {
+    throw too_large();
+  }
+}
+
+// With the lock held.
+std::shared_ptr<Slot> Loader::State::open_slot() {
+  if (open_batch >= sampler.batches()) ++open_epoch, open_batch = 0;
+  if (!order_known || order_epoch != open_epoch) {
+    order = order_of(open_epoch);
+    order_epoch = open_epoch;
+    order_known = true;
+  }
+  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, sampler.batch(order, open_batch),
+                                         sampler.batch_size(), dataset.has_labels()));
+  ++open_batch;
+  return slots.back();
+}
+
+// With the lock held, in a worker: null when that fails, which next() then says.
+std::shared_ptr<Slot> Loader::State::open_slot_or_fail() try { return open_slot(); } catch (...) {
+  failure = std::current_exception();
+  done.notify_one();
+  return nullptr;
+}
+
+// With the lock held: some places that nobody has taken; false when enough is under way.
+bool Loader::State::claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& end) {
+  if (!started) return false;
+  const auto found = std::find_if(slots.begin(), slots.end(), [](const auto& s) { return s->claimed < s->size(); });
+  if (found != slots.end())
+    slot = *found;
+  else if (slots.size() < prefetch && !failure)
+    slot = open_slot_or_fail();
+  if (!slot) return false;
+  begin = slot->claimed;
+  end = slot->claimed = std::min(begin + chunk, slot->size());
+  return true;
+}
+
+void Loader::State::work_on() {
+  Sample sample;  // keeps its memory
+  std::unique_lock lock(mutex);
+  while (true) {
+    std::shared_ptr<Slot> slot;
+    int64_t begin = 0, end = 0;
+    work.wait(lock, [&] { return stopping || claim(slot, begin, end); });
+    if (stopping) return;
+    lock.unlock();
+    fill(*slot, begin, end, sample);
+    lock.lock();
+    slot->filled += end - begin;
+    if (slot->complete()) done.notify_one();
+  }
+}
+
+void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample) {
+  for (int64_t position = begin; position < end; ++position) {
+    try {
+      fill_one(slot, position, sample);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!slot.error || position < slot.error_position) {
+        slot.error = std::current_exception();
+        slot.error_position = position;
+      }
+    }
+  }
+}
+
+void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
+  const int64_t wanted = slot.indices[static_cast<size_t>(position)];
+  for (int attempt = 0; attempt <= kSubstitutes; ++attempt) {
+    int64_t index = wanted;
+    if (attempt > 0) {
+      KeyedRandom random(hash_key(options.seed, hash_name("substitute"), slot.epoch, wanted, attempt));
+      index = static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset.size())));
+    }
+    try {
+      sample.views.resize(1);
+      sample.fields.clear();
+      sample.index = index;
+      sample.label = dataset.label(index);
+      dataset.load(index, sample.views[0]);
+      // The draws of the place, not of the substitute: that one may be in this epoch already.
+      SampleRandom random(options.seed, slot.epoch, wanted);
+      pipeline.apply(sample, random);
+      slot.builder.place(position, sample);
+      return;
+    } catch (const BadImage& e) {
+      BadFile bad{index, dataset.describe(index), e.what()};
+      const std::lock_guard lock(mutex);
+      slot.bad.emplace_back(position, std::move(bad));
+    } catch (const Error& e) {
+      throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
+    }
+  }
+  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} pictures drawn in its place",
+                                      dataset.describe(wanted), kSubstitutes));
+}
+
+void Loader::State::account(const std::vector<std::pair<int64_t, BadFile>>& bad) {
+  for (const auto& [position, file] : bad) {
+    if (!known_bad.insert(file.index).second) continue;
+    report.files.push_back(file);
+    if (report.files.size() <= kWarnings)
+      log_warning(fmt::format("{}: {}; another picture takes its place", file.path, file.reason));
+    if (report.files.size() == kWarnings)
+      log_warning("further pictures that cannot be used are counted, not named here");
+  }
+  if (static_cast<int64_t>(report.files.size()) <= report.allowed) return;
+  std::string text = fmt::format(
+      "{} of {} pictures could not be used; max_bad_fraction {} allows {}. The first of them:", report.files.size(),
+      dataset.size(), options.max_bad_fraction, report.allowed);
+  for (size_t i = 0; i < std::min(report.files.size(), kNamedInError); ++i)
+    text += fmt::format("\n  {}: {}", report.files[i].path, report.files[i].reason);
+  throw Error(Exit::data, text);
+}
+
+Loader::Loader(const Dataset& dataset, const Pipeline& pipeline, const LoaderOptions& options, Allocator allocator)
+    : state_(std::make_unique<State>(dataset, pipeline, options, std::move(allocator))) {
+  state_->start_threads();
+}
+
+Loader::~Loader() = default;
+
+int64_t Loader::batches_per_epoch() const { return state_->sampler.batches(); }
+
+int64_t Loader::samples_per_epoch() const {
+  const Sampler& sampler = state_->sampler;
+  return std::min(sampler.per_rank(), sampler.batches() * sampler.batch_size());
+}
+
+void Loader::start(uint64_t epoch, int64_t first_batch) {
+  State& s = *state_;
+  if (first_batch < 0 || first_batch > s.sampler.batches()) throw std::out_of_range("loader: no such batch");
+  const std::lock_guard lock(s.mutex);
+  s.epoch = epoch;
+  s.next_batch = first_batch;
+  const bool ahead = !s.slots.empty() && s.slots.front()->epoch == epoch && s.slots.front()->index == first_batch;
+  if (!ahead) {
+    s.slots.clear();  // workers that are inside one finish it for nobody
+    s.failure = nullptr;
+    s.open_epoch = epoch;
+    s.open_batch = first_batch;
+  }
+  s.started = true;
+  s.work.notify_all();
+}
+
+bool Loader::next(Batch& batch) {
+  State& s = *state_;
+  if (!s.started) throw std::logic_error("loader: next() before start()");
+  if (s.next_batch >= s.sampler.batches()) return false;
+  batch = Batch();  // its buffers go back before new ones are taken
+  std::shared_ptr<Slot> slot;
+  {
+    std::unique_lock lock(s.mutex);
+    if (s.threads.empty()) {
+      slot = s.open_slot();
+      lock.unlock();
+      s.fill(*slot, 0, slot->size(), s.own_sample);
+      lock.lock();
+    } else {
+      s.done.wait(lock, [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); });
+      if (s.slots.empty()) std::rethrow_exception(s.failure);
+      slot = s.slots.front();
+    }
+    s.slots.pop_front();
+  }
+  s.work.notify_all();
+  ++s.next_batch;
+  // Places are filled in any order; the account is not to show it.
+  std::stable_sort(slot->bad.begin(), slot->bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  s.account(slot->bad);
+  if (slot->error) std::rethrow_exception(slot->error);
+  batch = slot->builder.finish();
+  return true;
+}
+
+const BadReport& Loader::bad() const { return state_->report; }
+
+}  // namespace selfsup::data

@@ -1,0 +1,154 @@
+#include "evaluate/probe.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "evaluate/knn.h"
+#include "evaluate/ridge.h"
+
+namespace selfsup::evaluate {
+namespace {
+
+double spread(const at::Tensor& features) {
+  const at::Tensor unit = features / features.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12);
+  return unit.std(0, /*unbiased=*/false).mean().item<double>() * std::sqrt(static_cast<double>(features.size(1)));
+}
+
+double effective_rank(const at::Tensor& features) {
+  const at::Tensor x = (features - features.mean(0, /*keepdim=*/true)).to(at::kCPU, at::kDouble);
+  const bool wide = x.size(1) > x.size(0);
+  const at::Tensor s = at::linalg_eigvalsh(wide ? x.mm(x.t()) : x.t().mm(x)).clamp_min(0).sqrt();
+  const double sum = s.sum().item<double>();
+  if (!(sum > 0)) return 0;
+  const at::Tensor share = s / sum;
+  return std::exp(-(share * share.clamp_min(1e-300).log()).sum().item<double>());
+}
+
+}  // namespace
+
+Gauges gauges_of(const at::Tensor& features) {
+  at::NoGradGuard no_grad;
+  return {spread(features), effective_rank(features)};
+}
+
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
+                             int num_workers, double max_bad_fraction) {
+  const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < wanted; ++i)
+    if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
+  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
+  const data::Subset chosen(dataset, indices);
+  data::Loader loader(
+      chosen, pipeline,
+      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
+  loader.start(0);
+  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
+  data::Batch batch;
+  for (int64_t row = 0; loader.next(batch); row += batch.size) {
+    const data::BatchView& view = batch.views.at(0);
+    const std::vector<int64_t> sizes = {chosen.size(), view.height, view.width, view.channels};
+    if (!out.pixels.defined()) out.pixels = at::empty(sizes, at::kByte);
+    if (out.pixels.sizes() != at::IntArrayRef(sizes))
+      throw Error(Exit::usage, "the probe's pictures differ in size: its pipeline needs a resize or crop to one size");
+    std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
+                out.pixels[row].mutable_data_ptr<uint8_t>());
+    std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
+  }
+  out.bad = loader.bad().files;
+  for (data::BadFile& bad : out.bad) bad.index = indices[static_cast<size_t>(bad.index)];
+  return out;
+}
+
+Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
+             const ProbeOptions& options)
+    : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), options_(options) {
+  if (bank_.classes != queries_.classes)
+    throw Error(Exit::usage,
+                fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
+}
+
+std::vector<data::BadFile> Probe::bad_files() const {
+  std::vector<data::BadFile> all = bank_.bad;
+  all.insert(all.end(), queries_.bad.begin(), queries_.bad.end());
+  return all;
+}
+
+int64_t Probe::linear_labels() const {
+  const int64_t rows = bank_.labels.size(0);
+  return options_.few_labels > 0 ? std::min(options_.few_labels, rows) : rows;
+}
+
+at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> out;
+  for (int64_t start = 0; start < images.pixels.size(0); start += options_.batch_size) {
+    const int64_t stop = std::min(images.pixels.size(0), start + options_.batch_size);
+    out.push_back(features(preprocess_.normalise(images.pixels.slice(0, start, stop))).detach().to(at::kFloat));
+    const at::Tensor& got = out.back();
+    if (got.dim() != 2 || got.size(0) != stop - start)
+      throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} pictures; [{}, D] is due",
+                                            fmt::join(got.sizes(), ", "), stop - start, stop - start));
+  }
+  return at::cat(out);
+}
+
+ProbeResult Probe::evaluate(const Features& features, bool with_gauges) const {
+  const at::Tensor queries = extract(queries_, features);
+  ProbeResult result =
+      judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, options_);
+  if (with_gauges) result.gauges = gauges_of(queries);
+  return result;
+}
+
+ProbeResult Probe::evaluate_raw_pixels() const {
+  const auto pixels = [](const at::Tensor& images) {
+    const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
+    return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
+  };
+  return evaluate(pixels, /*with_gauges=*/false);
+}
+
+ProbeResult Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                                  uint64_t seed) const {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> trained;
+  for (const model::Entry& entry : model.entries()) trained.push_back(entry.tensor.detach().clone());
+  const auto put_back = [&] {
+    for (size_t i = 0; i < trained.size(); ++i) model.entries()[i].tensor.detach().copy_(trained[i]);
+  };
+  try {
+    model.initialise(seed);
+    const ProbeResult result = evaluate(features, /*with_gauges=*/false);
+    put_back();
+    return result;
+  } catch (...) {
+    put_back();
+    throw;
+  }
+}
+
+ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options) {
+  at::NoGradGuard no_grad;
+  ProbeResult out;
+  const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, options.k, options.temperature);
+  out.knn = accuracy(nearest.predictions.cpu(), query_labels);
+  const int64_t count = options.few_labels > 0 ? options.few_labels : bank.size(0);
+  const int64_t draws = count < bank.size(0) ? options.draws : 1;
+  for (int64_t draw = 0; draw < draws; ++draw) {
+    const auto rows = draw_labelled(bank_labels, classes, count, hash_key(options.seed, hash_name("probe"), draw));
+    const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong);
+    const Ridge ridge(bank.index_select(0, index.to(bank.device())), bank_labels.index_select(0, index), classes);
+    out.linear += accuracy(ridge.predict(queries), query_labels) / static_cast<double>(draws);
+  }
+  return out;
+}
+
+}  // namespace selfsup::evaluate

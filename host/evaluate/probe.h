@@ -1,0 +1,86 @@
+// How good features are, judged by labels that training never sees: weighted kNN, a linear probe with few labels, and
+// gauges of collapse. Knows no algorithm but a function from pictures to features; changes nothing in the run.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/datasets/dataset.h"
+#include "data/loader/loader.h"
+#include "data/transforms/pipeline.h"
+#include "input/preprocess.h"
+#include "model/store.h"
+
+namespace selfsup::evaluate {
+
+struct LabelledImages {
+  at::Tensor pixels;  // u8 [N,H,W,C] on the CPU
+  at::Tensor labels;  // i64 [N] on the CPU
+  int64_t classes = 0;
+  std::vector<data::BadFile> bad;
+};
+
+// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline, read by
+// `num_workers` threads. Others take the place of bad ones; Error(data) when more are bad than the loader allows for
+// that share, or none is labelled, Error(usage) when the pipeline gives pictures of different sizes.
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
+                             int num_workers, double max_bad_fraction);
+
+struct ProbeOptions {
+  int64_t k = 20;
+  double temperature = 0.07;
+  int64_t few_labels = 100;  // for the linear probe; 0: every label of the bank
+  int64_t draws = 5;         // of the few labels; the accuracy is their mean
+  int64_t batch_size = 256;
+  uint64_t seed = 0;
+};
+
+// How far features have collapsed.
+struct Gauges {
+  // Mean deviation of unit-length features over the rows times sqrt(D): near 1 when spread, 0 when collapsed.
+  double feature_std = 0;
+  double effective_rank = 0;  // exp(entropy of the singular values' shares), at most D
+};
+Gauges gauges_of(const at::Tensor& features);
+
+struct ProbeResult {
+  double knn = 0, linear = 0;    // accuracies on the queries, 0 .. 1
+  std::optional<Gauges> gauges;  // of the queries; not of a baseline
+};
+
+// The longest side of pictures that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
+// with the cube of what they hold.
+inline constexpr int64_t raw_pixel_side = 32;
+
+class Probe {
+ public:
+  // f32 [B,C,H,W] on the device -> [B,D], in eval mode.
+  using Features = std::function<at::Tensor(const at::Tensor& images)>;
+
+  Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
+        const ProbeOptions& options);
+
+  std::vector<data::BadFile> bad_files() const;
+  int64_t linear_labels() const;  // how many the linear probe learns from
+  ProbeResult evaluate(const Features& features, bool with_gauges = true) const;
+  ProbeResult evaluate_raw_pixels() const;
+  // The same model with the values that it starts from; the run's values are put back, bit for bit.
+  ProbeResult evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                             uint64_t seed) const;
+
+ private:
+  at::Tensor extract(const LabelledImages& images, const Features& features) const;
+
+  LabelledImages bank_, queries_;
+  const input::Preprocessor& preprocess_;
+  ProbeOptions options_;
+};
+
+// The accuracies of given features; bank and queries on one device.
+ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options);
+
+}  // namespace selfsup::evaluate

@@ -1,0 +1,64 @@
+// The core's one entry: takes the command line, runs the command, returns the exit code.
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "cli/command_line.h"
+#include "plugin/crossing.h"
+#include "run/commands.h"
+
+namespace selfsup {
+namespace {
+
+int dispatch(const cli::CommandLine& line) {
+  using cli::Command;
+  switch (line.command) {
+    case Command::train:
+      return run::train_command(line);
+    case Command::validate:
+      return run::validate_command(line);
+    case Command::config:
+      return run::config_command(line);
+    case Command::inspect:
+      return run::schema_command(line);
+    case Command::env:
+      return run::env_command();
+    case Command::list:
+    case Command::help:
+    case Command::version:
+      break;  // the thin executable has answered
+  }
+  return 0;
+}
+
+int fail(Exit exit, const std::string& text) {
+  log_error(text);
+  return static_cast<int>(exit);
+}
+
+}  // namespace
+}  // namespace selfsup
+
+extern "C" __attribute__((visibility("default"))) int selfsup_run(int argc, char** argv) {
+  using namespace selfsup;
+  plugin::install_crash_handlers();
+  try {
+    return dispatch(cli::parse_command_line({argv + 1, argv + argc}));
+  } catch (const Error& error) {
+    return fail(error.exit(), error.what());
+  } catch (const c10::Error& error) {
+    return fail(Exit::failed, fmt::format("LibTorch: {}", error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return fail(Exit::failed, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(Exit::failed, error.what());
+  } catch (...) {
+    return fail(Exit::failed, "an exception of a type unknown here");
+  }
+}

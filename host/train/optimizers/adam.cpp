@@ -1,0 +1,63 @@
+#include "train/optimizers/adam.h"
+
+#include <ATen/ATen.h>
+
+#include "train/optimizers/optimizer_state.h"
+
+namespace selfsup::train {
+
+Adam::Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps)
+    : Optimizer(std::move(groups)), decoupled_(decoupled), beta2_(beta2), eps_(eps) {
+  for (const Group& group : groups_) {
+    State state;
+    const auto count = static_cast<int64_t>(group.params.size());
+    state.steps = at::zeros({count}, group.params.at(0).options().dtype(at::kFloat));
+    state.step = state.steps.unbind();
+    for (const at::Tensor& param : group.params) {
+      state.exp_avg.push_back(at::zeros_like(param, at::MemoryFormat::Preserve));
+      state.exp_avg_sq.push_back(at::zeros_like(param, at::MemoryFormat::Preserve));
+    }
+    state_.push_back(std::move(state));
+  }
+}
+
+void Adam::update(size_t index, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) {
+  const Group& group = groups_[index];
+  State& state = state_[index];
+  const bool all = members.size() == group.params.size();
+  std::vector<at::Tensor> grads = gather_gradients(group.params, members);
+  const auto run = [&](at::TensorList params, at::TensorList avg, at::TensorList avg_sq, at::TensorList steps) {
+    const auto kernel = decoupled_ ? &at::_ops::_fused_adamw_::call : &at::_ops::_fused_adam_::call;
+    kernel(params, grads, avg, avg_sq, {}, steps, group.lr, group.momentum, beta2_, group.weight_decay, eps_,
+           /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+  };
+  // The kernel wants the steps counted before the call and leaves taking back a masked one to the caller.
+  if (all) {
+    state.steps.add_(1);
+    run(group.params, state.exp_avg, state.exp_avg_sq, state.step);
+    if (found_inf) state.steps.sub_(*found_inf);
+    return;
+  }
+  const auto steps = pick(state.step, members);
+  for (const at::Tensor& step : steps) step.add_(1);
+  run(pick(group.params, members), pick(state.exp_avg, members), pick(state.exp_avg_sq, members), steps);
+  if (found_inf)
+    for (const at::Tensor& step : steps) step.sub_(*found_inf);
+}
+
+NamedTensors Adam::state() const {
+  NamedTensors out;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t i = 0; i < groups_[g].params.size(); ++i) {
+      const std::string& name = groups_[g].names[i];
+      out.emplace_back(name + "/exp_avg", state_[g].exp_avg[i]);
+      out.emplace_back(name + "/exp_avg_sq", state_[g].exp_avg_sq[i]);
+      out.emplace_back(name + "/step", state_[g].step[i]);
+    }
+  }
+  return out;
+}
+
+void Adam::load_state(const NamedTensors& saved) { copy_state(state(), saved, /*partial=*/false); }
+
+}  // namespace selfsup::train

@@ -1,0 +1,71 @@
+#include "train/optimizers/sgd.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "train/optimizers/optimizer_state.h"
+
+namespace selfsup::train {
+
+Sgd::Sgd(std::vector<Group> groups, double dampening, bool nesterov)
+    : Optimizer(std::move(groups)), dampening_(dampening), nesterov_(nesterov) {
+  for (const Group& group : groups_) buffers_.emplace_back(group.params.size());
+}
+
+void Sgd::update(size_t index, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) {
+  const Group& group = groups_[index];
+  std::vector<at::Tensor>& buffers = buffers_[index];
+  const auto run = [&](const std::vector<size_t>& some, bool first) {
+    if (some.empty()) return;
+    const std::vector<at::Tensor> used = group.momentum != 0 ? pick(buffers, some) : std::vector<at::Tensor>{};
+    at::_fused_sgd_(pick(group.params, some), gather_gradients(group.params, some), used, group.weight_decay,
+                    group.momentum, group.lr, dampening_, nesterov_, /*maximize=*/false, first, /*grad_scale=*/{},
+                    found_inf);
+  };
+  if (group.momentum == 0) {
+    run(members, false);
+    return;
+  }
+  std::vector<size_t> begun, first;
+  for (size_t i : members) (buffers[i].defined() ? begun : first).push_back(i);
+  run(begun, false);
+  if (first.empty()) return;
+  for (size_t i : first) buffers[i] = at::zeros_like(group.params[i], at::MemoryFormat::Preserve);
+  run(first, true);
+  // From a zero buffer an ordinary step equals a first one, but for dampening: then a masked first step stays to be
+  // made. This is the one place that waits for the device, and only until the first step has been taken.
+  if (dampening_ != 0 && found_inf && found_inf->item<float>() != 0)
+    for (size_t i : first) buffers[i].reset();
+}
+
+NamedTensors Sgd::state() const {
+  NamedTensors out;
+  for (size_t g = 0; g < groups_.size(); ++g)
+    for (size_t i = 0; i < groups_[g].params.size(); ++i)
+      if (buffers_[g][i].defined()) out.emplace_back(groups_[g].names[i] + "/momentum_buffer", buffers_[g][i]);
+  return out;
+}
+
+void Sgd::load_state(const NamedTensors& saved) {
+  // A saved state without a buffer means that the parameter has had no step yet.
+  auto fresh = buffers_;
+  NamedTensors into;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t i = 0; i < groups_[g].params.size(); ++i) {
+      fresh[g][i] = at::zeros_like(groups_[g].params[i], at::MemoryFormat::Preserve);
+      into.emplace_back(groups_[g].names[i] + "/momentum_buffer", fresh[g][i]);
+    }
+  }
+  copy_state(into, saved, /*partial=*/true);
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    for (size_t i = 0; i < groups_[g].params.size(); ++i) {
+      const std::string name = groups_[g].names[i] + "/momentum_buffer";
+      const bool has = std::ranges::any_of(saved, [&](const auto& s) { return s.first == name; });
+      if (!has) fresh[g][i].reset();
+    }
+  }
+  buffers_ = std::move(fresh);
+}
+
+}  // namespace selfsup::train

@@ -1,0 +1,82 @@
+#include "evaluate/evaluation.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/errors.h"
+
+namespace selfsup::evaluate {
+namespace {
+
+class SomeBad : public data::Dataset {
+ public:
+  SomeBad(int64_t size, std::set<int64_t> bad) : size_(size), bad_(std::move(bad)) {}
+  using Dataset::load;
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t index) const override { return std::to_string(index); }
+  void load(int64_t index, data::Image& out) const override {
+    if (bad_.contains(index)) throw data::BadImage("broken");
+    out.reshape(1, 1, 1);
+    out.pixels[0] = static_cast<uint8_t>(index);
+  }
+
+ private:
+  int64_t size_;
+  std::set<int64_t> bad_;
+};
+
+std::vector<int64_t> chosen(int64_t size, std::set<int64_t> bad, int64_t count) {
+  std::vector<int64_t> out;
+  for (const data::Sample& sample : some_pictures(SomeBad(size, std::move(bad)), data::Pipeline(), count)) {
+    CHECK(sample.views.at(0).pixels[0] == sample.index);
+    out.push_back(sample.index);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("pictures to show are spread over the set, and a bad one gives way to its neighbour") {
+  using Indices = std::vector<int64_t>;
+  CHECK(chosen(40, {}, 4) == Indices{0, 10, 20, 30});
+  CHECK(chosen(40, {10, 11}, 4) == Indices{0, 12, 20, 30});
+  CHECK(chosen(4, {0}, 4) == Indices{1, 2, 3});
+  CHECK(chosen(3, {}, 8) == Indices{0, 1, 2});
+  CHECK(chosen(2, {0, 1}, 8).empty());
+}
+
+TEST_CASE("a probe whose sets do not speak of the same classes is refused") {
+  std::string pattern = (std::filesystem::temp_directory_path() / "selfsup-probe-XXXXXX").string();
+  REQUIRE(mkdtemp(pattern.data()));
+  const std::filesystem::path root = pattern;
+  const auto folder = [&](const char* name, std::vector<std::string> classes) {
+    for (const std::string& one : classes) {
+      std::filesystem::create_directories(root / name / one);
+      std::ofstream(root / name / one / "a.png") << "x";
+    }
+    return Json(Json::Object{{"type", "image_folder"}, {"data_root", (root / name).string()}});
+  };
+  config::ProbeConfig probe;
+  probe.dataset = folder("bank", {"cat", "dog"});
+  probe.test_dataset = folder("same", {"cat", "dog"});
+  CHECK(open_probe_sets(probe).queries->class_count() == 2);
+  const auto refusal = [&](Json test) {
+    probe.test_dataset = std::move(test);
+    try {
+      open_probe_sets(probe);
+    } catch (const Error& error) {
+      CHECK(error.exit() == Exit::usage);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(refusal(folder("other", {"cat", "owl"})), Catch::Contains("owl"));
+  CHECK_THAT(refusal(folder("more", {"cat", "dog", "owl"})), Catch::Contains("3"));
+  CHECK_THAT(refusal(folder("none", {"cat"})), Catch::Contains("test_dataset has no labels"));
+  std::filesystem::remove_all(root);
+}
+
+}  // namespace selfsup::evaluate

@@ -1,0 +1,213 @@
+#include "evaluate/probe.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <catch2/catch.hpp>
+
+#include "base/errors.h"
+#include "evaluate/ridge.h"
+
+namespace selfsup::evaluate {
+namespace {
+
+// Rows of `classes` clusters around random centres, in order 0, 1, …, 0, 1, …
+std::pair<at::Tensor, at::Tensor> clusters(int64_t count, int64_t dims, int64_t classes, double noise, uint64_t seed) {
+  at::manual_seed(99);
+  const at::Tensor centres = at::randn({classes, dims});
+  at::manual_seed(seed);
+  const at::Tensor labels = at::arange(count) % classes;
+  return {centres.index_select(0, labels) + at::randn({count, dims}) * noise, labels};
+}
+
+at::Tensor standardised(const at::Tensor& x) {
+  return (x - x.mean(0, true)) / x.std(0, /*unbiased=*/false, /*keepdim=*/true);
+}
+
+}  // namespace
+
+TEST_CASE("ridge solves its normal equations, with more rows than columns and with fewer") {
+  for (const auto& [rows, dims] : {std::pair<int64_t, int64_t>{200, 12}, {20, 50}}) {
+    INFO(rows << " x " << dims);
+    const auto [x, labels] = clusters(rows, dims, 4, 1.5, 1);
+    const auto [queries, query_labels] = clusters(400, dims, 4, 1.5, 2);
+    const Ridge ridge(x, labels, 4);
+    // The definition, solved directly in double.
+    const at::Tensor raw = x.to(at::kDouble), z = standardised(raw);
+    const at::Tensor y = at::one_hot(labels, 4).to(at::kDouble);
+    const at::Tensor gram = z.t().mm(z) + at::eye(dims, at::kDouble) * ridge.penalty();
+    const at::Tensor w = at::linalg_solve(gram, z.t().mm(y - y.mean(0, true)));
+    const at::Tensor q = (queries.to(at::kDouble) - raw.mean(0, true)) / raw.std(0, false, true);
+    CHECK(at::equal(ridge.predict(queries), (q.mm(w) + y.mean(0, true)).argmax(1)));
+  }
+}
+
+TEST_CASE("the penalty has the smallest leave-one-out error") {
+  const auto [x, labels] = clusters(30, 40, 3, 2.0, 3);
+  const Ridge ridge(x, labels, 3);
+  const at::Tensor z = standardised(x.to(at::kDouble)), y = at::one_hot(labels, 3).to(at::kDouble);
+  const auto left_out_error = [&](double penalty) {
+    const at::Tensor k = z.mm(z.t());
+    const at::Tensor hat = at::linalg_solve(k + at::eye(30, at::kDouble) * penalty, k).t() + 1.0 / 30;
+    const at::Tensor fit = hat.mm(y);
+    return ((y - fit) / (1 - hat.diagonal()).unsqueeze(1)).square().sum().item<double>();
+  };
+  const double chosen = left_out_error(ridge.penalty());
+  for (const double factor : {0.1, 0.3162277660168379, 3.162277660168379, 10.0})
+    CHECK(chosen <= left_out_error(ridge.penalty() * factor) * (1 + 1e-9));
+}
+
+TEST_CASE("few labels are drawn evenly over the classes and by the key alone") {
+  const at::Tensor labels = at::arange(1000) % 7;
+  const auto rows = draw_labelled(labels, 7, 70, 5);
+  std::vector<int> counts(7);
+  for (int64_t row : rows) ++counts[static_cast<size_t>(labels[row].item<int64_t>())];
+  for (int count : counts) CHECK(count == 10);
+  CHECK(rows == draw_labelled(labels, 7, 70, 5));
+  CHECK(rows != draw_labelled(labels, 7, 70, 6));
+  CHECK(draw_labelled(labels.slice(0, 0, 5), 7, 70, 5).size() == 5);
+}
+
+TEST_CASE("judgement: separable features score high, noise at chance, a collapse shows in the gauges") {
+  ProbeOptions options;
+  options.few_labels = 40;
+  const auto [bank, bank_labels] = clusters(800, 32, 4, 0.3, 4);
+  const auto [queries, query_labels] = clusters(400, 32, 4, 0.3, 5);
+  const ProbeResult good = judge_features(bank, bank_labels, queries, query_labels, 4, options);
+  CHECK(good.knn > 0.99);
+  CHECK(good.linear > 0.99);
+  at::manual_seed(6);
+  const at::Tensor noise = at::randn({800, 32}), other = at::randn({400, 32});
+  const ProbeResult chance = judge_features(noise, bank_labels, other, query_labels, 4, options);
+  CHECK(chance.knn < 0.4);
+  CHECK(chance.linear < 0.4);
+  const Gauges spread = gauges_of(other);
+  CHECK(spread.feature_std == Approx(1).margin(0.05));
+  CHECK(spread.effective_rank > 28);
+  CHECK(spread.effective_rank <= 32);
+  const at::Tensor line = at::ones({400, 32}) + other.slice(1, 0, 1) * 0.01;
+  const Gauges collapsed = gauges_of(line);
+  CHECK(collapsed.feature_std < 0.05);
+  CHECK(collapsed.effective_rank < 1.5);
+}
+
+TEST_CASE("raw pixels are judged by no more than a small picture holds") {
+  at::manual_seed(7);
+  // Classes differ in the brightness of one quarter.
+  const auto images = [](int64_t count) {
+    LabelledImages out{at::randint(0, 40, {count, 224, 224, 3}, at::kByte), at::arange(count) % 4, 4, {}};
+    for (int64_t i = 0; i < count; ++i)
+      out.pixels[i].slice(0, 112 * (i % 4 / 2), 112 * (i % 4 / 2) + 112).slice(1, 112 * (i % 2), 112 * (i % 2) + 112) +=
+          200;
+    return out;
+  };
+  const input::Preprocessor preprocess(Json::object(), 3, at::kCPU);
+  ProbeOptions options;
+  options.few_labels = 0;
+  const Probe probe(images(60), images(20), preprocess, options);
+  const ProbeResult raw = probe.evaluate_raw_pixels();
+  CHECK(raw.knn == 1);
+  CHECK(raw.linear == 1);
+  CHECK(!raw.gauges);
+  int64_t dims = 0;
+  const ProbeResult seen = probe.evaluate([&](const at::Tensor& x) {
+    const at::Tensor features = x.flatten(1).slice(1, 0, 64);
+    dims = features.size(1);
+    return features;
+  });
+  CHECK(dims == 64);
+  CHECK(seen.gauges);
+}
+
+TEST_CASE("labelled pictures come in the order of the set, spread over it, with others for bad ones") {
+  class Set : public data::Dataset {
+   public:
+    using Dataset::load;
+    int64_t size() const override { return 100; }
+    int channels() const override { return 1; }
+    bool has_labels() const override { return true; }
+    int64_t label(int64_t i) const override { return i % 10 == 0 ? -1 : i % 3; }
+    int64_t class_count() const override { return 3; }
+    std::string describe(int64_t i) const override { return std::to_string(i); }
+    void load(int64_t i, data::Image& out) const override {
+      if (i == 4) throw data::BadImage("broken");
+      out.reshape(2, 2, 1);
+      std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
+    }
+  };
+  const Set set;
+  for (const int workers : {0, 2}) {
+    const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers, 0.1);
+    REQUIRE(got.bad.size() == 1);
+    CHECK(got.bad[0].path == "4");
+    CHECK(got.bad[0].index == 4);
+    std::vector<int64_t> want;
+    for (int64_t i = 0; i < 100; i += 2)
+      if (i % 10 != 0) want.push_back(i);
+    REQUIRE(got.pixels.size(0) == static_cast<int64_t>(want.size()));
+    CHECK(got.classes == 3);
+    for (size_t row = 0; row < want.size(); ++row) {
+      const auto r = static_cast<int64_t>(row);
+      const int64_t shown = got.pixels[r][0][0][0].item<int64_t>();
+      if (want[row] != 4) CHECK(shown == want[row]);
+      CHECK(shown != 4);
+      CHECK(got.labels[r].item<int64_t>() == shown % 3);
+    }
+    try {
+      load_labelled(set, data::Pipeline(), 50, workers, 0);
+      FAIL("a bad picture was allowed");
+    } catch (const Error& error) {
+      CHECK(error.exit() == Exit::data);
+    }
+  }
+}
+
+TEST_CASE("the random baseline puts the model back bit for bit, even when the features fail") {
+  model::ParameterStore store;
+  model::Entry declared;
+  declared.name = "weight";
+  declared.init.kind = model::InitKind::normal;
+  declared.init.b = 1;
+  model::Entry& entry = store.declare(std::move(declared), {16, 8}, at::kFloat);
+  store.initialise(1);
+  entry.tensor.set_requires_grad(true);
+  {
+    at::NoGradGuard no_grad;
+    entry.tensor.mul_(3);
+  }
+  const at::Tensor before = entry.tensor.detach().clone();
+  const input::Preprocessor preprocess(Json::object(), 1, at::kCPU);
+  const auto images = [](uint64_t seed) {
+    at::manual_seed(seed);
+    return LabelledImages{at::randint(0, 256, {60, 4, 4, 1}, at::kByte), at::arange(60) % 3, 3, {}};
+  };
+  const Probe probe(images(1), images(2), preprocess, {});
+  at::Tensor seen;
+  probe.evaluate_random_initialisation(
+      [&](const at::Tensor& x) {
+        seen = entry.tensor.detach().clone();
+        return x.flatten(1).mm(entry.tensor);
+      },
+      store, 1);
+  CHECK(at::equal(entry.tensor.detach(), before));
+  CHECK(at::allclose(seen * 3, before));
+  CHECK_THROWS(probe.evaluate_random_initialisation([](const at::Tensor& x) { return x; }, store, 1));
+  CHECK(at::equal(entry.tensor.detach(), before));
+}
+
+TEST_CASE("preprocessing normalises as the original and comes back exactly") {
+  const Json config =
+      parse_json(R"({"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]})", "test", "test");
+  const input::Preprocessor preprocess(config, 3, at::kCPU);
+  at::manual_seed(3);
+  const at::Tensor pixels = at::randint(0, 256, {5, 7, 6, 3}, at::kByte);
+  const at::Tensor got = preprocess.normalise(pixels);
+  const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, at::kFloat).view({3, 1, 1});
+  const at::Tensor std = at::tensor({58.395, 57.12, 57.375}, at::kFloat).view({3, 1, 1});
+  CHECK(at::equal(got, (pixels.permute({0, 3, 1, 2}).to(at::kFloat) - mean) / std));
+  CHECK(got.is_contiguous());
+  CHECK(at::equal(preprocess.denormalise(got), pixels));
+  CHECK_THROWS_AS(preprocess.normalise(pixels.slice(3, 0, 1)), Error);
+  CHECK_THROWS_WITH(input::Preprocessor(config, 1, at::kCPU), Catch::Contains("channels"));
+}
+
+}  // namespace selfsup::evaluate

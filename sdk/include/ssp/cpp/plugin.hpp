@@ -60,8 +60,8 @@ inline void shutdown() noexcept {}
 #define SSP_PLUGIN(...)                                                                               \
   namespace {                                                                                         \
   constexpr ssp::ComponentEntry ssp_plugin_components[] = {__VA_ARGS__};                              \
-  ssp_status ssp_plugin_factory(ssp_str kind, ssp_str name, const void** table) noexcept {            \
-    return ssp::detail::find_component(ssp_plugin_components, kind, name, table);                     \
+  ssp_status ssp_plugin_factory(ssp_str ssp_kind, ssp_str ssp_name, const void** ssp_out) noexcept {  \
+    return ssp::detail::find_component(ssp_plugin_components, ssp_kind, ssp_name, ssp_out);           \
   }                                                                                                   \
   SSP_DEFINE_NOTE(ssp_plugin_components)                                                              \
   }                                                                                                   \

@@ -39,21 +39,6 @@ std::string_view kind_of(mode_t mode) {
   return "no regular file";
 }
 
-// Length of the UTF-8 character at the start of s, 0 when there is none.
-size_t utf8_length(std::string_view s) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char lead = byte(0);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length > s.size()) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-  if (lead == 0xED && byte(1) > 0x9F) return 0;  // surrogate
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;  // past U+10FFFF
-  return length;
-}
-
 }  // namespace
 
 RegularFile::RegularFile(const std::string& path) : fd_(-1) {
@@ -96,29 +81,6 @@ void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<
     throw BadImage(fmt::format("{} bytes, more than the {} that are read", file.size(), max_bytes));
   out.resize(file.size());
   out.resize(file.read(out.data(), out.size()));  // it may have shrunk; what is there is judged as it is
-}
-
-std::string printable(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const size_t length = utf8_length(bytes);
-    const unsigned char c = static_cast<unsigned char>(bytes[0]);
-    // C1 controls are U+0080 to U+009F.
-    const bool control =
-        length == 1 ? c < 0x20 || c == 0x7F : length == 2 && c == 0xC2 && static_cast<unsigned char>(bytes[1]) < 0xA0;
-    if (c == '\n')
-      text += "\\n";
-    else if (c == '\t')
-      text += "\\t";
-    else if (c == '\\')
-      text += "\\\\";
-    else if (length == 0 || control)
-      text += fmt::format("\\x{:02x}", c);
-    else
-      text += bytes.substr(0, length);
-    bytes.remove_prefix(length == 0 || control ? 1 : length);
-  }
-  return text;
 }
 
 std::string join_path(std::string_view dir, std::string_view name) {

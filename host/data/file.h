@@ -1,4 +1,4 @@
-// Reading files that may be anything, and paths made fit to print. Knows no format.
+// Reading files that may be anything. Knows no format.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -31,9 +31,6 @@ class RegularFile {
 // The bytes of a regular file; `out` keeps its memory. Throws as RegularFile, and BadImage when it holds more than
 // max_bytes.
 void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out);
-
-// Printable UTF-8 in one line: control characters and bytes that are no UTF-8 become \n, \t, \xNN, a backslash \\.
-std::string printable(std::string_view bytes);
 
 // dir/name; name alone when it is absolute or dir is empty.
 std::string join_path(std::string_view dir, std::string_view name);

@@ -1,19 +1,16 @@
 #include "base/json.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <json/reader.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <memory>
 
 #include "base/errors.h"
+#include "base/file.h"
 #include "base/json_check.h"
 
 namespace selfsup {
@@ -118,31 +115,11 @@ class Converter {
 };
 
 std::string read_text_file(const std::string& path, size_t max_bytes) {
-  const auto refuse = [&](std::string_view why) {
-    throw Error(Exit::usage, fmt::format("cannot read {}: {}", path, why));
-  };
-  struct Descriptor {
-    int fd;
-    ~Descriptor() {
-      if (fd >= 0) close(fd);
-    }
-  } file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a FIFO without a writer must not hang us
-  if (file.fd < 0) refuse(std::strerror(errno));
-  struct stat status {};
-  if (fstat(file.fd, &status) != 0) refuse(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) refuse("it is a folder");
-  if (!S_ISREG(status.st_mode)) refuse("it is no regular file");
-  std::string text;
-  char buffer[1 << 16];
-  while (text.size() <= max_bytes) {
-    const ssize_t n = read(file.fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) refuse(std::strerror(errno));
-    if (n == 0) break;
-    text.append(buffer, static_cast<size_t>(n));
+  try {
+    return RegularFile(path).read_all(max_bytes);
+  } catch (const FileError& error) {
+    throw Error(Exit::usage, fmt::format("{}: {}", path, error.what()));
   }
-  if (text.size() > max_bytes) refuse(fmt::format("expected at most {} bytes, found more", max_bytes));
-  return text;
 }
 
 }  // namespace

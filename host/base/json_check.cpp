@@ -9,34 +9,13 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 
 namespace selfsup {
 
-size_t find_bad_utf8(std::string_view text) {
-  const auto* s = reinterpret_cast<const unsigned char*>(text.data());
-  const size_t n = text.size();
-  size_t i = 0;
-  while (i < n) {
-    const unsigned char c = s[i];
-    if (c < 0x80) {
-      ++i;
-      continue;
-    }
-    const size_t more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-    if (more == 0 || n - i <= more) return i;
-    const unsigned char lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    const unsigned char hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    if (s[i + 1] < lo || s[i + 1] > hi) return i;
-    for (size_t k = 2; k <= more; ++k)
-      if ((s[i + k] & 0xc0) != 0x80) return i;
-    i += more + 1;
-  }
-  return std::string_view::npos;
-}
-
 std::string shortened(std::string_view text, size_t bytes) {
   if (text.size() <= bytes) return std::string(text);
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  while (bytes > 0 && utf8_continues(text[bytes])) --bytes;
   return fmt::format("{}…", text.substr(0, bytes));
 }
 
@@ -45,7 +24,7 @@ void TextPosition::move_to(size_t offset) {
     if (text_[offset_] == '\n') {
       ++line_;
       column_ = 1;
-    } else if ((static_cast<unsigned char>(text_[offset_]) & 0xc0) != 0x80) {
+    } else if (!utf8_continues(text_[offset_])) {
       ++column_;
     }
   }
@@ -61,24 +40,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-void append_utf8(std::string& out, uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xc0 | (c >> 6));
-    out += static_cast<char>(0x80 | (c & 63));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xe0 | (c >> 12));
-    out += static_cast<char>(0x80 | ((c >> 6) & 63));
-    out += static_cast<char>(0x80 | (c & 63));
-  } else {
-    out += static_cast<char>(0xf0 | (c >> 18));
-    out += static_cast<char>(0x80 | ((c >> 12) & 63));
-    out += static_cast<char>(0x80 | ((c >> 6) & 63));
-    out += static_cast<char>(0x80 | (c & 63));
-  }
 }
 
 class Checker {
@@ -122,9 +83,7 @@ class Checker {
     if (c == '/') return "a comment";
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       return fmt::format("the control character 0x{:02x}", static_cast<unsigned char>(c));
-    size_t end = offset + 1;  // a whole character
-    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) ++end;
-    return fmt::format("'{}'", text_.substr(offset, end - offset));
+    return fmt::format("'{}'", text_.substr(offset, utf8_length(text_.substr(offset))));
   }
 
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }

@@ -10,9 +10,6 @@
 
 namespace selfsup {
 
-// Offset of the first byte that is not UTF-8 (RFC 3629: no overlong forms, no surrogates), else npos.
-size_t find_bad_utf8(std::string_view text);
-
 // The text, or where it has more than `bytes` bytes, as many of its first characters as fit, and "…".
 std::string shortened(std::string_view text, size_t bytes);
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "evaluate/font.h"
 
 namespace selfsup::evaluate {
@@ -27,7 +28,7 @@ int text_width(std::string_view text) {
 std::string single_bytes(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) out += c;
+    if (!utf8_continues(c)) out += c;
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "data/file.h"
 
 namespace selfsup::data {

@@ -25,8 +25,9 @@ std::string string_member(const Json& spec, const char* key, const char* otherwi
 
 // zlib reads packed and plain files alike.
 ImageShape idx_header(const std::string& path) {
-  RegularFile regular(path);  // gzopen would wait for the writer of a FIFO
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzdopen(regular.release(), "rb"), gzclose);
+  Fd regular = open_file(path).release();  // gzopen would wait for the writer of a FIFO
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzdopen(regular.get(), "rb"), gzclose);
+  if (file) regular.release();
   std::array<uint8_t, 20> b{};
   if (!file || gzread(file.get(), b.data(), b.size()) < static_cast<int>(b.size()) || b[3] < 3 || b[3] > 4)
     return {0, 0, 0};

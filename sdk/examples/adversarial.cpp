@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An adversarial term and clipping of each parameter by its own size: gradients inside a step by `grad`, and those that
 // wait for the optimizer in SSP_EVENT_GRADIENTS.
 #include <ssp/cpp/plugin.hpp>
@@ -45,7 +46,8 @@ class Adversarial {
     const Tensor moved = code + step_ * uphill.to(f32) / clamp(uphill.norm(), 1e-12);
     // The gradient's own length, differentiated once more.
     const Tensor slope = grad({plain}, {code}, SSP_GRAD_CREATE_GRAPH)[0];
-    return {{"rebuilt", plain}, {"adversarial", 0.5 * loss(moved, images)}, {"smooth", 0.1 * slope.to(f32).pow(2).sum()}};
+    return {
+        {"rebuilt", plain}, {"adversarial", 0.5 * loss(moved, images)}, {"smooth", 0.1 * slope.to(f32).pow(2).sum()}};
   }
 
   Outputs features(const Tensor& images, const Call&, const Names& names) const {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A plugin in C11 on the C tables alone: an autoencoder of two linear layers. What the C++ layer does for its users is
  * done here by hand: operators resolved in init, results released, failures passed on. */
 #include <stddef.h>
@@ -145,8 +146,8 @@ static ssp_status training_step(ssp_component component, ssp_call* step, const s
   return status;
 }
 
-static ssp_status features(ssp_component component, ssp_call* step, ssp_tensor images, const ssp_str* layers, uint32_t n,
-                           const ssp_sink* out) {
+static ssp_status features(ssp_component component, ssp_call* step, ssp_tensor images, const ssp_str* layers,
+                           uint32_t n, const ssp_sink* out) {
   const ssp_str name = TEXT("code");
   (void)step;
   if (n > 1 || (n == 1 && (layers[0].size != name.size || memcmp(layers[0].data, name.data, name.size) != 0)))
@@ -191,5 +192,5 @@ static ssp_status get_factory(ssp_str kind, ssp_str name, const void** out) {
   return SSP_OK;
 }
 
-__attribute__((visibility("default"))) const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR,
-                                                                              init, shutdown, get_factory};
+__attribute__((visibility("default")))
+const ssp_plugin_entry ssp_plugin_v1 = {sizeof(ssp_plugin_entry), SSP_ABI_MINOR, init, shutdown, get_factory};

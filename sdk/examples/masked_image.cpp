@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Masked image modelling, SimMIM's way (Xie et al. 2022): the pipeline draws the mask, a backbone puts a trained token
 // where the mask says, the hidden pixels are predicted, and the picture shows the mask that the step had.
 #include <ssp/cpp/plugin.hpp>
@@ -139,8 +140,8 @@ class MaskedImage {
   Step run(const Batch& batch, const Call& call) const {
     const Tensor images = batch.view(0), mask = batch.field("mask");
     if (!mask) throw Error(SSP_E_CONFIG, "the pipeline sets no field \"mask\"; add the transform RandomMask");
-    require(mask.size(1) * patch_ == images.size(2), "RandomMask: `grid` must be the cells of a side, " +
-                                                         std::to_string(images.size(2) / patch_));
+    require(mask.size(1) * patch_ == images.size(2),
+            "RandomMask: `grid` must be the cells of a side, " + std::to_string(images.size(2) / patch_));
     return {images, enlarge(mask, patch_), pixel_shuffle((*predict_)(backbone_(images, call, mask)), patch_)};
   }
   Backbone backbone_;

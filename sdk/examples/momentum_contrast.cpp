@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Momentum contrast on the C++ layer, as a plugin's author would write it: two views, a student trained by InfoNCE, a
 // teacher that follows it, a queue of the teacher's keys. tests/scripts/momentum_test.sh trains it.
 #include <ssp/cpp/plugin.hpp>

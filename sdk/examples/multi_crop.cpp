@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Self-distillation, DINO's way (Caron et al. 2021): a number of crops of two sizes that the pipeline decides; the
 // student sees all of them, its momentum teacher the large ones; the teacher's outputs are centred by a running mean.
 #include <ssp/cpp/plugin.hpp>
@@ -13,7 +14,8 @@ class Network {
       : body_(s.child("backbone")),
         hidden_(s / "head" / "hidden", channels(s), s.get("hidden", 32)),
         bottleneck_(s / "head" / "bottleneck", s.get("hidden", 32), s.get("bottleneck", 16)),
-        direction_(s.parameter("head.last.weight_v", {s.get("out", 64), s.get("bottleneck", 16)}, Init::torch_default())),
+        direction_(
+            s.parameter("head.last.weight_v", {s.get("out", 64), s.get("bottleneck", 16)}, Init::torch_default())),
         length_(s.frozen("head.last.weight_g", {s.get("out", 64), 1}, Init::ones())) {}
   Tensor operator()(const Tensor& images, const Call& call) const {
     const Tensor z = bottleneck_(gelu(hidden_(body_(images, call))));

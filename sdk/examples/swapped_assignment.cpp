@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Swapped assignments, SwAV's way (Caron et al. 2020): prototypes of unit length, kept so in place; a queue of features
 // that joins after a while; assignments by Sinkhorn's iteration, without gradients; prototypes that do not move in the
 // first updates.

@@ -1,5 +1,6 @@
-// Predicts the tokens of hidden patches, BEiT's way (Bao et al. 2022), with a tokenizer of another plugin, of a kind that
-// the host has never heard of.
+// SPDX-License-Identifier: Apache-2.0
+// Predicts the tokens of hidden patches, BEiT's way (Bao et al. 2022), with a tokenizer of another plugin, of a kind
+// that the host has never heard of.
 #include <ssp/cpp/plugin.hpp>
 
 #include "tokenizer.h"
@@ -58,7 +59,8 @@ class TokenPrediction {
     const auto encoded = bound.encode_layers({"layers.0"}, shown + bound.positions().patch);
     const Tensor logits = head_(encoded.result.slice(1, info_.prefix_tokens));
     AutocastOff fp32(call);
-    const Tensor each = cross_entropy(logits.to(f32).flatten(0, 1), tokens(images, call).flatten(), {}, Reduction::none);
+    const Tensor each =
+        cross_entropy(logits.to(f32).flatten(0, 1), tokens(images, call).flatten(), {}, Reduction::none);
     const Tensor weight = hidden.flatten().to(f32);
     return {{"loss", (each * weight).sum() / clamp(weight.sum(), 1)},
             {"first_block", encoded.layers[0].detach().to(f32).abs().mean(), SSP_EMIT_METRIC}};

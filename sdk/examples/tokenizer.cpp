@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Provides a tokenizer, of a kind that no host knows: a patch's token is the nearest of random directions, which lie in
 // the checkpoint with everything else.
 #include "tokenizer.h"

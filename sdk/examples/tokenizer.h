@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A kind of its own, "example.tokenizer/0": what no host knows, and two plugins agree upon. */
 #ifndef EXAMPLE_TOKENIZER_H
 #define EXAMPLE_TOKENIZER_H

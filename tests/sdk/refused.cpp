@@ -1,5 +1,5 @@
-// Mistakes that do not compile. FAULT is which; 0 has none. An optional function that is there but cannot be called does
-// not vanish, a comparison is no condition, half of a pair is not enough.
+// Mistakes that do not compile. FAULT is which; 0 has none. An optional function that is there but cannot be called
+// does not vanish, a comparison is no condition, half of a pair is not enough.
 #define SSP_NOTE_BEFORE "{"
 #define SSP_NOTE_AFTER "}"
 #include "ssp/cpp/plugin.hpp"

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "base/errors.h"
-#include "base/utf8.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace selfsup {
 namespace {

@@ -217,15 +217,6 @@ void check_compatible(const NoteFile& file) {
           fmt::format("its note says tier \"portable\", but it is linked to {}; link it with the SDK alone", library));
     }
   }
-  for (const ComponentName& component : note.provides) {
-    const std::vector<std::string>& kinds = known_kinds();
-    if (std::find(kinds.begin(), kinds.end(), component.first) == kinds.end()) {
-      refuse(
-          fmt::format("it provides {}, a kind that this host does not know (known: {}); correct the note, or use a "
-                      "host that knows it",
-                      describe(component), fmt::join(kinds, ", ")));
-    }
-  }
 }
 
 std::string describe(const ComponentName& component) { return component.first + " " + component.second; }

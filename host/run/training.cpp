@@ -81,6 +81,7 @@ Training::Training(Prepared& prepared, const cli::CommandLine& line)
   environment.rank = group_.rank();
   environment.world = group_.world();
   environment.device = device_.device;
+  environment.stop_requested = [this] { return signals_ && signals_->requested(); };
   prepared_.host.set_environment(environment);
   build_model();
   scale_learning_rate();
@@ -116,6 +117,7 @@ void Training::open_data() {
   const std::vector<data::ImageShape> views = pipeline_.output_shapes(shape);
   view_ = views.front();
   views_ = static_cast<int64_t>(views.size());
+  for (const data::ImageShape& view : views) view_sizes_.insert(view_sizes_.end(), {view.height, view.width});
 }
 
 void Training::take_folder(bool overwrite) {
@@ -177,7 +179,9 @@ void Training::build_model() {
   facts.max_updates = start_.update + (max_iters_ - start_.iter + k - 1) / k;
   if (config_.length.by_epoch) facts.max_epochs = max_epochs_;
   facts.world = group_.world();
+  facts.rank = group_.rank();
   facts.views = views_;
+  facts.view_sizes = view_sizes_;
   if (view_.height == view_.width) facts.image_size = view_.height;
   facts.channels = view_.channels;
   facts.mean = preprocess_->mean();

@@ -65,6 +65,7 @@ class Training {
   std::unique_ptr<data::Loader> loader_;
   data::ImageShape view_;
   int64_t views_ = 1;
+  std::vector<int64_t> view_sizes_;  // height and width of each
   train::Position start_;
   int64_t epoch_iters_ = 0, max_epochs_ = 0;
   int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left

@@ -101,13 +101,18 @@ class MaskedImage {
       "required": ["backbone"]
     })";
   }
-  static std::string defaults(const Facts&) {
-    return R"({
-      "model": {"type": "MaskedImage", "backbone": {"type": "MaskedPatches"}},
-      "data_preprocessor": {"mean": [127.5], "std": [127.5]},
-      "train_dataloader": {"batch_size": 16, "pipeline": [{"type": "RandomFlip", "prob": 0.5}, {"type": "RandomMask"}]},
-      "optim_wrapper": {"optimizer": {"type": "AdamW", "lr": 0.002}}
-    })";
+  static std::string defaults(const Facts& facts) {
+    using json::array;
+    using json::object;
+    const int64_t patch = std::max<int64_t>(1, facts.get("image_size").value_or(32) / 4);  // four cells a side
+    const auto flip = object({{"type", "RandomFlip"}, {"prob", 0.5}}),
+               mask = object({{"type", "RandomMask"}, {"grid", 4}});
+    const auto backbone = object({{"type", "MaskedPatches"}, {"patch_size", patch}});
+    return object({{"model", object({{"type", "MaskedImage"}, {"backbone", backbone}})},
+                   {"data_preprocessor", object({{"mean", array({127.5})}, {"std", array({127.5})}})},
+                   {"train_dataloader", object({{"batch_size", 16}, {"pipeline", array({flip, mask})}})},
+                   {"optim_wrapper", object({{"optimizer", object({{"type", "AdamW"}, {"lr", 2e-3}})}})}})
+        .text();
   }
   explicit MaskedImage(const Scope& s) : backbone_(s.child("backbone")) {
     const int64_t size = s.fact("image_size").value_or(32);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/json_check.h"
+#include "base/utf8.h"
 #include "bridge/host_state.h"
 #include "bridge/operators/dtype.h"
 #include "bridge/status.h"

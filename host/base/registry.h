@@ -1,10 +1,15 @@
 // The built-in types of one kind (of datasets, of transforms, …), found by name. Knows no kind.
 #pragma once
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/errors.h"
 
 namespace selfsup {
 
@@ -21,6 +26,10 @@ class Registry {
     for (const Type& type : types_)
       if (std::ranges::find(type.names, name) != type.names.end()) return &type;
     return nullptr;
+  }
+  const Type& get(std::string_view name) const {
+    if (const Type* type = find(name)) return *type;
+    throw Error(Exit::usage, fmt::format("there is no type '{}'; there are {}", name, fmt::join(names(), ", ")));
   }
   std::vector<std::string> names() const {  // of all types, in their order
     std::vector<std::string> names;

@@ -4,17 +4,12 @@
 
 #include "bridge/components/algorithm.h"
 #include "config/host_schema.h"
+#include "data/datasets/dataset.h"
 #include "data/schema.h"
 #include "ssp/entry.h"
 
 namespace selfsup::run {
 namespace {
-
-std::string_view data_schema(std::string_view kind, std::string_view type) {
-  if (kind == "dataset") return data::dataset_schema(type.empty() ? "image_folder" : type);
-  if (kind == "transform") return data::transform_schema(type);
-  return {};
-}
 
 // Transforms are of plugins and of the data room, under one kind.
 std::string_view plugin_kind(std::string_view kind) { return kind == "transform" ? SSP_KIND_TRANSFORM : kind; }
@@ -29,7 +24,11 @@ config::ComponentSchemas ComponentSchemaCache::lookup() const {
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
   if (const Json* own = config::built_in_schema(kind, type)) return own;
-  if (const std::string_view text = data_schema(kind, type); !text.empty()) {
+  if (kind == "dataset") {
+    const data::DatasetType* own = data::dataset_types().find(type.empty() ? data::kDefaultDataset : type);
+    return own ? &own->schema : nullptr;
+  }
+  if (const std::string_view text = kind == "transform" ? data::transform_schema(type) : ""; !text.empty()) {
     const auto key = std::make_pair(std::string(kind), std::string(type));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
     return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, type))).first->second;
@@ -39,9 +38,8 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
 }
 
 std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {
+  if (kind == "dataset") return data::dataset_types().names();
   std::vector<std::string> names = config::built_in_names(kind);
-  if (kind == "dataset")
-    for (const std::string_view name : data::dataset_types()) names.emplace_back(name);
   if (kind == "transform")
     for (const std::string_view name : data::transform_types()) names.emplace_back(name);
   for (const plugin::Component* component : registry_.of_kind(plugin_kind(kind))) names.push_back(component->name);

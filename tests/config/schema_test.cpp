@@ -8,6 +8,7 @@
 
 #include "base/errors.h"
 #include "config/host_schema.h"
+#include "data/datasets/dataset.h"
 #include "data/schema.h"
 
 using namespace selfsup;
@@ -40,7 +41,10 @@ ComponentSchemas components() {
     std::string text;
     if (kind == "ssp.algorithm/0" && (type == "MAE" || type.empty())) text = type.empty() ? "" : kAlgorithm;
     if (kind == "ssp.backbone.tokens/0" && (type == "MAEViT" || type == "VisionTransformer")) text = kBackbone;
-    if (kind == "dataset") text = data::dataset_schema(type.empty() ? "image_folder" : type);
+    if (kind == "dataset") {
+      const data::DatasetType* own = data::dataset_types().find(type.empty() ? data::kDefaultDataset : type);
+      return own ? &own->schema : nullptr;
+    }
     if (kind == "transform") text = data::transform_schema(type);
     if (text.empty()) return nullptr;
     return &read.try_emplace(std::string(kind) + "/" + std::string(type), parse_schema(text, "the test")).first->second;
@@ -49,8 +53,7 @@ ComponentSchemas components() {
     std::vector<std::string> all = built_in_names(kind);
     if (kind == "ssp.algorithm/0") all = {"MAE"};
     if (kind == "ssp.backbone.tokens/0") all = {"MAEViT", "VisionTransformer"};
-    if (kind == "dataset")
-      for (const auto name : data::dataset_types()) all.emplace_back(name);
+    if (kind == "dataset") all = data::dataset_types().names();
     if (kind == "transform")
       for (const auto name : data::transform_types()) all.emplace_back(name);
     return all;
@@ -300,8 +303,7 @@ TEST_CASE("every integer that is computed with has a maximum") {
   visit(host_schema(), "");
   for (const char* kind : {"optimizer", "scheduler"})
     for (const std::string& name : built_in_names(kind)) visit(*built_in_schema(kind, name), name);
-  for (const auto name : data::dataset_types())
-    visit(parse_schema(data::dataset_schema(name), "the test"), std::string(name));
+  for (const data::DatasetType& type : data::dataset_types()) visit(type.schema, std::string(type.names.front()));
   for (const auto name : data::transform_types())
     visit(parse_schema(data::transform_schema(name), "the test"), std::string(name));
   CHECK(all.size() > 40);

@@ -17,4 +17,13 @@ Json resolved(const Registry<Type>& types, Json spec, std::string_view without_t
   return spec;
 }
 
+// One of them, a list, or null.
+template <class Type>
+Json resolved_list(const Registry<Type>& types, Json specs) {
+  if (specs.is_object()) return resolved(types, std::move(specs));
+  if (specs.is_array())
+    for (Json& one : specs.as_array()) one = resolved(types, std::move(one));
+  return specs;
+}
+
 }  // namespace selfsup::test

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include "bridge/components/algorithm.h"
-#include "config/host_schema.h"
 #include "data/datasets/dataset.h"
 #include "data/schema.h"
 #include "ssp/entry.h"
+#include "train/optimizers/optimizer.h"
+#include "train/schedules/schedules.h"
 
 namespace selfsup::run {
 namespace {
@@ -23,11 +24,13 @@ config::ComponentSchemas ComponentSchemaCache::lookup() const {
 }
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
-  if (const Json* own = config::built_in_schema(kind, type)) return own;
-  if (kind == "dataset") {
-    const data::DatasetType* own = data::dataset_types().find(type.empty() ? data::kDefaultDataset : type);
+  const auto schema_in = [&](const auto& types, std::string_view name) {
+    const auto* own = types.find(name);
     return own ? &own->schema : nullptr;
-  }
+  };
+  if (kind == "optimizer") return schema_in(train::optimizer_types(), type);
+  if (kind == "scheduler") return schema_in(train::scheduler_types(), type);
+  if (kind == "dataset") return schema_in(data::dataset_types(), type.empty() ? data::kDefaultDataset : type);
   if (const std::string_view text = kind == "transform" ? data::transform_schema(type) : ""; !text.empty()) {
     const auto key = std::make_pair(std::string(kind), std::string(type));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
@@ -38,8 +41,10 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
 }
 
 std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {
+  if (kind == "optimizer") return train::optimizer_types().names();
+  if (kind == "scheduler") return train::scheduler_types().names();
   if (kind == "dataset") return data::dataset_types().names();
-  std::vector<std::string> names = config::built_in_names(kind);
+  std::vector<std::string> names;
   if (kind == "transform")
     for (const std::string_view name : data::transform_types()) names.emplace_back(name);
   for (const plugin::Component* component : registry_.of_kind(plugin_kind(kind))) names.push_back(component->name);

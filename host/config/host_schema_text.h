@@ -56,7 +56,7 @@ inline constexpr char kHostTop[] = R"({
       "clip_grad": {"type": ["object", "null"], "description": "absent: gradients stay as they are", "properties": {
         "type": {"type": "string", "enum": ["norm", "value"], "default": "norm", "description": "all gradients by their norm, or each element"},
         "max_norm": {"type": "number", "exclusiveMinimum": 0, "description": "of type norm: the largest norm"},
-        "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "description": "which norm; absent: 2"},
+        "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "default": 2, "description": "which norm"},
         "clip_value": {"type": "number", "exclusiveMinimum": 0, "description": "of type value: the largest size of an element"}}},
       "accumulative_counts": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 1, "description": "batches an optimizer step takes"},
       "loss_scale": {"type": ["string", "number", "object"], "enum": ["dynamic"], "exclusiveMinimum": 0, "description": "of fp16: \"dynamic\", a fixed number, or an object that starts a dynamic one; absent: dynamic", "properties": {

@@ -111,7 +111,9 @@ TEST_CASE("bad pictures that an earlier loader found count, each once") {
   const Pipeline pipeline;
   for (const int64_t other : {2, 50}) {  // found again by this loader, or not
     INFO(other);
-    Loader loader(set, pipeline, {.batch_size = 5, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
+    Loader loader(
+        set, pipeline,
+        {.batch_size = 5, .max_bad_fraction = 0.001, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
     Batch batch;
     const auto all = [&] {
       loader.start(0);

@@ -189,8 +189,6 @@ TEST_CASE("mixed precision settings follow optim_wrapper and the device") {
   CHECK(cuda.init_scale == 512);
   CHECK(!read(R"({"type": "AmpOptimWrapper", "dtype": "bfloat16"})", at::kCUDA).scaled);
   CHECK_THROWS_WITH(read(R"({"type": "AmpOptimWrapper", "dtype": "float16"})", at::kCPU), Catch::Contains("cuda"));
-  CHECK_THROWS_WITH(read(R"({"type": "AmpOptimWrapper", "loss_scale": "static"})", at::kCUDA),
-                    Catch::Contains("loss_scale"));
 }
 
 TEST_CASE("autocast is on inside its scope only") {

@@ -13,9 +13,9 @@
 #include <map>
 
 #include "base/errors.h"
-#include "base/utf8.h"
 #include "base/nearest.h"
-#include "config/overrides.h"
+#include "base/utf8.h"
+#include "config/options.h"
 
 namespace selfsup::cli {
 namespace {

@@ -22,7 +22,7 @@ inline constexpr char kHostTop[] = R"({
       "description": "the algorithm; without type, the only one that the first plugin brings"},
     "data_preprocessor": @PREPROCESSOR@,
     "train_dataloader": {"type": "object", "properties": {
-      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step"},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step; an algorithm may bring its own number"},
       "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Absent: the cores allowed, less one, at most 8"},
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "without type: image_folder", "x-ssp-claims": {
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},

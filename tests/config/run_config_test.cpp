@@ -8,7 +8,7 @@
 #include "base/errors.h"
 #include "config/host_schema.h"
 #include "config/layers.h"
-#include "config/overrides.h"
+#include "config/options.h"
 #include "config/schema.h"
 
 using namespace selfsup;

@@ -196,7 +196,13 @@ class Validator {
         return problem(*type, join_path(path, "type"), fmt::format("expected a string, found {}", shown(*type)));
       name = type->as_string();
     }
-    const Json* own = components_.find(kind, name);
+    const Json* own = nullptr;
+    try {
+      own = components_.find(kind, name);
+    } catch (const Error& error) {  // several have that name
+      if (error.exit() != Exit::usage) throw;
+      return problem(value.get("type"), join_path(path, "type"), error.what());
+    }
     if (!own) {
       const std::vector<std::string> names = components_.names(kind);
       const std::string have = names.empty() ? "none is loaded" : fmt::format("there are {}", fmt::join(names, ", "));
@@ -218,8 +224,18 @@ class Validator {
 
   void check_members(Json& value, const Json& schema, const Place& place) {
     check_keys(value, place);
-    for (auto& [key, member] : value.as_object())
-      if (const Json* member_schema = place.schema_of(key)) check(member, *member_schema, join_path(place.path, key));
+    for (auto& [key, member] : value.as_object()) {
+      const Json* member_schema = place.schema_of(key);
+      if (!member_schema) continue;
+      if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
+        Json name = member;
+        name = member.as_string().substr(member.as_string().find(':') + 1);
+        name.origin = member.origin;
+        check(name, *member_schema, join_path(place.path, key));
+      } else {
+        check(member, *member_schema, join_path(place.path, key));
+      }
+    }
     if (const Json* required = schema.find("required"))
       for (const Json& key : required->as_array())
         if (!value.has(key.as_string()))

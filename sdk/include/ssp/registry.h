@@ -11,6 +11,14 @@ extern "C" {
 
 #define SSP_EXT_REGISTRY "ssp.registry/0"
 
+/* How the table of every kind begins, those that no host knows too. */
+typedef struct ssp_table_head {
+  uint32_t struct_size, caps;
+  ssp_str (*schema)(void); /* OWNERSHIP: the plugin, for ever */
+  ssp_status (*create)(ssp_build*, ssp_component* out);
+  void (*destroy)(ssp_component);
+} ssp_table_head;
+
 typedef struct ssp_registry {
   uint32_t struct_size, reserved;
   /* Inside create. The component whose kind is given and whose name is `type` in the node of `at`, which came from

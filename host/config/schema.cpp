@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "base/text.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "config/layers.h"
 
 namespace selfsup::config {

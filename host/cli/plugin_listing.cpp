@@ -8,7 +8,7 @@
 #include <ostream>
 
 #include "base/errors.h"
-#include "base/hash.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"
@@ -192,7 +192,7 @@ void inspect_plugin(std::ostream& out, const std::string& argument, const std::v
                     bool json) {
   const NoteFile file = plugin::read_note(plugin::find_plugin(argument, folders, "inspect " + argument));
   const Facts facts = gather(file, folders, plugin::scan_folders(folders));
-  const std::string digest = sha256_file(file.path);
+  const std::string digest = RegularFile(file.path).sha256();
   if (json) {
     Json result = to_json(facts);
     result.set("sha256", digest);

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/errors.h"
-#include "base/hash.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "plugin/crossing.h"
@@ -88,7 +88,7 @@ Registry::~Registry() {
 
 void Registry::load_one(const NoteFile& file) {
   // In its final place from the start: crossings and components keep pointers into it.
-  Plugin& plugin = plugins_.emplace_back(Plugin{file, sha256_file(file.path), nullptr});
+  Plugin& plugin = plugins_.emplace_back(Plugin{file, RegularFile(file.path).sha256(), nullptr});
   const auto components = static_cast<std::ptrdiff_t>(components_.size());
   bool initialised = false;
   try {

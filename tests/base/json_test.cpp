@@ -253,11 +253,11 @@ TEST_CASE("files that are no files") {
     return "";
   };
   CHECK(message((folder / "none.json").string()) ==
-        "cannot read " + (folder / "none.json").string() + ": No such file or directory");
-  CHECK(message(folder.string()) == "cannot read " + folder.string() + ": it is a folder");
+        (folder / "none.json").string() + ": cannot be opened: No such file or directory");
+  CHECK(message(folder.string()) == folder.string() + ": a directory, not a regular file");
   const std::string fifo = (folder / "fifo").string();
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK(message(fifo) == "cannot read " + fifo + ": it is no regular file");
+  CHECK(message(fifo) == fifo + ": a FIFO, not a regular file");
   std::ofstream(folder / "ok.json") << "{\"a\": 1}";
   CHECK(read_json_file((folder / "ok.json").string(), "base").get("a").origin.layer == "base");
   std::filesystem::remove_all(folder);

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "base/hash.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/nearest.h"
 #include "cli/plugin_listing.h"

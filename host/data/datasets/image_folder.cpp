@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "config/schema.h"
 #include "data/codecs/codec.h"
 #include "data/datasets/image_files.h"

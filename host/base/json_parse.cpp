@@ -191,9 +191,9 @@ class Converter {
   Json convert(const ::Json::Value& value) {  // recursion is bounded by JsonLimits::max_depth
     const auto begin = static_cast<size_t>(value.getOffsetStart());
     position_.move_to(begin);  // parents before children: only ever forward
-    const Origin origin{layer_, source_, position_.line(), position_.column()};
+    const Source source{layer_, source_, position_.line(), position_.column()};
     Json result = contents(value, begin);
-    result.origin = origin;
+    result.source = source;
     return result;
   }
 

@@ -258,7 +258,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) { return P
 
 void apply_flags(Json& tree, const CommandLine& line) {
   const auto set = [&](const char* key, Json value, const std::string& flag) {
-    config::set_by_path(tree, key, std::move(value), Origin{"flag", flag, 0, 0});
+    config::set_by_path(tree, key, std::move(value), Source{"flag", flag, 0, 0});
   };
   if (line.work_dir) set("work_dir", *line.work_dir, "--work-dir");
   if (line.load_from) set("load_from", *line.load_from, "--load-from");

@@ -128,7 +128,7 @@ void Training::choose_seed() {
     if (!seed) seed = std::random_device{}() & 0x7fffffffu;
     Json& tree = prepared_.config;
     if (!tree.has("randomness")) tree.set("randomness", Json::object());
-    tree.find("randomness")->set("seed", static_cast<int64_t>(*seed)).origin = Origin{"default", "drawn", 0, 0};
+    tree.find("randomness")->set("seed", static_cast<int64_t>(*seed)).source = Source{"default", "drawn", 0, 0};
   }
   seed_ = *seed;
 }

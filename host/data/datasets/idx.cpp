@@ -157,7 +157,7 @@ IdxPaths stated_paths(const Json& spec) {
     paths = find_idx(root, spec.get("split").as_string());
   else
     throw Error(Exit::usage, fmt::format("{}: an idx dataset needs \"images\" (a file) or \"data_root\" (a folder)",
-                                         selfsup::describe(spec.origin)));
+                                         selfsup::describe(spec.source)));
   if (const Json* labels = spec.find("labels")) paths.labels = join_path(root, labels->as_string());
   return paths;
 }

@@ -72,7 +72,7 @@ size_t RegularFile::read(uint64_t offset, void* to, size_t bytes) const {
 }
 
 std::string RegularFile::read_all(uint64_t limit) const {
-  if (size_ > limit) throw FileError(fmt::format("{} bytes, at most {} are read", size_, limit));
+  if (size_ > limit) throw FileError(fmt::format("expected at most {} bytes, found {}", limit, size_));
   std::string text(size_, '\0');
   text.resize(read(0, text.data(), text.size()));
   return text;

@@ -136,7 +136,7 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   const std::vector<std::string> folders = plugin_folders(line);
   const std::vector<std::string> paths = plugin_paths(line, preview, folders);
   const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths, folders), preview, folders);
-  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
+  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
   set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);

@@ -1,6 +1,8 @@
 #include "evaluate/reconstruction.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <vector>
 
@@ -22,24 +24,23 @@ std::string draw_reconstruction(bridge::Algorithm& algorithm, const input::Prepr
   if (batch.size == 0) return "";
   bridge::Step step = at;
   step.mode = bridge::Mode::eval;
-  Panel panel;
-  panel.rows.resize(static_cast<size_t>(batch.size));
-  std::vector<at::Tensor> columns;  // keeps the pixels that the panel borrows
+  std::vector<std::vector<ImageView>> rows(static_cast<size_t>(batch.size));
+  std::vector<std::string> names;
+  std::vector<at::Tensor> columns;  // keeps the pixels that the rows borrow
   for (const bridge::NamedTensor& column : algorithm.reconstruct(step, preprocess.prepare(batch))) {
     columns.push_back(preprocess.denormalise(column.value).contiguous());
     const at::Tensor& bytes = columns.back();
-    panel.columns.push_back(column.name);
+    names.push_back(column.name);
     const int height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2)),
               channels = static_cast<int>(bytes.size(3));
     const auto* first = bytes.const_data_ptr<uint8_t>();
-    for (size_t row = 0; row < panel.rows.size(); ++row)
-      panel.rows[row].push_back(
-          {width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
+    for (size_t row = 0; row < rows.size(); ++row)
+      rows[row].push_back({width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
   }
   if (columns.empty()) return "";
   const std::string path = folder + "/reconstruction.png";
-  write_png(path, compose(panel));
-  return path;
+  write_png(path, compose(rows));
+  return fmt::format("{}; its columns: {}", path, fmt::join(names, ", "));
 }
 
 }  // namespace selfsup::evaluate

@@ -37,10 +37,7 @@ config::RunConfig read_config(Json& tree, const std::string& path) {
 
 void judge(const config::RunConfig& config, const cli::CommandLine& line) {
   const Json& wrapper = config.optim_wrapper;
-  const Json& optimizer = wrapper.get("optimizer");
-  train::configured_lr(optimizer);
-  train::configured_weight_decay(optimizer);
-  train::make_optimizer(optimizer, {});
+  train::make_optimizer(wrapper.get("optimizer"), {});
   // Whether "auto" finds a GPU is not known yet; the CPU refuses more.
   train::amp_settings(wrapper, config.device == "cpu" ? at::kCPU : at::kCUDA);
   if (line.overwrite && (line.resume || config.resume == ResumeFrom::path))

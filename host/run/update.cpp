@@ -22,8 +22,8 @@ Json scaled_optimizer(const config::RunConfig& config, int world, std::vector<st
 
 std::unique_ptr<train::Optimizer> make_optimizer(const Json& node, const train::ParamRules& rules,
                                                  model::ParameterStore& store) {
-  return train::make_optimizer(node, train::group_parameters(store.trained(), rules, train::configured_lr(node),
-                                                             train::configured_weight_decay(node)));
+  return train::make_optimizer(node, train::group_parameters(store.trained(), rules, node.get("lr").as_double(),
+                                                             node.get("weight_decay").as_double()));
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "distributed/group.h"
 #include "report/log_line.h"
 #include "train/course.h"
-#include "train/schedule.h"
+#include "train/schedules/schedules.h"
 #include "train/step.h"
 #include "train/telemetry.h"
 

@@ -21,6 +21,7 @@
 #include "checkpoint/safetensors.h"
 #include "device/device.h"
 #include "device/memory.h"
+#include "distributed/single_process.h"
 #include "native_mae.h"
 #include "report/log_line.h"
 #include "train/clip.h"
@@ -235,20 +236,18 @@ void serve(const Arguments& arguments) {
   const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
                                        c.channels, at::kCPU);
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
-  const distributed::Group group;
+  const distributed::SingleProcess group;
   Turns turns;
   turns.wait();
   if (turns.over()) return;
   train::LoopOptions options;
-  options.by_epoch = false;
-  options.max_iters = 1 << 30;
-  options.max_epochs = 0;
   options.save = {0, false};
   options.save_last = false;
-  options.amp = amp;
-  train::Loop(train::LoopParts{loader, preprocess, task, *optimizer, schedules, nullptr, group, turns}, options,
-              at::kCPU)
-      .run({});
+  train::GradScaler scaler(amp, at::kCPU);
+  train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, at::kCPU}, amp, {});
+  const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
+                             bridge::Origin::fresh);
+  train::Loop({loader, step, task, *optimizer, schedules, group, turns}, options, course).run();
 }
 
 }  // namespace

@@ -230,7 +230,7 @@ class Validator {
       if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
         Json name = member;
         name = member.as_string().substr(member.as_string().find(':') + 1);
-        name.origin = member.origin;
+        name.source = member.source;
         check(name, *member_schema, join_path(place.path, key));
       } else {
         check(member, *member_schema, join_path(place.path, key));

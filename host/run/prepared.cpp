@@ -134,7 +134,7 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   const plugin::Registry& registry = *prepared->registry;
   const std::vector<std::string> paths = plugin_paths(line, preview, places);
   const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths), preview, places);
-  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
+  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
   set_source(defaults, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);

@@ -88,6 +88,7 @@ void GradScaler::update() {
 }
 
 std::vector<std::pair<std::string, at::Tensor>> GradScaler::state() const {
+  if (!enabled()) return {};
   return {{"scale", scale_}, {"growth_tracker", growth_tracker_}};
 }
 

@@ -193,11 +193,12 @@ void serve(const Arguments& arguments) {
   store.initialise(0);
   const std::vector<model::Entry*> trained = store.trained();
   const Json optimizer_config =
-      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "weight_decay": 0.05})", "optimizer", "bench");
+      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.05})",
+                 "optimizer", "bench");
   const train::ParamRules rules(parse_json(R"({"norm_decay_mult": 0, "bias_decay_mult": 0})", "paramwise", "bench"));
   const auto optimizer = train::make_optimizer(
-      optimizer_config, train::group_parameters(trained, rules, train::configured_lr(optimizer_config),
-                                                train::configured_weight_decay(optimizer_config)));
+      optimizer_config, train::group_parameters(trained, rules, optimizer_config.get("lr").as_double(),
+                                                optimizer_config.get("weight_decay").as_double()));
   train::AmpSettings amp;
   if (c.bf16) amp.dtype = at::kBFloat16;
 

@@ -1,20 +1,11 @@
 #include "base/json.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <json/reader.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cmath>
-#include <cstring>
-#include <memory>
 
 #include "base/errors.h"
-#include "base/json_check.h"
 
 namespace selfsup {
 namespace {
@@ -42,107 +33,6 @@ const char* type_name(Json::Type type) {
 [[noreturn]] void wrong_type(const Json& value, const char* expected) {
   throw Error(Exit::usage,
               fmt::format("{}: expected {}, found {}", describe(value.origin), expected, type_name(value.type())));
-}
-
-// jsoncpp's tree to ours. jsoncpp sorts members by name; the offsets give the order of appearance back. Numbers are
-// read again from the text, because jsoncpp's double depends on the process's locale.
-class Converter {
- public:
-  Converter(std::string_view text, const std::string& source, const std::string& layer)
-      : text_(text), position_(text), source_(source), layer_(layer) {}
-
-  Json convert(const ::Json::Value& value) {  // recursion is bounded by JsonLimits::max_depth
-    Json result;
-    position_.move_to(static_cast<size_t>(value.getOffsetStart()));  // parents before children: only ever forward
-    const Origin origin{layer_, source_, position_.line(), position_.column()};
-    switch (value.type()) {
-      case ::Json::nullValue:
-        break;
-      case ::Json::booleanValue:
-        result = Json(value.asBool());
-        break;
-      case ::Json::stringValue: {
-        const char *begin = nullptr, *end = nullptr;
-        value.getString(&begin, &end);
-        result = Json(std::string(begin, end));
-        break;
-      }
-      case ::Json::intValue:
-      case ::Json::uintValue:
-        result = Json(read<int64_t>(value));
-        break;
-      case ::Json::realValue:
-        result = Json(read<double>(value));
-        break;
-      case ::Json::arrayValue: {
-        Json::Array items;
-        items.reserve(value.size());
-        for (const ::Json::Value& item : value) items.push_back(convert(item));
-        result = Json(std::move(items));
-        break;
-      }
-      case ::Json::objectValue:
-        result = members(value);
-        break;
-    }
-    result.origin = origin;
-    return result;
-  }
-
- private:
-  Json members(const ::Json::Value& value) {
-    std::vector<::Json::Value::const_iterator> order;
-    order.reserve(value.size());
-    for (auto it = value.begin(); it != value.end(); ++it) order.push_back(it);
-    std::sort(order.begin(), order.end(), [](auto a, auto b) { return a->getOffsetStart() < b->getOffsetStart(); });
-    Json::Object object;
-    object.reserve(order.size());
-    for (const auto& it : order) {
-      std::string name = it.name();
-      object.emplace_back(std::move(name), convert(*it));
-    }
-    return Json(std::move(object));
-  }
-
-  template <class Number>
-  Number read(const ::Json::Value& value) const {
-    Number number{};
-    std::from_chars(text_.data() + value.getOffsetStart(), text_.data() + value.getOffsetLimit(), number);
-    return number;
-  }
-
-  std::string_view text_;
-  TextPosition position_;
-  const std::string& source_;
-  const std::string& layer_;
-};
-
-std::string read_text_file(const std::string& path, size_t max_bytes) {
-  const auto refuse = [&](std::string_view why) {
-    throw Error(Exit::usage, fmt::format("cannot read {}: {}", path, why));
-  };
-  struct Descriptor {
-    int fd;
-    ~Descriptor() {
-      if (fd >= 0) close(fd);
-    }
-  } file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a FIFO without a writer must not hang us
-  if (file.fd < 0) refuse(std::strerror(errno));
-  struct stat status {};
-  if (fstat(file.fd, &status) != 0) refuse(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) refuse("it is a folder");
-  if (!S_ISREG(status.st_mode)) refuse("it is no regular file");
-  std::string text;
-  char buffer[1 << 16];
-  while (text.size() <= max_bytes) {
-    const ssize_t n = read(file.fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) refuse(std::strerror(errno));
-    if (n == 0) break;
-    text.append(buffer, static_cast<size_t>(n));
-  }
-  if (text.size() > max_bytes) refuse(fmt::format("expected at most {} bytes, found more", max_bytes));
-  return text;
 }
 
 }  // namespace
@@ -254,36 +144,6 @@ bool Json::operator==(const Json& other) const {
            const Json* match = other.find(member.first);
            return match && *match == member.second;
          });
-}
-
-Json parse_json(std::string_view text, const std::string& source, const std::string& layer, const JsonLimits& limits) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // some editors put one; it says nothing
-  const std::vector<CommentRange> comments = check_json(text, source, limits);
-  // jsoncpp does not take comments in every place, so it never sees them; offsets stay as they are.
-  std::string without_comments;
-  std::string_view plain = text;
-  if (!comments.empty()) {
-    without_comments = text;
-    for (const CommentRange& range : comments)
-      std::fill(without_comments.begin() + static_cast<ptrdiff_t>(range.begin),
-                without_comments.begin() + static_cast<ptrdiff_t>(range.end), ' ');
-    plain = without_comments;
-  }
-  ::Json::CharReaderBuilder builder;
-  ::Json::CharReaderBuilder::strictMode(&builder.settings_);
-  builder["strictRoot"] = false;
-  builder["collectComments"] = false;
-  builder["stackLimit"] = limits.max_depth + 2;
-  const std::unique_ptr<::Json::CharReader> reader(builder.newCharReader());
-  ::Json::Value root;
-  std::string problems;
-  if (!reader->parse(plain.data(), plain.data() + plain.size(), &root, &problems))
-    throw Error(Exit::usage, fmt::format("{}: {}", source, problems));
-  return Converter(text, source, layer).convert(root);
-}
-
-Json read_json_file(const std::string& path, const std::string& layer, const JsonLimits& limits) {
-  return parse_json(read_text_file(path, limits.max_bytes), path, layer, limits);
 }
 
 std::string describe(const Origin& origin) {

@@ -1,4 +1,4 @@
-// A JSON value that remembers where each part came from. Knows nobody; json.cpp alone includes jsoncpp.
+// A JSON value that remembers where each part came from. Knows nobody; json_parse.cpp alone includes jsoncpp.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -13,9 +13,9 @@
 #include <map>
 
 #include "base/errors.h"
-#include "base/json_check.h"
 #include "base/nearest.h"
-#include "config/overrides.h"
+#include "base/utf8.h"
+#include "config/options.h"
 
 namespace selfsup::cli {
 namespace {
@@ -85,7 +85,7 @@ class Parser {
 
   CommandLine parse() {
     for (const std::string& word : words_)  // they end up in files of JSON
-      if (find_bad_utf8(word) != std::string_view::npos) refuse(fmt::format("{} is not UTF-8", to_text(Json(word))));
+      if (!valid_utf8(word)) refuse(fmt::format("{} is not UTF-8", to_text(Json(word))));
     std::vector<std::string> plain;
     bool only_plain = false;
     while (at_ < words_.size()) {

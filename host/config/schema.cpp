@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "base/json_check.h"
+#include "base/text.h"
 #include "base/nearest.h"
 #include "config/layers.h"
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -190,24 +191,23 @@ std::string Evaluation::draw(const data::Dataset& dataset, const std::string& fo
   batch.sample_index = at::tensor(at::ArrayRef<int64_t>(indices), at::kLong);
   bridge::Step step;
   step.mode = bridge::Mode::eval;
-  Panel panel;
-  panel.rows.resize(samples.size());
-  std::vector<at::Tensor> columns;  // keeps the pixels that the panel borrows
+  std::vector<std::vector<ImageView>> rows(samples.size());
+  std::vector<std::string> names;
+  std::vector<at::Tensor> columns;  // keeps the pixels that the rows borrow
   for (const bridge::NamedTensor& column : algorithm_.reconstruct(step, batch)) {
     columns.push_back(preprocess_.denormalise(column.value).contiguous());
     const at::Tensor& bytes = columns.back();
-    panel.columns.push_back(column.name);
+    names.push_back(column.name);
     const int height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2)),
               channels = static_cast<int>(bytes.size(3));
     const auto* first = bytes.const_data_ptr<uint8_t>();
-    for (size_t row = 0; row < panel.rows.size(); ++row)
-      panel.rows[row].push_back(
-          {width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
+    for (size_t row = 0; row < rows.size(); ++row)
+      rows[row].push_back({width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
   }
   if (columns.empty()) return "";
   const std::string path = folder + "/reconstruction.png";
-  write_png(path, compose(panel));
-  return path;
+  write_png(path, compose(rows));
+  return fmt::format("{}; its columns: {}", path, fmt::join(names, ", "));
 }
 
 }  // namespace selfsup::evaluate

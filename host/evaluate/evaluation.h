@@ -46,7 +46,8 @@ class Evaluation {
   // A table of what probe() gave last, with the baselines if they were made; ends with a sentence on how to read it.
   std::string table() const;
 
-  // reconstruction.png in `folder`, if the algorithm can; returns its path or "".
+  // reconstruction.png in `folder`, if the algorithm can. Returns for the log its path and what its columns show, or
+  // "".
   std::string draw(const data::Dataset& dataset, const std::string& folder);
 
  private:

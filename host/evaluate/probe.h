@@ -30,11 +30,11 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
                              int num_workers, double max_bad_fraction);
 
 struct ProbeOptions {
-  int64_t k = 20;
-  double temperature = 0.07;
-  int64_t few_labels = 100;  // for the linear probe; 0: every label of the bank
-  int64_t draws = 5;         // of the few labels; the accuracy is their mean
-  int64_t batch_size = 256;
+  int64_t k = 1;
+  double temperature = 1;
+  int64_t few_labels = 0;  // for the linear probe; 0: every label of the bank
+  int64_t draws = 1;       // of the few labels; the accuracy is their mean
+  int64_t batch_size = 1;
   uint64_t seed = 0;
 };
 

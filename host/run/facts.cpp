@@ -1,6 +1,6 @@
 #include "run/facts.h"
 
-#include "data/datasets/stated_shape.h"
+#include "data/datasets/dataset.h"
 
 namespace selfsup::run {
 namespace {

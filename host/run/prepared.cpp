@@ -12,7 +12,7 @@
 #include "config/files.h"
 #include "config/host_schema.h"
 #include "config/layers.h"
-#include "config/overrides.h"
+#include "config/options.h"
 #include "config/schema.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"

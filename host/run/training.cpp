@@ -93,10 +93,7 @@ Training::Training(Prepared& prepared, const cli::CommandLine& line)
 // What needs neither data nor device.
 void Training::check_configuration(const cli::CommandLine& line) const {
   const Json& wrapper = config_.optim_wrapper;
-  const Json& optimizer = wrapper.get("optimizer");
-  train::configured_lr(optimizer);
-  train::configured_weight_decay(optimizer);
-  train::make_optimizer(optimizer, {});
+  train::make_optimizer(wrapper.get("optimizer"), {});
   train::ParamRules(node_or_null(wrapper, "paramwise_cfg"));
   // Whether "auto" finds a GPU is not known yet; the CPU refuses more.
   train::amp_settings(wrapper, config_.device == "cpu" ? at::kCPU : at::kCUDA);
@@ -210,8 +207,8 @@ void Training::build_optimizer() {
   const Json& optimizer = wrapper.get("optimizer");
   const train::ParamRules rules(node_or_null(wrapper, "paramwise_cfg"));
   const std::vector<model::Entry*> trained = model_.trained();
-  optimizer_ = train::make_optimizer(optimizer, train::group_parameters(trained, rules, train::configured_lr(optimizer),
-                                                                        train::configured_weight_decay(optimizer)));
+  optimizer_ = train::make_optimizer(optimizer, train::group_parameters(trained, rules, optimizer.get("lr").as_double(),
+                                                                        optimizer.get("weight_decay").as_double()));
   amp_ = train::amp_settings(wrapper, device_.device.type());
   if (amp_.scaled) scaler_ = std::make_unique<train::GradScaler>(amp_, device_.device);
   task_ = std::make_unique<train::AlgorithmTask>(*algorithm_);

@@ -14,7 +14,7 @@
 #include "train/clip.h"
 #include "train/optimizers/optimizer.h"
 #include "train/position.h"
-#include "train/schedule.h"
+#include "train/schedules/schedules.h"
 #include "train/task.h"
 #include "train/telemetry.h"
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/errors.h"
+#include "resolved.h"
 
 namespace selfsup::evaluate {
 namespace {
@@ -57,14 +58,15 @@ TEST_CASE("a probe whose sets do not speak of the same classes is refused") {
       std::filesystem::create_directories(root / name / one);
       std::ofstream(root / name / one / "a.png") << "x";
     }
-    return Json(Json::Object{{"type", "image_folder"}, {"data_root", (root / name).string()}});
+    return test::resolved(data::dataset_types(),
+                          Json::Object{{"type", "image_folder"}, {"data_root", (root / name).string()}});
   };
   config::ProbeConfig probe;
   probe.dataset = folder("bank", {"cat", "dog"});
   probe.test_dataset = folder("same", {"cat", "dog"});
   CHECK(open_probe_sets(probe).queries->class_count() == 2);
-  const auto refusal = [&](Json test) {
-    probe.test_dataset = std::move(test);
+  const auto refusal = [&](Json queries) {
+    probe.test_dataset = std::move(queries);
     try {
       open_probe_sets(probe);
     } catch (const Error& error) {

@@ -242,7 +242,7 @@ TEST_CASE("gradients are clipped as asked, with a loss scaler and without") {
     };
     INFO(scaled);
     const at::Tensor free = moved("null"), value = moved(R"({"type": "value", "clip_value": 0.001})"),
-                     norm = moved(R"({"max_norm": 0.001})");
+                     norm = moved(R"({"type": "norm", "max_norm": 0.001, "norm_type": 2})");
     CHECK(free.abs().max().item<double>() > 2 * limit);
     CHECK(at::allclose(value, free.clamp(-limit, limit), 1e-3, 1e-6));
     CHECK(at::allclose(norm, free * (limit / free.norm().item<double>()), 1e-3, 1e-6));

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "checkpoint/store.h"
 #include "data/loader/loader.h"
+#include "resolved.h"
 #include "ssp/sink.h"
 #include "train/loop.h"
 #include "train/state.h"
@@ -161,7 +162,7 @@ class Run {
     options.clip = train::clip_settings(parse_json(setup_.clip, "test", "test"));
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
     options.evaluate = {setup_.evaluate_every, options.by_epoch};
-    train::Schedules schedules(parse_json(setup_.schedule, "test", "test"),
+    train::Schedules schedules(resolved_list(train::scheduler_types(), parse_json(setup_.schedule, "test", "test")),
                                {epoch, options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters,
                                 std::max<int64_t>(1, setup_.max_epochs)});
     loop = std::make_unique<train::Loop>(
@@ -204,11 +205,11 @@ class Run {
     add("table", model::Kind::frozen, {setup_.hidden, 16}, 3);
   }
   std::unique_ptr<train::Optimizer> make_optimizer() {
-    const Json config = parse_json(setup_.optimizer, "test", "test");
+    const Json config = resolved(train::optimizer_types(), parse_json(setup_.optimizer, "test", "test"));
     const auto trained = store.trained();
     return train::make_optimizer(
-        config, train::group_parameters(trained, train::ParamRules(Json()), train::configured_lr(config),
-                                        train::configured_weight_decay(config)));
+        config, train::group_parameters(trained, train::ParamRules(Json()), config.get("lr").as_double(),
+                                        config.get("weight_decay").as_double()));
   }
 
   Setup setup_;

@@ -29,7 +29,7 @@ struct LoaderOptions {
   int prefetch = 2;  // batches in the making or waiting; no fewer than 1
   // Share of the set that may be bad before the run ends. A share above 0 allows three pictures at least, but never
   // more than half of the set; 0 allows none.
-  double max_bad_fraction = 0.001;
+  double max_bad_fraction = 0;
   // Found by a loader that this one takes over from: they count as if this one had found them.
   std::vector<BadFile> known_bad = {};
 };

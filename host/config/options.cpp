@@ -1,4 +1,4 @@
-#include "config/overrides.h"
+#include "config/options.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/errors.h"
-#include "base/json_check.h"
+#include "base/utf8.h"
 #include "config/files.h"
 #include "config/layers.h"
 
@@ -202,7 +202,7 @@ void apply_options(Json& tree, const std::vector<std::string>& options, bool len
     if (!is_option(option))
       throw Error(Exit::usage,
                   fmt::format("--cfg-options takes KEY=VALUE, as in train_cfg.max_epochs=3; found \"{}\"", option));
-    if (find_bad_utf8(option) != std::string_view::npos)
+    if (!valid_utf8(option))
       throw Error(Exit::usage, fmt::format("--cfg-options {}: expected UTF-8", option.substr(0, equals)));
     const Origin origin{"cfg-options", "--cfg-options " + option, 0, 0};
     Json value = parse_option_value(std::string_view(option).substr(equals + 1), origin.source);

@@ -1,4 +1,4 @@
-#include "config/overrides.h"
+#include "config/options.h"
 
 #include <catch2/catch.hpp>
 #include <string>

@@ -1,17 +1,10 @@
-// The strict grammar of JSON: finds what jsoncpp lets pass, and says where and why. Knows errors and the limits of
-// json.h.
+// Places and lengths in UTF-8 text. Knows nobody.
 #pragma once
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "base/json.h"
 
 namespace selfsup {
-
-// Offset of the first byte that is not UTF-8 (RFC 3629: no overlong forms, no surrogates), else npos.
-size_t find_bad_utf8(std::string_view text);
 
 // The text, or where it has more than `bytes` bytes, as many of its first characters as fit, and "…".
 std::string shortened(std::string_view text, size_t bytes);
@@ -30,13 +23,5 @@ class TextPosition {
   size_t offset_ = 0;
   int line_ = 1, column_ = 1;
 };
-
-struct CommentRange {
-  size_t begin, end;
-};
-
-// Throws Error(usage) "SOURCE:LINE:COLUMN: expected …, found …" unless text is one JSON value within the limits, as
-// parse_json promises. Returns where the comments are.
-std::vector<CommentRange> check_json(std::string_view text, const std::string& source, const JsonLimits& limits);
 
 }  // namespace selfsup

@@ -16,6 +16,7 @@
 #include <iostream>
 
 #include "base/random.h"
+#include "bridge/host.h"
 #include "bridge/testing.h"
 #include "case.h"
 #include "checkpoint/safetensors.h"

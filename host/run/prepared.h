@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "bridge/components/algorithm.h"
+#include "bridge/host.h"
 #include "cli/command_line.h"
 #include "distributed/single_process.h"
 #include "plugin/registry.h"

@@ -26,18 +26,20 @@ at::ScalarType to_torch(int64_t dtype) {
   fail(SSP_E_ARGUMENT, fmt::format("{} is no element type (SSP_F32 … SSP_BOOL are 1 … 8)", dtype));
 }
 
-int32_t from_torch(at::ScalarType type) {
-  for (const Pair& p : kTypes) {
-    if (p.torch == type) return p.ssp;
-  }
-  return 0;
-}
-
 const char* dtype_name(at::ScalarType type) {
   for (const Pair& p : kTypes) {
     if (p.torch == type) return p.name;
   }
   return c10::toString(type);
+}
+
+void require_named_dtype(at::ScalarType type, const std::string& what) {
+  if (from_torch(type) != 0) return;
+  fail(SSP_E_UNSUPPORTED,
+       fmt::format("{}: gives {}, an element type that this SDK does not name (it has f32, f64, f16, "
+                   "bf16, i64, i32, u8, bool); convert what goes in with aten::to or .to(...), or "
+                   "use an operator that gives one of them",
+                   what, c10::toString(type)));
 }
 
 }  // namespace selfsup::bridge

@@ -11,6 +11,7 @@ extern const ssp_registry registry_table;
 extern const ssp_calls calls_table;
 extern const ssp_rng rng_table;
 extern const ssp_dist dist_table;
+extern const ssp_batch_norm batch_norm_table;
 extern const ssp_log log_table;
 
 // Null when this host does not offer it.

@@ -1,47 +1,10 @@
-// The tables ssp.params and ssp.config, called as in a create.
-#include "base/errors.h"
-#include "bridge/support/window.h"
+// The table ssp.params, called as in a create.
+#include "bridge/support/built.h"
 
 namespace selfsup::bridge::testing {
 namespace {
 
 using Catch::Contains;
-
-ssp_init init_of(uint32_t kind, double a = 0, double b = 0) {
-  return {sizeof(ssp_init), kind, a, b, 0, 0, 0, 0, nullptr, 0};
-}
-
-struct Built {
-  Host host;
-  plugin::Registry registry{host.table()};
-  const ssp_params& params = extension<ssp_params>(host, SSP_EXT_PARAMS);
-  const ssp_config& config = extension<ssp_config>(host, SSP_EXT_CONFIG);
-
-  ssp_status declare(ssp_build* b, const char* name, uint32_t kind, std::vector<int64_t> sizes, ssp_init init,
-                     int32_t dtype = SSP_F32, uint32_t roles = 0, ssp_tensor* out = nullptr) {
-    const ssp_param_desc desc{sizeof desc, dtype, text(name), sizes.data(), static_cast<uint32_t>(sizes.size()),
-                              kind,        roles, 2,          &init};
-    ssp_tensor handle{0};
-    const ssp_status status = params.declare(b, &desc, &handle);
-    if (status == SSP_OK && !out) handles::release(handle);
-    if (out) *out = handle;
-    return status;
-  }
-  ssp_build* scope(ssp_build* b, const char* prefix, const char* node = "", uint32_t flags = 0,
-                   const char* overrides = "") {
-    const ssp_scope request{sizeof request, flags, text(prefix), text(node), text(overrides)};
-    ssp_build* child = nullptr;
-    const ssp_status status = params.scope(b, &request, &child);
-    INFO(error_text());
-    REQUIRE(status == SSP_OK);
-    return child;
-  }
-  ssp_value get(ssp_build* b, const char* key) {
-    ssp_value v;
-    REQUIRE(config.get(b, text(key), &v) == SSP_OK);
-    return v;
-  }
-};
 
 struct Listed {
   std::vector<std::string> names;
@@ -52,14 +15,14 @@ ssp_status note(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t 
   auto& listed = *static_cast<Listed*>(self->receiver);
   listed.names.emplace_back(name.data, name.size);
   listed.flags.push_back(flags);
-  handles::peek(tensor);
+  peek(tensor);
   return SSP_OK;
 }
 
 }  // namespace
 
 TEST_CASE_METHOD(Built, "declared tensors stand in the store under their full names") {
-  BuildWindow w(registry, R"({"neck": {}})");
+  BuildWindow w(host, registry, R"({"neck": {}})");
   const ssp_init zero = init_of(SSP_INIT_CONSTANT);
   ssp_tensor handle;
   REQUIRE(declare(w.get(), "weight", SSP_PARAM, {2, 3}, zero, SSP_F32, SSP_ROLE_BIAS | SSP_ROLE_NO_DECAY, &handle) ==
@@ -73,7 +36,7 @@ TEST_CASE_METHOD(Built, "declared tensors stand in the store under their full na
 
   const model::Entry* weight = w.store.find("weight");
   REQUIRE(weight);
-  CHECK(weight->tensor.is_same(handles::peek(handle)));
+  CHECK(weight->tensor.is_same(peek(handle)));
   CHECK(weight->tensor.requires_grad());
   CHECK(weight->roles == (SSP_ROLE_BIAS | SSP_ROLE_NO_DECAY));
   CHECK(weight->layer == 2);
@@ -84,11 +47,11 @@ TEST_CASE_METHOD(Built, "declared tensors stand in the store under their full na
   CHECK(queue->transient);
   CHECK(queue->per_rank);
   CHECK(queue->tensor.scalar_type() == at::kLong);
-  handles::release(handle);
+  release(handle);
 }
 
 TEST_CASE_METHOD(Built, "bad declarations are refused by name") {
-  BuildWindow w(registry, "{}");
+  BuildWindow w(host, registry, "{}");
   const ssp_init zero = init_of(SSP_INIT_CONSTANT);
   REQUIRE(declare(w.get(), "a.b", SSP_PARAM, {1}, zero) == SSP_OK);
   CHECK(declare(w.get(), "a.b", SSP_PARAM, {1}, zero) != SSP_OK);
@@ -128,9 +91,7 @@ TEST_CASE_METHOD(Built, "bad declarations are refused by name") {
   w.store.initialise(1);
   CHECK(w.store.find("c")->tensor[1].item<float>() == 2.0f);
   ssp_build* child;
-  const ssp_scope external{sizeof external, SSP_SCOPE_EXTERNAL, text("x"), {}, {}};
-  CHECK(params.scope(w.get(), &external, &child) == SSP_E_UNSUPPORTED);
-  const ssp_scope unknown{sizeof unknown, 4, text("x"), {}, {}};
+  const ssp_scope unknown{sizeof unknown, 2, text("x"), {}, {}};
   CHECK(params.scope(w.get(), &unknown, &child) == SSP_E_ARGUMENT);
   const ssp_scope nowhere{sizeof nowhere, 0, text("x"), text("no.node"), {}};
   CHECK(params.scope(w.get(), &nowhere, &child) == SSP_E_CONFIG);
@@ -138,7 +99,7 @@ TEST_CASE_METHOD(Built, "bad declarations are refused by name") {
 }
 
 TEST_CASE_METHOD(Built, "a requester lists and re-initialises what is below it") {
-  BuildWindow w(registry, "{}");
+  BuildWindow w(host, registry, "{}");
   const ssp_init zero = init_of(SSP_INIT_CONSTANT), two = init_of(SSP_INIT_CONSTANT, 2);
   ssp_build* student = scope(w.get(), "student");
   for (const char* name : {"layers.0.w", "layers.0.bias", "layers.1.w"})
@@ -146,7 +107,7 @@ TEST_CASE_METHOD(Built, "a requester lists and re-initialises what is below it")
   REQUIRE(declare(student, "count", SSP_BUFFER, {}, zero, SSP_I64) == SSP_OK);
   REQUIRE(declare(scope(w.get(), "students"), "w", SSP_PARAM, {1}, zero) == SSP_OK);
   Listed listed;
-  const ssp_sink sink{sizeof sink, 0, &listed, note, nullptr};
+  const ssp_sink sink{sizeof sink, 0, &listed, note, nullptr, nullptr};
   REQUIRE(params.list(w.get(), text("student"), SSP_PARAM, &sink) == SSP_OK);
   CHECK(listed.names == std::vector<std::string>{"layers.0.w", "layers.0.bias", "layers.1.w"});
   listed = {};
@@ -162,11 +123,11 @@ TEST_CASE_METHOD(Built, "a requester lists and re-initialises what is below it")
   CHECK(w.store.find("student.layers.1.w")->tensor.item<float>() == 2.0f);
   CHECK(w.store.find("student.layers.0.bias")->tensor.item<float>() == 0.0f);
   CHECK(w.store.find("students.w")->tensor.item<float>() == 0.0f);
-  CHECK(Host::live_handles() == 0);
+  CHECK(host.live_handles() == 0);
 }
 
 TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each tensor") {
-  BuildWindow w(registry, "{}");
+  BuildWindow w(host, registry, "{}");
   ssp_build* student = scope(w.get(), "student");
   std::string name;
   for (int i = 0; i < 400; ++i)
@@ -176,13 +137,16 @@ TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each t
     ssp_build* teacher;
     int made = 0;
   } twins{*this, scope(w.get(), "teacher")};
-  const ssp_sink sink{sizeof sink, 0, &twins,
+  const ssp_sink sink{sizeof sink,
+                      0,
+                      &twins,
                       [](const ssp_sink* self, ssp_str name, ssp_tensor, uint32_t) {
                         auto& t = *static_cast<Twins*>(self->receiver);
                         ++t.made;
                         return t.built.declare(t.teacher, std::string(name.data, name.size).c_str(), SSP_PARAM_FROZEN,
                                                {2}, init_of(SSP_INIT_CONSTANT));
                       },
+                      nullptr,
                       nullptr};
   SECTION("of the student's") {
     REQUIRE(params.list(student, {}, SSP_PARAM, &sink) == SSP_OK);
@@ -193,29 +157,29 @@ TEST_CASE_METHOD(Built, "the sink of list may declare: a momentum twin of each t
     REQUIRE(params.list(w.get(), {}, SSP_PARAM | SSP_PARAM_FROZEN, &sink) == SSP_OK);
     CHECK(twins.made == 400);
   }
-  CHECK(Host::live_handles() == 0);
+  CHECK(host.live_handles() == 0);
 }
 
 TEST_CASE_METHOD(Built, "a sink of list that throws leaves no handle behind") {
-  BuildWindow w(registry, "{}");
+  BuildWindow w(host, registry, "{}");
   REQUIRE(declare(w.get(), "w", SSP_PARAM, {1}, init_of(SSP_INIT_CONSTANT)) == SSP_OK);
-  const ssp_sink sink{sizeof sink, 0, nullptr,
-                      [](const ssp_sink*, ssp_str, ssp_tensor, uint32_t) -> ssp_status { throw 1; }, nullptr};
+  const ssp_sink sink{sizeof sink, 0,
+                      nullptr,     [](const ssp_sink*, ssp_str, ssp_tensor, uint32_t) -> ssp_status { throw 1; },
+                      nullptr,     nullptr};
   CHECK(params.list(w.get(), {}, SSP_PARAM, &sink) != SSP_OK);
-  CHECK(Host::live_handles() == 0);
+  CHECK(host.live_handles() == 0);
 }
 
 TEST_CASE_METHOD(Built, "a declared tensor has no values in the create that declares it") {
   const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   ssp_op clone, stack;
-  REQUIRE(resolve_in_init(ops, "aten::clone", "", "self", &clone) == SSP_OK);
-  REQUIRE(resolve_in_init(ops, "aten::stack", "", "tensors", &stack) == SSP_OK);
-  BuildWindow w(registry, "{}");
-  ssp_tensor weight, own;
+  REQUIRE(resolve_in_init(host, "aten::clone", "", "self", &clone) == SSP_OK);
+  REQUIRE(resolve_in_init(host, "aten::stack", "", "tensors", &stack) == SSP_OK);
+  BuildWindow w(host, registry, "{}");
+  ssp_tensor weight;
   float value = 3;
-  const int64_t one = 1;
+  const ssp_tensor own = give(host, at::full({1}, 3.0));
   REQUIRE(declare(w.get(), "neck.weight", SSP_PARAM, {1}, init_of(SSP_INIT_CONSTANT), SSP_F32, 0, &weight) == SSP_OK);
-  REQUIRE(ops.from_host(&value, SSP_F32, &one, 1, &own) == SSP_OK);
   const auto call = [&](ssp_op op, uint32_t kind, const ssp_tensor* t) {
     ssp_value arg{kind, kind == SSP_V_TENSORS ? 1u : 0u, {}};
     if (kind == SSP_V_TENSORS)
@@ -230,83 +194,47 @@ TEST_CASE_METHOD(Built, "a declared tensor has no values in the create that decl
   CHECK(ops.to_host(weight, SSP_F32, &value, sizeof value) == SSP_E_PRECONDITION);
   CHECK(call(clone, SSP_V_TENSOR, &own) == SSP_OK);
   CHECK(ops.to_host(own, SSP_F32, &value, sizeof value) == SSP_OK);
-  active().phase = Phase::call;
+  host.state().phase = Phase::call;
   CHECK(call(clone, SSP_V_TENSOR, &weight) == SSP_OK);
-  active().phase = Phase::create;
-  handles::release(weight);
-  handles::release(own);
+  host.state().phase = Phase::create;
+  release(weight);
+  release(own);
 }
 
-TEST_CASE_METHOD(Built, "config gives each value in its kind") {
-  BuildWindow w(
-      registry,
-      R"({"i": 3, "d": 0.5, "b": true, "s": "text", "n": null, "ints": [1, 2], "mixed": [1, 2.5], "bools": [true, false],
-                             "o": {"x": {"y": 7}}, "list": ["a"], "empty": []})");
-  ssp_build* b = w.get();
-  CHECK(get(b, "i").u.i == 3);
-  CHECK(get(b, "i").kind == SSP_V_INT);
-  CHECK(get(b, "d").u.d == 0.5);
-  CHECK(get(b, "b").kind == SSP_V_BOOL);
-  const ssp_value s = get(b, "s");
-  CHECK(std::string(s.u.s, s.count) == "text");
-  CHECK(get(b, "n").kind == SSP_V_NONE);
-  CHECK(get(b, "absent").kind == SSP_V_NONE);
-  CHECK(get(b, "o.x.y").u.i == 7);
-  const ssp_value ints = get(b, "ints"), mixed = get(b, "mixed"), bools = get(b, "bools");
-  CHECK(ints.kind == SSP_V_INTS);
-  CHECK(ints.u.ints[1] == 2);
-  CHECK(mixed.kind == SSP_V_DOUBLES);
-  CHECK(mixed.u.doubles[0] == 1.0);
-  CHECK(bools.kind == SSP_V_BOOLS);
-  CHECK(bools.u.bools[0] == 1);
-  CHECK(get(b, "empty").count == 0);
-  const ssp_value object = get(b, "o"), list = get(b, "list");
-  CHECK(parse_json(std::string(object.u.s, object.count), "t", "t").at_path("x.y")->as_int() == 7);
-  CHECK(std::string(list.u.s, list.count) == R"(["a"])");
-  ssp_str whole;
-  REQUIRE(config.json(scope(b, "", "o", 0, R"({"x": {"z": 1}})"), &whole) == SSP_OK);
-  const Json merged = parse_json(std::string(whole.data, whole.size), "t", "t");
-  CHECK(merged.at_path("x.y")->as_int() == 7);
-  CHECK(merged.at_path("x.z")->as_int() == 1);
-  ssp_value v;
-  CHECK(config.get(b, text(""), &v) == SSP_E_ARGUMENT);
-}
+TEST_CASE_METHOD(Built, "a requester marks a part of what is below it") {
+  BuildWindow w(host, registry, "{}");
+  const ssp_init zero = init_of(SSP_INIT_CONSTANT);
+  ssp_build* student = scope(w.get(), "student");
+  for (const char* name : {"embed.weight", "embed.bias", "head.weight"})
+    REQUIRE(declare(student, name, SSP_PARAM, {1}, zero) == SSP_OK);
+  REQUIRE(declare(student, "embed.count", SSP_BUFFER, {1}, zero) == SSP_OK);
+  REQUIRE(declare(scope(w.get(), "teacher", "", SSP_SCOPE_FROZEN), "weight", SSP_PARAM, {1}, zero) == SSP_OK);
+  const auto entry = [&](const char* name) { return w.store.find(name); };
 
-TEST_CASE_METHOD(Built, "facts are known or none") {
-  Facts facts;
-  facts.global_batch = 256;
-  facts.drop_last = true;
-  facts.mean = {0.1, 0.2};
-  BuildWindow w(registry, "{}", facts);
-  const auto fact = [&](const char* name) {
-    ssp_value v;
-    REQUIRE(config.fact(w.get(), text(name), &v) == SSP_OK);
-    return v;
-  };
-  CHECK(fact("global_batch").u.i == 256);
-  CHECK(fact("drop_last").kind == SSP_V_BOOL);
-  CHECK(fact("mean").u.doubles[1] == 0.2);
-  CHECK(fact("std").kind == SSP_V_NONE);
-  CHECK(fact("max_epochs").kind == SSP_V_NONE);
-  CHECK(fact("of a later host").kind == SSP_V_NONE);
-}
-
-TEST_CASE_METHOD(Built, "a build object is for its create alone") {
-  ssp_build* old;
-  {
-    BuildWindow w(registry, "{}");
-    old = w.get();
-    active().phase = Phase::call;
-    ssp_value v;
-    CHECK(config.get(old, text("x"), &v) == SSP_E_PRECONDITION);
-    active().phase = Phase::create;
+  REQUIRE(params.mark(scope(student, "embed"), {}, SSP_PARAM_FROZEN, SSP_ROLE_EMBED) == SSP_OK);
+  for (const char* name : {"student.embed.weight", "student.embed.bias"}) {
+    CHECK(entry(name)->kind == model::Kind::frozen);
+    CHECK_FALSE(entry(name)->tensor.requires_grad());
+    CHECK(entry(name)->roles == SSP_ROLE_EMBED);
   }
-  active().phase = Phase::create;
-  ssp_value v;
-  CHECK(config.get(old, text("x"), &v) == SSP_E_PRECONDITION);
-  CHECK_THAT(error_text(), Contains("not alive"));
-  CHECK(config.get(nullptr, text("x"), &v) == SSP_E_ARGUMENT);
-  active().phase = Phase::idle;
+  CHECK(entry("student.embed.count")->kind == model::Kind::buffer);
+  CHECK(entry("student.head.weight")->kind == model::Kind::parameter);
+  REQUIRE(params.mark(student, text("bias"), SSP_PARAM, SSP_ROLE_BIAS) == SSP_OK);
+  CHECK(entry("student.embed.bias")->tensor.requires_grad());
+  REQUIRE(params.mark(student, text("head.weight"), 0, SSP_ROLE_NO_DECAY) == SSP_OK);
+  CHECK(entry("student.head.weight")->kind == model::Kind::parameter);
+  CHECK(entry("student.head.weight")->roles == SSP_ROLE_NO_DECAY);
+
+  const auto refused = [&](ssp_build* at, const char* suffix, uint32_t kind, uint32_t roles, const char* said) {
+    CHECK(params.mark(at, text(suffix), kind, roles) == SSP_E_ARGUMENT);
+    CHECK_THAT(error_text(), Contains(said));
+  };
+  refused(w.get(), "weight", SSP_PARAM, 0, "'teacher.weight' is below a scope that is frozen");
+  CHECK_FALSE(entry("student.embed.weight")->tensor.requires_grad());  // all or none
+  refused(student, "count", SSP_PARAM_FROZEN, 0, "'student.embed.count' is a buffer");
+  refused(student, "eight", 0, 0, "no parameter below 'student' ends in 'eight'");
+  refused(student, "weight", SSP_BUFFER, 0, "kind 0x4");
+  refused(student, "weight", 0, 64, "unknown roles");
 }
 
 }  // namespace selfsup::bridge::testing

@@ -57,11 +57,11 @@ typedef struct ssp_algorithm {
   uint32_t struct_size, caps;
   /* The schema of the node `model`, JSON text. OWNERSHIP: the plugin, for ever. */
   ssp_str (*schema)(void);
+  ssp_status (*create)(ssp_build*, ssp_component* out);
+  void (*destroy)(ssp_component);
   /* Run-level defaults as one JSON object through sink.bytes: model, pipeline, optimizer, schedule that fit the facts.
    * Only config.fact answers here. */
   ssp_status (*defaults)(ssp_build*, const ssp_sink* json);
-  ssp_status (*create)(ssp_build*, ssp_component* out);
-  void (*destroy)(ssp_component);
   /* Emits named scalars flagged LOSS or METRIC; losses are summed. The name "loss" is kept for the total unless it is
    * the only term. Names of the host's own numbers are refused: lr, time, data_time, eta, memory, grad_norm, epoch,
    * iter, step, and what begins with "probe/". */

@@ -68,7 +68,18 @@ typedef struct ssp_sample ssp_sample; /* alive during one transform.apply */
 typedef void* ssp_component;          /* a plugin's own object */
 
 /* Element types. A tensor of a type that is not here is refused where it would be handed out. */
-enum { SSP_F32 = 1, SSP_F64 = 2, SSP_F16 = 3, SSP_BF16 = 4, SSP_I64 = 5, SSP_I32 = 6, SSP_U8 = 7, SSP_BOOL = 8 };
+enum {
+  SSP_F32 = 1,
+  SSP_F64 = 2,
+  SSP_F16 = 3,
+  SSP_BF16 = 4,
+  SSP_I64 = 5,
+  SSP_I32 = 6,
+  SSP_U8 = 7,
+  SSP_BOOL = 8,
+  SSP_C64 = 9,  /* complex: two f32 */
+  SSP_C128 = 10 /* complex: two f64 */
+};
 
 /* Types of devices, by DLPack's numbers. */
 enum { SSP_DEVICE_CPU = 1, SSP_DEVICE_CUDA = 2 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Momentum contrast on the C++ layer, as a plugin's author would write it: two views, a student trained by InfoNCE, a
 // teacher that follows it, a queue of the teacher's keys. tests/scripts/momentum_test.sh trains it.
 #include <ssp/cpp/plugin.hpp>
@@ -47,15 +48,15 @@ class Network {
         out_(s / "neck" / "out", s.get("dim", 16), s.get("dim", 16)) {}
   Tensor operator()(const Tensor& images, const Call& call) const {
     const Tensor z = out_(relu(norm_(hidden_(body_(images, call)), call)));
-    AutocastOff fp32;
+    AutocastOff fp32(call);
     return normalize(z.to(f32), 1);
   }
 
  private:
   int64_t body_channels(int64_t image_size) const {
-    const ssp_layer_info last = body_.layers(image_size, image_size).back();
-    require(last.shape == SSP_SHAPE_VECTOR, "`backbone`: its last layer must be a vector");
-    return last.channels;
+    const LayerInfo main = body_.main_layer(image_size, image_size);
+    require(main.shape == SSP_SHAPE_VECTOR, "`backbone`: its main layer must be a vector");
+    return main.channels;
   }
   Backbone body_;
   nn::Linear hidden_;
@@ -113,15 +114,15 @@ class MomentumContrast {
     const Tensor query = student_(batch.view(0), call.rows({0}, "query"));
     Tensor key;
     {
-      NoGrad guard;
+      NoGrad guard(call);
       key = teacher_(batch.view(1), call.rows({1}, "key", Rows::cat, SSP_MODE_EVAL));
     }
-    AutocastOff fp32;
+    AutocastOff fp32(call);
     const Tensor positive = (query * key).sum(1, true);
     const Tensor negative = matmul(query, queue_.clone().t());  // backward wants the queue as it is now
     const Tensor logits = cat({positive, negative}, 1) / temperature_;
     const Tensor loss = cross_entropy(logits, zeros({batch.size()}, logits, i64));
-    enqueue(dist::all_gather(call, key));
+    enqueue(dist::all_gather(call, key), call);
     const Tensor gap = (batch.field("gain", 0) - batch.field("gain", 1)).abs().mean();
     return {{"loss", loss}, {"gain_gap", gap, SSP_EMIT_METRIC}};
   }
@@ -133,10 +134,10 @@ class MomentumContrast {
     return out;
   }
 
-  void on_event(const Call& call, uint32_t event) {
-    if (event == SSP_EVENT_UPDATED) ema_.move(momentum_);
-    if (event != SSP_EVENT_READY || call.info().origin == SSP_ORIGIN_RESUMED) return;
-    ema_.copy();
+  void on_event(const Call& call, const Event& event) {
+    if (event.kind == SSP_EVENT_UPDATED) ema_.move(call, momentum_);
+    if (event.kind != SSP_EVENT_READY || call.info().origin == SSP_ORIGIN_RESUMED) return;
+    ema_.copy(call);
     queue_.copy_(normalize(queue_, 1));
   }
 
@@ -152,8 +153,8 @@ class MomentumContrast {
 
  private:
   // The newest keys take the places of the oldest, round and round.
-  void enqueue(const Tensor& keys) {
-    NoGrad guard;
+  void enqueue(const Tensor& keys, const Call& call) {
+    NoGrad guard(call);
     const int64_t length = queue_.size(0), n = keys.size(0);
     index_copy_(queue_, 0, remainder(arange(oldest_, oldest_ + n, keys), length), keys);
     oldest_ = (oldest_ + n) % length;

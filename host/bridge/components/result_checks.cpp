@@ -47,7 +47,7 @@ void check_word(std::string_view name, const char* what) {
   const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
   if (name.empty())
     fault = "it is empty";
-  else if (find_bad_utf8(name) != std::string_view::npos)
+  else if (!valid_utf8(name))
     fault = "it is not UTF-8";
   else if (std::any_of(name.begin(), name.end(), is_blank))
     fault = "it has a space or a control character";
@@ -58,7 +58,7 @@ void check_word(std::string_view name, const char* what) {
 
 std::string printable(std::string_view name) {
   std::string text(name);
-  const bool whole = find_bad_utf8(name) == std::string_view::npos;
+  const bool whole = valid_utf8(name);
   for (char& c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < ' ' || byte == 0x7f || (byte > 0x7f && !whole)) c = '?';

@@ -1,12 +1,8 @@
-// The strict grammar of JSON: finds what jsoncpp lets pass, and says where and why. Knows errors and the limits of
-// json.h.
+// Places and lengths in UTF-8 text. Knows no format.
 #pragma once
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
-
-#include "base/json.h"
 
 namespace selfsup {
 
@@ -27,13 +23,5 @@ class TextPosition {
   size_t offset_ = 0;
   int line_ = 1, column_ = 1;
 };
-
-struct CommentRange {
-  size_t begin, end;
-};
-
-// Throws Error(usage) "SOURCE:LINE:COLUMN: expected …, found …" unless text is one JSON value within the limits, as
-// parse_json promises. Returns where the comments are.
-std::vector<CommentRange> check_json(std::string_view text, const std::string& source, const JsonLimits& limits);
 
 }  // namespace selfsup

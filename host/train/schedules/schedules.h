@@ -1,10 +1,13 @@
 // Values of learning rate, momentum and weight decay as functions of the iteration. Knows no optimizer and no tensor.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "base/registry.h"
+#include "train/schedules/schedule.h"
 
 namespace selfsup::train {
 
@@ -17,28 +20,22 @@ struct RunLength {
   int64_t max_epochs = 1;    // a last partial epoch counts whole
 };
 
-// One entry of `param_scheduler`, already converted to iterations where it asks for it.
-struct Schedule {
-  enum class Shape { constant, linear, cosine, multi_step, step, exponential, poly };
-  Shape shape = Shape::constant;
-  Quantity quantity = Quantity::lr;
-  bool by_epoch = true;        // counts epochs, else iterations
-  int64_t begin = 0, end = 0;  // in effect for begin <= count < end
-  double start_factor = 1, end_factor = 1, gamma = 1, power = 1, eta_min = 0;
-  bool eta_min_is_ratio = false;  // eta_min is a share of the base value
-  int64_t period = 1;             // T_max or step_size
-  std::vector<int64_t> milestones;
-
-  // The value after this schedule's step number `step` (0-based, counted from `begin`), given the value before it.
-  double apply(int64_t step, double value, double base) const;
+// A shape under one of its names in a configuration.
+struct SchedulerType {
+  std::vector<std::string> names;
+  Json schema;
+  std::optional<Quantity> quantity;  // absent: the key param_name says
+  Curve (*make)(const Json& config, const Window& window);
 };
+const Registry<SchedulerType>& scheduler_types();
 
 // MMEngine's schedulers, chained as it chains them: each multiplies or moves the value that it finds. After every
 // iteration those counted in iterations step, in the order of the configuration; after every epoch those counted in
 // epochs. Values equal MMEngine's to rounding, for overlapping schedules too. Not thread-safe.
 class Schedules {
  public:
-  // config: the node `param_scheduler`: an array, one object, or null (constant values). Error(usage) names the key.
+  // config: the node `param_scheduler`, resolved: an array, one object, or null (constant values). Error(usage) names
+  // the key.
   Schedules(const Json& config, const RunLength& length);
 
   // The value in force while `iteration` (0-based) runs. Amortised O(1) for iterations that do not fall; O(iteration)
@@ -52,6 +49,13 @@ class Schedules {
     double base, value;
     int64_t iteration;
   };
+  struct Schedule {  // one entry, converted to iterations where it asks for it
+    Quantity quantity;
+    bool by_epoch;       // counts epochs, else iterations
+    int64_t begin, end;  // in effect for begin <= count < end
+    Curve curve;
+  };
+  Schedule read(const Json& config, const std::string& key) const;
   void restart(Track& track) const;
   void advance(Track& track) const;
 

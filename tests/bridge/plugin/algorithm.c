@@ -241,27 +241,33 @@ static ssp_status probe_names(ssp_component c, ssp_str format, const ssp_sink* p
   TRY(pairs->pair(pairs, str("head.weight"), str("fc.weight")));
   return pairs->pair(pairs, str("teacher.weight"), str("ema.weight"));
 }
-const ssp_algorithm probe_table = {
-    sizeof probe_table, SSP_CAP_GRADIENTS, probe_schema, probe_defaults, probe_create, probe_destroy, probe_step,
-    probe_features,     probe_reconstruct, probe_event,  probe_save,     probe_load,   probe_names};
+const ssp_algorithm probe_table = {.struct_size = sizeof probe_table,
+                                   .caps = SSP_CAP_GRADIENTS,
+                                   .schema = probe_schema,
+                                   .create = probe_create,
+                                   .destroy = probe_destroy,
+                                   .defaults = probe_defaults,
+                                   .training_step = probe_step,
+                                   .features = probe_features,
+                                   .reconstruct = probe_reconstruct,
+                                   .on_event = probe_event,
+                                   .save_state = probe_save,
+                                   .load_state = probe_load,
+                                   .names = probe_names};
 
 /* Tables that promise what cannot be. */
-const ssp_algorithm saves_table = {sizeof saves_table, 0,          probe_schema, NULL, probe_create,
-                                   probe_destroy,      probe_step, NULL,         NULL, NULL,
-                                   probe_save,         NULL,       NULL};
-const ssp_algorithm captured_table = {sizeof captured_table,
-                                      SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS,
-                                      probe_schema,
-                                      NULL,
-                                      probe_create,
-                                      probe_destroy,
-                                      probe_step,
-                                      NULL,
-                                      NULL,
-                                      NULL,
-                                      NULL,
-                                      NULL,
-                                      NULL};
+const ssp_algorithm saves_table = {.struct_size = sizeof saves_table,
+                                   .schema = probe_schema,
+                                   .create = probe_create,
+                                   .destroy = probe_destroy,
+                                   .training_step = probe_step,
+                                   .save_state = probe_save};
+const ssp_algorithm captured_table = {.struct_size = sizeof captured_table,
+                                      .caps = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS,
+                                      .schema = probe_schema,
+                                      .create = probe_create,
+                                      .destroy = probe_destroy,
+                                      .training_step = probe_step};
 
 /* ProbeAsks: an algorithm that asks for a target, a kind that the host does not know, and emits what it answers. */
 typedef struct Asks {
@@ -300,5 +306,8 @@ static ssp_status asks_step(ssp_component c, ssp_call* at, const ssp_batch* batc
   TRY(sink->tensor(sink, str("loss"), t, SSP_EMIT_LOSS));
   return ops->release(t);
 }
-const ssp_algorithm asks_table = {
-    sizeof asks_table, 0, asks_schema, NULL, asks_create, asks_destroy, asks_step, NULL, NULL, NULL, NULL, NULL, NULL};
+const ssp_algorithm asks_table = {.struct_size = sizeof asks_table,
+                                  .schema = asks_schema,
+                                  .create = asks_create,
+                                  .destroy = asks_destroy,
+                                  .training_step = asks_step};

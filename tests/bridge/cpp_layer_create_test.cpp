@@ -1,0 +1,95 @@
+// The SDK's C++ layer inside create: paths of scopes, marks, momentum twins.
+#include "bridge/support/built.h"
+#include "ssp/cpp/ema.hpp"
+#include "ssp/cpp/nn.hpp"
+#include "ssp/cpp/ops.hpp"
+
+namespace selfsup::bridge::testing {
+namespace {
+
+using Catch::Contains;
+
+struct Create : Built {
+  Create() {
+    const plugin::Crossing crossing("test", "init");
+    REQUIRE(ssp::detail::init(host.table()) == SSP_OK);
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Create, "a scope knows where it lies, and drop paths take their site from it") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::Scope root(w.get());
+  CHECK((root / "layers" / 3).path() == "layers.3");
+  const ssp::Scope teacher = root.child(ssp::ChildSpec("teacher", "")) / "neck";
+  CHECK(teacher.path() == "teacher.neck");
+  const ssp::nn::Block block(teacher / "block", 8, 2, 16, 1e-6, true, 0.1);
+  CHECK(block.drop_attn.site == "teacher.neck.block.drop_attn");
+  CHECK(block.drop_ffn.site == "teacher.neck.block.drop_ffn");
+}
+
+TEST_CASE_METHOD(Create, "a mark and new initial values reach what is below the scope, and nothing beside it") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::Scope root(w.get());
+  for (const char* name : {"a", "a.b", "c"}) (root / name).parameter("weight", {2}, ssp::Init::ones());
+  (root / "a").mark("weight", SSP_PARAM_FROZEN, SSP_ROLE_NORM);
+  (root / "a").reinit("b.weight", ssp::Init::zeros());
+  CHECK(w.store.find("a.weight")->kind == model::Kind::frozen);
+  CHECK(w.store.find("a.b.weight")->kind == model::Kind::frozen);
+  CHECK(w.store.find("a.b.weight")->roles == SSP_ROLE_NORM);
+  CHECK(w.store.find("c.weight")->kind == model::Kind::parameter);
+  w.store.initialise(0);
+  CHECK(w.store.find("a.b.weight")->tensor.sum().item<float>() == 0);
+  CHECK(w.store.find("a.weight")->tensor.sum().item<float>() == 2);
+  CHECK_THROWS((root / "c").mark("bias", SSP_PARAM_FROZEN, 0));
+}
+
+TEST_CASE_METHOD(Create, "given values must be of the tensor's type") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::Scope root(w.get());
+  CHECK_THROWS_WITH(root.buffer("count", {1}, ssp::Init::data({1}), ssp::i64), Contains("count"));
+  root.buffer("place", {2}, ssp::Init::data(std::vector<int64_t>{3, 4}), ssp::i64);
+  root.buffer("used", {2}, ssp::Init::data(std::vector<bool>{true, false}), ssp::boolean);
+  w.store.initialise(0);
+  CHECK(at::equal(w.store.find("place")->tensor, at::tensor({3, 4}, at::kLong)));
+  CHECK(at::equal(w.store.find("used")->tensor, at::tensor({1, 0}).to(at::kBool)));
+}
+
+TEST_CASE_METHOD(Create, "a momentum twin pairs every tensor of both sides, or says which has none") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::Scope root(w.get());
+  const auto network = [](const ssp::Scope& s, bool frozen) {
+    if (frozen)
+      s.frozen("weight", {1}, ssp::Init::zeros());
+    else
+      s.parameter("weight", {1}, ssp::Init::constant(4));
+    s.buffer("mean", {1}, ssp::Init::constant(frozen ? 0 : 8));
+    s.buffer("count", {}, ssp::Init::constant(frozen ? 0 : 16), ssp::i64);
+  };
+  network(root / "net", false);
+  CHECK_THROWS_WITH(ssp::Ema(root, {"nte"}, "twin"), Contains("nothing is declared below \"nte\""));
+  CHECK_THROWS_WITH(ssp::Ema(root, {"net"}, "twin"), Contains("net.weight has no twin twin.net.weight"));
+  network(root / "twin" / "net", true);
+  const ssp::Ema copied(root, {"net"}, "twin"), averaged(root, {"net"}, "twin", ssp::Buffers::averaged);
+  w.store.initialise(0);
+  {
+    Window window(host);
+    const ssp::Call call(window.call(), -1);
+    const auto twin = [&](const char* name) { return w.store.find(std::string("twin.net.") + name)->tensor; };
+    averaged.move(call, 0.5);
+    CHECK(twin("weight").item<float>() == 2);
+    CHECK(twin("mean").item<float>() == 4);
+    CHECK(twin("count").item<int64_t>() == 16);
+    copied.move(call, 0.5);
+    CHECK(twin("weight").item<float>() == 3);
+    CHECK(twin("mean").item<float>() == 8);
+    copied.copy(call);
+    CHECK(twin("weight").item<float>() == 4);
+  }
+  host.state().phase = Phase::create;
+  (root / "twin" / "net").frozen("more", {1}, ssp::Init::zeros());
+  CHECK_THROWS_WITH(ssp::Ema(root, {"net"}, "twin"), Contains("twin.net.more is no twin of anything"));
+}
+
+}  // namespace selfsup::bridge::testing

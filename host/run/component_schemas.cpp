@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "base/type_name.h"
 #include "bridge/components/algorithm.h"
 #include "config/host_schema.h"
 #include "data/schema.h"
@@ -30,11 +31,11 @@ config::ComponentSchemas ComponentSchemaCache::lookup() const {
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
   if (const Json* own = config::built_in_schema(kind, type)) return own;
-  const plugin::TypeName asked = plugin::split_type(type);
-  const bool built_in = asked.id.empty() || asked.id == plugin::kBuiltIn;
+  const TypeName asked = split_type(type);
+  const bool built_in = asked.owner.empty() || (kind == "transform" && asked.owner == kBuiltIn);
   const std::string_view text = built_in ? data_schema(kind, asked.name) : std::string_view();
   if (!text.empty()) {
-    if (asked.id.empty()) refuse_namesake(kind, type);
+    if (asked.owner.empty()) refuse_namesake(kind, type);
     const auto key = std::make_pair(std::string(kind), std::string(asked.name));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
     return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, asked.name))).first->second;
@@ -49,7 +50,7 @@ void ComponentSchemaCache::refuse_namesake(std::string_view kind, std::string_vi
     if (other->name != name) continue;
     throw Error(Exit::usage,
                 fmt::format("the host has a {0} \"{1}\", and so has {2}; write \"{3}:{1}\" or \"{4}:{1}\"", kind, name,
-                            plugin::describe(other->plugin->file), plugin::kBuiltIn, other->plugin->file.note.id));
+                            plugin::describe(other->plugin->file), kBuiltIn, other->plugin->file.note.id));
   }
 }
 

@@ -100,8 +100,9 @@ END
 done
 
 # Where no host is at hand, the plugin is built without a digest, and stamped elsewhere.
-cmake -S "$scratch/in_c" -B "$scratch/in_c/bare" -DCMAKE_PREFIX_PATH="$prefix" -DSELFSUP_STAMP=OFF >"$scratch/out" 2>&1 &&
-  cmake --build "$scratch/in_c/bare" >>"$scratch/out" 2>&1 || fail "a plugin without a stamp does not build"
+{
+  cmake -S "$scratch/in_c" -B "$scratch/in_c/bare" -DCMAKE_PREFIX_PATH="$prefix" -DSELFSUP_STAMP=OFF && cmake --build "$scratch/in_c/bare"
+} >"$scratch/out" 2>&1 || fail "a plugin without a stamp does not build"
 "$prefix/bin/selfsup-host" inspect "$scratch/in_c/bare/in_c.so" | grep -q '^ *digest *none' || fail "a plugin is stamped in spite of SELFSUP_STAMP=OFF"
 "$prefix/bin/selfsup-host" stamp "$scratch/in_c/bare/in_c.so" || fail "stamp: exit $?"
 cmp -s "$scratch/in_c/bare/in_c.so" "$scratch/in_c/build/in_c.so" || fail "a plugin stamped later is another than one stamped when built"

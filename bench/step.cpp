@@ -16,11 +16,13 @@
 #include <iostream>
 
 #include "base/random.h"
+#include "bridge/host.h"
 #include "bridge/testing.h"
 #include "case.h"
 #include "checkpoint/safetensors.h"
 #include "device/device.h"
 #include "device/memory.h"
+#include "distributed/single_process.h"
 #include "native_mae.h"
 #include "report/log_line.h"
 #include "train/clip.h"
@@ -192,11 +194,12 @@ void serve(const Arguments& arguments) {
   store.initialise(0);
   const std::vector<model::Entry*> trained = store.trained();
   const Json optimizer_config =
-      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "weight_decay": 0.05})", "optimizer", "bench");
+      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.05})",
+                 "optimizer", "bench");
   const train::ParamRules rules(parse_json(R"({"norm_decay_mult": 0, "bias_decay_mult": 0})", "paramwise", "bench"));
   const auto optimizer = train::make_optimizer(
-      optimizer_config, train::group_parameters(trained, rules, train::configured_lr(optimizer_config),
-                                                train::configured_weight_decay(optimizer_config)));
+      optimizer_config, train::group_parameters(trained, rules, optimizer_config.get("lr").as_double(),
+                                                optimizer_config.get("weight_decay").as_double()));
   train::AmpSettings amp;
   if (c.bf16) amp.dtype = at::kBFloat16;
 
@@ -234,20 +237,18 @@ void serve(const Arguments& arguments) {
   const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
                                        c.channels, at::kCPU);
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
-  const distributed::Group group;
+  const distributed::SingleProcess group;
   Turns turns;
   turns.wait();
   if (turns.over()) return;
   train::LoopOptions options;
-  options.by_epoch = false;
-  options.max_iters = 1 << 30;
-  options.max_epochs = 0;
   options.save = {0, false};
   options.save_last = false;
-  options.amp = amp;
-  train::Loop(train::LoopParts{loader, preprocess, task, *optimizer, schedules, nullptr, group, turns}, options,
-              at::kCPU)
-      .run({});
+  train::GradScaler scaler(amp, at::kCPU);
+  train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, at::kCPU}, amp, {});
+  const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
+                             bridge::Origin::fresh);
+  train::Loop({loader, step, task, *optimizer, schedules, group, turns}, options, course).run();
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-"""The Python side of bench/run: the masked autoencoder of mae.so in eager PyTorch, with fused attention and fused AdamW.
+"""The Python side of bench/run: the masked autoencoder of mae.so in PyTorch, eager or compiled, with fused attention and fused AdamW.
 
 Serves the same commands on stdin as bench_step (see step.cpp). Weights, images and noise of the first answer come from the
 safetensors file that bench_step wrote, so that both sides show the same loss and gradient before anything is timed.
 
-  twin.py --case JSON --state FILE --threads N
+  twin.py --case JSON --state FILE --threads N [--compile]
   twin.py --case JSON --idx FILE.gz --threads N --iterations N    a plain training script on a data set, as a user would write it
 """
 import argparse
@@ -150,17 +150,18 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
-def serve(case, state_path):
+def serve(case, state_path, compiled):
     state = load_file(state_path)
     images, noise = state.pop("images"), state.pop("noise")
     model = MAE(case)
     model.load_state_dict(state, strict=True)
     del state
     optimizer = optimizer_of(model)
+    run = torch.compile(model) if compiled else model
 
     def forward_and_backward(noise=None):
         with torch.autocast("cpu", torch.bfloat16, enabled=case["bf16"]):
-            loss = model(images, noise)
+            loss = run(images, noise)
         loss.backward()
         return loss
 
@@ -208,6 +209,7 @@ def main():
     parser.add_argument("--case", required=True, type=json.loads)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--state")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
     parser.add_argument("--idx")
     parser.add_argument("--iterations", type=int, default=1)
     args = parser.parse_args()
@@ -215,7 +217,7 @@ def main():
     if args.idx:
         train(args.case, args.idx, args.iterations)
     else:
-        serve(args.case, args.state)
+        serve(args.case, args.state, args.compile)
 
 
 if __name__ == "__main__":

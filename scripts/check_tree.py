@@ -27,7 +27,7 @@ LIBTORCH = re.compile(r"^(ATen|c10|torch|caffe2|gloo)/")
 CUDA = re.compile(r"^(cuda\w*\.h|cuda/.*|nccl\.h|cublas\w*\.h|cudnn\w*\.h|c10/cuda/.*|ATen/cuda/.*|torch/.*(NCCL|Nccl).*)$")
 # Header pattern -> the files of host/ that may include it.
 ONLY = [(re.compile(r"^boost/dll"), re.compile(r"^plugin/loader\.cpp$")),
-        (re.compile(r"^(json/|jsoncpp/)"), re.compile(r"^base/json\.cpp$")),
+        (re.compile(r"^(json/|jsoncpp/)"), re.compile(r"^base/json_parse\.cpp$")),
         (re.compile(r"^spdlog/"), re.compile(r"^base/log\.cpp$")),
         (CUDA, re.compile(r"^device/cuda/"))]
 

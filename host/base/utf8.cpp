@@ -34,25 +34,6 @@ size_t utf8_characters(std::string_view text) {
   return text.size() - static_cast<size_t>(std::count_if(text.begin(), text.end(), utf8_continues));
 }
 
-void append_utf8(std::string& out, uint32_t c) {
-  const auto more = [&](unsigned shift) { out += static_cast<char>(0x80 | ((c >> shift) & 63)); };
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xc0 | (c >> 6));
-    more(0);
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xe0 | (c >> 12));
-    more(6);
-    more(0);
-  } else {
-    out += static_cast<char>(0xf0 | (c >> 18));
-    more(12);
-    more(6);
-    more(0);
-  }
-}
-
 std::string printable(std::string_view bytes) {
   std::string text;
   while (!bytes.empty()) {

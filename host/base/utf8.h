@@ -1,7 +1,6 @@
 // What is UTF-8 (RFC 3629: no overlong forms, no surrogates), and how many characters it is. Knows nobody.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,9 +16,6 @@ inline bool valid_utf8(std::string_view text) { return find_bad_utf8(text) == st
 // Of valid UTF-8: whether the byte goes on with a character that began before it, and how many characters there are.
 inline bool utf8_continues(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
 size_t utf8_characters(std::string_view text);
-
-// `c`: a code point, no surrogate.
-void append_utf8(std::string& out, uint32_t c);
 
 // Printable UTF-8 in one line: control characters and bytes that are no UTF-8 become \n, \t, \xNN, a backslash \\.
 std::string printable(std::string_view bytes);

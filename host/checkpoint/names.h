@@ -1,5 +1,6 @@
 // Owns which names a checkpoint and its files may have: a small set, so that no name leads elsewhere. Knows nobody.
 #pragma once
+#include <string>
 #include <string_view>
 
 namespace selfsup::checkpoint {
@@ -28,6 +29,13 @@ inline bool valid_file_name(std::string_view name) {
   if (name.starts_with("state/")) name.remove_prefix(6);
   return !name.empty() && name.size() <= 200 && name.front() != '.' && name != "manifest.json" &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == name.npos;
+}
+
+// "state/teacher.bin", or "state/teacher.rank1.bin" where each rank has its own: the file of a component's state. The
+// empty path is the algorithm's.
+inline std::string state_file_name(std::string_view component_path, bool per_rank, int rank) {
+  const std::string name(component_path.empty() ? "algorithm" : component_path);
+  return "state/" + name + (per_rank ? ".rank" + std::to_string(rank) : "") + ".bin";
 }
 
 }  // namespace selfsup::checkpoint

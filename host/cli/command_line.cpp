@@ -15,7 +15,7 @@
 #include "base/errors.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
-#include "config/overrides.h"
+#include "config/options.h"
 
 namespace selfsup::cli {
 namespace {
@@ -258,7 +258,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) { return P
 
 void apply_flags(Json& tree, const CommandLine& line) {
   const auto set = [&](const char* key, Json value, const std::string& flag) {
-    config::set_by_path(tree, key, std::move(value), Origin{"flag", flag, 0, 0});
+    config::set_by_path(tree, key, std::move(value), Source{"flag", flag, 0, 0});
   };
   if (line.work_dir) set("work_dir", *line.work_dir, "--work-dir");
   if (line.load_from) set("load_from", *line.load_from, "--load-from");

@@ -1,4 +1,4 @@
-// The text of the host's schemas. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
+// The text of the host's schema. Included by host_schema.cpp only. Every integer that is computed with has a maximum,
 // so that neither a narrower type nor the product of a number of epochs and an epoch's length overflows. An object
 // whose members have defaults has the default {}, so that leaving it out and writing it empty resolve alike.
 #pragma once
@@ -22,7 +22,7 @@ inline constexpr char kHostTop[] = R"({
       "description": "the algorithm; without type, the only one that the first plugin brings"},
     "data_preprocessor": @PREPROCESSOR@,
     "train_dataloader": {"type": "object", "properties": {
-      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step"},
+      "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "images a rank takes in a step; an algorithm may bring its own number"},
       "num_workers": {"type": "integer", "minimum": 0, "maximum": 256, "description": "threads that read and transform images; 0: the training thread does it. Absent: the cores allowed, less one, at most 8"},
       "dataset": {"type": "object", "x-ssp-component": "dataset", "description": "without type: image_folder", "x-ssp-claims": {
         "pipeline": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "transforms, in order"}}},
@@ -37,7 +37,7 @@ inline constexpr char kHostTop[] = R"({
       "pin_memory": {"type": "boolean", "x-ssp-idle": true}, "persistent_workers": {"type": "boolean", "x-ssp-idle": true},
       "collate_fn": {"type": "object", "properties": {"type": {"type": "string"}}, "x-ssp-idle": true},
       "batch_sampler": {"type": ["object", "null"], "x-ssp-idle": true}},
-      "required": ["dataset"]},
+      "required": ["batch_size", "dataset"]},
     "optim_wrapper": {"type": "object", "properties": {
       "type": {"type": "string", "enum": ["OptimWrapper", "AmpOptimWrapper"], "default": "OptimWrapper", "description": "AmpOptimWrapper: mixed precision, as --amp"},
       "optimizer": {"type": "object", "x-ssp-component": "optimizer"},
@@ -56,7 +56,7 @@ inline constexpr char kHostTop[] = R"({
       "clip_grad": {"type": ["object", "null"], "description": "absent: gradients stay as they are", "properties": {
         "type": {"type": "string", "enum": ["norm", "value"], "default": "norm", "description": "all gradients by their norm, or each element"},
         "max_norm": {"type": "number", "exclusiveMinimum": 0, "description": "of type norm: the largest norm"},
-        "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "description": "which norm; absent: 2"},
+        "norm_type": {"type": ["number", "string"], "exclusiveMinimum": 0, "enum": ["inf"], "default": 2, "description": "which norm"},
         "clip_value": {"type": "number", "exclusiveMinimum": 0, "description": "of type value: the largest size of an element"}}},
       "accumulative_counts": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 1, "description": "batches an optimizer step takes"},
       "loss_scale": {"type": ["string", "number", "object"], "enum": ["dynamic"], "exclusiveMinimum": 0, "description": "of fp16: \"dynamic\", a fixed number, or an object that starts a dynamic one; absent: dynamic", "properties": {
@@ -81,7 +81,7 @@ inline constexpr char kHostTop[] = R"({
         "type": {"type": "string", "enum": ["CheckpointHook"]},
         "interval": {"type": "integer", "maximum": 1000000000, "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},
         "by_epoch": {"type": "boolean", "description": "whether interval counts epochs; absent: as the run is counted"},
-        "max_keep_ckpts": {"type": "integer", "maximum": 1000000, "default": 3, "description": "at least 1; older ones are deleted. -1: keep all, MMEngine's default"},
+        "max_keep_ckpts": {"type": "integer", "minimum": -1, "maximum": 1000000, "default": 3, "description": "at least 1; older ones are deleted. -1: keep all, MMEngine's default"},
         "save_last": {"type": "boolean", "default": true, "description": "save at the end of the run, whatever the interval"}}},
       "runtime_info": {"type": "object", "x-ssp-idle": true}, "timer": {"type": "object", "x-ssp-idle": true},
       "param_scheduler": {"type": "object", "x-ssp-idle": true}, "sampler_seed": {"type": "object", "x-ssp-idle": true},
@@ -127,74 +127,6 @@ inline constexpr char kHostTop[] = R"({
     "cfg": {"type": "object", "x-ssp-idle": true}
   },
   "required": ["train_dataloader", "train_cfg", "optim_wrapper", "model"]
-})";
-
-// AdamW's differs in the default of weight_decay.
-inline constexpr char kAdam[] = R"({
-  "type": "object",
-  "properties": {
-    "type": {"type": "string"},
-    "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
-    "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
-    "betas": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.9, 0.999], "description": "each below 1"},
-    "eps": {"type": "number", "minimum": 0, "default": 1e-8, "description": "added to the denominator"}
-  },
-  "required": ["lr"]
-})";
-
-inline constexpr char kSgd[] = R"({
-  "type": "object",
-  "properties": {
-    "type": {"type": "string"},
-    "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
-    "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
-    "momentum": {"type": "number", "minimum": 0, "default": 0.0},
-    "dampening": {"type": "number", "minimum": 0, "default": 0.0},
-    "nesterov": {"type": "boolean", "default": false, "description": "needs momentum, and no dampening"}
-  },
-  "required": ["lr"]
-})";
-
-inline constexpr char kSchedulerCommon[] = R"({
-  "type": "object",
-  "properties": {
-    "type": {"type": "string"},
-    "begin": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 0, "description": "first step"},
-    "end": {"type": "integer", "minimum": 0, "maximum": 1000000000, "description": "the step after the last; absent: the run's end"},
-    "by_epoch": {"type": "boolean", "default": true, "description": "steps are epochs; false: iterations"},
-    "convert_to_iter_based": {"type": "boolean", "default": false, "description": "all is given in epochs and done in every iteration"},
-    "last_step": {"type": "integer", "enum": [-1], "description": "nothing else is needed: --resume knows the step"},
-    "verbose": {"type": "boolean", "description": "no effect"}
-  },
-  "required": []
-})";
-
-inline constexpr char kParamName[] =
-    R"({"type": "string", "enum": ["lr", "momentum", "weight_decay"], "description": "what changes"})";
-
-// What each shape adds.
-inline constexpr char kSchedulerShapes[] = R"({
-  "Constant": {"properties": {
-    "factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.3333333333333333, "description": "of the value, from begin to end"}}},
-  "Linear": {"properties": {
-    "start_factor": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.3333333333333333, "description": "of the value, at begin"},
-    "end_factor": {"type": "number", "minimum": 0, "maximum": 1, "default": 1.0, "description": "of the value, at end"}}},
-  "CosineAnnealing": {"properties": {
-    "T_max": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "steps of the way down; absent: end - begin"},
-    "eta_min": {"type": ["number", "null"], "description": "the lowest value; absent: 0"},
-    "eta_min_ratio": {"type": ["number", "null"], "description": "the same as a share of the value at the start"}}},
-  "MultiStep": {"properties": {
-    "milestones": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 1000000000}, "description": "steps, counted from begin"},
-    "gamma": {"type": "number", "default": 0.1, "description": "factor at each milestone"}},
-    "required": ["milestones"]},
-  "Step": {"properties": {
-    "step_size": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "steps between two changes"},
-    "gamma": {"type": "number", "default": 0.1, "description": "factor at each change"}},
-    "required": ["step_size"]},
-  "Exponential": {"properties": {"gamma": {"type": "number", "description": "factor in every step"}}, "required": ["gamma"]},
-  "Poly": {"properties": {
-    "power": {"type": "number", "default": 1.0, "description": "1: a straight line"},
-    "eta_min": {"type": ["number", "null"], "description": "the value at end; absent: 0"}}}
 })";
 
 }  // namespace selfsup::config

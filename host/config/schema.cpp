@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "base/json_check.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "base/type_name.h"
 #include "config/layers.h"
 
@@ -91,7 +91,7 @@ auto common_parts(const std::string& a, const std::string& b) {
 
 class Validator {
  public:
-  Validator(const Origin& whole, const ComponentSchemas& components) : whole_(whole), components_(components) {}
+  Validator(const Source& whole, const ComponentSchemas& components) : whole_(whole), components_(components) {}
 
   void check(Json& value, const Json& schema, const std::string& path) {
     if (full() || !check_type(value, schema, path)) return;
@@ -126,7 +126,7 @@ class Validator {
   bool full() const { return problems_.size() > kShown; }
 
   void problem(const Json& value, const std::string& path, std::string text) {
-    problems_.push_back({value.origin, path, std::move(text)});
+    problems_.push_back({value.source, path, std::move(text)});
   }
 
   bool check_type(const Json& value, const Json& schema, const std::string& path) {
@@ -186,7 +186,7 @@ class Validator {
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
     if (const Json* properties = schema.find("properties"))
-      check_members(value, schema, {path, value.origin.source, properties, nullptr, false});
+      check_members(value, schema, {path, value.source.name, properties, nullptr, false});
   }
 
   // The object is another component's: its schema checks it, but for the keys that this one claims.
@@ -220,7 +220,7 @@ class Validator {
     }
     const Json* properties = own->find("properties");
     if (properties)
-      check_members(value, *own, {path, value.origin.source, properties, schema.find("x-ssp-claims"), true});
+      check_members(value, *own, {path, value.source.name, properties, schema.find("x-ssp-claims"), true});
   }
 
   void check_members(Json& value, const Json& schema, const Place& place) {
@@ -230,7 +230,7 @@ class Validator {
       if (!member_schema) continue;
       if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
         Json name = std::string(split_type(member.as_string()).name);
-        name.origin = member.origin;
+        name.source = member.source;
         check(name, *member_schema, join_path(place.path, key));
       } else {
         check(member, *member_schema, join_path(place.path, key));
@@ -250,7 +250,7 @@ class Validator {
       const Json* otherwise = schema.find("default");
       if (!otherwise || value.has(key)) continue;
       Json filled = *otherwise;
-      filled.origin = Origin{"default", "the default", 0, 0};
+      filled.source = Source{"default", "the default", 0, 0};
       Json& placed = value.set(key, std::move(filled));
       if (placed.is_object() || placed.is_array()) check(placed, schema, join_path(path, key));
     }
@@ -273,7 +273,7 @@ class Validator {
 
   static bool set_beside(const Json& object, const Json& member, const std::string& name) {
     const Json* other = object.find(name);
-    return other && other->origin.layer == member.origin.layer;
+    return other && other->source.layer == member.source.layer;
   }
 
   // A key that is right, in the wrong place: the right one that shares the most of the path, first in the same file, is
@@ -281,7 +281,7 @@ class Validator {
   void add_place_elsewhere(Problem& problem, const std::string& key) const {
     const Place* best = nullptr;
     const auto nearness = [&](const Place& place) {
-      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.origin.source,
+      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.source.name,
                         -std::count(place.path.begin(), place.path.end(), '.'));
     };
     for (const Place& place : seen_)
@@ -289,7 +289,7 @@ class Validator {
     if (best) problem.text += fmt::format("; did you mean '{}'?", join_path(best->path, key));
   }
 
-  const Origin whole_;
+  const Source whole_;
   const ComponentSchemas& components_;
   std::vector<Problem> problems_;
   std::vector<Place> seen_;
@@ -339,21 +339,21 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
 
 std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
                               const ComponentSchemas& components) {
-  Validator validator(value.origin, components);
+  Validator validator(value.source, components);
   validator.check(value, schema, path);
   return validator.take();
 }
 
 std::vector<Problem> unknown_keys(const Json& value, const Json& schema) {
   const ComponentSchemas none;
-  Validator validator(value.origin, none);
-  validator.check_keys(value, {"", value.origin.source, &schema.get("properties"), nullptr, false});
+  Validator validator(value.source, none);
+  validator.check_keys(value, {"", value.source.name, &schema.get("properties"), nullptr, false});
   return validator.take();
 }
 
 std::vector<Problem> wrong_types(const Json& value, const Json& schema) {
   const ComponentSchemas none;
-  Validator validator(value.origin, none);
+  Validator validator(value.source, none);
   for (const auto& [key, inner] : schema.get("properties").as_object())
     if (const Json* member = value.find(key)) validator.check_types(*member, inner, key);
   return validator.take();
@@ -364,7 +364,7 @@ void throw_if_any(const std::vector<Problem>& problems) {
   std::string text;
   for (size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
     const Problem& p = problems[i];
-    text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.origin), p.path, p.text);
+    text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.source), p.path, p.text);
   }
   if (problems.size() > kShown) text += "\nand more";
   throw Error(Exit::usage, text);

@@ -1,10 +1,18 @@
-// One decoded picture: 8-bit pixels, row by row, channels innermost. Knows neither files nor batches.
+// One decoded image: 8-bit pixels, row by row, channels innermost. Knows neither files nor batches.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace selfsup::data {
+
+// An image that cannot be used; what() is the reason, without the path. The loader replaces it.
+class BadImage : public std::runtime_error {
+ public:
+  explicit BadImage(const std::string& reason) : std::runtime_error(reason) {}
+};
 
 // channels is 1 (grey) or 3 (RGB). pixels holds height * width * channels bytes without padding.
 struct Image {
@@ -21,7 +29,7 @@ struct Image {
   const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }
 };
 
-// Shape of a picture, or of a dataset whose pictures are all alike (0: they differ).
+// Shape of an image, or of a dataset whose images are all alike (0: they differ).
 struct ImageShape {
   int height = 0, width = 0, channels = 0;
   bool operator==(const ImageShape&) const = default;

@@ -9,72 +9,6 @@
 namespace selfsup::data {
 namespace {
 
-constexpr char kFiles[] = R"(
-    "type": {"type": "string"},
-    "data_root": {"type": "string", "default": "", "description": "folder with the images; relative to where the program starts"},
-    "data_prefix": {"type": ["string", "object"], "properties": {"img_path": {"type": "string", "description": "the same"}}, "description": "folder below data_root, or {\"img_path\": folder}"},
-    "channels": {"type": "integer", "enum": [1, 3], "default": 3, "description": "3: RGB, 1: grey; images are converted"})";
-
-constexpr char kShapes[] = R"({
-  "type": "object",
-  "description": "procedural pictures of eight shapes, labelled, no files",
-  "properties": {
-    "type": {"type": "string"},
-    "size": {"type": "integer", "minimum": 1, "maximum": 100000000, "description": "number of pictures"},
-    "image_size": {"type": "integer", "minimum": 8, "maximum": 4096, "description": "height and width in pixels"},
-    "seed": {"type": "integer", "default": 0, "description": "another seed, other pictures"}
-  },
-  "required": ["size", "image_size"]
-})";
-
-constexpr char kIdx[] = R"({
-  "type": "object",
-  "description": "files of the MNIST family, gzipped or not",
-  "properties": {
-    "type": {"type": "string"},
-    "data_root": {"type": "string", "default": "", "description": "folder of the files; relative to where the program starts"},
-    "split": {"type": "string", "enum": ["train", "test"], "default": "train", "description": "which of the files in data_root, when images is not given"},
-    "images": {"type": "string", "description": "image file, relative to data_root"},
-    "labels": {"type": "string", "description": "label file, relative to data_root"}
-  }
-})";
-
-std::string folder_schema() {
-  return std::string(R"({
-  "type": "object",
-  "description": "every file with an image's ending below a folder, at any depth",
-  "properties": {)") +
-         kFiles + R"(,
-    "with_label": {"type": "boolean", "description": "true: sub-folders must be classes; false: no labels; absent: labels when every image lies in a sub-folder and there are two or more"}
-  },
-  "required": ["data_root"]
-})";
-}
-
-std::string list_schema() {
-  return std::string(R"({
-  "type": "object",
-  "description": "the images that a file lists, one a line: path, or path and label",
-  "properties": {)") +
-         kFiles + R"(,
-    "ann_file": {"type": "string", "description": "the list, relative to data_root"}
-  },
-  "required": ["ann_file"]
-})";
-}
-
-std::string either_schema() {
-  return std::string(R"({
-  "type": "object",
-  "description": "with ann_file an image_list, else an image_folder",
-  "properties": {)") +
-         kFiles + R"(,
-    "ann_file": {"type": "string", "default": "", "description": "the list, relative to data_root"},
-    "with_label": {"type": "boolean", "description": "as in image_folder"}
-  }
-})";
-}
-
 constexpr char kInterpolation[] = R"(
     "interpolation": {"type": "string", "enum": ["nearest", "bilinear", "bicubic"], "default": "bilinear", "description": "as Pillow: antialiased when shrinking"},
     "backend": {"type": "string", "enum": ["pillow"], "default": "pillow", "description": "whose arithmetic is followed"})";
@@ -219,20 +153,6 @@ struct Types {
   }
 };
 
-const Types& datasets() {
-  static const Types types{{"shapes", kShapes},
-                           {"idx", kIdx},
-                           {"image_folder", folder_schema()},
-                           {"image_list", list_schema()},
-                           {"ImageNet", either_schema()},
-                           {"mmcls.ImageNet", either_schema()},
-                           {"CustomDataset", either_schema()},
-                           {"mmcls.CustomDataset", either_schema()},
-                           {"ImageList", list_schema()},
-                           {"mmselfsup.ImageList", list_schema()}};
-  return types;
-}
-
 const Types& transforms() {
   static const Types types{{"LoadImageFromFile", kLoad},  {"RandomResizedCrop", random_resized_crop_schema()},
                            {"Resize", resize_schema()},   {"ResizeEdge", resize_edge_schema()},
@@ -244,9 +164,7 @@ const Types& transforms() {
 
 }  // namespace
 
-std::span<const std::string_view> dataset_types() { return datasets().names; }
 std::span<const std::string_view> transform_types() { return transforms().names; }
-std::string_view dataset_schema(std::string_view type) { return datasets().schema(type); }
 std::string_view transform_schema(std::string_view type) { return transforms().schema(type); }
 
 }  // namespace selfsup::data

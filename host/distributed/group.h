@@ -1,18 +1,33 @@
-// The ranks of a run, as the training loop needs them. One process for now: rank 0 of 1. Knows no algorithm.
+// The processes of a run, and what they do together. Knows no algorithm, no data and no file.
 #pragma once
-#include <string>
-#include <utility>
-#include <vector>
+#include <ATen/core/Tensor.h>
+
+#include <span>
 
 namespace selfsup::distributed {
 
+enum class Reduce { sum, mean, max, min };
+
+// Rank and world are asked here and nowhere else. A collective is called by every rank, in the same order.
 class Group {
  public:
   virtual ~Group() = default;
-  virtual int rank() const { return 0; }
-  virtual int world() const { return 1; }
-  // Each value becomes its mean over the ranks. All ranks pass the same names.
-  virtual void average(std::vector<std::pair<std::string, double>>&) const {}
+  virtual int rank() const = 0;  // 0 .. world() - 1
+  virtual int world() const = 0;
+
+  // On the tensor's device; the host does not wait. The first two are in place.
+  virtual void all_reduce(const at::Tensor& tensor, Reduce how) const = 0;
+  virtual void broadcast(const at::Tensor& tensor, int root) const = 0;
+  // [n, …] on each rank, of equal sizes -> [world * n, …] in the order of ranks, a tensor of its own.
+  virtual at::Tensor all_gather(const at::Tensor& rows) const = 0;
+
+  // Numbers of the host, in place: each rank waits for all.
+  virtual void all_reduce(std::span<double> numbers, Reduce how) const = 0;
+  double highest(double number) const {
+    all_reduce({&number, 1}, Reduce::max);
+    return number;
+  }
+  bool any(bool here) const { return highest(here ? 1 : 0) > 0; }
 };
 
 }  // namespace selfsup::distributed

@@ -6,208 +6,170 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "base/errors.h"
-#include "evaluate/picture.h"
+#include "evaluate/probe.h"
+#include "evaluate/samples.h"
 #include "report/table.h"
 
 namespace selfsup::evaluate {
 namespace {
 
-constexpr int64_t kPictures = 8;
-
-std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
-
-data::Pipeline evaluation_pipeline(const data::ImageShape& view) {
-  return data::Pipeline(data::evaluation_pipeline(view.height, view.width));
+std::vector<std::string> row(const std::string& name, const ProbeResult& result) {
+  const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
+  return {name, percent(result.knn), percent(result.linear)};
 }
 
-// u8 [N,H,W,C]
-at::Tensor pixels_of(const std::vector<data::Sample>& samples) {
-  std::vector<at::Tensor> pixels;
-  for (const data::Sample& sample : samples) {
-    const data::Image& image = sample.views.front();
-    pixels.push_back(at::from_blob(const_cast<uint8_t*>(image.pixels.data()),
-                                   {image.height, image.width, image.channels}, at::kByte));
-  }
-  return at::stack(pixels);
+std::string against(double mine, double pixels) {
+  const double gap = 100 * (mine - pixels);
+  return gap > 1 ? "above" : gap < -1 ? "below" : "level";
 }
 
-}  // namespace
+class ProbeEvaluation final : public Evaluation {
+ public:
+  ProbeEvaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
+                  model::ParameterStore& model, const input::Preprocessor& preprocess, data::ImageShape view,
+                  uint64_t seed);
+  void rehearse(const bridge::Step& at) override;
+  void run(const bridge::Step& at, const Report& report) override;
+  std::vector<std::function<void()>> closing(const bridge::Step& at, const Report& report) override;
+  std::vector<data::BadFile> bad_files() const override;
 
-ProbeSets open_probe_sets(const config::ProbeConfig& asked) {
-  ProbeSets sets{data::make_dataset(asked.dataset), data::make_dataset(asked.test_dataset)};
-  for (const auto* set : {&sets.bank, &sets.queries})
-    if (!(*set)->has_labels())
-      throw Error(Exit::usage, fmt::format("probe.{} has no labels to judge features by",
-                                           set == &sets.bank ? "dataset" : "test_dataset"));
-  const std::vector<std::string> bank = sets.bank->class_names(), queries = sets.queries->class_names();
-  if (sets.bank->class_count() != sets.queries->class_count())
-    throw Error(Exit::usage, fmt::format("probe.dataset has {} classes, probe.test_dataset {}",
-                                         sets.bank->class_count(), sets.queries->class_count()));
-  if (bank.empty() || queries.empty()) return sets;
-  for (size_t i = 0; i < bank.size(); ++i)
-    if (bank[i] != queries[i])
-      throw Error(Exit::usage, fmt::format("class {} is \"{}\" in probe.dataset and \"{}\" in probe.test_dataset: the "
-                                           "same label must mean the same",
-                                           i, bank[i], queries[i]));
-  return sets;
-}
+ private:
+  const Probe& probe();
+  Probe::Features features(const bridge::Step& at);
+  std::string table(const std::vector<std::pair<std::string, ProbeResult>>& baselines);
 
-std::vector<data::Sample> some_pictures(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t count) {
-  std::vector<data::Sample> out;
-  count = std::min(count, dataset.size());
-  for (int64_t part = 0; part < count; ++part) {
-    // The first of this part of the set that can be used.
-    for (int64_t index = part * dataset.size() / count; index < (part + 1) * dataset.size() / count; ++index) {
-      try {
-        data::Sample sample;
-        sample.index = index;
-        sample.views.push_back(dataset.load(index));
-        data::SampleRandom random(0, 0, index);
-        pipeline.apply(sample, random);
-        out.push_back(std::move(sample));
-        break;
-      } catch (const data::BadImage&) {
-        continue;
-      }
-    }
-  }
-  return out;
-}
+  const config::ProbeConfig& asked_;
+  const config::DataConfig& data_;
+  const ProbeSets& sets_;
+  bridge::Algorithm& algorithm_;
+  model::ParameterStore& model_;
+  const input::Preprocessor& preprocess_;
+  data::ImageShape view_;
+  data::Pipeline pipeline_;
+  uint64_t seed_;
+  std::unique_ptr<Probe> probe_;  // once it has been needed
+  ProbeResult last_;
+};
 
-Evaluation::Evaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
-                       model::ParameterStore& model, const input::Preprocessor& preprocess, data::ImageShape view,
-                       uint64_t seed)
-    : config_(config),
+ProbeEvaluation::ProbeEvaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
+                                 model::ParameterStore& model, const input::Preprocessor& preprocess,
+                                 data::ImageShape view, uint64_t seed)
+    : asked_(*config.probe),
+      data_(config.data),
       sets_(sets),
       algorithm_(algorithm),
       model_(model),
       preprocess_(preprocess),
       view_(view),
+      pipeline_(data::evaluation_pipeline(view.height, view.width)),
       seed_(seed) {
-  if (config.probe && !algorithm.can_extract_features())
+  if (!algorithm.can_extract_features())
     throw Error(Exit::usage,
                 "probe: this algorithm offers no features to judge; take \"probe\" out of the configuration");
   for (const auto* set : {&sets.bank, &sets.queries})
-    if (*set && (*set)->channels() != view.channels)
+    if ((*set)->channels() != view.channels)
       throw Error(Exit::usage,
-                  fmt::format("probe.{} has pictures of {} channels where training has {}",
+                  fmt::format("probe.{} has images of {} channels where training has {}",
                               set == &sets.bank ? "dataset" : "test_dataset", (*set)->channels(), view.channels));
 }
 
-void Evaluation::rehearse() {
-  if (!config_.probe) return;
-  const std::vector<data::Sample> pictures = some_pictures(*sets_.bank, evaluation_pipeline(view_), 1);
-  if (pictures.empty()) return;  // reading the bank will say so
+void ProbeEvaluation::rehearse(const bridge::Step& at) {
+  const data::Batch batch = spread_batch(*sets_.bank, pipeline_, 1, 0, 0);
+  if (batch.size == 0) return;  // reading the bank will say so
   const at::NoGradGuard no_grad;
-  features()(preprocess_.normalise(pixels_of(pictures)));
+  features(at)(preprocess_.prepare(batch).views.front());
 }
 
-const Probe& Evaluation::loaded_probe() {
+void ProbeEvaluation::run(const bridge::Step& at, const Report& report) {
+  last_ = probe().evaluate(features(at));
+  const Gauges gauges = last_.gauges.value();
+  report(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
+                     at.iter, 100 * last_.knn, 100 * last_.linear, gauges.feature_std, gauges.effective_rank),
+         {{"probe/knn", last_.knn},
+          {"probe/linear", last_.linear},
+          {"probe/feature_std", gauges.feature_std},
+          {"probe/effective_rank", gauges.effective_rank}});
+}
+
+// The run's own features, the baselines, and a table of both.
+std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& at, const Report& report) {
+  std::vector<std::function<void()>> works = {[=, this] { run(at, report); }};
+  const auto baselines = std::make_shared<std::vector<std::pair<std::string, ProbeResult>>>();
+  if (asked_.baselines) {
+    works.emplace_back([=, this] {
+      const bool smaller = std::max(view_.height, view_.width) > raw_pixel_side;
+      baselines->emplace_back(smaller ? fmt::format("raw pixels, at most {0}x{0}", raw_pixel_side) : "raw pixels",
+                              probe().evaluate_raw_pixels());
+    });
+    works.emplace_back([=, this] {
+      baselines->emplace_back("random initialisation",
+                              probe().evaluate_random_initialisation(features(at), model_, seed_));
+    });
+  }
+  works.emplace_back([=, this] { report(table(*baselines), {}); });
+  return works;
+}
+
+// Ends with a sentence on how to read it.
+std::string ProbeEvaluation::table(const std::vector<std::pair<std::string, ProbeResult>>& baselines) {
+  std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked_.k),
+                                                 fmt::format("linear probe, {} labels", probe().linear_labels())}};
+  for (const auto& [name, result] : baselines) rows.push_back(row(name, result));
+  rows.push_back(row("this run", last_));
+  std::string text = report::table_text(rows);
+  if (baselines.empty()) return text;
+  const ProbeResult& raw = baselines.front().second;
+  return text + fmt::format(
+                    "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by "
+                    "the linear probe.",
+                    against(last_.knn, raw.knn), against(last_.linear, raw.linear));
+}
+
+std::vector<data::BadFile> ProbeEvaluation::bad_files() const {
+  return probe_ ? probe_->bad_files() : std::vector<data::BadFile>();
+}
+
+const Probe& ProbeEvaluation::probe() {
   if (probe_) return *probe_;
-  const config::ProbeConfig& asked = *config_.probe;
   const auto load = [&](const char* key, const data::Dataset& set, int64_t limit) {
     try {
-      return load_labelled(set, evaluation_pipeline(view_), limit, static_cast<int>(*config_.data.num_workers),
-                           config_.data.max_bad_fraction);
+      return load_labelled(set, pipeline_, limit, static_cast<int>(*data_.num_workers), data_.max_bad_fraction);
     } catch (const Error& error) {
       throw Error(error.exit(), fmt::format("probe.{}: {}", key, error.what()));
     }
   };
-  ProbeOptions options;
-  options.k = asked.k;
-  options.temperature = asked.temperature;
-  options.few_labels = asked.few_labels;
-  options.draws = asked.draws;
-  options.batch_size = asked.batch_size;
-  options.seed = seed_;
-  LabelledImages bank = load("dataset", *sets_.bank, asked.bank),
-                 queries = load("test_dataset", *sets_.queries, asked.queries);
-  return probe_.emplace(std::move(bank), std::move(queries), preprocess_, options);
+  const ProbeOptions options{.k = asked_.k,
+                             .temperature = asked_.temperature,
+                             .few_labels = asked_.few_labels,
+                             .draws = asked_.draws,
+                             .batch_size = asked_.batch_size,
+                             .seed = seed_};
+  LabelledImages bank = load("dataset", *sets_.bank, asked_.bank),
+                 queries = load("test_dataset", *sets_.queries, asked_.queries);
+  probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), preprocess_, options);
+  return *probe_;
 }
 
-std::vector<data::BadFile> Evaluation::bad_files() const {
-  return probe_ ? probe_->bad_files() : std::vector<data::BadFile>();
-}
-
-Probe::Features Evaluation::features() {
-  return [this](const at::Tensor& images) {
-    bridge::Step step;
-    step.mode = bridge::Mode::eval;
+Probe::Features ProbeEvaluation::features(const bridge::Step& at) {
+  bridge::Step step = at;
+  step.mode = bridge::Mode::eval;
+  return [this, step](const at::Tensor& images) {
     std::vector<std::string> layers;
-    if (!config_.probe->feature.empty()) layers.push_back(config_.probe->feature);
+    if (!asked_.feature.empty()) layers.push_back(asked_.feature);
     return algorithm_.features(step, images, layers).front().value.flatten(1);
   };
 }
 
-ProbeResult Evaluation::probe() {
-  last_ = loaded_probe().evaluate(features());
-  return *last_;
-}
+}  // namespace
 
-void Evaluation::probe_raw_pixels() { raw_ = loaded_probe().evaluate_raw_pixels(); }
-
-void Evaluation::probe_random_initialisation() {
-  initial_ = loaded_probe().evaluate_random_initialisation(features(), model_, seed_);
-}
-
-std::string Evaluation::table() const {
-  const config::ProbeConfig& asked = *config_.probe;
-  const std::string linear = probe_ ? fmt::format("linear probe, {} labels", probe_->linear_labels()) : "linear probe";
-  std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked.k), linear}};
-  const auto add = [&](const std::string& name, const std::optional<ProbeResult>& result) {
-    if (result) rows.push_back({name, percent(result->knn), percent(result->linear)});
-  };
-  const int64_t side = raw_pixel_side;
-  add(std::max(view_.height, view_.width) > side ? fmt::format("raw pixels, at most {0}x{0}", side) : "raw pixels",
-      raw_);
-  add("random initialisation", initial_);
-  add("this run", last_);
-  std::string text = report::table_text(rows);
-  if (raw_ && last_) {
-    const auto against = [](double mine, double pixels) {
-      const double gap = 100 * (mine - pixels);
-      return gap > 1 ? "above" : gap < -1 ? "below" : "level";
-    };
-    text += fmt::format(
-        "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by the linear "
-        "probe.",
-        against(last_->knn, raw_->knn), against(last_->linear, raw_->linear));
-  }
-  return text;
-}
-
-std::string Evaluation::draw(const data::Dataset& dataset, const std::string& folder) {
-  if (!algorithm_.can_reconstruct()) return "";
-  const std::vector<data::Sample> samples = some_pictures(dataset, evaluation_pipeline(view_), kPictures);
-  if (samples.empty()) return "";
-  std::vector<int64_t> indices;
-  for (const data::Sample& sample : samples) indices.push_back(sample.index);
-  bridge::StepBatch batch;
-  batch.views.push_back(preprocess_.normalise(pixels_of(samples)));
-  batch.sample_index = at::tensor(at::ArrayRef<int64_t>(indices), at::kLong);
-  bridge::Step step;
-  step.mode = bridge::Mode::eval;
-  Panel panel;
-  panel.rows.resize(samples.size());
-  std::vector<at::Tensor> columns;  // keeps the pixels that the panel borrows
-  for (const bridge::NamedTensor& column : algorithm_.reconstruct(step, batch)) {
-    columns.push_back(preprocess_.denormalise(column.value).contiguous());
-    const at::Tensor& bytes = columns.back();
-    panel.columns.push_back(column.name);
-    const int height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2)),
-              channels = static_cast<int>(bytes.size(3));
-    const auto* first = bytes.const_data_ptr<uint8_t>();
-    for (size_t row = 0; row < panel.rows.size(); ++row)
-      panel.rows[row].push_back(
-          {width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
-  }
-  if (columns.empty()) return "";
-  const std::string path = folder + "/reconstruction.png";
-  write_png(path, compose(panel));
-  return path;
+std::unique_ptr<Evaluation> make_evaluation(const config::RunConfig& config, const std::optional<ProbeSets>& sets,
+                                            bridge::Algorithm& algorithm, model::ParameterStore& model,
+                                            const input::Preprocessor& preprocess, data::ImageShape view,
+                                            uint64_t seed) {
+  if (!sets) return std::make_unique<Evaluation>();
+  return std::make_unique<ProbeEvaluation>(config, *sets, algorithm, model, preprocess, view, seed);
 }
 
 }  // namespace selfsup::evaluate

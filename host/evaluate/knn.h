@@ -14,7 +14,7 @@ struct KnnResult {
 // bank [M,D] with bank_labels i64 [M] in 0 .. classes-1, queries [N,D]; k is cut to M. On the tensors' device; queries
 // go in blocks, so that no [N,M] matrix is held.
 KnnResult knn(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries, int64_t classes,
-              int64_t k = 20, double temperature = 0.07);
+              int64_t k, double temperature);
 
 // Share of equal labels.
 double accuracy(const at::Tensor& predictions, const at::Tensor& labels);

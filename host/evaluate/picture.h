@@ -1,4 +1,4 @@
-// Owns pictures for people: a grid of images with labels, and PNG files. Knows no tensor and no algorithm.
+// Pictures for people: a grid of images, in a PNG file. Knows no tensor and no algorithm.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -6,29 +6,24 @@
 
 namespace selfsup::evaluate {
 
-// uint8, rows from the top, channels last (1 = grey, 3 = RGB), dense. Borrowed.
+// uint8, rows from the top, channels last (1: grey, 3: RGB), dense. Borrowed.
 struct ImageView {
   int width = 0, height = 0, channels = 3;
-  const uint8_t* pixels = nullptr;  // null: an empty cell
+  const uint8_t* pixels = nullptr;
 };
 
 // Owns RGB pixels.
 struct Picture {
   int width = 0, height = 0;
-  std::vector<uint8_t> pixels;  // width × height × 3
+  std::vector<uint8_t> pixels;  // width x height x 3
 };
 
-struct Panel {
-  std::vector<std::string> columns;          // labels, wrapped at spaces to the width of a cell
-  std::vector<std::vector<ImageView>> rows;  // each as long as columns, or shorter
-  int min_side = 160;  // small images are enlarged by a whole factor until their longer side is at least that
-};
+// The images on a light ground, each in the middle of its cell; a column is as wide as its widest image, a row as high
+// as its highest. Small images are enlarged by a whole factor until their longer side has min_side pixels or more.
+// Error(failed) without images, or with one that cannot be shown.
+Picture compose(const std::vector<std::vector<ImageView>>& rows, int min_side = 160);
 
-// Lays the panel out on a light ground: labels, then the rows, each image centred in its cell. Without columns or rows,
-// or with a bad image: Error(failed).
-Picture compose(const Panel& panel);
-
-// 8-bit RGB PNG, put in place by a rename. Error(storage).
+// 8-bit RGB, put in place by a rename. Error(storage).
 void write_png(const std::string& path, const Picture& picture);
 
 }  // namespace selfsup::evaluate

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/errors.h"
 #include "base/random.h"
@@ -13,59 +12,6 @@
 #include "evaluate/ridge.h"
 
 namespace selfsup::evaluate {
-namespace {
-
-double spread(const at::Tensor& features) {
-  const at::Tensor unit = features / features.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12);
-  return unit.std(0, /*unbiased=*/false).mean().item<double>() * std::sqrt(static_cast<double>(features.size(1)));
-}
-
-double effective_rank(const at::Tensor& features) {
-  const at::Tensor x = (features - features.mean(0, /*keepdim=*/true)).to(at::kCPU, at::kDouble);
-  const bool wide = x.size(1) > x.size(0);
-  const at::Tensor s = at::linalg_eigvalsh(wide ? x.mm(x.t()) : x.t().mm(x)).clamp_min(0).sqrt();
-  const double sum = s.sum().item<double>();
-  if (!(sum > 0)) return 0;
-  const at::Tensor share = s / sum;
-  return std::exp(-(share * share.clamp_min(1e-300).log()).sum().item<double>());
-}
-
-}  // namespace
-
-Gauges gauges_of(const at::Tensor& features) {
-  at::NoGradGuard no_grad;
-  return {spread(features), effective_rank(features)};
-}
-
-LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
-                             int num_workers, double max_bad_fraction) {
-  const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
-  std::vector<int64_t> indices;
-  for (int64_t i = 0; i < wanted; ++i)
-    if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
-  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
-  const data::Subset chosen(dataset, indices);
-  data::Loader loader(
-      chosen, pipeline,
-      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
-  loader.start(0);
-  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
-  data::Batch batch;
-  for (int64_t row = 0; loader.next(batch); row += batch.size) {
-    const data::BatchView& view = batch.views.at(0);
-    const std::vector<int64_t> sizes = {chosen.size(), view.height, view.width, view.channels};
-    if (!out.pixels.defined()) out.pixels = at::empty(sizes, at::kByte);
-    if (out.pixels.sizes() != at::IntArrayRef(sizes))
-      throw Error(Exit::usage, "the probe's pictures differ in size: its pipeline needs a resize or crop to one size");
-    std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
-                out.pixels[row].mutable_data_ptr<uint8_t>());
-    std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
-  }
-  out.bad = loader.bad().files;
-  for (data::BadFile& bad : out.bad) bad.index = indices[static_cast<size_t>(bad.index)];
-  return out;
-}
-
 Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
              const ProbeOptions& options)
     : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), options_(options) {

@@ -8,43 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "data/datasets/dataset.h"
-#include "data/loader/loader.h"
-#include "data/transforms/pipeline.h"
+#include "evaluate/gauges.h"
+#include "evaluate/probe_sets.h"
 #include "input/preprocess.h"
 #include "model/store.h"
 
 namespace selfsup::evaluate {
 
-struct LabelledImages {
-  at::Tensor pixels;  // u8 [N,H,W,C] on the CPU
-  at::Tensor labels;  // i64 [N] on the CPU
-  int64_t classes = 0;
-  std::vector<data::BadFile> bad;
-};
-
-// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline, read by
-// `num_workers` threads. Others take the place of bad ones; Error(data) when more are bad than the loader allows for
-// that share, or none is labelled, Error(usage) when the pipeline gives pictures of different sizes.
-LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
-                             int num_workers, double max_bad_fraction);
-
 struct ProbeOptions {
-  int64_t k = 20;
-  double temperature = 0.07;
-  int64_t few_labels = 100;  // for the linear probe; 0: every label of the bank
-  int64_t draws = 5;         // of the few labels; the accuracy is their mean
-  int64_t batch_size = 256;
+  int64_t k = 1;
+  double temperature = 1;
+  int64_t few_labels = 0;  // for the linear probe; 0: every label of the bank
+  int64_t draws = 1;       // of the few labels; the accuracy is their mean
+  int64_t batch_size = 1;
   uint64_t seed = 0;
 };
-
-// How far features have collapsed.
-struct Gauges {
-  // Mean deviation of unit-length features over the rows times sqrt(D): near 1 when spread, 0 when collapsed.
-  double feature_std = 0;
-  double effective_rank = 0;  // exp(entropy of the singular values' shares), at most D
-};
-Gauges gauges_of(const at::Tensor& features);
 
 struct ProbeResult {
   double knn = 0, linear = 0;    // accuracies on the queries, 0 .. 1

@@ -113,7 +113,7 @@ Registry::~Registry() {
 
 void Registry::load_one(const NoteFile& file) const {
   // In its final place from the start: crossings and components keep pointers into it.
-  Plugin& plugin = plugins_.emplace_back(Plugin{file, file.bytes->sha256(), nullptr});
+  Plugin& plugin = plugins_.emplace_back(Plugin{file, file.bytes->sha256(), nullptr, host_});
   const auto components = static_cast<std::ptrdiff_t>(components_.size());
   bool initialised = false;
   try {

@@ -18,6 +18,7 @@ struct Plugin {
   NoteFile file;
   std::string sha256;
   const ssp_plugin_entry* entry = nullptr;  // mapped for the life of the process
+  const ssp_host* host = nullptr;           // what it got in init
 };
 
 struct Component {

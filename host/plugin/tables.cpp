@@ -39,15 +39,16 @@ constexpr Function kAlgorithm[] = {
     FUNCTION(ssp_algorithm, create, true),        FUNCTION(ssp_algorithm, destroy, true),
     FUNCTION(ssp_algorithm, training_step, true), FUNCTION(ssp_algorithm, features, false),
     FUNCTION(ssp_algorithm, reconstruct, false),  FUNCTION(ssp_algorithm, on_event, false),
-    FUNCTION(ssp_algorithm, save_state, false),   FUNCTION(ssp_algorithm, load_state, false)};
-constexpr Function kBackbone[] = {FUNCTION(ssp_backbone, schema, true), FUNCTION(ssp_backbone, create, true),
-                                  FUNCTION(ssp_backbone, destroy, true), FUNCTION(ssp_backbone, layer, true),
-                                  FUNCTION(ssp_backbone, forward, true)};
+    FUNCTION(ssp_algorithm, save_state, false),   FUNCTION(ssp_algorithm, load_state, false),
+    FUNCTION(ssp_algorithm, names, false)};
+constexpr Function kBackbone[] = {FUNCTION(ssp_backbone, schema, true),  FUNCTION(ssp_backbone, create, true),
+                                  FUNCTION(ssp_backbone, destroy, true), FUNCTION(ssp_backbone, layers, true),
+                                  FUNCTION(ssp_backbone, forward, true), FUNCTION(ssp_backbone, names, false)};
 constexpr Function kTokens[] = {
     FUNCTION(ssp_backbone_tokens, schema, true),  FUNCTION(ssp_backbone_tokens, create, true),
     FUNCTION(ssp_backbone_tokens, destroy, true), FUNCTION(ssp_backbone_tokens, info, true),
     FUNCTION(ssp_backbone_tokens, embed, true),   FUNCTION(ssp_backbone_tokens, positions, true),
-    FUNCTION(ssp_backbone_tokens, encode, true)};
+    FUNCTION(ssp_backbone_tokens, encode, true),  FUNCTION(ssp_backbone_tokens, names, false)};
 constexpr Function kTransform[] = {FUNCTION(ssp_transform, schema, true), FUNCTION(ssp_transform, create, true),
                                    FUNCTION(ssp_transform, destroy, true), FUNCTION(ssp_transform, apply, true)};
 
@@ -55,9 +56,9 @@ constexpr Function kHead[] = {FUNCTION(ssp_table_head, schema, true), FUNCTION(s
                               FUNCTION(ssp_table_head, destroy, true)};
 
 constexpr Layout kLayouts[] = {
-    {SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, load_state), SSP_CAP_CAPTURABLE, kAlgorithm},
-    {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, forward), 0, kBackbone},
-    {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, encode), 0, kTokens},
+    {SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, names), SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS, kAlgorithm},
+    {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, names), 0, kBackbone},
+    {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, names), 0, kTokens},
     {SSP_KIND_TRANSFORM, SIZE_UP_TO(ssp_transform, apply), 0, kTransform}};
 
 // Of a kind that this host does not know: whoever asks for it knows the rest, and its flags.

@@ -15,7 +15,7 @@
 #include "run/environment.h"
 #include "run/prepared.h"
 #include "run/sources.h"
-#include "run/training.h"
+#include "run/train.h"
 
 namespace selfsup::run {
 
@@ -29,14 +29,12 @@ int train_command(const cli::CommandLine& line) {
   // A run whose terminal or log reader has gone, as in `… | head`, trains on.
   std::signal(SIGPIPE, SIG_IGN);
   const std::unique_ptr<Prepared> prepared = prepare(line);
-  Training training(*prepared, line);
-  return static_cast<int>(training.run());
+  return static_cast<int>(train(*prepared, line));
 }
 
 int validate_command(const cli::CommandLine& line) {
   const std::unique_ptr<Prepared> prepared = prepare(line);
-  Training training(*prepared, line);
-  const double loss = training.try_first_batch();
+  const double loss = first_loss(*prepared, line);
   log_info(fmt::format("{} is valid; loss of the first batch: {:.4f}", line.target, loss));
   return 0;
 }

@@ -5,18 +5,14 @@
 #include "base/errors.h"
 #include "base/type_name.h"
 #include "bridge/components/algorithm.h"
-#include "config/host_schema.h"
+#include "data/datasets/dataset.h"
 #include "data/schema.h"
 #include "ssp/entry.h"
+#include "train/optimizers/optimizer.h"
+#include "train/schedules/schedules.h"
 
 namespace selfsup::run {
 namespace {
-
-std::string_view data_schema(std::string_view kind, std::string_view type) {
-  if (kind == "dataset") return data::dataset_schema(type.empty() ? "image_folder" : type);
-  if (kind == "transform") return data::transform_schema(type);
-  return {};
-}
 
 // Transforms are of plugins and of the data room, under one kind.
 std::string_view plugin_kind(std::string_view kind) { return kind == "transform" ? SSP_KIND_TRANSFORM : kind; }
@@ -30,11 +26,16 @@ config::ComponentSchemas ComponentSchemaCache::lookup() const {
 }
 
 const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view type) const {
-  if (const Json* own = config::built_in_schema(kind, type)) return own;
+  const auto schema_in = [&](const auto& types, std::string_view name) {
+    const auto* own = types.find(name);
+    return own ? &own->schema : nullptr;
+  };
+  if (kind == "optimizer") return schema_in(train::optimizer_types(), type);
+  if (kind == "scheduler") return schema_in(train::scheduler_types(), type);
+  if (kind == "dataset") return schema_in(data::dataset_types(), type.empty() ? data::kDefaultDataset : type);
   const TypeName asked = split_type(type);
-  const bool built_in = asked.owner.empty() || (kind == "transform" && asked.owner == kBuiltIn);
-  const std::string_view text = built_in ? data_schema(kind, asked.name) : std::string_view();
-  if (!text.empty()) {
+  const bool built_in = kind == "transform" && (asked.owner.empty() || asked.owner == kBuiltIn);
+  if (const std::string_view text = built_in ? data::transform_schema(asked.name) : ""; !text.empty()) {
     if (asked.owner.empty()) refuse_namesake(kind, type);
     const auto key = std::make_pair(std::string(kind), std::string(asked.name));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
@@ -55,9 +56,10 @@ void ComponentSchemaCache::refuse_namesake(std::string_view kind, std::string_vi
 }
 
 std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {
-  std::vector<std::string> names = config::built_in_names(kind);
-  if (kind == "dataset")
-    for (const std::string_view name : data::dataset_types()) names.emplace_back(name);
+  if (kind == "optimizer") return train::optimizer_types().names();
+  if (kind == "scheduler") return train::scheduler_types().names();
+  if (kind == "dataset") return data::dataset_types().names();
+  std::vector<std::string> names;
   if (kind == "transform")
     for (const std::string_view name : data::transform_types()) names.emplace_back(name);
   for (std::string& name : registry_.names(plugin_kind(kind))) names.push_back(std::move(name));

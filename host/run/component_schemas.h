@@ -1,4 +1,5 @@
-// Where the schemas of nested components come from: plugins, the data room, the host's own. Checks nothing itself.
+// Where the schemas of nested components come from: plugins and the registries of built-in types. Checks nothing
+// itself.
 #pragma once
 #include <map>
 #include <string>

@@ -1,6 +1,6 @@
 #include "run/facts.h"
 
-#include "data/datasets/stated_shape.h"
+#include "data/datasets/dataset.h"
 
 namespace selfsup::run {
 namespace {
@@ -30,9 +30,10 @@ std::optional<int64_t> size_after(const Json* pipeline) {
 
 }  // namespace
 
-bridge::Facts stated_facts(const Json& tree) {
+bridge::Facts stated_facts(const Json& tree, const distributed::Group& group) {
   bridge::Facts facts;
-  facts.world = 1;
+  facts.world = group.world();
+  facts.rank = group.rank();
   facts.batch_size = positive(tree.at_path("train_dataloader.batch_size"));
   facts.max_epochs = positive(tree.at_path("train_cfg.max_epochs"));
   facts.max_iters = positive(tree.at_path("train_cfg.max_iters"));
@@ -45,6 +46,30 @@ bridge::Facts stated_facts(const Json& tree) {
   if (shape.channels > 0) facts.channels = shape.channels;
   for (const Json* pipeline : {tree.at_path("train_dataloader.pipeline"), dataset->find("pipeline")})
     if (const auto side = size_after(pipeline)) facts.image_size = side;
+  return facts;
+}
+
+bridge::Facts known_facts(const config::RunConfig& config, const Data& data, const train::Course& course,
+                          const distributed::Group& group) {
+  const bridge::Step step = course.step();
+  const data::ImageShape& view = data.views.front();
+  bridge::Facts facts;
+  facts.dataset_length = data.dataset->size();
+  facts.batch_size = config.data.batch_size;
+  facts.global_batch = config.data.batch_size * group.world();
+  facts.micros = config.accumulative_counts;
+  facts.drop_last = config.data.drop_last;
+  facts.epoch_iters = course.epoch_iters();
+  facts.max_iters = course.max_iters();
+  facts.max_updates = static_cast<int64_t>(step.max_updates);
+  if (config.length.by_epoch) facts.max_epochs = course.length().max_epochs;
+  facts.world = group.world();
+  facts.rank = group.rank();
+  facts.views = static_cast<int64_t>(data.views.size());
+  for (const data::ImageShape& each : data.views)
+    facts.view_sizes.insert(facts.view_sizes.end(), {each.height, each.width});
+  if (view.height == view.width) facts.image_size = view.height;
+  facts.channels = view.channels;
   return facts;
 }
 

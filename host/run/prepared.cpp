@@ -12,7 +12,7 @@
 #include "config/files.h"
 #include "config/host_schema.h"
 #include "config/layers.h"
-#include "config/overrides.h"
+#include "config/options.h"
 #include "config/schema.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"
@@ -42,7 +42,7 @@ std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& 
   if (const Json* listed = tree.find("plugins")) {
     size_t index = 0;
     for (const Json& name : listed->as_array()) {
-      const std::string asked = fmt::format("{}: plugins.{}", describe(name.origin), index++);
+      const std::string asked = fmt::format("{}: plugins.{}", describe(name.source), index++);
       const std::string path = plugin::find_plugin(name.as_string(), places.folders, asked);
       if (line.plugins.empty() || !provides_algorithm(plugin::examine(path, places.unstamped))) add(path);
     }
@@ -79,7 +79,7 @@ const plugin::Component& choose_algorithm(const plugin::Registry& registry,
     try {
       return registry.find(SSP_KIND_ALGORITHM, type->as_string());
     } catch (const Error& error) {
-      throw Error(error.exit(), fmt::format("{}: model.type: {}", describe(type->origin), error.what()));
+      throw Error(error.exit(), fmt::format("{}: model.type: {}", describe(type->source), error.what()));
     }
   }
   std::vector<std::string> names;
@@ -111,7 +111,7 @@ void record_plugins(Json& tree, const cli::CommandLine& line, const std::vector<
     const bool bare = path.parent_path() == library_folder() + "/plugins";
     names.as_array().push_back(bare ? path.filename().string() : found);
   }
-  set_origin(names, line.plugins.empty() ? tree.get("plugins").origin : Origin{"flag", "--plugin", 0, 0});
+  set_source(names, line.plugins.empty() ? tree.get("plugins").source : Source{"flag", "--plugin", 0, 0});
   tree.set("plugins", std::move(names));
 }
 
@@ -134,13 +134,13 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   const plugin::Registry& registry = *prepared->registry;
   const std::vector<std::string> paths = plugin_paths(line, preview, places);
   const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths), preview, places);
-  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview));
-  set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
+  set_source(defaults, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);
   cli::apply_flags(tree, line);
   if (!tree.at_path("model.type"))
-    config::set_by_path(tree, "model.type", algorithm.name, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+    config::set_by_path(tree, "model.type", algorithm.name, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
 
   const ComponentSchemaCache schemas(registry);
   config::throw_if_any(config::validate(tree, config::host_schema(), "", schemas.lookup()));

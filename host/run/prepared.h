@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "base/json.h"
-#include "bridge/components/algorithm.h"
+#include "bridge/host.h"
 #include "cli/command_line.h"
+#include "distributed/single_process.h"
 #include "plugin/registry.h"
 
 namespace selfsup::run {
@@ -15,6 +16,7 @@ namespace selfsup::run {
 struct Prepared {
   bridge::Host host;  // outlives the registry
   std::unique_ptr<plugin::Registry> registry;
+  distributed::SingleProcess group;
   Json config;  // the whole tree, defaults filled in
 };
 

@@ -1,86 +1,66 @@
-// A training run: its parts, built in order from a resolved configuration and destroyed in the reverse one.
+// Data, model and update joined: everything that a loop needs, built in order and destroyed in the reverse one. Knows
+// no folder.
 #pragma once
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cli/command_line.h"
-#include "data/loader/loader.h"
-#include "device/device.h"
-#include "distributed/group.h"
 #include "evaluate/evaluation.h"
+#include "evaluate/probe_sets.h"
+#include "run/data.h"
+#include "run/model.h"
 #include "run/prepared.h"
-#include "run/run_folder.h"
-#include "run/watch.h"
+#include "run/settings.h"
+#include "run/update.h"
+#include "train/keeper.h"
 #include "train/loop.h"
 
 namespace selfsup::run {
 
-class Training {
- public:
-  // Judges the configuration and opens the data; to train, takes the run's folder; then chooses the device and builds
-  // the model with its weights. What can be refused is refused as early as it can be.
-  Training(Prepared& prepared, const cli::CommandLine& line);
+// Where a run begins.
+struct Start {
+  train::Position at;
+  bridge::Origin origin = bridge::Origin::fresh;
+  std::vector<data::BadFile> known_bad;
+  std::vector<std::string> notes;  // what run.log is to be told of it
+};
 
-  // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
-  double try_first_batch();
+// Data of a run: to learn from and, if the configuration has a probe, to judge by.
+struct AllData {
+  explicit AllData(const Prepared& prepared, const config::RunConfig& config);
 
-  // Of a run that is to train: trains and evaluates. Returns Exit::ok or the code of a requested stop.
-  // A plugin that fails is Error(plugin) until a first step has been through: it cannot work. Later, the run failed.
-  Exit run();
+  Data data;
+  std::optional<evaluate::ProbeSets> probe_sets;
+};
+
+struct Training {
+  // Refuses what the loader and the schedules refuse, then chooses the device and builds the rest; takes the weights of
+  // load_from if they are the origin. References outlive this object.
+  Training(Prepared& prepared, const Settings& settings, const AllData& all, uint64_t seed, const Start& start);
+
+  train::Loop loop(train::Outside& outside, const std::string& last_good = "");
+  bool evaluates_at_start() const;  // before the first batch, or at once at the end
+  std::vector<data::BadFile> bad_files() const;
+
+  const distributed::Group& group;
+  const config::RunConfig& config;
+  const Data& data;
+  uint64_t seed;
+  std::vector<std::string> notes;  // what run.log is told: the start's, and more
+  device::Device device;
+  data::Loader loader;
+  train::Course course;  // at its start
+  train::Schedules schedules;
+  Model model;
+  Update update;
+  train::OptimizerStep step;
+  train::Keepers keepers;
+  std::unique_ptr<evaluate::Evaluation> evaluation;
 
  private:
-  Exit train_and_evaluate();
-  void check_configuration(const cli::CommandLine& line) const;
-  void check_stop() const;
-  void open_data();
-  void take_folder(bool overwrite);
-  void choose_seed();
-  void build_loader();
-  void build_model();
-  void scale_learning_rate();
-  void build_optimizer();
-  void load();
-  train::LoopOptions loop_options() const;
-  train::Loop loop(train::Outside& outside);
-  std::vector<data::BadFile> bad_files() const;
-  checkpoint::Manifest manifest() const;
-  void announce() const;
-  Exit finish(train::Loop& loop, Watch& watch);
-
-  Prepared& prepared_;
-  config::RunConfig config_;
-  train::ClipSettings clip_;
-  int threads_;
-  std::optional<train::StopSignals> signals_;  // to train
-  distributed::Group group_;
-
-  std::unique_ptr<data::Dataset> dataset_;
-  evaluate::ProbeSets probe_sets_;
-  data::Pipeline pipeline_;
-  std::optional<RunFolder> folder_;  // to train
-  uint64_t seed_ = 0;
-  device::Device device_;
-  std::unique_ptr<data::Loader> loader_;
-  data::ImageShape view_;
-  int64_t views_ = 1;
-  train::Position start_;
-  int64_t epoch_iters_ = 0, max_epochs_ = 0;
-  int64_t max_iters_ = 0;  // of the whole run: those done at the start, and those that are left
-  std::optional<input::Preprocessor> preprocess_;
-
-  model::ParameterStore model_;
-  std::unique_ptr<bridge::Algorithm> algorithm_;
-  std::unique_ptr<train::AlgorithmTask> task_;
-  std::unique_ptr<train::Optimizer> optimizer_;
-  std::optional<train::Schedules> schedules_;
-  train::AmpSettings amp_;
-  std::unique_ptr<train::GradScaler> scaler_;
-  std::optional<train::RunState> state_;
-  std::optional<evaluate::Evaluation> evaluation_;
-  bridge::Origin origin_ = bridge::Origin::fresh;
-  std::vector<std::string> notes_;  // what run.log is told
+  train::Interval evaluation_interval() const;
+  at::Device choose_device(bridge::Host& host);
 };
 
 }  // namespace selfsup::run

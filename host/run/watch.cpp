@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "run/bad_files.h"
+#include "train/signals.h"
+#include "train/state.h"
 
 namespace selfsup::run {
 
@@ -14,8 +15,8 @@ Watch::~Watch() {
     log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
 }
 
-void Watch::begin() {
-  parts_.evaluation.rehearse();
+void Watch::begin(const bridge::Step& step) {
+  parts_.training.evaluation->rehearse(step);
   parts_.begin_folder();
   metrics_.emplace(parts_.metrics_path);
 }
@@ -30,33 +31,37 @@ void Watch::log(const report::TrainPoint& point) {
 
 void Watch::progress(const train::Position& at, int64_t max_iters) {
   const int64_t epoch = at.iter_in_epoch == 0 ? at.epoch : at.epoch + 1;  // the one of the iteration just done
-  const std::string label = parts_.by_epoch ? fmt::format("epoch {}", epoch) : "train";
-  progress_.update(at.iter, max_iters, label, note_);
+  const bool by_epoch = parts_.training.config.length.by_epoch;
+  progress_.update(at.iter, max_iters, by_epoch ? fmt::format("epoch {}", epoch) : "train", note_);
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
-  const std::string bad = bad_files_text(parts_.loader.bad().files);
-  std::vector<checkpoint::BlobFile> blobs;
-  if (!bad.empty()) blobs.push_back({bad_files_name, bad});
-  const std::string path = parts_.state.save(parts_.store, name, at, parts_.manifest, std::move(blobs));
+  const std::string path = train::save(parts_.training.keepers, parts_.store, name, at, parts_.manifest);
   log_info(fmt::format("saved {}", path));
   return path;
 }
 
-void Watch::evaluate(const train::Position& at) {
-  const evaluate::ProbeResult result = parts_.evaluation.probe();
-  const evaluate::Gauges gauges = result.gauges.value();
-  log_info(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
-                       at.iter, 100 * result.knn, 100 * result.linear, gauges.feature_std, gauges.effective_rank));
-  Json object = Json::object();
-  object.set("probe/knn", result.knn);
-  object.set("probe/linear", result.linear);
-  object.set("probe/feature_std", gauges.feature_std);
-  object.set("probe/effective_rank", gauges.effective_rank);
-  object.set("epoch", at.epoch);
-  object.set("iter", at.iter);
-  object.set("step", at.iter);
-  metrics_->write(object);
+void Watch::evaluate(const bridge::Step& step) { parts_.training.evaluation->run(step, report(step)); }
+
+std::vector<std::function<void()>> Watch::closing(const bridge::Step& step) {
+  return parts_.training.evaluation->closing(step, report(step));
 }
+
+evaluate::Report Watch::report(const bridge::Step& step) {
+  return [this, step](const std::string& line, const report::Scalars& numbers) {
+    log_info(line);
+    if (numbers.empty()) return;
+    Json object = Json::object();
+    for (const auto& [name, value] : numbers) object.set(name, value);
+    object.set("epoch", static_cast<int64_t>(step.epoch));
+    object.set("iter", static_cast<int64_t>(step.iter));
+    object.set("step", static_cast<int64_t>(step.iter));
+    metrics_->write(object);
+  };
+}
+
+int64_t Watch::memory_mib() { return parts_.training.device.peak_memory_mib().value_or(Outside::memory_mib()); }
+
+std::optional<Exit> Watch::stop_requested() { return train::requested_stop(); }
 
 }  // namespace selfsup::run

@@ -13,7 +13,7 @@ namespace selfsup::train {
 
 // What `optim_wrapper` asks for. dtype: absent = no autocast.
 struct AmpSettings {
-  std::optional<at::ScalarType> dtype;
+  std::optional<at::ScalarType> dtype = {};
   bool scaled = false;  // fp16: the loss is scaled
   bool dynamic = true;  // else the scale stays
   double init_scale = 65536, growth = 2, backoff = 0.5;
@@ -39,11 +39,13 @@ class AutocastScope {
   at::ScalarType dtype_before_{};
 };
 
-// torch.amp.GradScaler's arithmetic without its host syncs.
+// torch.amp.GradScaler's arithmetic without its host syncs. Not enabled without settings.scaled: then it has no state,
+// and nobody asks it for anything else.
 class GradScaler {
  public:
   GradScaler(const AmpSettings& settings, at::Device device);
 
+  bool enabled() const { return settings_.scaled; }
   at::Tensor scale(const at::Tensor& loss) const { return loss * scale_; }
   // Divides the gradients by the scale, in place, and returns found_inf: f32 scalar, 1 when one is not finite.
   const at::Tensor& unscale(const std::vector<at::Tensor>& gradients);

@@ -3,14 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
-
-#include "base/errors.h"
 
 namespace selfsup::train {
 namespace {
@@ -70,25 +67,15 @@ at::Tensor norm_on_cpu(const std::vector<at::Tensor>& gradients) {
 ClipSettings clip_settings(const Json& node) {
   ClipSettings settings;
   if (node.is_null()) return settings;
-  const auto refuse = [](const Json& at, const std::string& text) {
-    throw Error(Exit::usage, fmt::format("{}: optim_wrapper.clip_grad: {}", describe(at.origin), text));
-  };
-  const std::string type = node.get_string("type", "norm");
-  if (type == "norm") {
-    settings.kind = ClipSettings::Kind::norm;
-    settings.limit = node.get("max_norm").as_double();
-    if (const Json* p = node.find("norm_type")) {
-      const bool infinite = p->is_string() && p->as_string() == "inf";
-      settings.norm_type = infinite ? std::numeric_limits<double>::infinity() : p->as_double();
-      if (!(settings.norm_type > 0)) refuse(*p, "norm_type is above 0, or \"inf\"");
-    }
-  } else if (type == "value") {
+  if (node.get("type").as_string() == "value") {
     settings.kind = ClipSettings::Kind::value;
     settings.limit = node.get("clip_value").as_double();
   } else {
-    refuse(node.get("type"), fmt::format("type is \"norm\" or \"value\", not \"{}\"", type));
+    settings.kind = ClipSettings::Kind::norm;
+    settings.limit = node.get("max_norm").as_double();
+    const Json& p = node.get("norm_type");
+    settings.norm_type = p.is_string() ? std::numeric_limits<double>::infinity() : p.as_double();  // "inf"
   }
-  if (!(settings.limit > 0)) refuse(node, fmt::format("the limit is above 0, not {}", settings.limit));
   return settings;
 }
 

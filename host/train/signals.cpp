@@ -30,9 +30,10 @@ StopSignals::StopSignals() {
 StopSignals::~StopSignals() {
   sigaction(SIGTERM, &term_before_, nullptr);
   sigaction(SIGINT, &int_before_, nullptr);
+  first_signal = 0;
 }
 
-std::optional<Exit> StopSignals::requested() const {
+std::optional<Exit> requested_stop() {
   const int signal = first_signal.load();
   if (signal == 0) return std::nullopt;
   return signal == SIGINT ? Exit::interrupted : Exit::preempted;

@@ -1,5 +1,5 @@
-// What the loop trains, as the loop needs it: a step with losses, events, and state beyond the declared tensors. Knows
-// the bridge's types only; the one real task forwards to the algorithm of a plugin.
+// What is trained, as training needs it: a step with losses, events, and state beyond the declared tensors. Knows the
+// bridge's types only; the one real task forwards to the algorithm of a plugin.
 #pragma once
 #include <string>
 #include <vector>
@@ -15,7 +15,11 @@ class Task {
   virtual ~Task() = default;
   virtual std::string name() const { return "the algorithm"; }  // for messages
   virtual std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) = 0;
-  virtual void on_event(const bridge::Step&, bridge::Event) {}
+  // Both return metrics for the log.
+  virtual std::vector<bridge::NamedTensor> on_event(const bridge::Step&, bridge::Event) { return {}; }
+  // Between backward and optimizer: the gradients are in place, reduced over the ranks and unscaled, not yet clipped.
+  virtual std::vector<bridge::NamedTensor> on_gradients(const bridge::Step&) { return {}; }
+  virtual bool wants_gradients() const { return false; }
   virtual std::vector<State> save_state() { return {}; }
   virtual void load_state(const std::vector<State>&) {}
 };
@@ -27,7 +31,10 @@ class AlgorithmTask final : public Task {
   std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) override {
     return algorithm_.training_step(step, batch);
   }
-  void on_event(const bridge::Step& step, bridge::Event event) override { algorithm_.on_event(step, event); }
+  std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
+    algorithm_.on_event(step, event);
+    return {};
+  }
   std::vector<State> save_state() override { return algorithm_.save_state(); }
   void load_state(const std::vector<State>& states) override { algorithm_.load_state(states); }
 

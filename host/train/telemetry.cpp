@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/errors.h"
 
@@ -19,48 +20,77 @@ std::string text_of(float value) { return std::isnan(value) ? "nan" : fmt::forma
 
 }  // namespace
 
-void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& terms, const at::Tensor& total,
-                    const std::optional<at::Tensor>& grad_norm, double seconds, double data_seconds) {
+void Telemetry::add(const Position& at, const Outcome& outcome, double seconds, double data_seconds) {
   at::NoGradGuard no_grad;
   smoother_.add("time", seconds);
   smoother_.add("data_time", data_seconds);
   eta_.add(seconds);
-  on_cpu_ = total.device().is_cpu();
+  on_cpu_ = outcome.total.device().is_cpu();
 
-  Record record{at, grad_norm.has_value(), {}, {}, {}};
+  Record record{.at = at, .has_norm = outcome.norm.has_value()};
   std::vector<at::Tensor> values;
   const auto put = [&](const std::string& name, const at::Tensor& value, bool judged) {
     record.names.push_back(name);
     record.judged.push_back(judged);
     values.push_back(scalar(value));
   };
-  if (grad_norm) put("grad_norm", grad_norm->to(total.device()), judge_norm_);
-  put("loss", total, true);
-  for (const bridge::NamedTensor& term : terms)
+  if (outcome.norm) put("grad_norm", outcome.norm->to(outcome.total.device()), judge_norm_);
+  put("loss", outcome.total, true);
+  for (const bridge::NamedTensor& term : outcome.terms)
     if (term.name != "loss") put(term.name, term.value, term.is_loss());
   record.values = at::stack(values);  // copies: the plugin may change its tensors afterwards
+  unread_.push_back(std::move(record));
+}
+
+void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& metrics) {
+  if (metrics.empty()) return;
+  at::NoGradGuard no_grad;
+  Record record{.at = at, .of_event = true};
+  std::vector<at::Tensor> values;
+  for (const bridge::NamedTensor& metric : metrics) {
+    record.names.push_back(metric.name);
+    record.judged.push_back(false);
+    values.push_back(scalar(metric.value).to(metrics.front().value.device()));
+  }
+  record.values = at::stack(values);
   unread_.push_back(std::move(record));
 }
 
 void Telemetry::read(const std::string& last_good) {
   if (unread_.empty()) return;
   std::vector<at::Tensor> all;
-  for (const Record& record : unread_) all.push_back(record.values);
+  for (const Record& record : unread_) all.push_back(record.values.to(unread_.back().values.device()));
   const at::Tensor host = at::cat(all).cpu();  // one wait
   const float* values = host.const_data_ptr<float>();
+  std::string first_complaint;
   for (const Record& record : unread_) {
-    check(record, values, last_good);
+    if (first_complaint.empty()) first_complaint = complaint(record, values, last_good);
+    std::vector<std::string>& known = record.of_event ? event_names_ : names_;
     for (size_t i = 0; i < record.names.size(); ++i) {
       if (record.is_norm(i) && !log_norm_) continue;
       smoother_.add(record.names[i], values[i]);
-      if (std::ranges::find(names_, record.names[i]) == names_.end()) names_.push_back(record.names[i]);
+      if (std::ranges::find(known, record.names[i]) == known.end()) known.push_back(record.names[i]);
     }
     values += record.names.size();
   }
   unread_.clear();
+  if (!group_.any(!first_complaint.empty())) return;
+  throw Error(Exit::diverged,
+              first_complaint.empty() ? "training diverged on another rank, which says where" : first_complaint);
 }
 
-void Telemetry::check(const Record& record, const float* values, const std::string& last_good) const {
+report::Scalars Telemetry::scalars() const {
+  report::Scalars scalars = smoother_.values(names_);
+  std::ranges::move(smoother_.values(event_names_), std::back_inserter(scalars));
+  std::vector<double> values;
+  for (const auto& [name, value] : scalars) values.push_back(value);
+  group_.all_reduce(values, distributed::Reduce::mean);
+  for (size_t i = 0; i < values.size(); ++i) scalars[i].second = values[i];
+  return scalars;
+}
+
+// Empty when all is well.
+std::string Telemetry::complaint(const Record& record, const float* values, const std::string& last_good) const {
   const size_t count = record.names.size();
   size_t bad = count;
   // The total is bad whenever a term is: name the term. A bad norm alone is named last.
@@ -68,18 +98,16 @@ void Telemetry::check(const Record& record, const float* values, const std::stri
   for (size_t i = 0; i < count; ++i) {
     if (record.judged[i] && !std::isfinite(values[i]) && (bad == count || rank(i) < rank(bad))) bad = i;
   }
-  if (bad == count) return;
-  throw Error(
-      Exit::diverged,
-      fmt::format(
-          "training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
-          "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
-          "may help",
-          record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
-          record.is_norm(bad) ? std::string("the gradient norm") : fmt::format("loss term \"{}\"", record.names[bad]),
-          text_of(values[bad]), record.has_norm ? text_of(values[0]) : "not known",
-          last_good.empty() ? std::string("No checkpoint had been written yet")
-                            : fmt::format("The last good checkpoint is {}", last_good)));
+  if (bad == count) return "";
+  return fmt::format(
+      "training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
+      "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
+      "may help",
+      record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
+      record.is_norm(bad) ? std::string("the gradient norm") : fmt::format("loss term \"{}\"", record.names[bad]),
+      text_of(values[bad]), record.has_norm ? text_of(values[0]) : "not known",
+      last_good.empty() ? std::string("No checkpoint had been written yet")
+                        : fmt::format("The last good checkpoint is {}", last_good));
 }
 
 }  // namespace selfsup::train

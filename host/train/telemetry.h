@@ -1,15 +1,15 @@
-// The numbers of the last iterations: means for the log, and the watch for values that are not finite. Never waits for
-// the device but when asked to read. Knows no optimizer and writes nothing.
+// The numbers of the last iterations: means for the log, over the ranks too, and the watch for values that are not
+// finite. Never waits for the device but when asked to read. Knows no optimizer and writes nothing.
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "bridge/components/algorithm.h"
+#include "distributed/group.h"
 #include "report/log_line.h"
 #include "train/position.h"
+#include "train/step.h"
 
 namespace selfsup::train {
 
@@ -17,15 +17,16 @@ class Telemetry {
  public:
   // judge_norm: a gradient norm that is not finite counts as diverged (without a loss scaler, which expects some).
   // log_norm: it appears in the log.
-  Telemetry(bool judge_norm, bool log_norm) : judge_norm_(judge_norm), log_norm_(log_norm) {}
+  Telemetry(const distributed::Group& group, bool judge_norm, bool log_norm)
+      : group_(group), judge_norm_(judge_norm), log_norm_(log_norm) {}
 
-  // One iteration. at: its place, before it is counted. terms: what the step emitted, total: the sum of its losses.
-  // grad_norm is there where an update was made.
-  void add(const Position& at, const std::vector<bridge::NamedTensor>& terms, const at::Tensor& total,
-           const std::optional<at::Tensor>& grad_norm, double seconds, double data_seconds);
+  // One iteration. at: its place, before it is counted.
+  void add(const Position& at, const Outcome& outcome, double seconds, double data_seconds);
+  // Metrics of an event. They belong to the iteration that was added last, or to the first.
+  void add(const Position& at, const std::vector<bridge::NamedTensor>& metrics);
 
   // Reads what has come since the last read; waits for the device. Error(diverged) naming the first bad iteration, its
-  // term and gradient norm, and `last_good`, the newest checkpoint ("" when there is none).
+  // term and gradient norm, and `last_good`, the newest checkpoint ("" when there is none); on all ranks at once.
   void read(const std::string& last_good);
   // Whether to read now, log line or not: on the CPU always, since that waits for nobody; on a device now and then, so
   // that a divergence is noticed soon and little is kept.
@@ -33,26 +34,27 @@ class Telemetry {
 
   double mean_seconds() const { return smoother_.value("time"); }
   double mean_data_seconds() const { return smoother_.value("data_time"); }
-  report::Scalars scalars() const { return smoother_.values(names_); }  // grad_norm, loss, the other terms
+  report::Scalars scalars() const;  // means over the ranks: grad_norm, loss, the other terms, metrics of events
   const report::Eta& eta() const { return eta_; }
 
  private:
   static constexpr size_t most_unread = 64;  // iterations
   struct Record {
     Position at;
-    bool has_norm;                   // the first value is the gradient norm
-    std::vector<std::string> names;  // of losses and metrics in the order of `values`
-    std::vector<bool> judged;
-    at::Tensor values;  // f32 [n] on the device
+    bool has_norm = false, of_event = false;  // the first value is the gradient norm
+    std::vector<std::string> names = {};      // of losses and metrics in the order of `values`
+    std::vector<bool> judged = {};
+    at::Tensor values = {};  // f32 [n] on the device
     bool is_norm(size_t i) const { return has_norm && i == 0; }
   };
-  void check(const Record& record, const float* values, const std::string& last_good) const;
+  std::string complaint(const Record& record, const float* values, const std::string& last_good) const;
 
+  const distributed::Group& group_;
   bool judge_norm_, log_norm_, on_cpu_ = true;
   std::vector<Record> unread_;
   report::Smoother smoother_;
   report::Eta eta_;
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, event_names_;  // in the order of their first appearance
 };
 
 }  // namespace selfsup::train

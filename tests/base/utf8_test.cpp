@@ -15,13 +15,10 @@ TEST_CASE("what is UTF-8, at its edges") {
   CHECK(valid_utf8(std::string_view("a\0b", 3)));
 }
 
-TEST_CASE("characters are counted, appended, and begin where they say") {
+TEST_CASE("characters are counted, and begin where they say") {
   CHECK(utf8_characters("\xc3\xa4\xe2\x82\xac.") == 3);
   CHECK(utf8_length("") == 0);
-  std::string text;
-  for (const uint32_t c : {0x24u, 0x7ffu, 0xffffu, 0x10ffffu}) append_utf8(text, c);
-  CHECK(text == "$\xdf\xbf\xef\xbf\xbf\xf4\x8f\xbf\xbf");
-  CHECK(utf8_characters(text) == 4);
+  CHECK(utf8_length("\xe2\x82\xac.") == 3);
 }
 
 TEST_CASE("whatever bytes a name has, it is printed in one line of UTF-8") {

@@ -162,5 +162,5 @@ TEST_CASE("dedicated flags lie over everything") {
   CHECK(tree == parse_json(R"({"work_dir": "b", "resume": "x", "device": "cpu", "randomness": {"seed": 5},
                                "optim_wrapper": {"type": "AmpOptimWrapper", "optimizer": {"type": "SGD"}}})",
                            "c", "file"));
-  CHECK(describe(tree.get("work_dir").origin) == "--work-dir");
+  CHECK(describe(tree.get("work_dir").source) == "--work-dir");
 }

@@ -13,9 +13,9 @@
 
 #include "base/errors.h"
 #include "bridge/support/captured_log.h"
-#include "data/datasets/stated_shape.h"
 #include "data/file.h"
 #include "data/support/support.h"
+#include "resolved.h"
 
 namespace selfsup::data {
 namespace {
@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 using namespace test;
 
-std::unique_ptr<Dataset> make(const std::string& text) { return make_dataset(parse_json(text, "test.json", "test")); }
+std::unique_ptr<Dataset> make(const std::string& text) {
+  return make_dataset(selfsup::test::resolved(dataset_types(), parse_json(text, "test.json", "test"), kDefaultDataset));
+}
 
 std::string data_error(const std::string& text) {
   try {

@@ -7,6 +7,7 @@
 #include "data/loader/loader.h"
 #include "data/support/loader.h"
 #include "data/support/support.h"
+#include "resolved.h"
 
 namespace selfsup::data {
 namespace {
@@ -110,7 +111,9 @@ TEST_CASE("bad pictures that an earlier loader found count, each once") {
   const Pipeline pipeline;
   for (const int64_t other : {2, 50}) {  // found again by this loader, or not
     INFO(other);
-    Loader loader(set, pipeline, {.batch_size = 5, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
+    Loader loader(
+        set, pipeline,
+        {.batch_size = 5, .max_bad_fraction = 0.001, .known_bad = {{0, "zero", "gone"}, {other, "other", "gone"}}});
     Batch batch;
     const auto all = [&] {
       loader.start(0);
@@ -142,7 +145,8 @@ TEST_CASE("a folder with every kind of bad file trains on, and names each once")
       {"bad-huge.png", png_claiming(60000, 60000)},
       {"bad-\xff\n.png", {1, 2, 3}}};
   for (const auto& [name, bytes] : bad) write_file(dir / name, bytes);
-  const auto set = make_dataset(json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"));
+  const auto set = make_dataset(selfsup::test::resolved(
+      dataset_types(), json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"), kDefaultDataset));
   const Pipeline pipeline(json(R"([{"type": "RandomResizedCrop", "size": 16}])"));
   Loader loader(*set, pipeline, {.batch_size = 16, .num_workers = 2, .max_bad_fraction = 0.1});
   for (uint64_t epoch = 0; epoch < 3; ++epoch) CHECK(epoch_of(loader, epoch).size() == 5);

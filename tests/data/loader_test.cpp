@@ -141,7 +141,7 @@ TEST_CASE("ranks share an epoch") {
   const Pipeline pipeline;
   std::map<int64_t, int> seen;
   for (int rank = 0; rank < 3; ++rank) {
-    Loader loader(set, pipeline, {.batch_size = 4, .num_workers = 1, .rank = rank, .world = 3});
+    Loader loader(set, pipeline, {.batch_size = 4, .num_workers = 1, .shard = {rank, 3}});
     CHECK(loader.samples_per_epoch() == 8);
     loader.start(0);
     Batch batch;

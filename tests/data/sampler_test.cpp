@@ -31,18 +31,18 @@ TEST_CASE("an epoch covers the set, evenly among ranks, whatever the sizes") {
     std::map<int64_t, int> seen;
     std::vector<std::vector<int64_t>> ranks;
     for (int rank = 0; rank < world; ++rank) {
-      Sampler::Options options{.size = size, .batch_size = batch, .seed = seed, .rank = rank, .world = world};
+      Sampler::Options options{.size = size, .batch_size = batch, .seed = seed, .shard = {rank, world}};
       const Sampler sampler(options);
       const std::vector<int64_t> all = epoch_of(sampler, epoch);
-      REQUIRE(static_cast<int64_t>(all.size()) == sampler.per_rank());
-      REQUIRE(sampler.per_rank() == (size + world - 1) / world);
-      REQUIRE(sampler.batches() == (sampler.per_rank() + batch - 1) / batch);
+      REQUIRE(static_cast<int64_t>(all.size()) == sampler.shard_size());
+      REQUIRE(sampler.shard_size() == (size + world - 1) / world);
+      REQUIRE(sampler.batches() == (sampler.shard_size() + batch - 1) / batch);
       for (int64_t i : all) ++seen[i];
       ranks.push_back(all);
 
       options.drop_last = true;
       const Sampler dropping(options);
-      REQUIRE(dropping.batches() == sampler.per_rank() / batch);
+      REQUIRE(dropping.batches() == sampler.shard_size() / batch);
       const std::vector<int64_t> fewer = epoch_of(dropping, epoch);
       REQUIRE(static_cast<int64_t>(fewer.size()) == dropping.batches() * batch);
       REQUIRE(std::equal(fewer.begin(), fewer.end(), all.begin()));
@@ -50,7 +50,7 @@ TEST_CASE("an epoch covers the set, evenly among ranks, whatever the sizes") {
       // Any batch by itself, in any order.
       const int64_t b = static_cast<int64_t>(random.below(static_cast<uint64_t>(sampler.batches())));
       const std::vector<int64_t> one =
-          Sampler(Sampler::Options{.size = size, .batch_size = batch, .seed = seed, .rank = rank, .world = world})
+          Sampler(Sampler::Options{.size = size, .batch_size = batch, .seed = seed, .shard = {rank, world}})
               .batch(sampler.order(epoch), b);
       REQUIRE(std::equal(one.begin(), one.end(), all.begin() + b * batch));
     }
@@ -91,7 +91,7 @@ TEST_CASE("the order depends on seed and epoch, and is uniform") {
 }
 
 TEST_CASE("without shuffling the order is that of the set") {
-  const Sampler sampler({.size = 5, .batch_size = 2, .rank = 1, .world = 2, .shuffle = false});
+  const Sampler sampler({.size = 5, .batch_size = 2, .shard = {1, 2}, .shuffle = false});
   CHECK(epoch_of(sampler, 3) == std::vector<int64_t>{1, 3, 0});
 }
 

@@ -15,8 +15,8 @@ using Catch::Matchers::Contains;
 
 std::vector<config::Problem> problems_of(Json& value) {
   std::map<std::string, Json, std::less<>> schemas;
-  for (std::string_view type : dataset_types())
-    schemas.emplace(type, config::parse_schema(dataset_schema(type), std::string(type)));
+  for (const DatasetType& type : dataset_types())
+    for (const std::string_view name : type.names) schemas.emplace(name, type.schema);
   for (std::string_view type : transform_types())
     schemas.emplace(type, config::parse_schema(transform_schema(type), std::string(type)));
   const config::ComponentSchemas components{[&](std::string_view, std::string_view type) {

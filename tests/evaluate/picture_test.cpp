@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <filesystem>
 
 #include "base/errors.h"
-#include "evaluate/font.h"
 
 using namespace selfsup;
 using namespace selfsup::evaluate;
@@ -36,11 +34,7 @@ std::pair<int, int> find(const Picture& p, uint8_t r, uint8_t g, uint8_t b) {
 TEST_CASE("images keep their colours, are enlarged by a whole factor, and grey becomes RGB") {
   const uint8_t rgb[2 * 2 * 3] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 1, 2, 3};
   const uint8_t grey[2 * 2] = {77, 78, 79, 81};
-  Panel panel;
-  panel.columns = {"a", "b"};
-  panel.rows = {{{2, 2, 3, rgb}, {2, 2, 1, grey}}};
-  panel.min_side = 20;
-  const Picture p = compose(panel);
+  const Picture p = compose({{{2, 2, 3, rgb}, {2, 2, 1, grey}}}, 20);
   const auto [x, y] = find(p, 255, 0, 0);
   REQUIRE(x > 0);
   const auto at = [&](int dx, int dy) {
@@ -58,54 +52,41 @@ TEST_CASE("images keep their colours, are enlarged by a whole factor, and grey b
   CHECK(find(p, 81, 81, 81) == std::pair(gx + 10, gy + 10));
 }
 
-TEST_CASE("rows, missing images and long labels find room") {
-  const std::vector<uint8_t> image(28 * 28, 100);
-  Panel panel;
-  panel.columns = {"original", "reconstruction + visible", "averyveryverylongword"};
-  panel.rows = {{{28, 28, 1, image.data()}, {}, {28, 28, 1, image.data()}}, {{28, 28, 1, image.data()}}};
-  const Picture narrow = compose(panel);
-  CHECK(narrow.width > 3 * 168);
-  CHECK(narrow.height > 2 * 168);
-  panel.columns[1] = "reconstruction with a label a good deal longer than the cell is wide, so that it is wrapped \xff";
-  const Picture with = compose(panel);
-  CHECK(with.width == narrow.width);
-  CHECK(with.height > narrow.height + 3 * 20);
-  // Nothing touches the edge.
-  for (int x = 0; x < with.width; ++x) {
-    CHECK(std::memcmp(pixel(with, x, 0), pixel(with, 0, 0), 3) == 0);
-    CHECK(std::memcmp(pixel(with, x, with.height - 5), pixel(with, 0, 0), 3) == 0);
-  }
-  for (int y = 0; y < with.height; ++y) CHECK(std::memcmp(pixel(with, with.width - 1, y), pixel(with, 0, 0), 3) == 0);
-}
-
-TEST_CASE("every printable character has a glyph of its own") {
-  std::vector<std::string> seen;
-  for (char c = '!'; c <= '~'; ++c) {
-    std::string glyph;
-    for (int y = 0; y < glyph_height; ++y) {
-      for (int x = 0; x < glyph_width; ++x) glyph += glyph_ink(c, x, y) ? '#' : '.';
-    }
-    CHECK(glyph.find('#') != glyph.npos);
-    seen.push_back(glyph);
-  }
-  std::sort(seen.begin(), seen.end());
-  CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());
-  CHECK_FALSE(glyph_ink(' ', 2, 3));
-  CHECK(glyph_ink(static_cast<char>(0xc3), 2, 0) == glyph_ink('?', 2, 0));
+TEST_CASE("images of other sizes stand in the middle of their cells, and nothing touches the edge") {
+  const std::vector<uint8_t> image(30 * 60, 100);
+  const Picture p = compose({{{30, 60, 1, image.data()}, {60, 30, 1, image.data()}}, {{60, 30, 1, image.data()}}}, 60);
+  const auto is_image = [&](int x, int y) { return *pixel(p, x, y) == 100; };
+  const auto [x, y] = find(p, 100, 100, 100);
+  REQUIRE(x > 0);
+  REQUIRE(y > 0);
+  CHECK(p.width - x - 60 > 60);  // the second column
+  // The first column is 60 wide and the first row 60 high: the upright image is 15 off the left, the lying one off the
+  // top.
+  const int column = [&] {
+    int at = x + 30;
+    while (!is_image(at, y + 30)) ++at;
+    return at;
+  }();
+  CHECK(is_image(x, y));
+  CHECK_FALSE(is_image(x - 1, y));
+  CHECK(is_image(x, y + 59));
+  CHECK_FALSE(is_image(x, y + 60));
+  CHECK(is_image(column, y + 15));
+  CHECK_FALSE(is_image(column, y + 14));
+  CHECK(is_image(column + 59, y + 44));
+  CHECK_FALSE(is_image(column, y + 45));
+  CHECK(is_image(x - 15, p.height - 1 - y));
+  for (int i = 0; i < p.width; ++i) CHECK_FALSE((is_image(i, 0) || is_image(i, p.height - 1)));
+  for (int i = 0; i < p.height; ++i) CHECK_FALSE((is_image(0, i) || is_image(p.width - 1, i)));
 }
 
 TEST_CASE("what makes no picture is an error") {
   const uint8_t bytes[12] = {};
-  Panel panel;
-  CHECK_THROWS_AS(compose(panel), Error);
-  panel.columns = {"a"};
-  CHECK_THROWS_AS(compose(panel), Error);
-  for (const ImageView& bad : {ImageView{0, 2, 3, bytes}, ImageView{2, -1, 3, bytes}, ImageView{2, 2, 2, bytes}}) {
-    panel.rows = {{bad}};
-    CHECK_THROWS_AS(compose(panel), Error);
-  }
-  panel.rows = {{{1, 1, 1, bytes}, {1, 1, 1, bytes}}};
-  CHECK_THROWS_AS(compose(panel), Error);
+  CHECK_THROWS_AS(compose({}), Error);
+  CHECK_THROWS_AS(compose({{}}), Error);
+  for (const ImageView& bad :
+       {ImageView{0, 2, 3, bytes}, ImageView{2, -1, 3, bytes}, ImageView{2, 2, 2, bytes}, ImageView{2, 2, 3, nullptr}})
+    CHECK_THROWS_AS(compose({{bad}}), Error);
 }
 
 TEST_CASE("a PNG decodes to the same pixels, replaces an old one, and is whole or absent") {

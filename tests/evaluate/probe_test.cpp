@@ -68,8 +68,7 @@ TEST_CASE("few labels are drawn evenly over the classes and by the key alone") {
 }
 
 TEST_CASE("judgement: separable features score high, noise at chance, a collapse shows in the gauges") {
-  ProbeOptions options;
-  options.few_labels = 40;
+  const ProbeOptions options{.k = 20, .temperature = 0.07, .few_labels = 40, .draws = 5, .batch_size = 256};
   const auto [bank, bank_labels] = clusters(800, 32, 4, 0.3, 4);
   const auto [queries, query_labels] = clusters(400, 32, 4, 0.3, 5);
   const ProbeResult good = judge_features(bank, bank_labels, queries, query_labels, 4, options);
@@ -101,8 +100,7 @@ TEST_CASE("raw pixels are judged by no more than a small picture holds") {
     return out;
   };
   const input::Preprocessor preprocess(Json::object(), 3, at::kCPU);
-  ProbeOptions options;
-  options.few_labels = 0;
+  const ProbeOptions options{.k = 20, .temperature = 0.07, .batch_size = 256};
   const Probe probe(images(60), images(20), preprocess, options);
   const ProbeResult raw = probe.evaluate_raw_pixels();
   CHECK(raw.knn == 1);

@@ -51,7 +51,7 @@ wrong "a model that is none" "model: expected object, found integer 3" '"model":
 wrong "a model that is null" "model: expected object, found null" '"model": null'
 wrong "an algorithm with a typo" 'model.type: no loaded plugin provides ssp.algorithm/0 "MEA"' '"model": { "type": "MEA" }'
 wrong "an answer to _delete_" "train_cfg._delete_: expected true or false, found 1" '"train_cfg": { "_delete_": 1 }'
-wrong "no begin of a schedule" "param_scheduler.1.begin: expected at least 0 and less than end (2)" \
+wrong "no begin of a schedule" "param_scheduler.1.begin: expected less than end (2)" \
   '"param_scheduler": [{ "type": "ConstantLR" }, { "type": "LinearLR", "begin": 5, "end": 2 }]' # refused once the length is known
 echo '{ "plugin": ["mae.so"] }' >plugin.json
 refused "a typo of plugins" "plugin.json:1:13: plugin: no such key; did you mean 'plugins'?" plugin.json

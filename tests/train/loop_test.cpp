@@ -41,9 +41,9 @@ TEST_CASE("accumulation over k batches equals one batch of k times the size, the
   Run a(small), b(big);
   CHECK(a.go() == Exit::ok);
   CHECK(b.go() == Exit::ok);
-  CHECK(a.loop->position().update == 3);
-  CHECK(b.loop->position().update == 3);
-  CHECK(a.loop->position().iter == 7);
+  CHECK(a.loop->course().at().update == 3);
+  CHECK(b.loop->course().at().update == 3);
+  CHECK(a.loop->course().at().iter == 7);
   for (size_t i = 0; i < a.store.entries().size(); ++i)
     CHECK(at::allclose(a.store.entries()[i].tensor, b.store.entries()[i].tensor, 1e-5, 1e-6));
   const Run untrained(small);
@@ -53,7 +53,7 @@ TEST_CASE("accumulation over k batches equals one batch of k times the size, the
 TEST_CASE("a group of accumulation goes on over the end of an epoch, and saves wait for it") {
   Run run({.images = 10, .batch_size = 2, .max_epochs = 2, .accumulative_counts = 3});
   CHECK(run.go() == Exit::ok);
-  CHECK(run.loop->position().update == 4);  // 3, 3, 3 and 1 of 10 batches
+  CHECK(run.loop->course().at().update == 4);  // 3, 3, 3 and 1 of 10 batches
   // The first epoch ends at 5, within a group; the run's end is the end of epoch 2.
   CHECK(run.outside.saved == std::vector<std::string>{"iter_6", "epoch_2"});
   CHECK(run.task.micros == std::vector<std::pair<uint32_t, uint32_t>>{
@@ -63,7 +63,7 @@ TEST_CASE("a group of accumulation goes on over the end of an epoch, and saves w
 TEST_CASE("a run counted in iterations stops within an epoch") {
   Run run({.images = 10, .batch_size = 2, .max_iters = 7});
   CHECK(run.go() == Exit::ok);
-  CHECK(run.loop->position() == Position{7, 7, 1, 2});
+  CHECK(run.loop->course().at() == Position{7, 7, 1, 2});
   CHECK(run.outside.saved == std::vector<std::string>{"iter_5", "iter_7"});  // the end of a pass, and the run's
 }
 
@@ -117,19 +117,19 @@ TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that
       INFO(optimizer << " stopped at " << stop_at);
       const std::filesystem::path folder = test::fresh_folder();
       Run first(setup);
-      first.outside.keep_in(folder, first.state);
+      first.outside.keep_in(folder, first.keepers);
       first.outside.stop_at = stop_at;
       REQUIRE(first.go() == Exit::preempted);
-      CHECK(first.loop->position().iter == stop_at + stop_at % 2);  // the optimizer step is finished first
+      CHECK(first.loop->course().at().iter == stop_at + stop_at % 2);  // the optimizer step is finished first
 
       setup.num_workers = 2;
       Run second(setup);
       checkpoint::CheckpointStore store(folder, -1);
       const auto newest = store.newest_valid();
       REQUIRE(newest);
-      second.state.restore(*newest);
+      restore(second.keepers, *newest);
       const Position position = position_of(newest->manifest());
-      CHECK(position == first.loop->position());
+      CHECK(position == first.loop->course().at());
       REQUIRE(second.go(position, newest->path()) == Exit::ok);
       CHECK(difference(straight, second).empty());
       const NamedTensors a = straight.optimizer->state(), b = second.optimizer->state();
@@ -144,17 +144,17 @@ TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that
 TEST_CASE("a checkpoint of another model is refused and changes nothing") {
   const std::filesystem::path folder = test::fresh_folder();
   Run run({.images = 8, .batch_size = 4, .max_epochs = 1});
-  run.outside.keep_in(folder, run.state);
+  run.outside.keep_in(folder, run.keepers);
   run.go();
   Run other({.images = 8, .batch_size = 4, .max_epochs = 1, .hidden = 7});
   other.remember();
   const auto checkpoint = checkpoint::CheckpointStore(folder, -1).newest_valid();
   REQUIRE(checkpoint);
-  CHECK_THROWS_WITH(other.state.restore(*checkpoint), Catch::Contains("weight"));
+  CHECK_THROWS_WITH(restore(other.keepers, *checkpoint), Catch::Contains("weight"));
   CHECK(other.unchanged_since_remembered());
-  CHECK_THROWS_AS(other.state.load_weights(checkpoint->tensors(model_file)), Error);
+  CHECK_THROWS_AS(load_weights(other.store, checkpoint->tensors(model_file)), Error);
   Run same({.images = 8, .batch_size = 4, .max_epochs = 1});
-  CHECK(same.state.load_weights(checkpoint->tensors(model_file)).exact());
+  CHECK(load_weights(same.store, checkpoint->tensors(model_file)).exact());
   CHECK(difference(same, run).empty());
   std::filesystem::remove_all(folder);
 }
@@ -193,19 +193,67 @@ TEST_CASE("a checkpoint with a state that does not fit is refused and changes no
     Run fresh(setup);
     fresh.remember();
     try {
-      fresh.state.restore(saved_with(wrong));
+      restore(fresh.keepers, saved_with(wrong));
       FAIL("taken");
     } catch (const Error& error) {
       CHECK(error.exit() == Exit::checkpoint);
     }
     CHECK(fresh.unchanged_since_remembered());
     CHECK(at::equal(fresh.optimizer->state().at(0).second, Run(setup).optimizer->state().at(0).second));
-    CHECK(fresh.scaler->scale_value().item<float>() == 65536);
+    CHECK(fresh.scaler.scale_value().item<float>() == 65536);
   }
   Run fresh(setup);
-  fresh.state.restore(saved_with("nothing"));
+  restore(fresh.keepers, saved_with("nothing"));
   CHECK(difference(fresh, run).empty());
-  CHECK(fresh.scaler->scale_value().item<float>() == 8);
+  CHECK(fresh.scaler.scale_value().item<float>() == 8);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("what else a run keeps is one more keeper, and is judged before anything changes") {
+  // A second set of tensors and some bytes beside them.
+  class Shadow : public Keeper {
+   public:
+    void save(Kept& into) override {
+      into.tensors["shadow.safetensors"] = {{"weight", weight}};
+      into.blobs["state/shadow.bin"] = bytes;
+    }
+    std::function<void()> load(const Kept& from) override {
+      const at::Tensor saved = from.tensors_of("shadow.safetensors").at(0).second;
+      if (saved.sizes() != weight.sizes()) throw Error(Exit::checkpoint, "the shadow does not fit");
+      return [this, saved, text = from.blob("state/shadow.bin")] {
+        weight.copy_(saved);
+        bytes = text;
+      };
+    }
+    at::Tensor weight = at::ones({2});
+    std::string bytes = "nothing";
+  };
+  const std::filesystem::path folder = test::fresh_folder();
+  const Setup setup{.images = 8, .batch_size = 4, .max_epochs = 1};
+  const auto with_shadow = [](Run& run) {
+    run.keepers.push_back(std::make_unique<Shadow>());
+    return static_cast<Shadow*>(run.keepers.back().get());
+  };
+  Run run(setup), second(setup), third(setup), without(setup);
+  Shadow& kept = *with_shadow(run);
+  kept.weight.fill_(5);
+  kept.bytes = "five";
+  run.outside.keep_in(folder, run.keepers);
+  run.go();
+  const auto checkpoint = checkpoint::CheckpointStore(folder, -1).newest_valid();
+  REQUIRE(checkpoint);
+  Shadow& found = *with_shadow(second);
+  restore(second.keepers, *checkpoint);
+  CHECK(at::equal(found.weight, kept.weight));
+  CHECK(found.bytes == "five");
+  Shadow& other = *with_shadow(third);
+  other.weight = at::ones({3});
+  third.remember();
+  CHECK_THROWS_WITH(restore(third.keepers, *checkpoint), "the shadow does not fit");
+  CHECK(third.unchanged_since_remembered());
+  CHECK(third.task.memory == 1);
+  restore(without.keepers, *checkpoint);  // what nobody asks for is no obstacle
+  CHECK(difference(without, run).empty());
   std::filesystem::remove_all(folder);
 }
 
@@ -242,7 +290,7 @@ TEST_CASE("gradients are clipped as asked, with a loss scaler and without") {
     };
     INFO(scaled);
     const at::Tensor free = moved("null"), value = moved(R"({"type": "value", "clip_value": 0.001})"),
-                     norm = moved(R"({"max_norm": 0.001})");
+                     norm = moved(R"({"type": "norm", "max_norm": 0.001, "norm_type": 2})");
     CHECK(free.abs().max().item<double>() > 2 * limit);
     CHECK(at::allclose(value, free.clamp(-limit, limit), 1e-3, 1e-6));
     CHECK(at::allclose(norm, free * (limit / free.norm().item<double>()), 1e-3, 1e-6));
@@ -254,7 +302,7 @@ TEST_CASE("a run counted in epochs ends by epochs, also when they have another l
   // Four of six epochs are done, of 4 batches each.
   Run larger({.images = 8, .batch_size = 4, .max_epochs = 6, .schedule = schedule, .log_interval = 1});
   REQUIRE(larger.go({16, 16, 4, 0}, "epoch_4") == Exit::ok);
-  CHECK(larger.loop->position() == Position{20, 20, 6, 0});
+  CHECK(larger.loop->course().at() == Position{20, 20, 6, 0});
   CHECK(larger.outside.saved == std::vector<std::string>{"epoch_5", "epoch_6"});
   CHECK(larger.outside.points.at(0).max_iters == 20);
   // The schedule knows epochs of 2 batches: the ninth iteration of twelve is the first.
@@ -264,7 +312,7 @@ TEST_CASE("a run counted in epochs ends by epochs, also when they have another l
 
   Run more_images({.images = 10, .batch_size = 2, .max_epochs = 3});
   REQUIRE(more_images.go({8, 8, 2, 0}, "epoch_2") == Exit::ok);
-  CHECK(more_images.loop->position() == Position{13, 13, 3, 0});
+  CHECK(more_images.loop->course().at() == Position{13, 13, 3, 0});
   CHECK(more_images.outside.saved == std::vector<std::string>{"epoch_3"});
 }
 
@@ -290,7 +338,7 @@ TEST_CASE("an evaluation is due once, wherever the run was stopped") {
       Run first(setup), second(setup);
       first.outside.stop_at = stop_at;
       CHECK(first.go() == Exit::preempted);
-      CHECK(second.go(first.loop->position(), "a") == Exit::ok);
+      CHECK(second.go(first.loop->course().at(), "a") == Exit::ok);
       std::vector<int64_t> all = first.outside.evaluated;
       all.insert(all.end(), second.outside.evaluated.begin(), second.outside.evaluated.end());
       CHECK(all == std::vector<int64_t>{2, 4, 6});  // the last is the caller's
@@ -315,15 +363,16 @@ TEST_CASE("the first loss is that of the first step, and trains nothing") {
 TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {
   {
     const StopSignals signals;
-    CHECK(!signals.requested());
+    CHECK(!requested_stop());
     raise(SIGINT);
-    CHECK(signals.requested() == Exit::interrupted);
+    CHECK(requested_stop() == Exit::interrupted);
   }
+  CHECK(!requested_stop());  // with nobody left to grant it
   {
     const StopSignals signals;
-    CHECK(!signals.requested());
+    CHECK(!requested_stop());
     raise(SIGTERM);
-    CHECK(signals.requested() == Exit::preempted);
+    CHECK(requested_stop() == Exit::preempted);
   }
   const pid_t child = fork();
   if (child == 0) {

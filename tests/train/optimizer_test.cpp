@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/errors.h"
+#include "resolved.h"
 #include "train/amp.h"
 #include "train/clip.h"
 #include "train/optimizers/param_groups.h"
@@ -29,9 +30,9 @@ struct Model {
     }
   }
   std::unique_ptr<Optimizer> optimizer(const std::string& text) const {
-    const Json config = parse_json(text, "test", "test");
-    return make_optimizer(
-        config, group_parameters(trained, ParamRules(Json()), configured_lr(config), configured_weight_decay(config)));
+    const Json config = test::resolved(optimizer_types(), parse_json(text, "test", "test"));
+    return make_optimizer(config, group_parameters(trained, ParamRules(Json()), config.get("lr").as_double(),
+                                                   config.get("weight_decay").as_double()));
   }
   void gradients(int step, double factor = 1) {
     at::manual_seed(static_cast<uint64_t>(1000 + step));
@@ -188,8 +189,6 @@ TEST_CASE("mixed precision settings follow optim_wrapper and the device") {
   CHECK(cuda.init_scale == 512);
   CHECK(!read(R"({"type": "AmpOptimWrapper", "dtype": "bfloat16"})", at::kCUDA).scaled);
   CHECK_THROWS_WITH(read(R"({"type": "AmpOptimWrapper", "dtype": "float16"})", at::kCPU), Catch::Contains("cuda"));
-  CHECK_THROWS_WITH(read(R"({"type": "AmpOptimWrapper", "loss_scale": "static"})", at::kCUDA),
-                    Catch::Contains("loss_scale"));
 }
 
 TEST_CASE("autocast is on inside its scope only") {

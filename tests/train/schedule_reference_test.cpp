@@ -1,5 +1,6 @@
+#include "resolved.h"
 #include "tensors.h"
-#include "train/schedule.h"
+#include "train/schedules/schedules.h"
 
 #include <catch2/catch.hpp>
 
@@ -11,7 +12,8 @@ void compare(const Json& part, const char* key, Quantity quantity) {
   for (const Json& c : part.as_array()) {
     INFO(c.get("name").as_string() << " " << key);
     const int64_t epoch = c.get("epoch_length").as_int(), epochs = c.get("max_epochs").as_int();
-    Schedules schedules(c.get("param_scheduler"), {epoch, epoch * epochs, epochs});
+    const Json config = test::resolved_list(scheduler_types(), c.get("param_scheduler"));
+    Schedules schedules(config, {epoch, epoch * epochs, epochs});
     const double base = c.get(std::string("base_") + key).as_double();
     const auto& iterations = c.get("iteration").as_array();
     const auto& values = c.get(key).as_array();
@@ -23,7 +25,7 @@ void compare(const Json& part, const char* key, Quantity quantity) {
     }
     CHECK(worst <= 1e-10);
     // A resumed run asks for its first iteration without having asked for those before.
-    Schedules resumed(c.get("param_scheduler"), {epoch, epoch * epochs, epochs});
+    Schedules resumed(config, {epoch, epoch * epochs, epochs});
     const int64_t middle = iterations[iterations.size() / 2].as_int();
     CHECK(resumed.value(quantity, base, middle) == schedules.value(quantity, base, middle));
   }

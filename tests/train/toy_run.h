@@ -1,4 +1,4 @@
-// A whole run in memory: a linear model of random pictures, so that the loop can be tested without a plugin.
+// A whole run in memory: a linear model of random images, so that the loop can be tested without a plugin.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -13,6 +13,8 @@
 #include "base/random.h"
 #include "checkpoint/store.h"
 #include "data/loader/loader.h"
+#include "distributed/single_process.h"
+#include "resolved.h"
 #include "ssp/sink.h"
 #include "train/loop.h"
 #include "train/state.h"
@@ -37,9 +39,9 @@ struct Setup {
   int64_t evaluate_every = 0;  // in what the run is counted in
 };
 
-class RandomPictures : public data::Dataset {
+class RandomImages : public data::Dataset {
  public:
-  explicit RandomPictures(int64_t size) : size_(size) {}
+  explicit RandomImages(int64_t size) : size_(size) {}
   int64_t size() const override { return size_; }
   int channels() const override { return 1; }
   std::string describe(int64_t index) const override { return std::to_string(index); }
@@ -53,7 +55,7 @@ class RandomPictures : public data::Dataset {
   int64_t size_;
 };
 
-// Predicts each row of a frozen table times the picture; remembers a running number beside its tensors.
+// Predicts each row of a frozen table times the image; remembers a running number beside its tensors.
 class ToyTask : public train::Task {
  public:
   explicit ToyTask(model::ParameterStore& store) : store_(store) {}
@@ -76,11 +78,16 @@ class ToyTask : public train::Task {
     losses.push_back(loss.item<double>());
     return {{"loss_main", loss, SSP_EMIT_LOSS}, {"size", at::tensor(static_cast<float>(x.size(0))), SSP_EMIT_METRIC}};
   }
-  void on_event(const bridge::Step& step, bridge::Event event) override {
+  std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
     static const char* const names[] = {"", "ready", "begin", "updated", "end", "over"};
-    events.push_back(names[static_cast<int>(event)] + (" " + std::to_string(step.iter)));
+    const std::string name = names[static_cast<int>(event)];
+    events.push_back(name + " " + std::to_string(step.iter));
     if (event == bridge::Event::updated) memory = memory * 31 + step.update;
+    if (!tells_events) return {};
+    return {{name, at::tensor(static_cast<float>(step.iter)), SSP_EMIT_METRIC}};
   }
+  bool wants_gradients() const override { return at_gradients != nullptr; }
+  std::vector<bridge::NamedTensor> on_gradients(const bridge::Step& step) override { return at_gradients(step); }
   std::vector<State> save_state() override {
     const auto* bytes = reinterpret_cast<const std::byte*>(&memory);
     return {{"", false, {bytes, bytes + sizeof memory}}};
@@ -98,6 +105,8 @@ class ToyTask : public train::Task {
   bool spoils_backward = false;
   bool bad_gradient_only = false;
   std::function<void()> before_bad;
+  bool tells_events = false;
+  std::function<std::vector<bridge::NamedTensor>(const bridge::Step&)> at_gradients;
   uint64_t memory = 1;
   std::vector<double> losses;
   std::vector<std::string> events;
@@ -109,17 +118,17 @@ class ToyTask : public train::Task {
 
 class ToyOutside : public train::Outside {
  public:
-  void keep_in(const std::filesystem::path& folder, const train::RunState& state) {
+  void keep_in(const std::filesystem::path& folder, const train::Keepers& keepers) {
     store_ = std::make_unique<checkpoint::CheckpointStore>(folder.string(), -1);
-    state_ = &state;
+    keepers_ = &keepers;
   }
   void log(const report::TrainPoint& point) override { points.push_back(point); }
   std::string save(const std::string& name, const train::Position& position) override {
     saved.push_back(name);
-    return store_ ? state_->save(*store_, name, position, {}) : name;
+    return store_ ? train::save(*keepers_, *store_, name, position, {}) : name;
   }
-  void begin() override { begun += 1; }
-  void evaluate(const train::Position& position) override { evaluated.push_back(position.iter); }
+  void begin(const bridge::Step&) override { begun += 1; }
+  void evaluate(const bridge::Step& step) override { evaluated.push_back(static_cast<int64_t>(step.iter)); }
   void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }
   std::optional<Exit> stop_requested() override {
     return stop_at >= 0 && iter_ >= stop_at ? std::optional(Exit::preempted) : std::nullopt;
@@ -134,40 +143,47 @@ class ToyOutside : public train::Outside {
  private:
   int64_t iter_ = 0;
   std::unique_ptr<checkpoint::CheckpointStore> store_;
-  const train::RunState* state_ = nullptr;
+  const train::Keepers* keepers_ = nullptr;
 };
 
 class Run {
  public:
-  explicit Run(const Setup& setup)
+  explicit Run(const Setup& setup, const distributed::Group& group = alone())
       : setup_(setup),
-        pictures_(setup.images),
-        loader_(
-            pictures_, pipeline_,
-            {.batch_size = setup.batch_size, .num_workers = setup.num_workers, .shuffle = setup.shuffle, .seed = 5}),
+        group_(group),
+        images_(setup.images),
+        loader_(images_, pipeline_,
+                {.batch_size = setup.batch_size,
+                 .num_workers = setup.num_workers,
+                 .shuffle = setup.shuffle,
+                 .seed = 5,
+                 .shard = {group.rank(), group.world()}}),
         task((fill(), store)),
         optimizer(make_optimizer()),
-        scaler(setup.scaled ? std::make_unique<train::GradScaler>(train::AmpSettings{}, at::kCPU) : nullptr),
-        state(store, *optimizer, scaler.get(), task) {}
+        scaler({.scaled = setup.scaled}, at::kCPU) {
+    keepers.push_back(train::keep_optimizer(*optimizer));
+    keepers.push_back(train::keep_scaler(scaler));
+    keepers.push_back(train::keep_model(store));
+    keepers.push_back(train::keep_task(task, group));
+  }
 
   Exit go(const train::Position& start = {}, const std::string& last_good = "") {
     const int64_t epoch = loader_.batches_per_epoch();
+    const bool by_epoch = setup_.max_iters == 0;
+    const train::Course course({by_epoch, setup_.max_iters, setup_.max_epochs, setup_.accumulative_counts}, epoch,
+                               start, bridge::Origin::fresh);
     train::LoopOptions options;
-    options.by_epoch = setup_.max_iters == 0;
-    options.max_iters = setup_.max_iters;
-    options.max_epochs = setup_.max_epochs;
-    options.accumulative_counts = setup_.accumulative_counts;
     options.log_interval = setup_.log_interval;
-    options.clip = train::clip_settings(parse_json(setup_.clip, "test", "test"));
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
-    options.evaluate = {setup_.evaluate_every, options.by_epoch};
-    train::Schedules schedules(parse_json(setup_.schedule, "test", "test"),
-                               {epoch, options.by_epoch ? setup_.max_epochs * epoch : setup_.max_iters,
-                                std::max<int64_t>(1, setup_.max_epochs)});
-    loop = std::make_unique<train::Loop>(
-        train::LoopParts{loader_, preprocess_, task, *optimizer, schedules, scaler.get(), group_, outside}, options,
-        at::kCPU);
-    return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run(start, last_good);
+    options.evaluate = {setup_.evaluate_every, by_epoch};
+    train::Schedules schedules(
+        resolved_list(train::scheduler_types(), parse_json(setup_.schedule, "test", "test")),
+        {epoch, by_epoch ? setup_.max_epochs * epoch : setup_.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
+    train::OptimizerStep step({preprocess_, task, *optimizer, scaler, group_, at::kCPU}, {},
+                              train::clip_settings(parse_json(setup_.clip, "test", "test")));
+    loop = std::make_unique<train::Loop>(train::LoopParts{loader_, step, task, *optimizer, schedules, group_, outside},
+                                         options, course, last_good);
+    return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run();
   }
   void remember() {
     remembered_.clear();
@@ -187,6 +203,10 @@ class Run {
   }
 
  private:
+  static const distributed::Group& alone() {
+    static const distributed::SingleProcess group;
+    return group;
+  }
   // Not through ParameterStore::declare, whose initialisation is another room's.
   void fill() {
     const auto add = [&](const char* name, model::Kind kind, std::vector<int64_t> sizes, uint64_t key) {
@@ -204,19 +224,19 @@ class Run {
     add("table", model::Kind::frozen, {setup_.hidden, 16}, 3);
   }
   std::unique_ptr<train::Optimizer> make_optimizer() {
-    const Json config = parse_json(setup_.optimizer, "test", "test");
+    const Json config = resolved(train::optimizer_types(), parse_json(setup_.optimizer, "test", "test"));
     const auto trained = store.trained();
     return train::make_optimizer(
-        config, train::group_parameters(trained, train::ParamRules(Json()), train::configured_lr(config),
-                                        train::configured_weight_decay(config)));
+        config, train::group_parameters(trained, train::ParamRules(Json()), config.get("lr").as_double(),
+                                        config.get("weight_decay").as_double()));
   }
 
   Setup setup_;
-  RandomPictures pictures_;
+  const distributed::Group& group_;
+  RandomImages images_;
   data::Pipeline pipeline_;
   data::Loader loader_;
   input::Preprocessor preprocess_{parse_json(R"({"mean": [127.5], "std": [64]})", "test", "test"), 1, at::kCPU};
-  distributed::Group group_;
   std::vector<at::Tensor> remembered_;
 
  public:
@@ -225,8 +245,8 @@ class Run {
   model::ParameterStore store;
   ToyTask task;
   std::unique_ptr<train::Optimizer> optimizer;
-  std::unique_ptr<train::GradScaler> scaler;
-  train::RunState state;
+  train::GradScaler scaler;
+  train::Keepers keepers;
   ToyOutside outside;
   std::unique_ptr<train::Loop> loop;
 };

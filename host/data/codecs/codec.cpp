@@ -1,26 +1,27 @@
 #include "data/codecs/codec.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 namespace selfsup::data {
-namespace {
 
-bool starts_with(std::span<const uint8_t> bytes, std::string_view magic, size_t at = 0) {
+bool has_at(std::span<const uint8_t> bytes, size_t at, std::string_view magic) {
   return bytes.size() >= at + magic.size() && std::memcmp(bytes.data() + at, magic.data(), magic.size()) == 0;
 }
 
+namespace {
+
 std::string_view other_format(std::span<const uint8_t> bytes) {
   using namespace std::string_view_literals;
-  if (starts_with(bytes, "GIF8")) return "GIF";
-  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return "WebP";
-  if (starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv)) return "TIFF";
-  if (starts_with(bytes, "ftypavif", 4)) return "AVIF";
-  if (starts_with(bytes, "ftyphei", 4)) return "HEIC";
-  if (starts_with(bytes, "BM")) return "BMP";
+  if (has_at(bytes, 0, "GIF8")) return "GIF";
+  if (has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP")) return "WebP";
+  if (has_at(bytes, 0, "II*\0"sv) || has_at(bytes, 0, "MM\0*"sv)) return "TIFF";
+  if (has_at(bytes, 4, "ftypavif")) return "AVIF";
+  if (has_at(bytes, 4, "ftyphei")) return "HEIC";
+  if (has_at(bytes, 0, "BM")) return "BMP";
   if (bytes.size() > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' &&
       (bytes[2] == '\n' || bytes[2] == ' '))
     return "PNM";
@@ -49,26 +50,27 @@ class TiffReader {
 }  // namespace
 
 void check_image_size(uint64_t width, uint64_t height) {
-  if (width < 1 || height < 1) throw BadImage(fmt::format("a picture of {} x {}", width, height));
+  if (width < 1 || height < 1) throw BadImage(fmt::format("an image of {} x {}", width, height));
   const uint64_t side = kMaxImageSide, pixels = kMaxImagePixels;
   if (width > side || height > side || width * height > pixels)
     throw BadImage(
-        fmt::format("{} x {} pixels; sides may have {}, pictures {} million", width, height, side, pixels / 1'000'000));
+        fmt::format("{} x {} pixels; sides may have {}, images {} million", width, height, side, pixels / 1'000'000));
 }
 
 void decode_image(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (bytes.empty()) throw BadImage("an empty file");
-  if (starts_with(bytes, "\xFF\xD8\xFF")) return decode_jpeg(bytes, channels, out);
-  if (starts_with(bytes, "\x89PNG\r\n\x1A\n")) return decode_png(bytes, channels, out);
-  const std::string_view format = other_format(bytes);
-  if (!format.empty()) throw BadImage(fmt::format("{} is not supported; JPEG and PNG are", format));
-  throw BadImage("not an image (neither JPEG nor PNG by its first bytes)");
+  for (const Codec& codec : codecs())
+    if (codec.begins(bytes)) return codec.decode(bytes, channels, out);
+  const std::vector<std::string> known = codecs().names();
+  if (const std::string_view format = other_format(bytes); !format.empty())
+    throw BadImage(fmt::format("{} is not supported; {} are", format, fmt::join(known, " and ")));
+  throw BadImage(fmt::format("not an image (by its first bytes none of {})", fmt::join(known, ", ")));
 }
 
 int exif_orientation(std::span<const uint8_t> tiff) {
   TiffReader reader(tiff);
-  const bool little = starts_with(tiff, "II");
-  if (!little && !starts_with(tiff, "MM")) return 1;
+  const bool little = has_at(tiff, 0, "II");
+  if (!little && !has_at(tiff, 0, "MM")) return 1;
   reader.set_little(little);
   if (reader.u16(2) != 42) return 1;
   const size_t directory = reader.u32(4);

@@ -1,9 +1,11 @@
-// Turns the bytes of a picture file into pixels. Knows no paths.
+// Turns the bytes of an image file into pixels. Knows no paths.
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <vector>
 
-#include "data/datasets/dataset.h"
+#include "base/registry.h"
 #include "data/image.h"
 
 namespace selfsup::data {
@@ -14,28 +16,36 @@ constexpr int64_t kMaxImagePixels = 64'000'000;  // checked before memory is tak
 
 // The format is told by the content. Results, for channels 3 (RGB) or 1 (grey):
 // - JPEG: 8 bits, baseline or progressive; CMYK and YCCK as Adobe writes them (inverted). A warning of libjpeg
-//   (truncation, corruption) makes the picture bad, and so do more than 500 scans, or 300 MiB for the coefficients of a
+//   (truncation, corruption) makes the image bad, and so do more than 500 scans, or 300 MiB for the coefficients of a
 //   progressive one.
 // - PNG: palettes expanded, fewer than 8 bits scaled, of 16 bits the upper 8, alpha dropped; gamma and profiles
-//   are ignored, of an animation the still picture is taken.
+//   are ignored, of an animation the still image is taken.
 // - The EXIF orientation is applied in both, as OpenCV does.
 // - Grey of colour is (19595 R + 38470 G + 7471 B + 32768) >> 16; of a JPEG in YCbCr it is Y.
 // Throws BadImage for everything else.
 void decode_image(std::span<const uint8_t> bytes, int channels, Image& out);
 
-// The formats, for decode_image.
-void decode_jpeg(std::span<const uint8_t> bytes, int channels, Image& out);
-void decode_png(std::span<const uint8_t> bytes, int channels, Image& out);
+// What a file of this folder defines, and types.cpp lists: one format.
+struct Codec {
+  std::vector<std::string_view> names;    // for messages
+  std::vector<std::string_view> endings;  // of file names, in small letters
+  bool (*begins)(std::span<const uint8_t> bytes);
+  void (*decode)(std::span<const uint8_t> bytes, int channels, Image& out);  // as decode_image
+};
+const Registry<Codec>& codecs();
 
-// BadImage when a picture of that size is not to be decoded.
+// For the codecs.
+bool has_at(std::span<const uint8_t> bytes, size_t at, std::string_view magic);
+
+// BadImage when an image of that size is not to be decoded.
 void check_image_size(uint64_t width, uint64_t height);
 
 // The orientation (1 to 8) in a block of EXIF data (a TIFF header and what follows); 1 when there is none.
 int exif_orientation(std::span<const uint8_t> tiff);
-// Turns the picture so that it stands upright.
+// Turns the image so that it stands upright.
 void apply_orientation(int orientation, Image& image);
 
-// Grey of RGB, and RGB of grey; nothing when the picture has that many channels.
+// Grey of RGB, and RGB of grey; nothing when the image has that many channels.
 void convert_channels(int channels, Image& image);
 
 }  // namespace selfsup::data

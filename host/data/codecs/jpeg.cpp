@@ -14,8 +14,8 @@
 namespace selfsup::data {
 namespace {
 
-constexpr long kMaxMemory = 300L << 20;  // of libjpeg: a progressive picture is held whole, as coefficients
-constexpr int kMaxScans = 500;           // of a progressive picture: each costs a pass over all of it
+constexpr long kMaxMemory = 300L << 20;  // of libjpeg: a progressive image is held whole, as coefficients
+constexpr int kMaxScans = 500;           // of a progressive image: each costs a pass over all of it
 
 struct Decoder {
   jpeg_decompress_struct info{};
@@ -111,9 +111,7 @@ void cmyk_to_rgb(Image& image) {
   image.pixels.resize(count * 3);
 }
 
-}  // namespace
-
-void decode_jpeg(std::span<const uint8_t> bytes, int channels, Image& out) {
+void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
   Decoder decoder;
   const auto fail = [&] { throw BadImage(std::string("damaged JPEG: ") + decoder.message); };
   if (!read_header(decoder, bytes)) fail();
@@ -131,6 +129,15 @@ void decode_jpeg(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (inks) cmyk_to_rgb(out);
   convert_channels(channels, out);
   apply_orientation(turned, out);
+}
+
+}  // namespace
+
+Codec jpeg() {
+  return {{"JPEG"},
+          {"jpg", "jpeg", "jpe", "jfif"},
+          [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "\xFF\xD8\xFF"); },
+          decode};
 }
 
 }  // namespace selfsup::data

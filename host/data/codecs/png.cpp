@@ -74,9 +74,7 @@ bool read_pixels(Decoder& decoder) {
   return true;
 }
 
-}  // namespace
-
-void decode_png(std::span<const uint8_t> bytes, int channels, Image& out) {
+void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
   Decoder decoder;
   decoder.rest = bytes;
   const auto fail = [&] { throw BadImage(std::string("damaged PNG: ") + decoder.message); };
@@ -96,6 +94,13 @@ void decode_png(std::span<const uint8_t> bytes, int channels, Image& out) {
   png_bytep exif = nullptr;
   if (png_get_eXIf_1(decoder.png, decoder.info, &exif_bytes, &exif) != 0)
     apply_orientation(exif_orientation({exif, exif_bytes}), out);
+}
+
+}  // namespace
+
+Codec png() {
+  return {
+      {"PNG"}, {"png"}, [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "\x89PNG\r\n\x1A\n"); }, decode};
 }
 
 }  // namespace selfsup::data

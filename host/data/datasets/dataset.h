@@ -1,35 +1,30 @@
-// What a set of pictures is, and how one is made of its specification. Knows neither transforms nor batches.
+// What a set of images is, and how one is made of its specification. Knows neither transforms nor batches.
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "base/registry.h"
 #include "data/image.h"
 
 namespace selfsup::data {
-
-// A picture that cannot be used; what() is the reason, without the path. The loader replaces it.
-class BadImage : public std::runtime_error {
- public:
-  explicit BadImage(const std::string& reason) : std::runtime_error(reason) {}
-};
 
 // Immutable; every function may be called by several threads at once. Indices run from 0 to size() - 1.
 class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
-  virtual int channels() const = 0;                                      // of every picture: 1 or 3
+  virtual int channels() const = 0;                                      // of every image: 1 or 3
   virtual ImageShape image_shape() const { return {0, 0, channels()}; }  // height and width are 0 when they differ
   virtual bool has_labels() const { return false; }
   virtual int64_t label(int64_t) const { return -1; }  // 0 .. class_count() - 1; -1: this one has none
   virtual int64_t class_count() const { return 0; }
   virtual std::vector<std::string> class_names() const { return {}; }  // by label, where the set knows them
   virtual std::string describe(int64_t index) const = 0;               // for messages: printable UTF-8, one line
-  // Reads or makes the picture; `out` keeps its memory. Throws BadImage.
+  // Reads or makes the image; `out` keeps its memory. Throws BadImage.
   virtual void load(int64_t index, Image& out) const = 0;
   Image load(int64_t index) const {
     Image image;
@@ -38,11 +33,27 @@ class Dataset {
   }
 };
 
-// {"type": …, …}; without "type" an image_folder. Reads listings and labels (idx: the pictures too), not images.
-// What is missing on disk or holds no image is an Error(data), what the schema cannot say an Error(usage).
+// What a file of this folder defines, and types.cpp lists.
+struct DatasetType {
+  std::vector<std::string_view> names;
+  Json schema;  // of a specification {"type": …, …}
+  // Reads listings and labels (idx: the images too), not images. What is missing on disk or holds no image is an
+  // Error(data), what the schema cannot say an Error(usage).
+  std::unique_ptr<Dataset> (*make)(const Json& spec);
+  // The shape of the images as far as it is known before the set is opened; 0 is not known. May throw.
+  ImageShape (*stated_shape)(const Json& spec);
+};
+const Registry<DatasetType>& dataset_types();
+
+inline constexpr std::string_view kDefaultDataset = "image_folder";  // of a specification without "type"
+
+// spec: resolved, which means checked against its type's schema, defaults filled in. Throws as DatasetType::make.
 std::unique_ptr<Dataset> make_dataset(const Json& spec);
 
-// Some pictures of another set, in the order given. The other one outlives it.
+// spec: not yet checked. 0 for what is not known. Never an error: it will be refused later.
+ImageShape stated_shape(const Json& spec);
+
+// Some images of another set, in the order given. The other one outlives it.
 class Subset : public Dataset {
  public:
   Subset(const Dataset& whole, std::vector<int64_t> indices) : whole_(whole), indices_(std::move(indices)) {}

@@ -5,10 +5,12 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 #include "base/errors.h"
 #include "base/utf8.h"
+#include "config/schema.h"
 #include "data/file.h"
 
 namespace selfsup::data {
@@ -122,6 +124,13 @@ void IdxDataset::load(int64_t index, Image& out) const {
   std::copy(first, first + bytes, out.pixels.begin());
 }
 
+namespace {
+
+struct IdxPaths {
+  std::string images, labels;  // labels is empty when there is no such file
+};
+
+// The files of a split ("train" or "test") in a folder: train-images-idx3-ubyte and so on, with .gz or without.
 IdxPaths find_idx(const std::string& data_root, const std::string& split) {
   const std::string stem = split == "train" ? "train" : "t10k";
   const auto find = [&](const std::string& name) {
@@ -137,6 +146,51 @@ IdxPaths find_idx(const std::string& data_root, const std::string& split) {
     throw Error(Exit::data, fmt::format("the folder {} holds no {}-images-idx3-ubyte, nor one with .gz (split \"{}\")",
                                         printable(data_root), stem, split));
   return paths;
+}
+
+IdxPaths stated_paths(const Json& spec) {
+  const std::string& root = spec.get("data_root").as_string();
+  IdxPaths paths;
+  if (const Json* images = spec.find("images"))
+    paths.images = join_path(root, images->as_string());
+  else if (!root.empty())
+    paths = find_idx(root, spec.get("split").as_string());
+  else
+    throw Error(Exit::usage, fmt::format("{}: an idx dataset needs \"images\" (a file) or \"data_root\" (a folder)",
+                                         selfsup::describe(spec.source)));
+  if (const Json* labels = spec.find("labels")) paths.labels = join_path(root, labels->as_string());
+  return paths;
+}
+
+// From the header alone. zlib reads packed and plain files alike.
+ImageShape shape_of(const std::string& path) {
+  Fd regular = open_file(path).release();  // gzopen would wait for the writer of a FIFO
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzdopen(regular.get(), "rb"), gzclose);
+  if (file) regular.release();
+  std::array<uint8_t, 20> b{};
+  if (!file || gzread(file.get(), b.data(), b.size()) < static_cast<int>(b.size()) || b[3] < 3 || b[3] > 4) return {};
+  const auto size = [&](size_t d) { return static_cast<int>(b[4 + 4 * d + 2] << 8 | b[4 + 4 * d + 3]); };
+  return {size(1), size(2), b[3] == 4 ? size(3) : 1};
+}
+
+}  // namespace
+
+DatasetType idx() {
+  return {{"idx"},
+          config::parse_schema(R"({
+            "type": "object", "description": "files of the MNIST family, gzipped or not",
+            "properties": {
+              "type": {"type": "string"},
+              "data_root": {"type": "string", "default": "", "description": "folder of the files; relative to where the program starts"},
+              "split": {"type": "string", "enum": ["train", "test"], "default": "train", "description": "which of the files in data_root, when images is not given"},
+              "images": {"type": "string", "description": "image file, relative to data_root"},
+              "labels": {"type": "string", "description": "label file, relative to data_root"}}})",
+                               "idx"),
+          [](const Json& spec) -> std::unique_ptr<Dataset> {
+            const IdxPaths paths = stated_paths(spec);
+            return std::make_unique<IdxDataset>(paths.images, paths.labels);
+          },
+          [](const Json& spec) { return shape_of(stated_paths(spec).images); }};
 }
 
 }  // namespace selfsup::data

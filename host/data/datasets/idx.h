@@ -29,10 +29,4 @@ class IdxDataset : public Dataset {
   std::vector<uint8_t> bytes_, labels_;
 };
 
-// The files of a split ("train" or "test") in a folder: train-images-idx3-ubyte and so on, with .gz or without.
-struct IdxPaths {
-  std::string images, labels;  // labels is empty when there is no such file
-};
-IdxPaths find_idx(const std::string& data_root, const std::string& split);
-
 }  // namespace selfsup::data

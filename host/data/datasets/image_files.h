@@ -1,4 +1,4 @@
-// Datasets whose pictures are files: a folder of any nesting, or a list. Knows no codec but by content.
+// What datasets of image files share. Knows neither folders nor lists, and a codec only by what a file holds.
 #pragma once
 #include <string_view>
 #include <vector>
@@ -52,18 +52,17 @@ class ImageFiles : public Dataset {
   int channels_;
 };
 
-enum class FolderLabels { automatic, required, none };
+// Keys that every dataset of image files has.
+inline constexpr char kImageFileKeys[] = R"(
+    "type": {"type": "string"},
+    "data_root": {"type": "string", "default": "", "description": "folder with the images; relative to where the program starts"},
+    "data_prefix": {"type": ["string", "object"], "properties": {"img_path": {"type": "string", "default": "", "description": "the same"}}, "description": "folder below data_root, or {\"img_path\": folder}"},
+    "channels": {"type": "integer", "enum": [1, 3], "default": 3, "description": "3: RGB, 1: grey; images are converted"})";
 
-// Every file below root whose name has an image's ending, in any case: jpg, jpeg, jpe, jfif, png, or that of a format
-// which cannot be decoded (gif, webp, bmp, tif, tiff, ppm, pgm, pbm, pnm), so that such a picture is found bad, not
-// lost. In the order of the bytes of the relative paths. How many files with other endings are left out is logged;
-// names that start with a dot are passed over; links to folders are followed, but not in circles. Labels: when every
-// image lies in a sub-folder and there are two of these or more, the sub-folders of root, in the order of their bytes,
-// are the classes. Error(data) when root is missing, cannot be read or holds no image.
-std::unique_ptr<Dataset> open_image_folder(const std::string& root, FolderLabels labels, int channels);
+// The folder below which the paths lie, and an Error(data) when it is none.
+std::string image_root(const Json& spec);
+void require_folder(const std::string& path);
 
-// ann_file: one picture a line, "path" or "path label"; the last word is a label when it is a number, so paths may
-// hold blanks. Paths are relative to root. Whether the files exist is seen when they are read.
-std::unique_ptr<Dataset> open_image_list(const std::string& ann_file, const std::string& root, int channels);
+ImageShape shape_of_image_files(const Json& spec);
 
 }  // namespace selfsup::data

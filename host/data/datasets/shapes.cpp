@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "base/random.h"
+#include "config/schema.h"
 
 namespace selfsup::data {
 namespace {
@@ -85,8 +86,8 @@ struct Surface {
   double amplitude, kx[2], ky[2], phase[2], weight[2];
 };
 
-// The grating at the pixels of a picture. sin(kx x + ky y + phase) is made of the sines and cosines of its two parts,
-// so that the picture costs sines by its sides, not by its area.
+// The grating at the pixels of an image. sin(kx x + ky y + phase) is made of the sines and cosines of its two parts,
+// so that the image costs sines by its sides, not by its area.
 class Grating {
  public:
   Grating(const Surface& surface, int size) : columns_(static_cast<size_t>(size)), rows_(columns_.size()) {
@@ -120,7 +121,7 @@ Surface make_surface(double luma, double amplitude, KeyedRandom& random) {
   surface.weight[0] = random.uniform(0.3, 1.0);
   surface.weight[1] = 1 - surface.weight[0];
   for (int i = 0; i < 2; ++i) {
-    const double angle = random.uniform(0, kPi), cycles = random.uniform(2, 9);  // across the picture
+    const double angle = random.uniform(0, kPi), cycles = random.uniform(2, 9);  // across the image
     surface.kx[i] = 2 * kPi * cycles * std::cos(angle);
     surface.ky[i] = 2 * kPi * cycles * std::sin(angle);
     surface.phase[i] = random.uniform(0, 2 * kPi);
@@ -130,7 +131,7 @@ Surface make_surface(double luma, double amplitude, KeyedRandom& random) {
 
 }  // namespace
 
-// Coordinates run from 0 to 1 across the picture.
+// Coordinates run from 0 to 1 across the image.
 struct ShapesDataset::Scene {
   int shape;
   double center_x, center_y, radius, cosine, sine;
@@ -156,7 +157,7 @@ int64_t ShapesDataset::label(int64_t index) const {
 }
 
 std::string ShapesDataset::describe(int64_t index) const {
-  return fmt::format("shapes(seed {}) picture {}", seed_, index);
+  return fmt::format("shapes(seed {}) image {}", seed_, index);
 }
 
 ShapesDataset::Scene ShapesDataset::scene(int64_t index) const {
@@ -212,6 +213,28 @@ std::vector<float> ShapesDataset::coverage(int64_t index) const {
     for (int x = 0; x < image_size_; ++x)
       shares.push_back(static_cast<float>(s.coverage((x + 0.5) * pixel, (y + 0.5) * pixel, pixel)));
   return shares;
+}
+
+DatasetType shapes() {
+  return {{"shapes"},
+          config::parse_schema(R"({
+            "type": "object", "description": "procedural images of eight shapes, labelled, no files",
+            "properties": {
+              "type": {"type": "string"},
+              "size": {"type": "integer", "minimum": 1, "maximum": 100000000, "description": "number of images"},
+              "image_size": {"type": "integer", "minimum": 8, "maximum": 4096, "description": "height and width in pixels"},
+              "seed": {"type": "integer", "default": 0, "description": "another seed, other images"}},
+            "required": ["size", "image_size"]})",
+                               "shapes"),
+          [](const Json& spec) -> std::unique_ptr<Dataset> {
+            return std::make_unique<ShapesDataset>(spec.get("size").as_int(),
+                                                   static_cast<int>(spec.get("image_size").as_int()),
+                                                   static_cast<uint64_t>(spec.get("seed").as_int()));
+          },
+          [](const Json& spec) {
+            const int side = static_cast<int>(spec.get("image_size").as_int());
+            return ImageShape{side, side, 3};
+          }};
 }
 
 }  // namespace selfsup::data

@@ -18,7 +18,6 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "data/loader/batch_builder.h"
-#include "data/loader/sampler.h"
 
 namespace selfsup::data {
 namespace {
@@ -75,19 +74,18 @@ int64_t allowance(double fraction, int64_t size) {
 
 Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
   if (dataset.size() < 1) throw Error(Exit::data, "the dataset is empty");
-  if (o.batch_size < 1 || o.world < 1 || o.rank < 0 || o.rank >= o.world)
-    throw std::invalid_argument("loader: batch size, rank or world out of range");
+  if (o.batch_size < 1 || o.shard.index < 0 || o.shard.index >= o.shard.count)
+    throw std::invalid_argument("loader: batch size or shard out of range");
   Sampler sampler({.size = dataset.size(),
                    .batch_size = o.batch_size,
                    .seed = o.seed,
-                   .rank = o.rank,
-                   .world = o.world,
+                   .shard = o.shard,
                    .shuffle = o.shuffle,
                    .drop_last = o.drop_last});
   if (sampler.batches() == 0)
     throw Error(Exit::usage, fmt::format("an epoch has no batch: {} pictures a rank, fewer than batch_size {}, and "
                                          "drop_last is true; lower batch_size or set drop_last to false",
-                                         sampler.per_rank(), o.batch_size));
+                                         sampler.shard_size(), o.batch_size));
   return sampler;
 }
 
@@ -301,7 +299,7 @@ int64_t Loader::batches_per_epoch() const { return state_->sampler.batches(); }
 
 int64_t Loader::samples_per_epoch() const {
   const Sampler& sampler = state_->sampler;
-  return std::min(sampler.per_rank(), sampler.batches() * sampler.batch_size());
+  return std::min(sampler.shard_size(), sampler.batches() * sampler.batch_size());
 }
 
 void Loader::start(uint64_t epoch, int64_t first_batch) {

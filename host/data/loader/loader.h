@@ -9,6 +9,7 @@
 #include "data/datasets/dataset.h"
 #include "data/loader/batch.h"
 #include "data/loader/buffers.h"
+#include "data/loader/sampler.h"
 #include "data/transforms/pipeline.h"
 
 namespace selfsup::data {
@@ -20,16 +21,16 @@ struct BadFile {
 };
 
 struct LoaderOptions {
-  int64_t batch_size = 1;  // per rank
+  int64_t batch_size = 1;  // of this shard
   int num_workers = 0;     // threads; 0: next() does the work
   bool drop_last = false;
   bool shuffle = true;
-  uint64_t seed = 0;  // equal on all ranks
-  int rank = 0, world = 1;
+  uint64_t seed = 0;  // equal for all shards
+  Shard shard = {};
   int prefetch = 2;  // batches in the making or waiting; no fewer than 1
   // Share of the set that may be bad before the run ends. A share above 0 allows three pictures at least, but never
   // more than half of the set; 0 allows none.
-  double max_bad_fraction = 0.001;
+  double max_bad_fraction = 0;
   // Found by a loader that this one takes over from: they count as if this one had found them.
   std::vector<BadFile> known_bad = {};
 };
@@ -54,7 +55,7 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   int64_t batches_per_epoch() const;
-  int64_t samples_per_epoch() const;  // on this rank, padding and drop_last considered
+  int64_t samples_per_epoch() const;  // of this shard, padding and drop_last considered
 
   // The next call of next() gives batch `first_batch` of that epoch. Any batch costs the same: nothing is replayed.
   // When it is where the workers already are (the first batch of the next epoch), their work is kept.

@@ -9,9 +9,9 @@
 namespace selfsup::data {
 
 Sampler::Sampler(const Options& options) : options_(options) {
-  per_rank_ = (options.size - 1) / options.world + 1;
-  batches_ = options.drop_last ? per_rank_ / options.batch_size : (per_rank_ - 1) / options.batch_size + 1;
-  options_.batch_size = std::min(options.batch_size, per_rank_);
+  shard_size_ = (options.size - 1) / options.shard.count + 1;
+  batches_ = options.drop_last ? shard_size_ / options.batch_size : (shard_size_ - 1) / options.batch_size + 1;
+  options_.batch_size = std::min(options.batch_size, shard_size_);
 }
 
 std::vector<int64_t> Sampler::order(uint64_t epoch) const {
@@ -26,11 +26,11 @@ std::vector<int64_t> Sampler::order(uint64_t epoch) const {
 
 std::vector<int64_t> Sampler::batch(const std::vector<int64_t>& order, int64_t index) const {
   const int64_t begin = index * options_.batch_size;
-  const int64_t end = std::min(begin + options_.batch_size, per_rank_);
+  const int64_t end = std::min(begin + options_.batch_size, shard_size_);
   std::vector<int64_t> indices;
   indices.reserve(static_cast<size_t>(end - begin));
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t place = (options_.rank + i * options_.world) % options_.size;
+    const int64_t place = (options_.shard.index + i * options_.shard.count) % options_.size;
     indices.push_back(order.empty() ? place : order[static_cast<size_t>(place)]);
   }
   return indices;

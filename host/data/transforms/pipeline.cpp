@@ -141,7 +141,7 @@ class Builder {
   }
 
   [[noreturn]] static void refuse(const Json& spec, const std::string& text) {
-    throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.origin), spec.get("type").as_string(), text));
+    throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.source), spec.get("type").as_string(), text));
   }
 
   const TransformFactory& factory_;

@@ -1,10 +1,34 @@
-#include "train/optimizers/adam.h"
-
+// Adam and AdamW on LibTorch's fused kernels, with their state.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
+#include "base/errors.h"
+#include "config/schema.h"
+#include "train/optimizers/optimizer.h"
 #include "train/optimizers/optimizer_state.h"
 
 namespace selfsup::train {
+namespace {
+
+class Adam final : public Optimizer {
+ public:
+  // decoupled: AdamW's decay; else Adam's, which adds weight_decay * w to the gradient.
+  Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps);
+  NamedTensors state() const override;
+  void load_state(const NamedTensors& state) override;
+
+ private:
+  struct State {
+    at::Tensor steps;              // f32 [n], one a parameter
+    std::vector<at::Tensor> step;  // views of its elements, which the kernel reads
+    std::vector<at::Tensor> exp_avg, exp_avg_sq;
+  };
+  void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
+
+  bool decoupled_;
+  double beta2_, eps_;
+  std::vector<State> state_;  // per group
+};
 
 Adam::Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps)
     : Optimizer(std::move(groups)), decoupled_(decoupled), beta2_(beta2), eps_(eps) {
@@ -59,5 +83,36 @@ NamedTensors Adam::state() const {
 }
 
 void Adam::load_state(const NamedTensors& saved) { copy_state(state(), saved, /*partial=*/false); }
+
+template <bool decoupled>
+std::unique_ptr<Optimizer> make(const Json& config, std::vector<Optimizer::Group> groups) {
+  const Json& betas = config.get("betas");
+  const double beta1 = betas.as_array()[0].as_double(), beta2 = betas.as_array()[1].as_double();
+  if (beta1 >= 1 || beta2 >= 1)
+    throw Error(Exit::usage, fmt::format("{}: optim_wrapper.optimizer.betas: expected numbers below 1, found {}",
+                                         describe(betas.source), to_text(betas)));
+  for (Optimizer::Group& group : groups) group.set_momentum(beta1);
+  return std::make_unique<Adam>(std::move(groups), decoupled, beta2, config.get("eps").as_double());
+}
+
+Json schema(double weight_decay) {
+  Json schema = config::parse_schema(R"({
+    "type": "object",
+    "properties": {
+      "type": {"type": "string"},
+      "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
+      "weight_decay": {"type": "number", "minimum": 0, "description": "before factors"},
+      "betas": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2, "default": [0.9, 0.999], "description": "each below 1"},
+      "eps": {"type": "number", "minimum": 0, "default": 1e-8, "description": "added to the denominator"}},
+    "required": ["lr"]})",
+                                     "Adam");
+  schema.find("properties")->find("weight_decay")->set("default", weight_decay);
+  return schema;
+}
+
+}  // namespace
+
+OptimizerType adam() { return {{"Adam"}, schema(0.0), make<false>}; }
+OptimizerType adamw() { return {{"AdamW"}, schema(0.01), make<true>}; }
 
 }  // namespace selfsup::train

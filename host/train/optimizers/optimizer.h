@@ -1,14 +1,16 @@
-// Moves the parameters: AdamW, Adam and SGD on LibTorch's fused kernels. Knows no schedule and no loop.
+// What moves the parameters, and how one is made of its configuration. Knows no schedule and no loop.
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
+#include "base/registry.h"
 #include "model/store.h"
 #include "train/optimizers/param_groups.h"
 
@@ -20,12 +22,14 @@ class Optimizer {
  public:
   struct Group {
     // As configured; schedules start from these.
-    double base_lr, base_momentum, base_weight_decay;
+    double base_lr = 0, base_momentum = 0, base_weight_decay = 0;
     // In force for the next step. momentum is beta1 for Adam and AdamW.
-    double lr, momentum, weight_decay;
+    double lr = 0, momentum = 0, weight_decay = 0;
     Json extras;  // what custom keys set
     std::vector<std::string> names;
     std::vector<at::Tensor> params;
+
+    void set_momentum(double value) { base_momentum = momentum = value; }
   };
 
   explicit Optimizer(std::vector<Group> groups) : groups_(std::move(groups)) {}
@@ -55,12 +59,17 @@ class Optimizer {
   std::vector<Group> groups_;
 };
 
-// `optim_wrapper.optimizer` and the groups made for it. Error(usage) for a type or an option that there is not.
+// What a file of this folder defines, and types.cpp lists. config: `optim_wrapper.optimizer`, resolved, which means
+// checked against the schema, defaults filled in.
+struct OptimizerType {
+  std::vector<std::string_view> names;
+  Json schema;
+  // The groups hold lr, weight decay and parameters; momentum is the maker's. Error(usage) for what no schema can say.
+  std::unique_ptr<Optimizer> (*make)(const Json& config, std::vector<Optimizer::Group> groups);
+};
+const Registry<OptimizerType>& optimizer_types();
+
 // The parameters are on their device already.
 std::unique_ptr<Optimizer> make_optimizer(const Json& config, const std::vector<ParamGroup>& groups);
-
-// The defaults that parameters groups start from: lr (required) and weight_decay (torch's default per type if absent).
-double configured_lr(const Json& optimizer);
-double configured_weight_decay(const Json& optimizer);
 
 }  // namespace selfsup::train

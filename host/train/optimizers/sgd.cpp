@@ -1,12 +1,30 @@
-#include "train/optimizers/sgd.h"
-
+// SGD with momentum on LibTorch's fused kernel, with its state.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "base/errors.h"
+#include "config/schema.h"
+#include "train/optimizers/optimizer.h"
 #include "train/optimizers/optimizer_state.h"
 
 namespace selfsup::train {
+namespace {
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(std::vector<Group> groups, double dampening, bool nesterov);
+  NamedTensors state() const override;
+  void load_state(const NamedTensors& state) override;
+
+ private:
+  void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
+
+  double dampening_;
+  bool nesterov_;
+  std::vector<std::vector<at::Tensor>> buffers_;  // per group and parameter; undefined before its first step
+};
 
 Sgd::Sgd(std::vector<Group> groups, double dampening, bool nesterov)
     : Optimizer(std::move(groups)), dampening_(dampening), nesterov_(nesterov) {
@@ -66,6 +84,36 @@ void Sgd::load_state(const NamedTensors& saved) {
     }
   }
   buffers_ = std::move(fresh);
+}
+
+}  // namespace
+
+OptimizerType sgd() {
+  return {{"SGD"},
+          config::parse_schema(R"({
+            "type": "object",
+            "properties": {
+              "type": {"type": "string"},
+              "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
+              "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
+              "momentum": {"type": "number", "minimum": 0, "default": 0.0},
+              "dampening": {"type": "number", "minimum": 0, "default": 0.0},
+              "nesterov": {"type": "boolean", "default": false, "description": "needs momentum, and no dampening"}},
+            "required": ["lr"]})",
+                               "SGD"),
+          [](const Json& config, std::vector<Optimizer::Group> groups) -> std::unique_ptr<Optimizer> {
+            const double momentum = config.get("momentum").as_double(), dampening = config.get("dampening").as_double();
+            const bool nesterov = config.get("nesterov").as_bool();
+            if (nesterov && (momentum <= 0 || dampening != 0))
+              throw Error(Exit::usage, fmt::format("{}: optim_wrapper.optimizer.nesterov: needs momentum above 0 and "
+                                                   "no dampening",
+                                                   describe(config.get("nesterov").source)));
+            for (Optimizer::Group& group : groups) {
+              const Json* own = group.extras.find("momentum");  // of a custom key
+              group.set_momentum(own ? own->as_double() : momentum);
+            }
+            return std::make_unique<Sgd>(std::move(groups), dampening, nesterov);
+          }};
 }
 
 }  // namespace selfsup::train

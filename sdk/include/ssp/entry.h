@@ -23,7 +23,7 @@ struct ssp_host {
 /* Every plugin exports one object of this type, named ssp_plugin_v1. A new major is a new name. */
 typedef struct ssp_plugin_entry {
   uint32_t struct_size, abi_minor;
-  /* Resolves operators and keeps `host`; makes no tensor. Called once. THREAD: the main thread. */
+  /* Resolves operators and keeps `host`; makes no tensor. Called once. THREAD: main. */
   ssp_status (*init)(const ssp_host* host);
   /* After the last component is destroyed; the library stays mapped. Called once if init returned SSP_OK. */
   void (*shutdown)(void);

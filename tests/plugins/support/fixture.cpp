@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bridge/host.h"
 #include "checkpoint/safetensors.h"
 #include "reference.h"
 

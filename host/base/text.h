@@ -1,0 +1,27 @@
+// Places and lengths in UTF-8 text. Knows no format.
+#pragma once
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace selfsup {
+
+// The text, or where it has more than `bytes` bytes, as many of its first characters as fit, and "…".
+std::string shortened(std::string_view text, size_t bytes);
+
+// 1-based line and column; columns count characters, not bytes. Moving forward from one offset to a later one costs
+// only the distance.
+class TextPosition {
+ public:
+  explicit TextPosition(std::string_view text) : text_(text) {}
+  void move_to(size_t offset);  // offset >= the one before
+  int line() const { return line_; }
+  int column() const { return column_; }
+
+ private:
+  std::string_view text_;
+  size_t offset_ = 0;
+  int line_ = 1, column_ = 1;
+};
+
+}  // namespace selfsup

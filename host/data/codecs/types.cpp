@@ -1,0 +1,13 @@
+// The codecs that there are. To add one, write a file that defines its function, and name this twice here.
+#include "data/codecs/codec.h"
+
+namespace selfsup::data {
+
+Codec jpeg(), png();
+
+const Registry<Codec>& codecs() {
+  static const Registry<Codec> all({jpeg(), png()});
+  return all;
+}
+
+}  // namespace selfsup::data

@@ -1,0 +1,61 @@
+#include "evaluate/probe_sets.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/errors.h"
+
+namespace selfsup::evaluate {
+
+ProbeSets open_probe_sets(const config::ProbeConfig& asked) {
+  ProbeSets sets{data::make_dataset(asked.dataset), data::make_dataset(asked.test_dataset)};
+  for (const auto* set : {&sets.bank, &sets.queries})
+    if (!(*set)->has_labels())
+      throw Error(Exit::usage, fmt::format("probe.{} has no labels to judge features by",
+                                           set == &sets.bank ? "dataset" : "test_dataset"));
+  const std::vector<std::string> bank = sets.bank->class_names(), queries = sets.queries->class_names();
+  if (sets.bank->class_count() != sets.queries->class_count())
+    throw Error(Exit::usage, fmt::format("probe.dataset has {} classes, probe.test_dataset {}",
+                                         sets.bank->class_count(), sets.queries->class_count()));
+  if (bank.empty() || queries.empty()) return sets;
+  for (size_t i = 0; i < bank.size(); ++i)
+    if (bank[i] != queries[i])
+      throw Error(Exit::usage, fmt::format("class {} is \"{}\" in probe.dataset and \"{}\" in probe.test_dataset: the "
+                                           "same label must mean the same",
+                                           i, bank[i], queries[i]));
+  return sets;
+}
+
+LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
+                             int num_workers, double max_bad_fraction) {
+  const int64_t size = dataset.size(), wanted = limit > 0 ? std::min(limit, size) : size;
+  std::vector<int64_t> indices;
+  for (int64_t i = 0; i < wanted; ++i)
+    if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
+  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
+  const data::Subset chosen(dataset, indices);
+  data::Loader loader(
+      chosen, pipeline,
+      {.batch_size = 64, .num_workers = num_workers, .shuffle = false, .max_bad_fraction = max_bad_fraction});
+  loader.start(0);
+  LabelledImages out{{}, at::empty({chosen.size()}, at::kLong), dataset.class_count(), {}};
+  data::Batch batch;
+  for (int64_t row = 0; loader.next(batch); row += batch.size) {
+    const data::BatchView& view = batch.views.at(0);
+    const std::vector<int64_t> sizes = {chosen.size(), view.height, view.width, view.channels};
+    if (!out.pixels.defined()) out.pixels = at::empty(sizes, at::kByte);
+    if (out.pixels.sizes() != at::IntArrayRef(sizes))
+      throw Error(Exit::usage, "the probe's pictures differ in size: its pipeline needs a resize or crop to one size");
+    std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
+                out.pixels[row].mutable_data_ptr<uint8_t>());
+    std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
+  }
+  out.bad = loader.bad().files;
+  for (data::BadFile& bad : out.bad) bad.index = indices[static_cast<size_t>(bad.index)];
+  return out;
+}
+
+}  // namespace selfsup::evaluate

@@ -1,0 +1,46 @@
+#include "evaluate/reconstruction.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
+
+#include "evaluate/picture.h"
+#include "evaluate/samples.h"
+
+namespace selfsup::evaluate {
+namespace {
+
+constexpr int64_t kSamples = 8;
+
+}  // namespace
+
+std::string draw_reconstruction(bridge::Algorithm& algorithm, const input::Preprocessor& preprocess,
+                                const data::Dataset& dataset, const data::Pipeline& pipeline, uint64_t seed,
+                                const bridge::Step& at, const std::string& folder) {
+  if (!algorithm.can_reconstruct()) return "";
+  const data::Batch batch = spread_batch(dataset, pipeline, kSamples, seed, at.epoch);
+  if (batch.size == 0) return "";
+  bridge::Step step = at;
+  step.mode = bridge::Mode::eval;
+  std::vector<std::vector<ImageView>> rows(static_cast<size_t>(batch.size));
+  std::vector<std::string> names;
+  std::vector<at::Tensor> columns;  // keeps the pixels that the rows borrow
+  for (const bridge::NamedTensor& column : algorithm.reconstruct(step, preprocess.prepare(batch))) {
+    columns.push_back(preprocess.denormalise(column.value).contiguous());
+    const at::Tensor& bytes = columns.back();
+    names.push_back(column.name);
+    const int height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2)),
+              channels = static_cast<int>(bytes.size(3));
+    const auto* first = bytes.const_data_ptr<uint8_t>();
+    for (size_t row = 0; row < rows.size(); ++row)
+      rows[row].push_back({width, height, channels, first + row * static_cast<size_t>(height * width * channels)});
+  }
+  if (columns.empty()) return "";
+  const std::string path = folder + "/reconstruction.png";
+  write_png(path, compose(rows));
+  return fmt::format("{}; its columns: {}", path, fmt::join(names, ", "));
+}
+
+}  // namespace selfsup::evaluate

@@ -1,0 +1,40 @@
+#include "evaluate/samples.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "data/loader/batch_builder.h"
+#include "data/loader/buffers.h"
+
+namespace selfsup::evaluate {
+
+data::Batch spread_batch(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t count, uint64_t seed,
+                         uint64_t epoch) {
+  std::vector<data::Sample> samples;
+  count = std::min(count, dataset.size());
+  for (int64_t part = 0; part < count; ++part) {
+    // The first of this part of the set that can be used.
+    for (int64_t index = part * dataset.size() / count; index < (part + 1) * dataset.size() / count; ++index) {
+      try {
+        data::Sample sample;
+        sample.index = index;
+        sample.label = dataset.label(index);
+        sample.views.push_back(dataset.load(index));
+        data::SampleRandom random(seed, epoch, index);
+        pipeline.apply(sample, random);
+        samples.push_back(std::move(sample));
+        break;
+      } catch (const data::BadImage&) {
+        continue;
+      }
+    }
+  }
+  const data::Allocator allocate = data::allocate_pageable;
+  const auto size = static_cast<int64_t>(samples.size());
+  data::BatchBuilder builder(allocate, epoch, 0, size, size, dataset.has_labels());
+  for (int64_t i = 0; i < size; ++i) builder.place(i, samples[static_cast<size_t>(i)]);
+  return builder.finish();
+}
+
+}  // namespace selfsup::evaluate

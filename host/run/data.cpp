@@ -1,0 +1,37 @@
+#include "run/data.h"
+
+#include "bridge/components/transform.h"
+#include "run/facts.h"
+
+namespace selfsup::run {
+
+Data open_data(const Prepared& prepared, const config::DataConfig& config) {
+  Data data{data::make_dataset(config.dataset),
+            data::Pipeline(config.pipeline, bridge::transform_factory(*prepared.registry,
+                                                                      stated_facts(prepared.config, prepared.group))),
+            {}};
+  data::ImageShape shape = data.dataset->image_shape();
+  if (shape.height == 0)
+    shape = {512, 512, data.dataset->channels()};  // the pipeline decides; if not, the first batch will say
+  data.views = data.pipeline.output_shapes(shape);
+  return data;
+}
+
+data::Loader make_loader(const Data& data, const config::DataConfig& config, const distributed::Group& group,
+                         uint64_t seed, std::vector<data::BadFile> known_bad, const device::Device& device) {
+  const data::LoaderOptions options{.batch_size = config.batch_size,
+                                    .num_workers = static_cast<int>(*config.num_workers),
+                                    .drop_last = config.drop_last,
+                                    .shuffle = config.shuffle,
+                                    .seed = seed,
+                                    .shard = {group.rank(), group.world()},
+                                    .prefetch = static_cast<int>(config.prefetch),
+                                    .max_bad_fraction = config.max_bad_fraction,
+                                    .known_bad = std::move(known_bad)};
+  return data::Loader(*data.dataset, data.pipeline, options,
+                      [&device, pageable = data::reusing(data::allocate_pageable)](size_t bytes) {
+                        return device.cuda ? device::allocate_pinned(bytes) : pageable(bytes);
+                      });
+}
+
+}  // namespace selfsup::run

@@ -1,0 +1,28 @@
+// What a run learns from: dataset, pipeline, the shapes of all views, and the loader over them. Knows no model.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "config/run_config.h"
+#include "data/loader/loader.h"
+#include "device/device.h"
+#include "distributed/group.h"
+#include "run/prepared.h"
+
+namespace selfsup::run {
+
+struct Data {
+  std::unique_ptr<data::Dataset> dataset;
+  data::Pipeline pipeline;
+  std::vector<data::ImageShape> views;  // of one sample, in order; at least one
+};
+
+// Reads listings and labels, no image, and tries the pipeline on a black one.
+Data open_data(const Prepared& prepared, const config::DataConfig& config);
+
+// device: where batches go; it is looked at when the first is made, so that it may be chosen later. Error(usage) when
+// an epoch would have no batch.
+data::Loader make_loader(const Data& data, const config::DataConfig& config, const distributed::Group& group,
+                         uint64_t seed, std::vector<data::BadFile> known_bad, const device::Device& device);
+
+}  // namespace selfsup::run

@@ -1,0 +1,25 @@
+#include "run/model.h"
+
+#include <utility>
+
+namespace selfsup::run {
+namespace {
+
+bridge::Facts with_preprocessing(bridge::Facts facts, const input::Preprocessor& preprocess) {
+  facts.mean = preprocess.mean();
+  facts.std = preprocess.std();
+  return facts;
+}
+
+}  // namespace
+
+Model::Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts, uint64_t seed,
+             at::Device device)
+    : preprocess(config.data_preprocessor, *facts.channels, device),
+      algorithm(registry, config.model, with_preprocessing(std::move(facts), preprocess), store),
+      task(algorithm) {
+  store.initialise(seed);
+  store.to(device);
+}
+
+}  // namespace selfsup::run

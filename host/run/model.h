@@ -1,0 +1,24 @@
+// What a run trains: the tensors, the algorithm that declared them, and the preprocessing of its images. Knows no
+// optimizer and no loader.
+#pragma once
+#include "bridge/components/algorithm.h"
+#include "config/run_config.h"
+#include "input/preprocess.h"
+#include "model/store.h"
+#include "plugin/registry.h"
+#include "train/task.h"
+
+namespace selfsup::run {
+
+struct Model {
+  // facts: all but those of the preprocessing. The values are initialised by the seed, on the device.
+  Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts, uint64_t seed,
+        at::Device device);
+
+  input::Preprocessor preprocess;
+  model::ParameterStore store;
+  bridge::Algorithm algorithm;
+  train::AlgorithmTask task;
+};
+
+}  // namespace selfsup::run

@@ -1,0 +1,57 @@
+// The parts of a run that its checkpoints keep: parameters, optimizer, loss scaler, the algorithm's own state. Knows no
+// file system. What else a run must keep to go on exactly is one more keeper.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "distributed/group.h"
+#include "model/store.h"
+#include "train/amp.h"
+#include "train/optimizers/optimizer.h"
+#include "train/task.h"
+
+namespace selfsup::train {
+
+// What a checkpoint holds beside the counters.
+struct Kept {
+  std::string source;                           // for messages
+  std::map<std::string, NamedTensors> tensors;  // by file
+  std::map<std::string, std::string> blobs;     // by file
+  Json extra = Json::object();                  // of the manifest
+
+  // Error(checkpoint) when there is no such file.
+  const NamedTensors& tensors_of(const std::string& file) const;
+  const std::string& blob(const std::string& file) const;
+};
+
+class Keeper {
+ public:
+  virtual ~Keeper() = default;
+  // Adds what is to be kept, as it is now. Tensors are shared.
+  virtual void save(Kept& into) = 0;
+  // Judges what was kept, and changes nothing: Error(checkpoint). Returns what takes it in; that may refuse too, if it
+  // has changed nothing then.
+  virtual std::function<void()> load(const Kept& from) = 0;
+};
+
+// In this order they are loaded: those that may refuse late come before those that change something.
+using Keepers = std::vector<std::unique_ptr<Keeper>>;
+
+// "optimizer.safetensors": an optimizer's and a loss scaler's tensors, the latter as "scaler/<name>". A loss scaler
+// that the saved run did not have starts afresh.
+std::unique_ptr<Keeper> keep_optimizer(Optimizer& optimizer);
+std::unique_ptr<Keeper> keep_scaler(GradScaler& scaler);
+// "model.safetensors": all tensors but the transient ones. One that is missing, too many or of another shape or type is
+// refused, with the list.
+std::unique_ptr<Keeper> keep_model(model::ParameterStore& model);
+// Files below "state/", one a component and, where it says so, a rank. The component reads it last, and may refuse it.
+std::unique_ptr<Keeper> keep_task(Task& task, const distributed::Group& group);
+
+inline constexpr const char* model_file = "model.safetensors";
+inline constexpr const char* optimizer_file = "optimizer.safetensors";
+
+}  // namespace selfsup::train

@@ -1,0 +1,79 @@
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include <mutex>
+
+#include "ranks.h"
+#include "toy_run.h"
+
+namespace selfsup::train {
+namespace {
+
+using test::Run;
+using test::Setup;
+using test::ThreadRanks;
+
+}  // namespace
+
+TEST_CASE("two ranks train as one process does with the batches of both") {
+  const Setup both{.images = 16, .batch_size = 4, .max_epochs = 3, .accumulative_counts = 2, .log_interval = 1};
+  Setup half = both;
+  half.batch_size = 2;
+  Run alone(both);
+  REQUIRE(alone.go() == Exit::ok);
+  std::mutex checks;
+  ThreadRanks(2).run([&](const distributed::Group& group) {
+    Run run(half, group);
+    const Exit exit = run.go();
+    const std::lock_guard lock(checks);
+    CHECK(exit == Exit::ok);
+    CHECK(run.loop->course().at() == alone.loop->course().at());
+    for (size_t i = 0; i < alone.store.entries().size(); ++i)
+      CHECK(at::allclose(run.store.entries()[i].tensor, alone.store.entries()[i].tensor, 1e-5, 1e-6));
+    // The log's numbers are means over both ranks.
+    REQUIRE(run.outside.points.size() == alone.outside.points.size());
+    for (size_t i = 0; i < run.outside.points.size(); ++i) {
+      CHECK(run.outside.points[i].scalars.at(0).second == Approx(alone.outside.points[i].scalars.at(0).second));
+      CHECK(run.task.losses[i] != alone.task.losses[i]);
+    }
+  });
+}
+
+TEST_CASE("what is not finite on one rank is masked on both, and ends both") {
+  for (const bool gradient_only : {false, true}) {
+    INFO(gradient_only);
+    std::mutex checks;
+    ThreadRanks(2).run([&](const distributed::Group& group) {
+      Run run({.images = 16, .batch_size = 2, .max_epochs = 1}, group);
+      Run until_then({.images = 16, .batch_size = 2, .max_iters = 2}, group);
+      until_then.go();
+      run.task.bad_iter = group.rank() == 1 ? 2 : -1;
+      run.task.bad_gradient_only = gradient_only;
+      std::string text;
+      try {
+        run.go();
+      } catch (const Error& error) {
+        text = error.exit() == Exit::diverged ? error.what() : "";
+      }
+      const std::lock_guard lock(checks);
+      CHECK_THAT(text, Catch::Contains(group.rank() == 1 || gradient_only ? "iteration 3" : "gradient norm"));
+      for (size_t i = 0; i < run.store.entries().size(); ++i)
+        CHECK(at::equal(run.store.entries()[i].tensor, until_then.store.entries()[i].tensor));
+    });
+  }
+}
+
+TEST_CASE("a stop that one rank is asked for ends all at the same step") {
+  std::mutex checks;
+  ThreadRanks(2).run([&](const distributed::Group& group) {
+    Run run({.images = 16, .batch_size = 2, .max_epochs = 5}, group);
+    if (group.rank() == 1) run.outside.stop_at = 3;
+    const Exit exit = run.go();
+    const std::lock_guard lock(checks);
+    CHECK(exit == Exit::preempted);
+    CHECK(run.loop->course().at().iter == 3);
+    CHECK(run.outside.saved == std::vector<std::string>{"iter_3"});
+  });
+}
+
+}  // namespace selfsup::train

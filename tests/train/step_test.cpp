@@ -1,0 +1,80 @@
+#include "train/step.h"
+
+#include <ATen/ATen.h>
+#include <catch2/catch.hpp>
+
+#include "ssp/sink.h"
+#include "toy_run.h"
+
+namespace selfsup::train {
+namespace {
+
+using test::Run;
+using test::Setup;
+
+// One step of SGD with rate 1 moves each value by its gradient.
+Setup one_step() {
+  return {.images = 4,
+          .batch_size = 2,
+          .max_iters = 2,
+          .accumulative_counts = 2,
+          .optimizer = R"({"type": "SGD", "lr": 1})",
+          .log_interval = 1};
+}
+
+double scalar(const report::TrainPoint& point, const std::string& name) {
+  for (const auto& [key, value] : point.scalars)
+    if (key == name) return value;
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("between backward and optimizer the gradients are in place, unscaled and not clipped, and may be changed") {
+  for (const bool scaled : {false, true}) {
+    INFO(scaled);
+    Setup setup = one_step();
+    setup.scaled = scaled;
+    Run plain(setup);
+    plain.remember();
+    plain.go();
+    const at::Tensor step = -plain.moves();  // weight, bias, and the frozen table
+
+    setup.clip = R"({"max_norm": 0.001})";
+    Run changed(setup);
+    changed.remember();
+    int64_t times = 0;
+    changed.task.at_gradients = [&](const bridge::Step& at) -> std::vector<bridge::NamedTensor> {
+      times += 1;
+      CHECK(at.micro + 1 == at.micros);
+      const at::Tensor weight = changed.store.find("weight")->tensor.grad();
+      CHECK(at::allclose(weight.flatten(), step.slice(0, 0, weight.numel()), 1e-5, 1e-6));
+      weight.zero_();
+      return {{"seen", at::tensor(7.f), SSP_EMIT_METRIC}};
+    };
+    changed.go();
+    CHECK(times == 1);  // once a step, not once a batch
+    const at::Tensor moved = changed.moves(), weight = changed.store.find("weight")->tensor;
+    CHECK(moved.slice(0, 0, weight.numel()).abs().max().item<double>() == 0);
+    CHECK(moved.norm().item<double>() == Approx(0.001).epsilon(0.01));  // the bias alone, clipped afterwards
+    CHECK(scalar(changed.outside.points.back(), "seen") == 7);
+  }
+}
+
+TEST_CASE("metrics of events are logged with the step that they belong to, after the losses") {
+  Run run({.images = 4, .batch_size = 2, .max_epochs = 2, .log_interval = 1});
+  run.task.tells_events = true;
+  run.go();
+  REQUIRE(run.outside.points.size() == 4);
+  const auto& points = run.outside.points;
+  CHECK(points[0].scalars.front().first == "loss");
+  CHECK(scalar(points[0], "ready") == 0);
+  for (const size_t i : {0, 1, 2, 3}) CHECK(scalar(points[i], "updated") == static_cast<double>(i + 1));
+  CHECK(scalar(points[0], "end") == -1);
+  CHECK(scalar(points[1], "end") == 2);
+  CHECK(scalar(points[2], "end") == 2);
+  CHECK(scalar(points[2], "begin") == 2);
+  CHECK(scalar(points[3], "end") == 4);
+}
+
+}  // namespace selfsup::train

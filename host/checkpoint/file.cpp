@@ -92,14 +92,11 @@ std::vector<std::string> list_folder(const std::string& path) {
 int remove_tree(int folder, const std::string& name, std::string_view first) {
   if (::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM) return errno;
-  const int fd = ::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno;
-  const std::unique_ptr<DIR, int (*)(DIR*)> inner(::fdopendir(fd), ::closedir);
-  if (!inner) {
-    const int error = errno;
-    ::close(fd);
-    return error;
-  }
+  Fd open(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!open) return errno;
+  const std::unique_ptr<DIR, int (*)(DIR*)> inner(::fdopendir(open.get()), ::closedir);
+  if (!inner) return errno;
+  const int fd = open.release();  // closedir closes it
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(inner.get())) {
     const std::string_view item = entry->d_name;

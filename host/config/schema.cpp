@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "base/type_name.h"
 #include "config/layers.h"
 
 namespace selfsup::config {
@@ -228,8 +229,7 @@ class Validator {
       const Json* member_schema = place.schema_of(key);
       if (!member_schema) continue;
       if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
-        Json name = member;
-        name = member.as_string().substr(member.as_string().find(':') + 1);
+        Json name = std::string(split_type(member.as_string()).name);
         name.source = member.source;
         check(name, *member_schema, join_path(place.path, key));
       } else {

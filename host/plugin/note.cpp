@@ -14,6 +14,7 @@
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "base/type_name.h"
 #include "plugin/digest.h"
 #include "plugin/elf.h"
 #include "plugin/versions.h"

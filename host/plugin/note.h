@@ -1,17 +1,14 @@
-// Reads a plugin's ELF note without loading the file, since constructors are code. Knows no LibTorch and loads nothing.
+// A plugin's ELF note: read without loading the file, since constructors are code, and stamped with the digest. Knows
+// no LibTorch and loads nothing.
 #pragma once
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "plugin/elf_input.h"
 
 namespace selfsup::plugin {
-
-// What stands for the host in "id:Name"; no plugin may be called so.
-constexpr std::string_view kBuiltIn = "builtin";
 
 using ComponentName = std::pair<std::string, std::string>;  // kind ("ssp.algorithm/0"), name
 

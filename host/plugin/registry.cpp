@@ -61,7 +61,8 @@ void refuse_unnoted(const Plugin& plugin, const ssp_host* host) {
         return plugin.entry->get_factory(borrowed(component.first), borrowed(component.second), &table);
       });
       if (status != SSP_OK) continue;
-      throw Error(Exit::plugin, fmt::format("{}: it provides {}, which its note does not say; add it to the note",
+      throw Error(Exit::plugin, fmt::format("{}: it provides {}, which its note does not say; add it to the note, or "
+                                            "have get_factory know what it has",
                                             describe(plugin.file), describe(component)));
     }
   }
@@ -105,12 +106,6 @@ void shut_down(const Plugin& plugin) {
 }
 
 }  // namespace
-
-TypeName split_type(std::string_view text) {
-  const size_t colon = text.find(':');
-  if (colon == text.npos) return {"", text};
-  return {text.substr(0, colon), text.substr(colon + 1)};
-}
 
 Registry::~Registry() {
   for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) shut_down(*plugin);
@@ -156,7 +151,7 @@ const Plugin& Registry::load(const std::string& path) const { return *load_all({
 std::vector<const Component*> Registry::loaded(std::string_view kind, const TypeName& type) const {
   std::vector<const Component*> found;
   for (const Component& c : components_) {
-    if (c.kind == kind && c.name == type.name && (type.id.empty() || c.plugin->file.note.id == type.id))
+    if (c.kind == kind && c.name == type.name && (type.owner.empty() || c.plugin->file.note.id == type.owner))
       found.push_back(&c);
   }
   return found;
@@ -176,7 +171,7 @@ const Component* Registry::find_if_any(std::string_view kind, std::string_view t
   if (!found.empty()) return found.front();
   if (!needs_any(kind)) return nullptr;
   std::vector<NoteFile> files = providers_of(ComponentName(kind, type.name), scan_folders(places_)).usable;
-  if (!type.id.empty()) std::erase_if(files, [&](const NoteFile& file) { return file.note.id != type.id; });
+  if (!type.owner.empty()) std::erase_if(files, [&](const NoteFile& file) { return file.note.id != type.owner; });
   if (files.empty()) return nullptr;
   if (files.size() > 1) throw ambiguous(kind, type.name, files[0], files[1]);
   load(files.front().path);
@@ -215,7 +210,7 @@ std::string Registry::remedy(std::string_view kind, std::string_view text) const
   const TypeName type = split_type(text);
   const Providers found = providers_of(ComponentName(kind, type.name), scan_folders(places_));
   for (const NoteFile& file : found.usable)
-    if (type.id.empty() || file.note.id == type.id)
+    if (type.owner.empty() || file.note.id == type.owner)
       return fmt::format("; {0} provides it: add --plugin {0}", file_name(file));
   return found.problem.empty() ? "" : fmt::format("; a plugin that would provide it cannot be used: {}", found.problem);
 }

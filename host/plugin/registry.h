@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/type_name.h"
 #include "plugin/note.h"
 #include "plugin/search.h"
 #include "ssp/entry.h"
@@ -27,12 +28,6 @@ struct Component {
                       // that this host does not know: no more than its ssp_table_head
   mutable std::optional<Json> schema = {};  // once it has been asked for
 };
-
-// What a configuration writes as `type`: "Name", or "plugin.id:Name" where several have one name.
-struct TypeName {
-  std::string_view id, name;  // id "": any plugin's
-};
-TypeName split_type(std::string_view text);
 
 class Registry {
  public:

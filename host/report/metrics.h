@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/file.h"
 #include "base/json.h"
 
 namespace selfsup::report {
@@ -11,15 +12,12 @@ namespace selfsup::report {
 class MetricsFile {
  public:
   explicit MetricsFile(const std::string& path);  // Error(storage) when it cannot be opened
-  ~MetricsFile();
-  MetricsFile(const MetricsFile&) = delete;
-  MetricsFile& operator=(const MetricsFile&) = delete;
 
   void write(const Json& object);  // in the kernel's hands when it returns, so that a kill loses nothing
   uint64_t dropped() const { return dropped_; }
 
  private:
-  int fd_;
+  Fd fd_;
   uint64_t dropped_ = 0;
   bool torn_ = false;  // the file ends within a line
 };

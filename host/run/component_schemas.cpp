@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "base/type_name.h"
 #include "bridge/components/algorithm.h"
 #include "data/datasets/dataset.h"
 #include "data/schema.h"
@@ -32,10 +33,10 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
   if (kind == "optimizer") return schema_in(train::optimizer_types(), type);
   if (kind == "scheduler") return schema_in(train::scheduler_types(), type);
   if (kind == "dataset") return schema_in(data::dataset_types(), type.empty() ? data::kDefaultDataset : type);
-  const plugin::TypeName asked = plugin::split_type(type);
-  const bool built_in = kind == "transform" && (asked.id.empty() || asked.id == plugin::kBuiltIn);
+  const TypeName asked = split_type(type);
+  const bool built_in = kind == "transform" && (asked.owner.empty() || asked.owner == kBuiltIn);
   if (const std::string_view text = built_in ? data::transform_schema(asked.name) : ""; !text.empty()) {
-    if (asked.id.empty()) refuse_namesake(kind, type);
+    if (asked.owner.empty()) refuse_namesake(kind, type);
     const auto key = std::make_pair(std::string(kind), std::string(asked.name));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
     return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, asked.name))).first->second;
@@ -50,7 +51,7 @@ void ComponentSchemaCache::refuse_namesake(std::string_view kind, std::string_vi
     if (other->name != name) continue;
     throw Error(Exit::usage,
                 fmt::format("the host has a {0} \"{1}\", and so has {2}; write \"{3}:{1}\" or \"{4}:{1}\"", kind, name,
-                            plugin::describe(other->plugin->file), plugin::kBuiltIn, other->plugin->file.note.id));
+                            plugin::describe(other->plugin->file), kBuiltIn, other->plugin->file.note.id));
   }
 }
 

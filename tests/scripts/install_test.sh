@@ -112,18 +112,31 @@ sys.exit(not (len(loss) == 40 and loss[-1] < 0.8 * loss[0]))
 END
 done
 
-# The note, byte for byte, through the program headers' PT_NOTE segment.
+# Where no host is at hand, the plugin is built without a digest, and stamped elsewhere.
+{
+  cmake -S "$scratch/in_c" -B "$scratch/in_c/bare" -DCMAKE_PREFIX_PATH="$prefix" -DSELFSUP_STAMP=OFF && cmake --build "$scratch/in_c/bare"
+} >"$scratch/out" 2>&1 || fail "a plugin without a stamp does not build"
+"$prefix/bin/selfsup-host" inspect "$scratch/in_c/bare/in_c.so" | grep -q '^ *digest *none' || fail "a plugin is stamped in spite of SELFSUP_STAMP=OFF"
+"$prefix/bin/selfsup-host" stamp "$scratch/in_c/bare/in_c.so" || fail "stamp: exit $?"
+cmp -s "$scratch/in_c/bare/in_c.so" "$scratch/in_c/build/in_c.so" || fail "a plugin stamped later is another than one stamped when built"
+mkdir "$scratch/headers" && cp -R "$prefix/include" "$prefix/share" "$scratch/headers"
+cmake -S "$scratch/in_c" -B "$scratch/in_c/headless" -DCMAKE_PREFIX_PATH="$scratch/headers" >"$scratch/out" 2>&1 && fail "an SDK without a host configures"
+grep -q "SELFSUP_STAMP=OFF" "$scratch/out" || fail "an SDK without a host: not said what to do"
+
+# The note, byte for byte, through the program headers' PT_NOTE segment; and its digest, as sdk/ABI.md defines it.
 major=$(sed -n 's/^#define SSP_ABI_MAJOR //p' "$prefix/include/ssp/base.h")
 minor=$(sed -n 's/^#define SSP_ABI_MINOR //p' "$prefix/include/ssp/base.h")
 python3 - "$plugin" "[$major, $minor]" <<'END' || fail "the note"
-import json, struct, sys
+import hashlib, json, struct, sys
 data = open(sys.argv[1], "rb").read()
 table, = struct.unpack_from("<Q", data, 32)
 entry, count = struct.unpack_from("<HH", data, 54)
-notes = []
+notes, loaded = [], []
 for i in range(count):
     kind, _, offset, _, _, size, _, align = struct.unpack_from("<IIQQQQQQ", data, table + i * entry)
     end = offset + size
+    if kind == 1:
+        loaded.append((offset, size))
     while kind == 4 and offset + 12 <= end:
         name, text, number = struct.unpack_from("<III", data, offset)
         pad = lambda n: (n + align - 1) // align * align
@@ -137,6 +150,12 @@ expected = {"id": "test.outside", "version": "1.2.3", "sdk": json.loads(sys.argv
 note = json.loads(notes[0])
 digest = note.pop("digest")
 assert note == expected, notes[0]
-assert len(digest) == 64 and set(digest) != {"0"}, f"not stamped: {digest}"
+masked = bytearray(data)
+masked[40:48], masked[58:64] = bytes(8), bytes(6)  # where the section table is
+masked = masked.replace(digest.encode(), b"0" * 64)
+sha = hashlib.sha256(masked[:64])
+for offset, size in [(table, entry * count)] + loaded:
+    sha.update(masked[offset:offset + size])
+assert sha.hexdigest() == digest, digest
 END
 exit $failed

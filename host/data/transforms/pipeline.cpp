@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/type_name.h"
 #include "data/transforms/geometry.h"
 
 namespace selfsup::data {
@@ -22,8 +22,6 @@ void ImageTransform::apply(Sample& sample, SampleRandom& random) const {
 }
 
 namespace {
-
-constexpr std::string_view kBuiltIn = "builtin:";
 
 void run(const std::vector<Step>& steps, size_t first, Sample& sample, SampleRandom& random) {
   for (size_t i = first; i < steps.size(); ++i) {
@@ -109,9 +107,9 @@ class Builder {
   // Null for what MMSelfSup needs a transform for and we do not: reading the file, packing the result.
   std::unique_ptr<Transform> make(const Json& spec) {
     const std::string& type = spec.get("type").as_string();
-    if (type.starts_with(kBuiltIn)) {  // as said where a plugin has a transform of that name
+    if (const TypeName said = split_type(type); said.owner == kBuiltIn) {  // a plugin has one of that name too
       Json plain = spec;
-      plain.set("type", type.substr(kBuiltIn.size()));
+      plain.set("type", std::string(said.name));
       return make(plain);
     }
     if (type == "LoadImageFromFile" || type == "PackSelfSupInputs") return nullptr;

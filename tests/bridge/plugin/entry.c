@@ -39,8 +39,10 @@ static ssp_status init(const ssp_host* h) {
 }
 static void shut_down(void) { say("shutdown"); }
 static ssp_status get_factory(ssp_str kind, ssp_str name, const void** out) {
-  (void)kind, (void)name;
+  (void)name;
   say("get_factory");
+  if (kind.size != strlen(SSP_KIND_BACKBONE) || memcmp(kind.data, SSP_KIND_BACKBONE, kind.size) != 0)
+    return SSP_E_UNSUPPORTED;
   return *out = &table, SSP_OK;
 }
 __attribute__((visibility("default")))

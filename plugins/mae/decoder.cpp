@@ -26,9 +26,10 @@ Decoder::Decoder(const Scope& scope, const ssp_token_info& e, const Patches& pat
       patches_(patches.count()),
       prefix_(e.prefix_tokens),
       mask_token_(scope.at("neck").parameter("mask_token", {1, 1, dim_}, Init::normal(0, 0.02), SSP_ROLE_TOKEN)),
-      positions_(
-          declare_positions(scope.at("neck"), dim_, e,
-                            scope.get("neck.pos_embed_order", scope.get("backbone.pos_embed_order", "row")) == "row")),
+      positions_(declare_positions(
+          scope.at("neck"), dim_, e,
+          scope.get("neck.pos_embed_order", scope.find<std::string>("backbone.pos_embed_order").value_or("row")) ==
+              "row")),
       embed_(scope / "neck" / "decoder_embed", e.out_dim, dim_) {
   const Scope s = scope.at("neck");
   check_equal(s, "embed_dim", e.out_dim, "the backbone's tokens (`backbone.arch`) have width");

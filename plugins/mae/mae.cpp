@@ -36,7 +36,7 @@ TokensBackbone create_encoder(const Scope& scope) {
 }
 
 int64_t image_size(const Scope& scope) {
-  return scope.get("backbone.img_size", scope.fact("image_size").value_or(224));
+  return scope.find<int64_t>("backbone.img_size").value_or(scope.fact("image_size").value_or(224));
 }
 
 // [B, K] -> [B, K, D], as an index for gather along dimension 1.

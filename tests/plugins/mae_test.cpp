@@ -27,6 +27,15 @@ bool ends_with(const std::string& text, std::string_view end) { return text.ends
 
 }  // namespace
 
+TEST_CASE("MAE: the encoder of another plugin need not have the keys of ours") {
+  selfsup::testing::registry().load(SELFSUP_BINARY_DIR "/tests/plugins/sdk_thrower.so");
+  Json config = small(), encoder = Json::object();
+  encoder.set("type", "ThrowerTokens");
+  encoder.set("mask_ratio", 0.5);
+  config.set("backbone", encoder);
+  refused(config, "`neck.embed_dim` is 16", "width 4");  // it was asked what it is, not for its keys
+}
+
 TEST_CASE("MAE: initial values are MMSelfSup's") {
   Model model(small());
   using model::InitKind;

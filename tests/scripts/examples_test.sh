@@ -10,7 +10,7 @@ cat >run.json <<'END'
 {
   "train_dataloader": { "dataset": { "type": "shapes", "size": 40, "image_size": 16 } },
   "train_cfg": { "max_iters": 8 },
-  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 4, "by_epoch": false, "max_keep_ckpts": -1 } },
+  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 1, "by_epoch": false, "max_keep_ckpts": -1 } },
   "randomness": { "seed": 5 },
   "env_cfg": { "num_threads": 1 }
 }
@@ -43,8 +43,8 @@ train adversarial "$(plugin adversarial)"
 train token_prediction "$(plugin token_prediction)" --plugin "$(plugin tokenizer)"
 train linear_autoencoder "$(plugin linear_autoencoder)"
 
-python3 - <<'END' || fail "what an algorithm says of its steps"
-import json, math
+python3 - <<'END' || fail "what an algorithm says and does in its steps"
+import array, glob, json, math, struct
 
 def steps(name):
     lines = [json.loads(line) for line in open(f"{name}/metrics.jsonl")]
@@ -52,12 +52,34 @@ def steps(name):
     assert len(found) == 8 and all(math.isfinite(step["loss"]) for step in found), name
     return found
 
+def load(name, step, file="model"):
+    with open(f"{name}/checkpoints/iter_{step}/{file}.safetensors", "rb") as opened:
+        data = opened.read()
+    size, = struct.unpack_from("<Q", data)
+    header = json.loads(data[8:8 + size])
+    return {key: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
+            for key, entry in header.items() if key != "__metadata__"}
+
 assert all(step["hidden"] == 9 / 16 for step in steps("masked_image")), "9 of 16 cells are hidden"
+assert glob.glob("masked_image/**/*.png", recursive=True), "no picture of the mask and what was made of it"
 assert all(step["terms"] == 2 * 5 - 2 for step in steps("multi_crop")), "each teacher view meets every other view"
+assert load("multi_crop", 1)["centre"] != load("multi_crop", 2)["centre"], "the centre rests"
+
 swapped = steps("swapped_assignment")
 assert [step["queue"] for step in swapped] == [0] * 4 + [1] * 4, "the queue joins with the fifth update"
 assert ["frozen" in step for step in swapped] == [True] * 3 + [False] * 5, "prototypes rest for three updates"
+prototypes = [load("swapped_assignment", step)["prototypes.weight"] for step in range(1, 9)]
+assert len(set(prototypes[:3])) == 1 and len(set(prototypes)) == 6, "prototypes rest for three updates, then move"
+rows = array.array("f", prototypes[2])
+lengths = [math.sqrt(sum(x * x for x in rows[i:i + 16])) for i in range(0, len(rows), 16)]
+assert len(lengths) == 12 and all(abs(length - 1) < 1e-5 for length in lengths), "prototypes are unit vectors"
+
 assert any(step["clipped"] > 0 for step in steps("adversarial")), "no parameter was clipped"
+first, last, names = load("token_prediction", 1), load("token_prediction", 8), steps("token_prediction")
+resting = {name for name in first if first[name] == last[name]}
+assert resting == {"backbone.patch_embed.projection.weight", "tokenizer.codes"}, resting
+trained = {name.rsplit("/", 1)[0] for name in load("token_prediction", 8, "optimizer")}
+assert trained == first.keys() - resting, trained
 assert steps("linear_autoencoder")[-1]["loss"] < steps("linear_autoencoder")[0]["loss"], "the loss of the C plugin"
 END
 exit $failed

@@ -99,6 +99,17 @@ class Scope {
     if (v.kind == SSP_V_NONE) return detail::ConfigType<T>(otherwise);
     return detail::from_value<detail::ConfigType<T>>(v, joined(keys_, key));
   }
+  // Of a key in another component's node: none also where that component's schema does not have it.
+  template <class T>
+  std::optional<T> find(const std::string& key) const {
+    const std::string full = joined(keys_, key);
+    ssp_value v{};
+    const ssp_status status = detail::config().get(build_, to_str(full), &v);
+    if (status == SSP_E_ARGUMENT) return std::nullopt;
+    check(status);
+    if (v.kind == SSP_V_NONE) return std::nullopt;
+    return detail::from_value<T>(v, full);
+  }
   // Elements of the list at that key, of whatever type: length("heads"), then get<int64_t>("heads.0.dim"). Absent: 0.
   int64_t length(const std::string& key) const {
     const std::string full = joined(keys_, key);

@@ -16,6 +16,7 @@
 #include <iostream>
 
 #include "base/random.h"
+#include "bridge/host.h"
 #include "bridge/testing.h"
 #include "case.h"
 #include "checkpoint/safetensors.h"
@@ -180,9 +181,9 @@ void serve(const Arguments& arguments) {
   device::keep_freed_memory();
   device::set_threads(arguments.threads, 1);
   bridge::Host host;
-  plugin::Registry registry(host.table());
+  plugin::Registry registry(host.table(), {{arguments.plugins}});
   host.set_environment({});
-  registry.load(arguments.plugins + "/mae.so", {arguments.plugins});
+  registry.load(arguments.plugins + "/mae.so");
 
   model::ParameterStore store;
   bridge::Facts facts;

@@ -48,7 +48,7 @@ else()
   _ssp_consider("${CMAKE_SOURCE_DIR}/.deps/torch-${SELFSUP_TORCH_PREFERRED}/torch")
   if(NOT LibTorch_DIR)
     execute_process(
-      COMMAND python3 -c "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')"
+      COMMAND python3 "${CMAKE_CURRENT_LIST_DIR}/../scripts/torch_folder.py"
       OUTPUT_VARIABLE _ssp_importable OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     if(_ssp_importable)
       _ssp_consider("${_ssp_importable}")

@@ -4,12 +4,15 @@
 #   selfsup_add_plugin(mae
 #     SOURCES   mae.cpp ...
 #     VERSION   1.0.0                          # the plugin's own
-#     PROVIDES  ssp.algorithm/0:MAE ...        # kind:name, the kinds of ssp/entry.h
+#     PROVIDES  ssp.algorithm/0:MAE ...        # kind:name, the kinds of ssp/entry.h; left out where SSP_PLUGIN names them
 #     NEEDS     ssp.backbone/0:* ...           # kind:name, * = any
 #     [ID       mae] [ISA x86-64-v3])          # default: NAME, and what every machine of this type runs
 #   selfsup_add_plugin(mae SOURCES ... NOTE note.json)     # the note's text as a file, taken as it is
 #
-# The note is what `selfsup-host list`, `inspect` and the loader read without running the plugin.
+# The note is what `selfsup-host list`, `inspect` and the loader read without running the plugin. After linking, `selfsup-host stamp`
+# writes into it the digest of what was linked, which a host checks before it loads the file: the host of this tree, or of the prefix
+# that the SDK was found in. Where that one is missing, or cannot run (an older system), set SELFSUP_STAMP to OFF, and stamp the file
+# later, on a machine that has a host.
 
 function(_ssp_sdk_version out)
   if(EXISTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../sdk/include/ssp/base.h")
@@ -27,6 +30,8 @@ function(_ssp_sdk_version out)
   endforeach()
   set(${out} "${MAJOR},${MINOR}" PARENT_SCOPE)
 endfunction()
+
+option(SELFSUP_STAMP "stamp plugins after linking, with selfsup-host" ON)
 
 # "a:b;c:d" -> [["a","b"],["c","d"]]
 function(_ssp_pairs out what)
@@ -81,43 +86,68 @@ function(selfsup_add_plugin name)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${arg_NOTE}")
     file(READ "${arg_NOTE}" note)
   else()
-    if(NOT arg_VERSION OR NOT arg_PROVIDES)
-      message(FATAL_ERROR "selfsup_add_plugin(${name}) needs VERSION and PROVIDES, or a NOTE")
+    if(NOT arg_VERSION)
+      message(FATAL_ERROR "selfsup_add_plugin(${name}) needs a VERSION, or a NOTE")
     endif()
     if(NOT arg_ID)
       set(arg_ID "${name}")
     endif()
     _ssp_sdk_version(sdk)
-    _ssp_pairs(provides PROVIDES ${arg_PROVIDES})
     _ssp_pairs(needs NEEDS ${arg_NEEDS})
-    set(note "{\"id\":\"${arg_ID}\",\"version\":\"${arg_VERSION}\",\"sdk\":[${sdk}],\"tier\":\"portable\",")
-    string(APPEND note "\"provides\":${provides},\"needs\":${needs},")
-    string(APPEND note "\"machine\":\"${CMAKE_SYSTEM_PROCESSOR}\",\"isa\":\"${arg_ISA}\",\"torch\":null,\"cuda\":null}")
+    string(REPEAT 0 64 digest)
+    set(before "{\"id\":\"${arg_ID}\",\"version\":\"${arg_VERSION}\",\"sdk\":[${sdk}],\"tier\":\"portable\",\"provides\":")
+    set(after ",\"needs\":${needs},\"machine\":\"${CMAKE_SYSTEM_PROCESSOR}\",\"isa\":\"${arg_ISA}\",\"torch\":null,\"cuda\":null,")
+    string(APPEND after "\"digest\":\"${digest}\"}")
+    if(arg_PROVIDES)
+      _ssp_pairs(provides PROVIDES ${arg_PROVIDES})
+      set(note "${before}${provides}${after}")
+    endif()
   endif()
-  # In a language that the project has: a source of another one is left out in silence, and the plugin would have no note.
-  if(CMAKE_CXX_COMPILER_LOADED)
-    set(generated "${CMAKE_CURRENT_BINARY_DIR}/${name}.note.cpp")
-  elseif(CMAKE_C_COMPILER_LOADED)
-    set(generated "${CMAKE_CURRENT_BINARY_DIR}/${name}.note.c")
-  else()
+  if(NOT CMAKE_CXX_COMPILER_LOADED AND NOT CMAKE_C_COMPILER_LOADED)
     message(FATAL_ERROR "selfsup_add_plugin(${name}) needs C or CXX among the languages of project()")
   endif()
-  _ssp_write_note("${generated}" "${note}")
+  set(base "${CMAKE_CURRENT_BINARY_DIR}/${name}.note")
+  set(generated "")
+  if(note)
+    # In a language that the project has: a source of another one is left out in silence, and the plugin would have no note.
+    set(generated "${base}.c")
+    if(CMAKE_CXX_COMPILER_LOADED)
+      set(generated "${base}.cpp")
+    endif()
+    _ssp_write_note("${generated}" "${note}")
+  else()
+    # SSP_PLUGIN writes the note: it puts its components between the two.
+    file(CONFIGURE OUTPUT "${base}.h" @ONLY CONTENT "#define SSP_NOTE_BEFORE R\"(@before@)\"\n#define SSP_NOTE_AFTER R\"(@after@)\"\n")
+  endif()
   set(exports "${CMAKE_CURRENT_BINARY_DIR}/${name}.exports")
   file(CONFIGURE OUTPUT "${exports}" CONTENT "{ global: ssp_plugin_v1; local: *; };\n")
 
-  add_library(${name} MODULE ${arg_SOURCES} "${generated}")
+  add_library(${name} MODULE ${arg_SOURCES} ${generated})
   target_link_libraries(${name} PRIVATE SelfsupSDK::sdk)
   set_target_properties(
     ${name}
     PROPERTIES PREFIX "" SUFFIX ".so" CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON CXX_EXTENSIONS OFF C_STANDARD 11 C_STANDARD_REQUIRED ON
                C_EXTENSIONS OFF C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
                POSITION_INDEPENDENT_CODE ON SKIP_BUILD_RPATH ON LINK_DEPENDS "${exports}")
+  if(NOT generated)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:--include=${base}.h>)
+  endif()
   target_compile_options(
-    ${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O2> -fstack-protector-strong $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>
+    ${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O2> -ffunction-sections -fdata-sections -fstack-protector-strong $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>
                     $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
   # libstdc++ inside and hidden: the plugin runs under a host of any compiler. nodelete: live objects of the host may point into it.
   target_link_options(
     ${name} PRIVATE $<$<LINK_LANGUAGE:CXX>:-static-libstdc++> -static-libgcc -Wl,--exclude-libs,ALL "-Wl,--version-script=${exports}" -Wl,-z,defs -Wl,-z,now
-                    -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete)
+                    -Wl,-z,relro -Wl,-z,noexecstack -Wl,-z,nodelete -Wl,--gc-sections)
+  if(SELFSUP_STAMP)
+    set(host selfsup-host) # the target
+    if(NOT EXISTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../sdk")
+      get_filename_component(host "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../../../bin/selfsup-host" ABSOLUTE)
+      if(NOT EXISTS "${host}")
+        message(FATAL_ERROR "selfsup_add_plugin(${name}): there is no ${host} to stamp the plugin with; with -DSELFSUP_STAMP=OFF it is built "
+                            "without a digest, to be stamped with `selfsup-host stamp` where there is a host")
+      endif()
+    endif()
+    add_custom_command(TARGET ${name} POST_BUILD COMMAND "${host}" stamp "$<TARGET_FILE:${name}>" VERBATIM)
+  endif()
 endfunction()

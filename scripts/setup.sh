@@ -122,10 +122,7 @@ no_newer() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 in_range() { no_newer "$least" "$1" && ! no_newer "$below" "$1"; }
 is_torch() { [ -e "$1/lib/libtorch_cpu.so" ] && [ -e "$1/version.py" ]; }
 
-# Asked in the same words by cmake/FindLibTorch.cmake and host/start/torch_location.cpp.
-importable() {
-  python3 -c "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')" 2>/dev/null || true
-}
+importable() { python3 "$root/scripts/torch_folder.py" 2>/dev/null || true; }
 
 pip_into() { # FOLDER, arguments of pip install
   target=$1

@@ -2,12 +2,7 @@
 
 #include <openssl/evp.h>
 
-#include <cstdio>
-#include <memory>
 #include <new>
-#include <vector>
-
-#include "base/errors.h"
 
 namespace selfsup {
 
@@ -38,16 +33,6 @@ std::string Sha256::hex() {
 std::string sha256_hex(const void* data, size_t bytes) {
   Sha256 hash;
   hash.update(data, bytes);
-  return hash.hex();
-}
-
-std::string sha256_file(const std::string& path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw Error(Exit::storage, "cannot read " + path);
-  std::vector<char> buffer(1 << 20);
-  Sha256 hash;
-  while (size_t n = std::fread(buffer.data(), 1, buffer.size(), file.get())) hash.update(buffer.data(), n);
-  if (std::ferror(file.get())) throw Error(Exit::storage, "cannot read " + path + " to its end");
   return hash.hex();
 }
 

@@ -1,4 +1,4 @@
-// SHA-256 of buffers and files (OpenSSL's libcrypto). Knows errors only.
+// SHA-256 of bytes (OpenSSL's libcrypto). Knows nobody.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -19,6 +19,5 @@ class Sha256 {
 };
 
 std::string sha256_hex(const void* data, size_t bytes);
-std::string sha256_file(const std::string& path);  // Error(storage) when it cannot be read
 
 }  // namespace selfsup

@@ -32,7 +32,7 @@ const char* type_name(Json::Type type) {
 
 [[noreturn]] void wrong_type(const Json& value, const char* expected) {
   throw Error(Exit::usage,
-              fmt::format("{}: expected {}, found {}", describe(value.origin), expected, type_name(value.type())));
+              fmt::format("{}: expected {}, found {}", describe(value.source), expected, type_name(value.type())));
 }
 
 }  // namespace
@@ -85,7 +85,7 @@ Json* Json::find(std::string_view key) { return const_cast<Json*>(std::as_const(
 const Json& Json::get(std::string_view key) const {
   as_object();
   if (const Json* value = find(key)) return *value;
-  throw Error(Exit::usage, fmt::format("{}: expected the key '{}', which is not there", describe(origin), key));
+  throw Error(Exit::usage, fmt::format("{}: expected the key '{}', which is not there", describe(source), key));
 }
 
 Json& Json::set(std::string_view key, Json value) {
@@ -146,18 +146,18 @@ bool Json::operator==(const Json& other) const {
          });
 }
 
-std::string describe(const Origin& origin) {
-  if (origin.line > 0) return fmt::format("{}:{}:{}", origin.source, origin.line, origin.column);
-  if (!origin.source.empty()) return origin.source;
-  return origin.layer.empty() ? "a value without origin" : origin.layer;
+std::string describe(const Source& source) {
+  if (source.line > 0) return fmt::format("{}:{}:{}", source.name, source.line, source.column);
+  if (!source.name.empty()) return source.name;
+  return source.layer.empty() ? "a value without a source" : source.layer;
 }
 
-void set_origin(Json& value, const Origin& origin) {
-  value.origin = origin;
+void set_source(Json& value, const Source& source) {
+  value.source = source;
   if (value.is_array())
-    for (Json& element : value.as_array()) set_origin(element, origin);
+    for (Json& element : value.as_array()) set_source(element, source);
   if (value.is_object())
-    for (auto& member : value.as_object()) set_origin(member.second, origin);
+    for (auto& member : value.as_object()) set_source(member.second, source);
 }
 
 }  // namespace selfsup

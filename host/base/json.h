@@ -11,9 +11,9 @@
 namespace selfsup {
 
 // Where a value was written. line and column are 1-based; 0: the source has no lines (a flag, a default).
-struct Origin {
-  std::string layer;   // "default", "base", "file", "cfg-options", "flag", or a plugin's id
-  std::string source;  // the file's path, the flag's text, …
+struct Source {
+  std::string layer;  // "default", "base", "file", "cfg-options", "flag", or a plugin's id
+  std::string name;   // the file's path, the flag's text, …
   int line = 0, column = 0;
 };
 
@@ -46,7 +46,7 @@ class Json {
   bool is_array() const { return type() == Type::array; }
   bool is_object() const { return type() == Type::object; }
 
-  // Typed access; a wrong type is an Error(usage) that names the origin. as_double takes an integer too.
+  // Typed access; a wrong type is an Error(usage) that names the source. as_double takes an integer too.
   bool as_bool() const;
   int64_t as_int() const;
   double as_double() const;
@@ -75,14 +75,14 @@ class Json {
   // Equal values; origins and the order of members do not count. 1 and 1.0 differ.
   bool operator==(const Json& other) const;
 
-  Origin origin;
+  Source source;
 
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, Array, Object> value_;
 };
 
-// Gives a value and everything in it one origin.
-void set_origin(Json& value, const Origin& origin);
+// Gives a value and everything in it one source.
+void set_source(Json& value, const Source& source);
 
 struct JsonLimits {
   size_t max_bytes = 16u << 20;
@@ -94,7 +94,7 @@ struct JsonLimits {
 
 // Strict: UTF-8 (a leading BOM is skipped) without NUL, no duplicate keys, no trailing text or commas, no leading
 // zeros, integers that fit 64 bits, doubles that neither overflow nor vanish. Errors are Error(usage)
-// "FILE:LINE:COLUMN: …". Every value gets its origin; columns count characters. read_json_file takes regular files
+// "FILE:LINE:COLUMN: …". Every value gets its source; columns count characters. read_json_file takes regular files
 // only: a FIFO or a folder is an error, not a wait.
 Json parse_json(std::string_view text, const std::string& source, const std::string& layer,
                 const JsonLimits& limits = {});
@@ -105,6 +105,6 @@ Json read_json_file(const std::string& path, const std::string& layer, const Jso
 std::string to_text(const Json& value, int indent = -1);
 
 // "file.json:12:5", or "--cfg-options a.b=1", or "the default"; for messages.
-std::string describe(const Origin& origin);
+std::string describe(const Source& source);
 
 }  // namespace selfsup

@@ -1,12 +1,8 @@
 // Reads JSON by jsoncpp, and refuses what that lets pass.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <json/reader.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -14,6 +10,7 @@
 #include <memory>
 
 #include "base/errors.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -61,7 +58,7 @@ class Text {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       return fmt::format("the control character 0x{:02x}", static_cast<unsigned char>(c));
     size_t end = offset + 1;  // a whole character
-    while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0) == 0x80) ++end;
+    while (end < text_.size() && utf8_continues(text_[end])) ++end;
     return fmt::format("'{}'", text_.substr(offset, end - offset));
   }
 
@@ -194,9 +191,9 @@ class Converter {
   Json convert(const ::Json::Value& value) {  // recursion is bounded by JsonLimits::max_depth
     const auto begin = static_cast<size_t>(value.getOffsetStart());
     position_.move_to(begin);  // parents before children: only ever forward
-    const Origin origin{layer_, source_, position_.line(), position_.column()};
+    const Source source{layer_, source_, position_.line(), position_.column()};
     Json result = contents(value, begin);
-    result.origin = origin;
+    result.source = source;
     return result;
   }
 
@@ -273,32 +270,10 @@ class Converter {
   text.fail(offset, expected, found);
 }
 
-std::string read_text_file(const std::string& path, size_t max_bytes) {
-  const auto refuse = [&](std::string_view why) {
-    throw Error(Exit::usage, fmt::format("cannot read {}: {}", path, why));
-  };
-  struct Descriptor {
-    int fd;
-    ~Descriptor() {
-      if (fd >= 0) close(fd);
-    }
-  } file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // a FIFO without a writer must not hang us
-  if (file.fd < 0) refuse(std::strerror(errno));
-  struct stat status {};
-  if (fstat(file.fd, &status) != 0) refuse(std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) refuse("it is a folder");
-  if (!S_ISREG(status.st_mode)) refuse("it is no regular file");
-  std::string text;
-  char buffer[1 << 16];
-  while (text.size() <= max_bytes) {
-    const ssize_t n = read(file.fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) refuse(std::strerror(errno));
-    if (n == 0) break;
-    text.append(buffer, static_cast<size_t>(n));
-  }
-  if (text.size() > max_bytes) refuse(fmt::format("expected at most {} bytes, found more", max_bytes));
-  return text;
+std::string read_text_file(const std::string& path, size_t max_bytes) try {
+  return RegularFile(path).read_all(max_bytes);
+} catch (const FileError& error) {
+  throw Error(Exit::usage, fmt::format("{}: {}", path, error.what()));
 }
 
 }  // namespace
@@ -310,7 +285,7 @@ Json parse_json(std::string_view bytes, const std::string& source, const std::st
                 fmt::format("{}: expected at most {} bytes, found {}", source, limits.max_bytes, bytes.size()));
   const Text text(bytes, source);
   const auto byte = [&](size_t at) { return fmt::format("the byte 0x{:02x}", static_cast<unsigned char>(bytes[at])); };
-  if (const size_t bad = utf8_error(bytes); bad < bytes.size()) text.fail(bad, "UTF-8", byte(bad));
+  if (const size_t bad = find_bad_utf8(bytes); bad < bytes.size()) text.fail(bad, "UTF-8", byte(bad));
   if (const size_t nul = bytes.find('\0'); nul < bytes.size()) text.fail(nul, "text without NUL", byte(nul));
   Lexer lexer(text, limits);
   const std::string plain = lexer.run();

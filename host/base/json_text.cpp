@@ -56,7 +56,7 @@ class Writer {
   void string(std::string_view s) {
     out_ += '"';
     while (!s.empty()) {  // bytes that are not UTF-8, as in odd file names, become U+FFFD
-      const size_t bad = utf8_error(s);
+      const size_t bad = find_bad_utf8(s);
       escaped(s.substr(0, bad));
       if (bad == std::string_view::npos) break;
       out_ += "\\ufffd";

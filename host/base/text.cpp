@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace selfsup {
 
 std::string shortened(std::string_view text, size_t bytes) {
   if (text.size() <= bytes) return std::string(text);
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  while (bytes > 0 && utf8_continues(text[bytes])) --bytes;
   return fmt::format("{}…", text.substr(0, bytes));
 }
 
@@ -15,7 +17,7 @@ void TextPosition::move_to(size_t offset) {
     if (text_[offset_] == '\n') {
       ++line_;
       column_ = 1;
-    } else if ((static_cast<unsigned char>(text_[offset_]) & 0xc0) != 0x80) {
+    } else if (!utf8_continues(text_[offset_])) {
       ++column_;
     }
   }

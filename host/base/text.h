@@ -1,4 +1,4 @@
-// Places and lengths in UTF-8 text. Knows nobody.
+// Places and lengths in UTF-8 text. Knows no format.
 #pragma once
 #include <cstddef>
 #include <string>

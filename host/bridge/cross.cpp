@@ -2,30 +2,46 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <utility>
 
 #include "base/log.h"
-#include "bridge/operators/handles.h"
 #include "bridge/status.h"
+#include "bridge/testing.h"
 
 namespace selfsup::bridge {
+namespace {
+
+std::atomic<bool> g_strict{false};
+
+// What follows reads the host's state: this thread is its main one from here on.
+HostState& adopted(const Instance& who) {
+  who.host->handles.adopt();
+  return *who.host;
+}
+
+}  // namespace
+
+void testing::set_strict(bool on) { g_strict = on; }
 
 Cross::Cross(Instance& who, const char* function, Phase phase)
     : who_(who),
+      host_(adopted(who)),
       function_(function),
       note_(who.plugin.c_str(), function),
+      modes_(host_.modes),
       serial_(error_serial()),
-      outer_phase_(active().phase),
-      outer_(active().current),
-      outer_account_(handles::set_account(&who.references)) {
-  active().phase = phase;
-  active().current = &who;
+      outer_phase_(host_.phase),
+      outer_(host_.current),
+      outer_account_(host_.handles.set_account(&who.references)) {
+  host_.phase = phase;
+  host_.current = &who;
 }
 
 Cross::~Cross() {
-  active().phase = outer_phase_;
-  active().current = outer_;
-  handles::set_account(outer_account_);
+  host_.phase = outer_phase_;
+  host_.current = outer_;
+  host_.handles.set_account(outer_account_);
 }
 
 std::string Cross::name() const { return fmt::format("{}.{}", who_.label, function_); }
@@ -40,7 +56,7 @@ void Cross::returned(ssp_status status) {
   const std::string imbalance = modes_.imbalance();
   if (imbalance.empty()) return;
   const std::string text = fmt::format("{}: {}; the host puts it back", name(), imbalance);
-  if (active().strict) fail(SSP_E_PLUGIN, text);
+  if (g_strict) fail(SSP_E_PLUGIN, text);
   if (!std::exchange(who_.unbalanced, true)) log_warning(text);
 }
 
@@ -59,7 +75,7 @@ void Cross::threw() {
 
 void hand_over(Instance& from, int64_t references) {
   from.references -= references;
-  if (Instance* to = active().current) to->references += references;
+  if (Instance* to = from.host->current) to->references += references;
 }
 
 }  // namespace selfsup::bridge

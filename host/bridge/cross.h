@@ -1,15 +1,14 @@
-// One crossing from the host into a plugin's code: noted, guarded, and left as it was entered. Owner thread.
+// One crossing from the host into a plugin's code: noted, guarded, and left as it was entered. Main thread.
 #pragma once
-#include "bridge/active.h"
 #include "bridge/components/session.h"
-#include "bridge/operators/modes.h"
+#include "bridge/host_state.h"
 #include "plugin/crossing.h"
 
 namespace selfsup::bridge {
 
 class Cross {
  public:
-  // function: a literal; `who` lives as long as the crossing.
+  // The calling thread becomes the host's main one. function: a literal; `who` lives as long as the crossing.
   Cross(Instance& who, const char* function, Phase phase);
   ~Cross();
   Cross(const Cross&) = delete;
@@ -24,6 +23,7 @@ class Cross {
   std::string name() const;
 
   Instance& who_;
+  HostState& host_;
   const char* function_;
   plugin::Crossing note_;
   modes::Guard modes_;

@@ -71,6 +71,9 @@ std::string describe_status(ssp_status status) {
     case SSP_E_PRECONDITION:
       meaning = "called at the wrong time";
       break;
+    case SSP_E_SAMPLE:
+      meaning = "a bad sample";
+      break;
   }
   return fmt::format("{} (status {})", meaning, status);
 }

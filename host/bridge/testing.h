@@ -1,4 +1,4 @@
-// Doors for tests alone: recorded noise instead of drawn, strictness.
+// Doors for tests alone: recorded noise instead of drawn, strictness. Of the process, for all hosts.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t max_manifest = 16u << 20;
 
 // A regular file below `folder`, never through a link. Missing or of another kind: Error(checkpoint).
-Fd open_inside(int folder, const std::string& name, const std::string& path) {
+RegularFile open_inside(int folder, const std::string& name, const std::string& path) {
   Fd from;
   std::string leaf = name;
   if (const size_t slash = name.find('/'); slash != name.npos) {
@@ -35,10 +35,11 @@ Fd open_inside(int folder, const std::string& name, const std::string& path) {
     const char* why = errno == ENOENT ? "it is missing" : errno == ELOOP ? "it is a link" : std::strerror(errno);
     throw Error(Exit::checkpoint, fmt::format("{}: damaged: {}", path, why));
   }
-  struct stat status;
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    throw Error(Exit::checkpoint, fmt::format("{}: damaged: it is not a regular file", path));
-  return fd;
+  try {
+    return RegularFile(std::move(fd));
+  } catch (const FileError& error) {
+    throw Error(Exit::checkpoint, fmt::format("{}: damaged: {}", path, error.what()));
+  }
 }
 
 // A read error of the device means that the bytes are gone, as far as resuming is concerned.
@@ -46,16 +47,15 @@ template <class F>
 auto reading(const std::string& path, F&& f) {
   try {
     return f();
-  } catch (const Error& error) {
-    if (error.exit() != Exit::storage) throw;
+  } catch (const FileError& error) {
     throw Error(Exit::checkpoint, fmt::format("{}: damaged: {}", path, error.what()));
   }
 }
 
 Manifest manifest_in(int folder, const std::string& path) {
   const std::string file = fmt::format("{}/{}", path, manifest_name);
-  const Fd fd = open_inside(folder, std::string(manifest_name), file);
-  return parse_manifest(reading(file, [&] { return read_all(fd.get(), file, max_manifest); }), file);
+  const RegularFile open = open_inside(folder, std::string(manifest_name), file);
+  return parse_manifest(reading(file, [&] { return open.read_all(max_manifest); }), file);
 }
 
 }  // namespace
@@ -86,15 +86,13 @@ Checkpoint::Checkpoint(const std::string& path) : path_(path) {
   manifest_ = manifest_in(folder.get(), path_);
   for (const FileRecord& f : manifest_.files) {
     const std::string file = fmt::format("{}/{}", path_, f.name);
-    Fd fd = open_inside(folder.get(), f.name, file);
-    struct stat status;
-    if (::fstat(fd.get(), &status) != 0 || static_cast<uint64_t>(status.st_size) != f.size) {
-      throw Error(Exit::checkpoint, fmt::format("{}: damaged: {} bytes, the manifest says {}", file,
-                                                static_cast<int64_t>(status.st_size), f.size));
-    }
-    if (reading(file, [&] { return sha256_of(fd.get(), file); }) != f.sha256)
+    RegularFile open = open_inside(folder.get(), f.name, file);
+    if (open.size() != f.size)
+      throw Error(Exit::checkpoint,
+                  fmt::format("{}: damaged: {} bytes, the manifest says {}", file, open.size(), f.size));
+    if (reading(file, [&] { return open.sha256(); }) != f.sha256)
       throw Error(Exit::checkpoint, fmt::format("{}: damaged: its SHA-256 is not the manifest's", file));
-    files_.push_back(std::move(fd));
+    files_.push_back(std::move(open));
   }
 }
 
@@ -103,19 +101,19 @@ bool Checkpoint::has(std::string_view file) const {
                      [&](const FileRecord& f) { return f.name == file; });
 }
 
-int Checkpoint::descriptor(std::string_view file) const {
+const RegularFile& Checkpoint::open(std::string_view file) const {
   for (size_t i = 0; i < files_.size(); ++i) {
-    if (manifest_.files[i].name == file) return files_[i].get();
+    if (manifest_.files[i].name == file) return files_[i];
   }
   throw Error(Exit::checkpoint, fmt::format("{} holds no {}", path_, file));
 }
 
 SafetensorsFile Checkpoint::tensors(std::string_view file) const {
-  return SafetensorsFile(descriptor(file), fmt::format("{}/{}", path_, file));
+  return SafetensorsFile(open(file), fmt::format("{}/{}", path_, file));
 }
 
 std::string Checkpoint::blob(std::string_view file) const {
-  return read_all(descriptor(file), fmt::format("{}/{}", path_, file), UINT64_MAX);
+  return reading(fmt::format("{}/{}", path_, file), [&] { return open(file).read_all(UINT64_MAX); });
 }
 
 SafetensorsFile open_weights(const std::string& path) {

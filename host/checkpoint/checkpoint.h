@@ -29,11 +29,11 @@ class Checkpoint {
   void close() { files_.clear(); }
 
  private:
-  int descriptor(std::string_view file) const;
+  const RegularFile& open(std::string_view file) const;
 
   std::string path_;
   Manifest manifest_;
-  std::vector<Fd> files_;  // as in manifest_.files
+  std::vector<RegularFile> files_;  // as in manifest_.files
 };
 
 // `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.

@@ -29,24 +29,6 @@ std::string in_mib(uint64_t bytes) { return fmt::format("{:.1f} MiB", static_cas
 
 }  // namespace
 
-Fd& Fd::operator=(Fd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-Fd::~Fd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int Fd::release() {
-  const int fd = fd_;
-  fd_ = -1;
-  return fd;
-}
-
 void throw_storage(const std::string& doing, const std::string& path, int error, uint64_t bytes_needed) {
   std::string text = fmt::format("cannot {} {}: {}", doing, path, std::strerror(error));
   if (error == ENOSPC || error == EDQUOT) {
@@ -196,36 +178,6 @@ void write_file(const std::string& path, std::string_view bytes) {
   if (::renameat(folder.get(), unfinished.c_str(), folder.get(), name.c_str()) != 0)
     throw_storage("rename to", path, errno);
   sync_folder(folder.get(), folder_path);
-}
-
-std::string sha256_of(int fd, const std::string& path) {
-  const auto buffer = std::make_unique_for_overwrite<char[]>(chunk_bytes);
-  Sha256 hash;
-  for (off_t offset = 0;;) {
-    const ssize_t n = ::pread(fd, buffer.get(), chunk_bytes, offset);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_storage("read", path, errno);
-    if (n == 0) return hash.hex();
-    hash.update(buffer.get(), static_cast<size_t>(n));
-    offset += n;
-  }
-}
-
-std::string read_all(int fd, const std::string& path, uint64_t limit) {
-  struct stat status;
-  if (::fstat(fd, &status) != 0) throw_storage("read", path, errno);
-  const auto size = static_cast<uint64_t>(status.st_size);
-  if (size > limit)
-    throw Error(Exit::checkpoint, fmt::format("{} has {} bytes; at most {} are expected", path, size, limit));
-  std::string text(size, '\0');
-  for (size_t done = 0; done < text.size();) {
-    const ssize_t n = ::pread(fd, text.data() + done, text.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_storage("read", path, errno);
-    if (n == 0) throw Error(Exit::checkpoint, fmt::format("{} became shorter while it was read", path));
-    done += static_cast<size_t>(n);
-  }
-  return text;
 }
 
 }  // namespace selfsup::checkpoint

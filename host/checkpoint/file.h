@@ -1,4 +1,4 @@
-// Owns files on disk at the level of descriptors: whole writes, digests taken in the same pass, syncs whose failure is
+// Writes files at the level of descriptors: whole writes, digests taken in the same pass, syncs whose failure is
 // never retried. Knows no tensor and no checkpoint.
 #pragma once
 #include <cstddef>
@@ -8,25 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/hash.h"
 
 namespace selfsup::checkpoint {
-
-// A descriptor that closes itself. -1: none.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(other.release()) {}
-  Fd& operator=(Fd&& other) noexcept;
-  ~Fd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  int release();
-
- private:
-  int fd_ = -1;
-};
 
 // Error(storage): "cannot DOING PATH: REASON", for a full disk with the free space there and, if given, the bytes
 // needed.
@@ -76,10 +61,5 @@ class HashingFile {
 
 // A small file, whole or not at all, and on the disk when this returns; one of that name is replaced. Error(storage).
 void write_file(const std::string& path, std::string_view bytes);
-
-// The whole of an open regular file: its digest, or its bytes (at most `limit`, else Error(checkpoint)). Reading starts
-// at offset 0 and leaves the descriptor's position alone. Read errors are Error(storage).
-std::string sha256_of(int fd, const std::string& path);
-std::string read_all(int fd, const std::string& path, uint64_t limit);
 
 }  // namespace selfsup::checkpoint

@@ -1,10 +1,7 @@
 #include "checkpoint/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -100,27 +97,26 @@ void SafetensorsLayout::write(HashingFile& file) const {
 }
 
 SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO must not block
-  if (!fd) throw Error(Exit::checkpoint, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  map(fd.get());
+  try {
+    map(RegularFile(path));
+  } catch (const FileError& error) {
+    throw Error(Exit::checkpoint, fmt::format("{}: {}", path, error.what()));
+  }
   parse();
 }
 
-SafetensorsFile::SafetensorsFile(int fd, const std::string& path) : path_(path) {
-  map(fd);
+SafetensorsFile::SafetensorsFile(const RegularFile& file, const std::string& path) : path_(path) {
+  map(file);
   parse();
 }
 
-void SafetensorsFile::map(int fd) {
-  struct stat status;
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-    throw Error(Exit::checkpoint, fmt::format("{} is not a regular file", path_));
-  size_ = static_cast<size_t>(status.st_size);
+void SafetensorsFile::map(const RegularFile& file) {
+  size_ = file.size();
   if (size_ < sizeof(uint64_t)) {
     throw Error(Exit::checkpoint,
                 fmt::format("{}: not a safetensors file: {} bytes, at least 8 expected", path_, size_));
   }
-  void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+  void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd(), 0);
   if (at == MAP_FAILED) throw Error(Exit::checkpoint, fmt::format("cannot map {}: {}", path_, std::strerror(errno)));
   bytes_.reset(static_cast<const char*>(at), [size = size_](const char* p) { ::munmap(const_cast<char*>(p), size); });
 }

@@ -51,7 +51,7 @@ class SafetensorsLayout {
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path);  // follows links; Error(checkpoint) when it cannot be opened
-  SafetensorsFile(int fd, const std::string& path);   // borrows an open descriptor; path is for messages
+  SafetensorsFile(const RegularFile& file, const std::string& path);  // may be closed after; path is for messages
   SafetensorsFile(SafetensorsFile&&) = default;
   SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
@@ -61,7 +61,7 @@ class SafetensorsFile {
   const Metadata& metadata() const { return metadata_; }
 
  private:
-  void map(int fd);
+  void map(const RegularFile& file);
   void parse();
 
   std::string path_;

@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::pair<const char*, Command> kCommands[] = {
     {"train", Command::train}, {"config", Command::config},   {"validate", Command::validate},
-    {"list", Command::list},   {"inspect", Command::inspect}, {"env", Command::env},
-    {"help", Command::help},   {"version", Command::version}};
+    {"list", Command::list},   {"inspect", Command::inspect}, {"stamp", Command::stamp},
+    {"env", Command::env},     {"help", Command::help},       {"version", Command::version}};
 
 [[noreturn]] void refuse(const std::string& text) {
   throw Error(Exit::usage, text + "\nselfsup-host --help lists commands and flags");
@@ -62,6 +62,7 @@ class Parser {
     flags_ = {
         {"--plugin", {kRuns, [this] { line_.plugins.push_back(take_value()); }}},
         {"--plugin-dir", {kRuns | kNotes, [this] { line_.plugin_dirs.push_back(take_value()); }}},
+        {"--unstamped", {kRuns | kNotes, on(line_.unstamped)}},
         {"--work-dir", {kRuns, value(line_.work_dir)}},
         {"--load-from", {kRuns, value(line_.load_from)}},
         {"--device", {kRuns, value(line_.device)}},
@@ -211,8 +212,9 @@ class Parser {
       refuse(fmt::format("\"{}\" is one word too many{}", plain[wanted],
                          config::is_option(plain[wanted]) ? ": --cfg-options stands before KEY=VALUE" : ""));
     if (plain.size() < wanted)
-      refuse(command == Command::inspect ? "inspect needs a plugin: selfsup-host inspect PLUGIN.so"
-                                         : "a configuration file is missing");
+      refuse(command == Command::inspect || command == Command::stamp
+                 ? fmt::format("{0} needs a plugin: selfsup-host {0} PLUGIN.so", name_of(command))
+                 : "a configuration file is missing");
     if (wanted) line_.target = plain.front();
     if (!named && line_.target.find_first_of("./") == std::string::npos &&
         !std::filesystem::exists(line_.target, failed))
@@ -256,7 +258,7 @@ CommandLine parse_command_line(const std::vector<std::string>& words) { return P
 
 void apply_flags(Json& tree, const CommandLine& line) {
   const auto set = [&](const char* key, Json value, const std::string& flag) {
-    config::set_by_path(tree, key, std::move(value), Origin{"flag", flag, 0, 0});
+    config::set_by_path(tree, key, std::move(value), Source{"flag", flag, 0, 0});
   };
   if (line.work_dir) set("work_dir", *line.work_dir, "--work-dir");
   if (line.load_from) set("load_from", *line.load_from, "--load-from");
@@ -276,11 +278,13 @@ std::string help_text() {
   selfsup-host list [--json]                     the plugins that are found, without running them
   selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
   selfsup-host inspect --schema                  the keys that the host itself takes
+  selfsup-host stamp FILE                        write the digest into a plugin that a tool has rewritten
   selfsup-host env                               versions, processor, threads, LibTorch
 
 Plugins
   --plugin PLUGIN        path (./mine.so) or bare name (mine.so); repeatable; the first brings the algorithm
   --plugin-dir DIR       where bare names are looked up first; repeatable (also SELFSUP_PLUGIN_PATH)
+  --unstamped            take plugins without a digest too; damage of theirs is not told
 
 The run
   --work-dir DIR         default: work_dirs/<name of CONFIG>

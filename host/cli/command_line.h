@@ -9,17 +9,17 @@
 
 namespace selfsup::cli {
 
-enum class Command { train, config, validate, list, inspect, env, help, version };
+enum class Command { train, config, validate, list, inspect, stamp, env, help, version };
 
 struct CommandLine {
   Command command = Command::train;
-  std::string target;  // CONFIG, or the plugin of inspect; "": inspect --schema of the host itself
+  std::string target;  // CONFIG, or the plugin of inspect and stamp; "": inspect --schema of the host itself
   std::vector<std::string> plugins, plugin_dirs, cfg_options;
   std::optional<std::string> work_dir, load_from, device;
   std::optional<std::string> resume;  // "": the newest of the work folder; else a path
   std::optional<int64_t> seed;
   bool overwrite = false, amp = false, auto_scale_lr = false;
-  bool json = false, schema = false, sources = false;
+  bool unstamped = false, json = false, schema = false, sources = false;
 };
 
 // words: without the program's name. Flags stand before or after CONFIG. Error(usage) with the nearest name.

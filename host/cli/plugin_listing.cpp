@@ -8,10 +8,9 @@
 #include <ostream>
 
 #include "base/errors.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "plugin/plan.h"
-#include "plugin/search.h"
+#include "plugin/tables.h"
 #include "ssp/entry.h"
 
 namespace selfsup::cli {
@@ -29,7 +28,8 @@ struct Need {
 struct Facts {
   NoteFile file;
   std::vector<Need> needs;
-  std::string problem;  // empty: it loads here
+  std::vector<ComponentName> unknown;  // of what it provides: kinds that this host does not know
+  std::string problem;                 // empty: it loads here
 };
 
 std::vector<std::string> servers(const ComponentName& need, const NoteFile& asker,
@@ -43,11 +43,13 @@ std::vector<std::string> servers(const ComponentName& need, const NoteFile& aske
   return files;
 }
 
-Facts gather(const NoteFile& file, const std::vector<std::string>& folders, const std::vector<Candidate>& candidates) {
-  Facts facts{file, {}, ""};
+Facts gather(const NoteFile& file, const plugin::Places& places, const std::vector<Candidate>& candidates) {
+  Facts facts{file, {}, {}, ""};
+  for (const ComponentName& component : file.note.provides)
+    if (!plugin::is_known_kind(component.first)) facts.unknown.push_back(component);
   for (const ComponentName& need : file.note.needs) facts.needs.push_back({need, servers(need, file, candidates)});
   try {
-    plugin::plan_plugins({file.path}, folders, {});
+    plugin::plan_plugins({file.path}, places, {});
   } catch (const Error& error) {
     facts.problem = error.what();
   }
@@ -56,11 +58,16 @@ Facts gather(const NoteFile& file, const std::vector<std::string>& folders, cons
 
 Json component_json(const ComponentName& component) { return Json(Json::Array{component.first, component.second}); }
 
+const char* digest_text(plugin::Digest digest) {
+  return digest == plugin::Digest::right ? "right" : digest == plugin::Digest::wrong ? "wrong" : "none";
+}
+
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Json to_json(const Facts& facts) {
   const plugin::Note& note = facts.file.note;
-  Json::Array provided, needs, libraries;
+  Json::Array provided, unknown, needs, libraries;
+  for (const ComponentName& component : facts.unknown) unknown.push_back(component_json(component));
   for (const ComponentName& component : note.provides) provided.push_back(component_json(component));
   for (const Need& need : facts.needs) {
     Json::Array files(need.served_by.begin(), need.served_by.end());
@@ -76,12 +83,14 @@ Json to_json(const Facts& facts) {
   json.set("version", note.version);
   json.set("sdk", Json(Json::Array{note.sdk_major, note.sdk_minor}));
   json.set("tier", text_or_null(note.tier));
+  json.set("digest", digest_text(facts.file.digest));
   json.set("machine", facts.file.elf_machine);
   json.set("isa", text_or_null(note.isa));
   json.set("torch", text_or_null(note.torch));
   json.set("glibc", text_or_null(facts.file.newest_glibc));
   json.set("libraries", Json(std::move(libraries)));
   json.set("provides", Json(std::move(provided)));
+  json.set("unknown", Json(std::move(unknown)));
   json.set("needs", Json(std::move(needs)));
   json.set("loads_here", facts.problem.empty());
   json.set("problem", text_or_null(facts.problem));
@@ -106,6 +115,8 @@ void print_brief(std::ostream& out, const Facts& facts) {
   const plugin::Note& note = facts.file.note;
   out << fmt::format("  {:<20} {} {}\n", file_name(facts.file.path), note.id, note.version);
   for (const auto& [kind, name] : note.provides) out << fmt::format("    {:<18} {}\n", short_kind(kind), name);
+  for (const ComponentName& component : facts.unknown)
+    out << fmt::format("    {}: a kind that this host does not know, for other plugins only\n", component.first);
   for (const Need& need : facts.needs) {
     out << fmt::format("    {:<18} {} {} ({})\n", "needs", short_kind(need.component.first),
                        need.component.second == "*" ? "of any name" : need.component.second,
@@ -127,6 +138,9 @@ void print_all(std::ostream& out, const Facts& facts, const std::string& digest)
   out << fmt::format("{} {}\n", note.id, note.version);
   row("file", file.path);
   row("sha256", digest);
+  row("digest", file.digest == plugin::Digest::right   ? "right: the file is what was stamped"
+                : file.digest == plugin::Digest::wrong ? "wrong: the file is damaged, or was rewritten"
+                                                       : "none: damage of the file is not told");
   row("SDK", fmt::format("{}.{} (this host: {}.{})", note.sdk_major, note.sdk_minor, SSP_ABI_MAJOR, SSP_ABI_MINOR));
   if (!note.tier.empty()) row("tier", note.tier);
   row("machine", note.isa.empty() ? file.elf_machine : file.elf_machine + ", processor " + note.isa);
@@ -144,19 +158,22 @@ void print_all(std::ostream& out, const Facts& facts, const std::string& digest)
                                      : fmt::format("served by {}", fmt::join(need.served_by, ", "))));
   }
   rows("provides", provided);
+  for (const ComponentName& component : facts.unknown)
+    row("", fmt::format("{}: a kind that this host does not know, for other plugins only", component.first));
   rows("needs", needed);
   row("loads here", facts.problem.empty() ? "yes" : "no: " + facts.problem);
 }
 
 }  // namespace
 
-void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json) {
-  const std::vector<Candidate> candidates = plugin::scan_folders(folders);
+void list_plugins(std::ostream& out, const plugin::Places& places, bool json) {
+  const std::vector<std::string>& folders = places.folders;
+  const std::vector<Candidate> candidates = plugin::scan_folders(places);
   if (json) {
     Json::Array plugins, unreadable, searched(folders.begin(), folders.end());
     for (const Candidate& candidate : candidates) {
       if (candidate.file) {
-        plugins.push_back(to_json(gather(*candidate.file, folders, candidates)));
+        plugins.push_back(to_json(gather(*candidate.file, places, candidates)));
         continue;
       }
       Json entry = Json::object();
@@ -179,7 +196,7 @@ void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bo
       if (std::filesystem::path(candidate.path).parent_path() != folder) continue;
       any = true;
       if (candidate.file) {
-        print_brief(out, gather(*candidate.file, folders, candidates));
+        print_brief(out, gather(*candidate.file, places, candidates));
       } else {
         out << fmt::format("  {:<20} no plugin: {}\n", file_name(candidate.path), candidate.problem);
       }
@@ -188,11 +205,10 @@ void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bo
   }
 }
 
-void inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders,
-                    bool json) {
-  const NoteFile file = plugin::read_note(plugin::find_plugin(argument, folders, "inspect " + argument));
-  const Facts facts = gather(file, folders, plugin::scan_folders(folders));
-  const std::string digest = sha256_file(file.path);
+void inspect_plugin(std::ostream& out, const std::string& argument, const plugin::Places& places, bool json) {
+  const NoteFile file = plugin::read_note(plugin::find_plugin(argument, places.folders, "inspect " + argument));
+  const Facts facts = gather(file, places, plugin::scan_folders(places));
+  const std::string digest = file.bytes->sha256();
   if (json) {
     Json result = to_json(facts);
     result.set("sha256", digest);

@@ -2,7 +2,8 @@
 #pragma once
 #include <iosfwd>
 #include <string>
-#include <vector>
+
+#include "plugin/search.h"
 
 namespace selfsup::cli {
 
@@ -10,9 +11,9 @@ namespace selfsup::cli {
 // answer.
 
 // Every *.so of the folders, with what it provides or why it cannot be used.
-void list_plugins(std::ostream& out, const std::vector<std::string>& folders, bool json);
+void list_plugins(std::ostream& out, const plugin::Places& places, bool json);
 
 // One plugin; argument as in --plugin. Error(plugin) if the file has no readable note.
-void inspect_plugin(std::ostream& out, const std::string& argument, const std::vector<std::string>& folders, bool json);
+void inspect_plugin(std::ostream& out, const std::string& argument, const plugin::Places& places, bool json);
 
 }  // namespace selfsup::cli

@@ -30,7 +30,7 @@ std::vector<Json> take_bases(Json& own) {
   for (const Json& base : bases)
     if (!base.is_string() || base.as_string().empty())
       throw Error(Exit::usage, fmt::format("{}: _base_: expected a path or a list of paths, found {}",
-                                           describe(base.origin), to_text(base)));
+                                           describe(base.source), to_text(base)));
   own.erase("_base_");
   return bases;
 }
@@ -38,7 +38,7 @@ std::vector<Json> take_bases(Json& own) {
 // named: the value of _base_ that leads here; null: the command line does.
 Json load(const fs::path& path, const Json* named, std::vector<std::string>& chain) {
   const auto refuse = [&](const std::string& text) {
-    throw Error(Exit::usage, (named ? describe(named->origin) + ": _base_: " : "") + text);
+    throw Error(Exit::usage, (named ? describe(named->source) + ": _base_: " : "") + text);
   };
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
@@ -55,7 +55,7 @@ Json load(const fs::path& path, const Json* named, std::vector<std::string>& cha
 
   Json own = read_json_file(path.string(), named ? "base" : "file", kLimits);
   if (!own.is_object())
-    throw Error(Exit::usage, fmt::format("{}: expected an object, the configuration", describe(own.origin)));
+    throw Error(Exit::usage, fmt::format("{}: expected an object, the configuration", describe(own.source)));
   const std::vector<Json> bases = take_bases(own);
   chain.push_back(id);
   Json merged = Json::object();

@@ -16,7 +16,7 @@ Json merge(Json lower, const Json& upper, const std::string& path) {
   if (!lower.is_object() || !upper.is_object()) {
     if (!upper.is_object()) return upper;
     lower = Json::object();
-    lower.origin = upper.origin;
+    lower.source = upper.source;
   }
   const Json* before = lower.find("type");
   const Json* now = upper.find("type");
@@ -24,10 +24,10 @@ Json merge(Json lower, const Json& upper, const std::string& path) {
       before && now && before->is_string() && now->is_string() && !same_family(before->as_string(), now->as_string());
   const Json* wipe = upper.find("_delete_");
   if (wipe && !wipe->is_bool())
-    throw Error(Exit::usage, fmt::format("{}: {}: expected true or false, found {}", describe(wipe->origin),
+    throw Error(Exit::usage, fmt::format("{}: {}: expected true or false, found {}", describe(wipe->source),
                                          below("_delete_"), to_text(*wipe)));
   if (other_type || (wipe && wipe->as_bool())) lower.as_object().clear();
-  lower.origin = upper.origin;
+  lower.source = upper.source;
   for (const auto& [key, value] : upper.as_object()) {
     if (key == "_delete_") continue;
     Json* there = lower.find(key);
@@ -38,9 +38,9 @@ Json merge(Json lower, const Json& upper, const std::string& path) {
   return lower;
 }
 
-const Origin& place_to_add(const Json& node, const Origin& whole) {
-  const std::string& layer = node.origin.layer;
-  return layer == "plugin" || layer == "default" ? whole : node.origin;
+const Source& place_to_add(const Json& node, const Source& whole) {
+  const std::string& layer = node.source.layer;
+  return layer == "plugin" || layer == "default" ? whole : node.source;
 }
 
 }  // namespace selfsup::config

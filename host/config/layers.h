@@ -17,7 +17,7 @@ Json merge(Json lower, const Json& upper, const std::string& path = "");
 bool same_family(std::string_view before, std::string_view now);
 
 // Where a member that `node` lacks is missing: where the user wrote the node, or if only a plugin did, at `whole`, the
-// origin of the whole configuration.
-const Origin& place_to_add(const Json& node, const Origin& whole);
+// source of the whole configuration.
+const Source& place_to_add(const Json& node, const Source& whole);
 
 }  // namespace selfsup::config

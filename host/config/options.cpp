@@ -119,29 +119,29 @@ std::optional<size_t> as_index(const std::string& part) {
 }
 
 // The object or list below `at` that `part` names.
-Json& descend(Json& at, const std::string& part, std::string_view dotted, const Origin& origin) {
+Json& descend(Json& at, const std::string& part, std::string_view dotted, const Source& source) {
   if (at.is_array()) {
     const auto index = as_index(part);
     if (!index || *index >= at.as_array().size())
       throw Error(Exit::usage,
                   fmt::format("{}: {}: the list there has {} elements; '{}' is none of them (they count from 0)",
-                              describe(origin), dotted, at.as_array().size(), part));
+                              describe(source), dotted, at.as_array().size(), part));
     return at.as_array()[*index];
   }
   if (at.is_null() && as_index(part))
     throw Error(Exit::usage,
                 fmt::format("{}: {}: there is no list there of which {} could be an element; set the whole list",
-                            describe(origin), dotted, part));
+                            describe(source), dotted, part));
   if (at.is_null()) {
     at = Json::object();
-    at.origin = origin;
+    at.source = source;
   }
   if (!at.is_object())
     throw Error(Exit::usage, fmt::format("{}: {}: '{}' would have to be inside {}, which is no object or list",
-                                         describe(origin), dotted, part, to_text(at)));
+                                         describe(source), dotted, part, to_text(at)));
   if (Json* member = at.find(part)) return *member;
   Json& made = at.set(part, Json());
-  made.origin = origin;
+  made.source = source;
   return made;
 }
 
@@ -152,7 +152,7 @@ void drop_siblings(Json& object, const Json& type, const std::string& layer) {
     return;
   auto& members = object.as_object();
   members.erase(std::remove_if(members.begin(), members.end(),
-                               [&](const auto& member) { return member.second.origin.layer != layer; }),
+                               [&](const auto& member) { return member.second.source.layer != layer; }),
                 members.end());
 }
 
@@ -183,16 +183,16 @@ bool is_option(std::string_view word) {
          word.front() != '-';
 }
 
-void set_by_path(Json& tree, std::string_view dotted, Json value, const Origin& origin) {
+void set_by_path(Json& tree, std::string_view dotted, Json value, const Source& source) {
   const std::vector<std::string> parts = path_parts(dotted);
   if (std::any_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty(); }))
     throw Error(Exit::usage,
-                fmt::format("{}: \"{}\" is no key: a part between dots is empty", describe(origin), dotted));
+                fmt::format("{}: \"{}\" is no key: a part between dots is empty", describe(source), dotted));
   Json* at = &tree;
-  for (size_t i = 0; i + 1 < parts.size(); ++i) at = &descend(*at, parts[i], dotted, origin);
-  if (parts.back() == "type" && at->is_object()) drop_siblings(*at, value, origin.layer);
-  set_origin(value, origin);
-  Json& place = descend(*at, parts.back(), dotted, origin);
+  for (size_t i = 0; i + 1 < parts.size(); ++i) at = &descend(*at, parts[i], dotted, source);
+  if (parts.back() == "type" && at->is_object()) drop_siblings(*at, value, source.layer);
+  set_source(value, source);
+  Json& place = descend(*at, parts.back(), dotted, source);
   place = value.is_object() ? merge(std::move(place), value, std::string(dotted)) : std::move(value);
 }
 
@@ -204,15 +204,15 @@ void apply_options(Json& tree, const std::vector<std::string>& options, bool len
                   fmt::format("--cfg-options takes KEY=VALUE, as in train_cfg.max_epochs=3; found \"{}\"", option));
     if (!valid_utf8(option))
       throw Error(Exit::usage, fmt::format("--cfg-options {}: expected UTF-8", option.substr(0, equals)));
-    const Origin origin{"cfg-options", "--cfg-options " + option, 0, 0};
-    Json value = parse_option_value(std::string_view(option).substr(equals + 1), origin.source);
+    const Source source{"cfg-options", "--cfg-options " + option, 0, 0};
+    Json value = parse_option_value(std::string_view(option).substr(equals + 1), source.name);
     if (!lenient) {
-      set_by_path(tree, option.substr(0, equals), std::move(value), origin);
+      set_by_path(tree, option.substr(0, equals), std::move(value), source);
       continue;
     }
     Json trial = tree;
     try {
-      set_by_path(trial, option.substr(0, equals), std::move(value), origin);
+      set_by_path(trial, option.substr(0, equals), std::move(value), source);
       tree = std::move(trial);
     } catch (const Error&) {
       // It will be judged when all layers are there.

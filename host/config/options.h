@@ -22,6 +22,6 @@ bool is_option(std::string_view word);
 void apply_options(Json& tree, const std::vector<std::string>& options, bool lenient);
 
 // Sets one value by its dotted key, as above.
-void set_by_path(Json& tree, std::string_view dotted, Json value, const Origin& origin);
+void set_by_path(Json& tree, std::string_view dotted, Json value, const Source& source);
 
 }  // namespace selfsup::config

@@ -25,7 +25,7 @@ std::string existing_path(const Json& value, std::string_view key) {
   std::error_code failed;
   if (!std::filesystem::exists(value.as_string(), failed))
     throw Error(Exit::usage,
-                fmt::format("{}: {}: there is no file or folder {}", describe(value.origin), key, value.as_string()));
+                fmt::format("{}: {}: there is no file or folder {}", describe(value.source), key, value.as_string()));
   return value.as_string();
 }
 
@@ -52,7 +52,7 @@ DataConfig read_data(const Json& loader) {
 // How high the layer lies that gave a value.
 auto height(const Json& value) {
   static constexpr std::string_view layers[] = {"default", "plugin", "base", "file", "cfg-options", "flag"};
-  return std::find(std::begin(layers), std::end(layers), value.origin.layer);
+  return std::find(std::begin(layers), std::end(layers), value.source.layer);
 }
 
 // A layer that gives `key` met what lower ones say of the run's length.
@@ -61,10 +61,10 @@ Error length_conflict(const Json& train_cfg, const char* key, const std::string&
   return Error(Exit::usage, fmt::format("{}: train_cfg.{}: {}; to replace the length that a lower layer gives, write "
                                         "--cfg-options 'train_cfg={{\"_delete_\": true, \"{}\": {}}}', or the same "
                                         "object in the file",
-                                        describe(value.origin), key, what, key, to_text(value)));
+                                        describe(value.source), key, what, key, to_text(value)));
 }
 
-TrainLength read_length(const Json& train_cfg, const Origin& whole) {
+TrainLength read_length(const Json& train_cfg, const Source& whole) {
   TrainLength length;
   length.max_epochs = int_if_any(train_cfg, "max_epochs");
   length.max_iters = int_if_any(train_cfg, "max_iters");
@@ -76,7 +76,7 @@ TrainLength read_length(const Json& train_cfg, const Origin& whole) {
     const char* other = epochs_win ? "max_iters" : "max_epochs";
     throw length_conflict(
         train_cfg, epochs_win ? "max_epochs" : "max_iters",
-        fmt::format("excludes {}, which is given at {}", other, describe(train_cfg.get(other).origin)));
+        fmt::format("excludes {}, which is given at {}", other, describe(train_cfg.get(other).source)));
   }
   length.by_epoch = length.max_epochs.has_value();
   bool epochs_wanted = length.by_epoch;
@@ -85,7 +85,7 @@ TrainLength read_length(const Json& train_cfg, const Origin& whole) {
   if (epochs_wanted != length.by_epoch)
     throw length_conflict(train_cfg, length.by_epoch ? "max_epochs" : "max_iters",
                           fmt::format("the run is counted in {}, says {}", epochs_wanted ? "epochs" : "iterations",
-                                      describe(train_cfg.get(train_cfg.has("by_epoch") ? "by_epoch" : "type").origin)));
+                                      describe(train_cfg.get(train_cfg.has("by_epoch") ? "by_epoch" : "type").source)));
   return length;
 }
 
@@ -100,7 +100,7 @@ CheckpointConfig read_checkpoint(const Json& hook, bool run_by_epoch) {
   if (checkpoint.keep == 0)
     throw Error(Exit::usage, fmt::format("{}: default_hooks.checkpoint.max_keep_ckpts: expected at least 1, or -1 for "
                                          "all, found 0",
-                                         describe(keep.origin)));
+                                         describe(keep.source)));
   checkpoint.save_last = hook.get("save_last").as_bool();
   return checkpoint;
 }
@@ -132,7 +132,7 @@ RunConfig read_run_config(const Json& config) {
     if (!run.data_preprocessor.is_null() && !(run.data_preprocessor == *top))
       throw Error(Exit::usage,
                   fmt::format("{}: data_preprocessor is given here and, otherwise, in model.data_preprocessor ({})",
-                              describe(top->origin), describe(run.data_preprocessor.origin)));
+                              describe(top->source), describe(run.data_preprocessor.source)));
     run.data_preprocessor = *top;
   }
   run.model.erase("data_preprocessor");
@@ -140,7 +140,7 @@ RunConfig read_run_config(const Json& config) {
   run.optim_wrapper = config.get("optim_wrapper");
   run.accumulative_counts = run.optim_wrapper.get("accumulative_counts").as_int();
   if (const Json* schedule = config.find("param_scheduler")) run.param_scheduler = *schedule;
-  run.length = read_length(config.get("train_cfg"), config.origin);
+  run.length = read_length(config.get("train_cfg"), config.source);
   const Json& hooks = config.get("default_hooks");
   run.log_interval = hooks.get("logger").get("interval").as_int();
   run.checkpoint = read_checkpoint(hooks.get("checkpoint"), run.length.by_epoch);
@@ -157,7 +157,7 @@ RunConfig read_run_config(const Json& config) {
     run.work_dir = folder->as_string();
     if (run.work_dir.empty())
       throw Error(Exit::usage,
-                  fmt::format("{}: work_dir: expected a folder, found an empty text", describe(folder->origin)));
+                  fmt::format("{}: work_dir: expected a folder, found an empty text", describe(folder->source)));
   }
   if (const Json* weights = config.find("load_from"); weights && !weights->is_null())
     run.load_from = existing_path(*weights, "load_from");

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "base/text.h"
 #include "base/nearest.h"
+#include "base/text.h"
 #include "config/layers.h"
 
 namespace selfsup::config {
@@ -90,7 +90,7 @@ auto common_parts(const std::string& a, const std::string& b) {
 
 class Validator {
  public:
-  Validator(const Origin& whole, const ComponentSchemas& components) : whole_(whole), components_(components) {}
+  Validator(const Source& whole, const ComponentSchemas& components) : whole_(whole), components_(components) {}
 
   void check(Json& value, const Json& schema, const std::string& path) {
     if (full() || !check_type(value, schema, path)) return;
@@ -125,7 +125,7 @@ class Validator {
   bool full() const { return problems_.size() > kShown; }
 
   void problem(const Json& value, const std::string& path, std::string text) {
-    problems_.push_back({value.origin, path, std::move(text)});
+    problems_.push_back({value.source, path, std::move(text)});
   }
 
   bool check_type(const Json& value, const Json& schema, const std::string& path) {
@@ -185,7 +185,7 @@ class Validator {
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
     if (const Json* properties = schema.find("properties"))
-      check_members(value, schema, {path, value.origin.source, properties, nullptr, false});
+      check_members(value, schema, {path, value.source.name, properties, nullptr, false});
   }
 
   // The object is another component's: its schema checks it, but for the keys that this one claims.
@@ -196,7 +196,13 @@ class Validator {
         return problem(*type, join_path(path, "type"), fmt::format("expected a string, found {}", shown(*type)));
       name = type->as_string();
     }
-    const Json* own = components_.find(kind, name);
+    const Json* own = nullptr;
+    try {
+      own = components_.find(kind, name);
+    } catch (const Error& error) {  // several have that name
+      if (error.exit() != Exit::usage) throw;
+      return problem(value.get("type"), join_path(path, "type"), error.what());
+    }
     if (!own) {
       const std::vector<std::string> names = components_.names(kind);
       const std::string have = names.empty() ? "none is loaded" : fmt::format("there are {}", fmt::join(names, ", "));
@@ -213,13 +219,23 @@ class Validator {
     }
     const Json* properties = own->find("properties");
     if (properties)
-      check_members(value, *own, {path, value.origin.source, properties, schema.find("x-ssp-claims"), true});
+      check_members(value, *own, {path, value.source.name, properties, schema.find("x-ssp-claims"), true});
   }
 
   void check_members(Json& value, const Json& schema, const Place& place) {
     check_keys(value, place);
-    for (auto& [key, member] : value.as_object())
-      if (const Json* member_schema = place.schema_of(key)) check(member, *member_schema, join_path(place.path, key));
+    for (auto& [key, member] : value.as_object()) {
+      const Json* member_schema = place.schema_of(key);
+      if (!member_schema) continue;
+      if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
+        Json name = member;
+        name = member.as_string().substr(member.as_string().find(':') + 1);
+        name.source = member.source;
+        check(name, *member_schema, join_path(place.path, key));
+      } else {
+        check(member, *member_schema, join_path(place.path, key));
+      }
+    }
     if (const Json* required = schema.find("required"))
       for (const Json& key : required->as_array())
         if (!value.has(key.as_string()))
@@ -234,7 +250,7 @@ class Validator {
       const Json* otherwise = schema.find("default");
       if (!otherwise || value.has(key)) continue;
       Json filled = *otherwise;
-      filled.origin = Origin{"default", "the default", 0, 0};
+      filled.source = Source{"default", "the default", 0, 0};
       Json& placed = value.set(key, std::move(filled));
       if (placed.is_object() || placed.is_array()) check(placed, schema, join_path(path, key));
     }
@@ -257,7 +273,7 @@ class Validator {
 
   static bool set_beside(const Json& object, const Json& member, const std::string& name) {
     const Json* other = object.find(name);
-    return other && other->origin.layer == member.origin.layer;
+    return other && other->source.layer == member.source.layer;
   }
 
   // A key that is right, in the wrong place: the right one that shares the most of the path, first in the same file, is
@@ -265,7 +281,7 @@ class Validator {
   void add_place_elsewhere(Problem& problem, const std::string& key) const {
     const Place* best = nullptr;
     const auto nearness = [&](const Place& place) {
-      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.origin.source,
+      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.source.name,
                         -std::count(place.path.begin(), place.path.end(), '.'));
     };
     for (const Place& place : seen_)
@@ -273,7 +289,7 @@ class Validator {
     if (best) problem.text += fmt::format("; did you mean '{}'?", join_path(best->path, key));
   }
 
-  const Origin whole_;
+  const Source whole_;
   const ComponentSchemas& components_;
   std::vector<Problem> problems_;
   std::vector<Place> seen_;
@@ -323,21 +339,21 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
 
 std::vector<Problem> validate(Json& value, const Json& schema, const std::string& path,
                               const ComponentSchemas& components) {
-  Validator validator(value.origin, components);
+  Validator validator(value.source, components);
   validator.check(value, schema, path);
   return validator.take();
 }
 
 std::vector<Problem> unknown_keys(const Json& value, const Json& schema) {
   const ComponentSchemas none;
-  Validator validator(value.origin, none);
-  validator.check_keys(value, {"", value.origin.source, &schema.get("properties"), nullptr, false});
+  Validator validator(value.source, none);
+  validator.check_keys(value, {"", value.source.name, &schema.get("properties"), nullptr, false});
   return validator.take();
 }
 
 std::vector<Problem> wrong_types(const Json& value, const Json& schema) {
   const ComponentSchemas none;
-  Validator validator(value.origin, none);
+  Validator validator(value.source, none);
   for (const auto& [key, inner] : schema.get("properties").as_object())
     if (const Json* member = value.find(key)) validator.check_types(*member, inner, key);
   return validator.take();
@@ -348,7 +364,7 @@ void throw_if_any(const std::vector<Problem>& problems) {
   std::string text;
   for (size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
     const Problem& p = problems[i];
-    text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.origin), p.path, p.text);
+    text += fmt::format("{}{}: {}: {}", i ? "\n" : "", describe(p.source), p.path, p.text);
   }
   if (problems.size() > kShown) text += "\nand more";
   throw Error(Exit::usage, text);

@@ -28,7 +28,7 @@ struct ComponentSchemas {
 };
 
 struct Problem {
-  Origin origin;
+  Source source;
   std::string path, text;
 };
 

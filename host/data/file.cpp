@@ -1,12 +1,8 @@
 #include "data/file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/errors.h"
 #include "data/datasets/dataset.h"
@@ -14,11 +10,9 @@
 namespace selfsup::data {
 namespace {
 
-// What errno says of a picture is that picture's fault only if another file could still be read.
-[[noreturn]] void fail(const char* what) {
-  const int error = errno;
-  const std::string text = fmt::format("{}: {}", what, std::strerror(error));
-  switch (error) {
+// It is that picture's fault only if another file could still be read.
+[[noreturn]] void fail(const FileError& failure) {
+  switch (failure.error()) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -26,99 +20,26 @@ namespace {
     case EIO:
     case ESTALE:
     case ETIMEDOUT:
-      throw Error(Exit::data, text + " (the machine's fault, not the picture's: none takes its place)");
+      throw Error(Exit::data,
+                  fmt::format("{} (the machine's fault, not the picture's: none takes its place)", failure.what()));
   }
-  throw BadImage(text);
-}
-
-std::string_view kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "a directory";
-  if (S_ISFIFO(mode)) return "a FIFO";
-  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
-  if (S_ISSOCK(mode)) return "a socket";
-  return "no regular file";
-}
-
-// Length of the UTF-8 character at the start of s, 0 when there is none.
-size_t utf8_length(std::string_view s) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
-  const unsigned char lead = byte(0);
-  const size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length > s.size()) return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  if (lead == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-  if (lead == 0xED && byte(1) > 0x9F) return 0;  // surrogate
-  if (lead == 0xF0 && byte(1) < 0x90) return 0;  // overlong
-  if (lead == 0xF4 && byte(1) > 0x8F) return 0;  // past U+10FFFF
-  return length;
+  throw BadImage(failure.what());
 }
 
 }  // namespace
 
-RegularFile::RegularFile(const std::string& path) : fd_(-1) {
-  if (path.find('\0') != std::string::npos) throw BadImage("a NUL in the path");
-  fd_ = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-  if (fd_ < 0) {
-    if (errno == ENXIO) throw BadImage("a socket or a device, not a regular file");
-    fail("cannot be opened");
-  }
-  struct stat status;
-  try {
-    if (::fstat(fd_, &status) != 0) fail("cannot be examined");
-    if (!S_ISREG(status.st_mode)) throw BadImage(fmt::format("{}, not a regular file", kind_of(status.st_mode)));
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
-  size_ = static_cast<uint64_t>(status.st_size);
+RegularFile open_file(const std::string& path) try { return RegularFile(path); } catch (const FileError& failure) {
+  fail(failure);
 }
 
-RegularFile::~RegularFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-size_t RegularFile::read(uint8_t* out, size_t bytes) const {
-  size_t have = 0;
-  while (have < bytes) {
-    const ssize_t got = ::read(fd_, out + have, bytes - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("cannot be read");
-    if (got == 0) break;
-    have += static_cast<size_t>(got);
-  }
-  return have;
-}
-
-void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out) {
+void read_regular_file(const std::string& path, uint64_t max_bytes, std::vector<uint8_t>& out) try {
   const RegularFile file(path);
   if (file.size() > max_bytes)
     throw BadImage(fmt::format("{} bytes, more than the {} that are read", file.size(), max_bytes));
   out.resize(file.size());
-  out.resize(file.read(out.data(), out.size()));  // it may have shrunk; what is there is judged as it is
-}
-
-std::string printable(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const size_t length = utf8_length(bytes);
-    const unsigned char c = static_cast<unsigned char>(bytes[0]);
-    // C1 controls are U+0080 to U+009F.
-    const bool control =
-        length == 1 ? c < 0x20 || c == 0x7F : length == 2 && c == 0xC2 && static_cast<unsigned char>(bytes[1]) < 0xA0;
-    if (c == '\n')
-      text += "\\n";
-    else if (c == '\t')
-      text += "\\t";
-    else if (c == '\\')
-      text += "\\\\";
-    else if (length == 0 || control)
-      text += fmt::format("\\x{:02x}", c);
-    else
-      text += bytes.substr(0, length);
-    bytes.remove_prefix(length == 0 || control ? 1 : length);
-  }
-  return text;
+  out.resize(file.read(0, out.data(), out.size()));  // it may have shrunk; what is there is judged as it is
+} catch (const FileError& failure) {
+  fail(failure);
 }
 
 std::string join_path(std::string_view dir, std::string_view name) {

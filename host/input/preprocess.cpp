@@ -22,7 +22,7 @@ std::vector<double> per_channel(const Json& config, const char* key, double othe
   if (out.size() == 1) out.resize(static_cast<size_t>(channels), out[0]);
   if (static_cast<int64_t>(out.size()) != channels)
     throw Error(Exit::usage, fmt::format("{}: data_preprocessor.{} has {} numbers, the images have {} channels",
-                                         describe(node->origin), key, out.size(), channels));
+                                         describe(node->source), key, out.size(), channels));
   return out;
 }
 
@@ -57,7 +57,7 @@ Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device devi
     : mean_(per_channel(config, "mean", 0, channels)), std_(per_channel(config, "std", 1, channels)), device_(device) {
   for (double s : std_)
     if (!(s > 0))
-      throw Error(Exit::usage, fmt::format("{}: data_preprocessor.std is above 0", describe(config.get("std").origin)));
+      throw Error(Exit::usage, fmt::format("{}: data_preprocessor.std is above 0", describe(config.get("std").source)));
   for (size_t c = 0; c < mean_.size(); ++c) {
     // In float and in this order, as the original computes it.
     const auto mean = static_cast<float>(mean_[c]), std = static_cast<float>(std_[c]);

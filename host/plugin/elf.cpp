@@ -8,16 +8,13 @@
 #include <cstring>
 
 #include "plugin/elf_dynamic.h"
-#include "plugin/elf_input.h"
-#include "plugin/elf_layout.h"
-#include "plugin/elf_tables.h"
 
 namespace selfsup::plugin {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the reader takes numbers as they stand in the file");
 
-constexpr uint64_t kLargestNotes = uint64_t{1} << 20;
+constexpr uint64_t kLargestNotes = uint64_t{1} << 20, kLargestAddress = uint64_t{8} << 30;
 constexpr size_t kMostHeaders = 256, kMostNotes = 1000;
 
 std::string machine_name(unsigned machine) {
@@ -74,7 +71,7 @@ std::vector<Elf64_Phdr> read_segments(const ElfInput& file, const Elf64_Ehdr& he
     file.damaged(fmt::format("{} program headers", header.e_phnum));
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   file.read(header.e_phoff, segments.data(), segments.size() * sizeof(Elf64_Phdr), "program header table");
-  bool any_load = false;
+  uint64_t loaded = 0;
   for (const Elf64_Phdr& s : segments) {
     if (s.p_type == PT_NULL || s.p_type == PT_GNU_STACK) continue;
     if (!file.holds(s.p_offset, s.p_filesz)) {
@@ -82,12 +79,13 @@ std::vector<Elf64_Phdr> read_segments(const ElfInput& file, const Elf64_Ehdr& he
                             s.p_filesz, s.p_offset, file.size(), ElfInput::kRebuild));
     }
     if (s.p_type != PT_LOAD) continue;
-    any_load = true;
+    loaded += s.p_filesz;
     if (s.p_filesz > s.p_memsz) file.damaged("a segment is larger in the file than in memory");
-    if (s.p_memsz > ElfInput::kLargest || s.p_vaddr > ElfInput::kLargest)
+    if (s.p_memsz > kLargestAddress || s.p_vaddr > kLargestAddress)
       file.damaged("a segment lies outside any sensible address");
   }
-  if (!any_load) file.damaged("no segment to load");
+  if (loaded == 0) file.damaged("no segment to load");
+  if (loaded > file.size()) file.damaged("its segments overlap");
   // The section table ends the file and is not mapped; without it the file is not what the linker wrote.
   if (header.e_shoff != 0 && !file.holds(header.e_shoff, uint64_t{header.e_shnum} * header.e_shentsize)) {
     file.fail(fmt::format("truncated: the section table at byte {} ends past the file's {} bytes; {}", header.e_shoff,
@@ -122,7 +120,7 @@ void read_notes(const ElfInput& file, const Elf64_Phdr& segment, const std::stri
         }
         std::string text(text_size, '\0');
         file.read(at + text_at, text.data(), text_size, "note");
-        notes.push_back({owner, header.n_type, std::move(text)});
+        notes.push_back({header.n_type, at + text_at, std::move(text)});
       }
     }
     const uint64_t step = text_at + padded(text_size);
@@ -133,24 +131,23 @@ void read_notes(const ElfInput& file, const Elf64_Phdr& segment, const std::stri
 
 }  // namespace
 
-ElfFile read_elf(const std::string& path, const std::string& note_owner, uint64_t longest_note) {
-  const ElfInput file(path);
+ElfFile read_elf(const ElfInput& file, const std::string& note_owner, uint64_t longest_note) {
   const Elf64_Ehdr header = read_header(file);
   const std::vector<Elf64_Phdr> segments = read_segments(file, header);
   ElfFile result;
   result.machine = machine_name(header.e_machine);
+  result.program_headers = {header.e_phoff, segments.size() * sizeof(Elf64_Phdr)};
   for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type == PT_LOAD) result.loaded.push_back({segment.p_offset, segment.p_filesz});
     if (segment.p_type == PT_NOTE) read_notes(file, segment, note_owner, longest_note, result.notes);
   }
   if (result.notes.empty()) return result;
   const ElfDynamic dynamic(file, segments);
   result.needed = dynamic.needed();
-  for (const ElfDynamic::Version& version : dynamic.needed_versions()) {
-    const std::string& name = version.name;
+  for (const std::string& name : dynamic.needed_versions()) {
     if (name == "GLIBC_ABI_DT_RELR") result.glibc.push_back("2.36");  // the first that understands DT_RELR
     if (name.rfind("GLIBC_2.", 0) == 0 || name.rfind("GLIBC_3.", 0) == 0) result.glibc.push_back(name.substr(6));
   }
-  if (result.machine == host_machine()) check_tables(file, ElfLayout(file, header, segments), dynamic);
   return result;
 }
 

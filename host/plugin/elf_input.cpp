@@ -2,53 +2,71 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <filesystem>
 
 #include "base/errors.h"
 
 namespace selfsup::plugin {
+namespace {
 
-ElfInput::ElfInput(const std::string& path) : path_(path) {
-  // O_NONBLOCK: a FIFO must not make the host wait.
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd_ < 0) fail(fmt::format("cannot be opened: {}", std::strerror(errno)));
-  try {
-    struct stat info;
-    if (::fstat(fd_, &info) != 0) fail(fmt::format("cannot be examined: {}", std::strerror(errno)));
-    if (S_ISDIR(info.st_mode)) fail("expected a plugin file, found a folder; name a file in it, or use --plugin-dir");
-    if (!S_ISREG(info.st_mode)) fail("expected a plugin file, found something that is no regular file");
-    size_ = static_cast<uint64_t>(info.st_size);
-    if (size_ > kLargest) fail(fmt::format("{} bytes; plugins larger than 8 GiB are not taken", size_));
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
+constexpr uint64_t kLargest = uint64_t{8} << 30, kChunk = uint64_t{1} << 20;
+
+RegularFile open_plugin(const std::string& path) try {
+  RegularFile file(path);
+  if (file.size() > kLargest)
+    throw FileError(fmt::format("{} bytes; plugins larger than 8 GiB are not taken", file.size()));
+  return file;
+} catch (const FileError& error) {
+  std::error_code ignored;
+  const char* remedy = std::filesystem::is_directory(path, ignored) ? "; name a file in it, or use --plugin-dir" : "";
+  throw Error(Exit::plugin, fmt::format("{}: {}{}", path, error.what(), remedy));
 }
 
-ElfInput::~ElfInput() { ::close(fd_); }
+}  // namespace
+
+ElfInput::ElfInput(const std::string& path) : ElfInput(path, open_plugin(path)) {}
+
+std::shared_ptr<const ElfInput> ElfInput::sealed_copy() const {
+  const auto check = [this](bool ok) {
+    if (!ok) fail(fmt::format("cannot be copied into memory: {}", FileError("memfd", errno).what()));
+  };
+  // Under this name it stands in /proc/PID/maps.
+  Fd copy(::memfd_create(std::filesystem::path(path_).filename().c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  check(static_cast<bool>(copy));
+  for (uint64_t offset = 0; offset < size();) {
+    const auto piece = read_all<char>(offset, std::min(kChunk, size() - offset), "file");
+    for (size_t done = 0; done < piece.size();) {
+      const ssize_t n = ::write(copy.get(), piece.data() + done, piece.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      check(n > 0);
+      done += static_cast<size_t>(n);
+    }
+    offset += piece.size();
+  }
+  check(::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
+  return std::shared_ptr<const ElfInput>(new ElfInput(path_, RegularFile(std::move(copy))));
+}
+
+std::string ElfInput::sha256() const try { return file_.sha256(); } catch (const FileError& error) {
+  fail(error.what());
+}
 
 void ElfInput::require(uint64_t offset, uint64_t bytes, const char* what) const {
   if (holds(offset, bytes)) return;
-  fail(fmt::format("truncated or damaged: the {} at byte {} ends past the file's {} bytes; {}", what, offset, size_,
+  fail(fmt::format("truncated or damaged: the {} at byte {} ends past the file's {} bytes; {}", what, offset, size(),
                    kRebuild));
 }
 
-void ElfInput::read(uint64_t offset, void* to, uint64_t bytes, const char* what) const {
+void ElfInput::read(uint64_t offset, void* to, uint64_t bytes, const char* what) const try {
   require(offset, bytes, what);
-  auto* at = static_cast<char*>(to);
-  while (bytes > 0) {
-    const ssize_t n = ::pread(fd_, at, bytes, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(fmt::format("cannot be read: {}", std::strerror(errno)));
-    if (n == 0) fail("became shorter while it was read; try again when it is complete");
-    at += n;
-    offset += static_cast<uint64_t>(n);
-    bytes -= static_cast<uint64_t>(n);
-  }
+  if (file_.read(offset, to, bytes) < bytes) fail("became shorter while it was read; try again when it is complete");
+} catch (const FileError& error) {
+  fail(error.what());
 }
 
 void ElfInput::fail(const std::string& text) const { throw Error(Exit::plugin, path_ + ": " + text); }

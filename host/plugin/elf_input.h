@@ -2,24 +2,28 @@
 // Knows nothing of what the pieces mean.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "base/file.h"
 
 namespace selfsup::plugin {
 
 class ElfInput {
  public:
-  static constexpr uint64_t kLargest = uint64_t{8} << 30;
   static constexpr const char* kRebuild = "copy or build the plugin again";
 
-  // Error(plugin), as from everything here, unless it is a regular file of at most kLargest bytes.
+  // Error(plugin), as from everything here, unless it is a regular file.
   explicit ElfInput(const std::string& path);
-  ~ElfInput();
-  ElfInput(const ElfInput&) = delete;
-  ElfInput& operator=(const ElfInput&) = delete;
 
-  uint64_t size() const { return size_; }
-  bool holds(uint64_t offset, uint64_t bytes) const { return offset <= size_ && bytes <= size_ - offset; }
+  // The same bytes in memory that nobody can change any more: what is checked there is what is mapped from there.
+  std::shared_ptr<const ElfInput> sealed_copy() const;
+
+  uint64_t size() const { return file_.size(); }
+  bool holds(uint64_t offset, uint64_t bytes) const { return offset <= size() && bytes <= size() - offset; }
+  int fd() const { return file_.fd(); }
+  std::string sha256() const;  // of the whole file
 
   void read(uint64_t offset, void* to, uint64_t bytes, const char* what) const;
   template <class T>
@@ -40,11 +44,11 @@ class ElfInput {
   [[noreturn]] void damaged(const std::string& what) const;
 
  private:
+  ElfInput(const std::string& path, RegularFile file) : path_(path), file_(std::move(file)) {}
   void require(uint64_t offset, uint64_t bytes, const char* what) const;
 
   std::string path_;
-  int fd_ = -1;
-  uint64_t size_ = 0;
+  RegularFile file_;
 };
 
 }  // namespace selfsup::plugin

@@ -1,8 +1,10 @@
 #include "plugin/loader.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <link.h>
+#include <unistd.h>
 
 #include <boost/dll/shared_library.hpp>
 
@@ -34,6 +36,12 @@ int take_segments(dl_phdr_info* info, size_t, void* data) {
   return 1;
 }
 
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
 }  // namespace
 
 bool Image::holds(const void* at, size_t bytes) const {
@@ -56,9 +64,15 @@ Library load_library(const NoteFile& file, const char* symbol) {
   // Boost has no name for RTLD_NODELETE, but passes the bit on.
   const auto mode =
       dll::load_mode::rtld_now | dll::load_mode::rtld_local | static_cast<dll::load_mode::type>(RTLD_NODELETE);
+  // ld.so knows the library by this name, so the descriptor stays open as long as the library is mapped: for ever. By
+  // the process's number, not by "self", so that a debugger finds the file too.
+  Fd fd(::fcntl(file.bytes->fd(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) throw Error(Exit::plugin, fmt::format("{}: no file descriptor is left", describe(file)));
+  const std::string name = fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
   const Crossing crossing(file.note.id.c_str(), "constructors");
   try {
-    const dll::shared_library library(dll::fs::path(file.path), mode);
+    const dll::shared_library library(dll::fs::path(name), mode);
+    fd.release();
     const link_map* map = nullptr;
     if (::dlinfo(library.native(), RTLD_DI_LINKMAP, &map) != 0) {
       throw Error(Exit::plugin, describe(file) + ": cannot be examined after loading");
@@ -77,7 +91,7 @@ Library load_library(const NoteFile& file, const char* symbol) {
   } catch (const boost::system::system_error& error) {
     throw Error(Exit::plugin, fmt::format("{}: the system could not load it: {}; install what is missing, or link it "
                                           "into the plugin",
-                                          describe(file), error.what()));
+                                          describe(file), replaced(error.what(), name, file.path)));
   }
 }
 

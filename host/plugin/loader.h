@@ -31,7 +31,8 @@ struct Library {
   const void* symbol;  // inside the image, and not code
 };
 
-// Runs the constructors of the file; call it only after check_compatible. The library stays mapped for the life of the
+// Maps the bytes that were read and checked, whatever the file at that path is by now, and runs the constructors; call
+// it only after check_compatible. The library stays mapped for the life of the
 // process, whatever happens later: live graphs and deleters may point into it. Error(plugin) with the loader's text.
 Library load_library(const NoteFile& file, const char* symbol);
 

@@ -1,18 +1,22 @@
 #include "plugin/note.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <gnu/libc-version.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "plugin/digest.h"
 #include "plugin/elf.h"
-#include "plugin/tables.h"
+#include "plugin/versions.h"
 #include "ssp/entry.h"
 
 namespace selfsup::plugin {
@@ -28,18 +32,18 @@ constexpr int64_t kLargestVersion = 1000000;
                           path, key, expected));
 }
 
-bool is_word(const std::string& text, bool slash) {
-  const auto allowed = [slash](unsigned char c) {
-    return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '+' || (slash && c == '/');
-  };
+bool is_word(const std::string& text, std::string_view signs) {
+  const auto allowed = [signs](unsigned char c) { return std::isalnum(c) || signs.find(c) != signs.npos; };
   return !text.empty() && text.size() <= kLongestWord && std::all_of(text.begin(), text.end(), allowed);
 }
 
-std::string word(const std::string& path, const Json& note, const char* key) {
+// Ids and names: no colon, which stands between the two in "id:Name".
+constexpr std::string_view kNameSigns = "._-", kVersionSigns = "._-+", kKindSigns = "._-/";
+
+std::string word(const std::string& path, const Json& note, const char* key, std::string_view signs = kVersionSigns) {
   const Json* value = note.find(key);
-  if (!value || !value->is_string() || !is_word(value->as_string(), false)) {
-    bad_field(path, key, "a text of letters, digits and . _ - +");
-  }
+  if (!value || !value->is_string() || !is_word(value->as_string(), signs))
+    bad_field(path, key, fmt::format("a text of letters, digits and {}", fmt::join(signs, " ")));
   return value->as_string();
 }
 
@@ -52,7 +56,7 @@ std::string word_or_null(const std::string& path, const Json& note, const char* 
 // "ssp.algorithm/0"
 bool is_kind(const std::string& text) {
   const size_t slash = text.find('/');
-  return is_word(text, true) && slash != std::string::npos && slash > 0 && slash + 1 < text.size() &&
+  return is_word(text, kKindSigns) && slash != std::string::npos && slash > 0 && slash + 1 < text.size() &&
          text.find_first_not_of("0123456789", slash + 1) == std::string::npos;
 }
 
@@ -67,12 +71,22 @@ std::vector<ComponentName> components(const std::string& path, const Json& note,
     if (!item.is_array() || item.as_array().size() != 2) bad_field(path, key, expected);
     const Json &kind = item.as_array()[0], &name = item.as_array()[1];
     if (!kind.is_string() || !name.is_string() || !is_kind(kind.as_string())) bad_field(path, key, expected);
-    if (!is_word(name.as_string(), false) && !(any_allowed && name.as_string() == "*")) bad_field(path, key, expected);
+    if (!is_word(name.as_string(), kNameSigns) && !(any_allowed && name.as_string() == "*"))
+      bad_field(path, key, expected);
     ComponentName component{kind.as_string(), name.as_string()};
     if (std::find(result.begin(), result.end(), component) != result.end()) bad_field(path, key, expected);
     result.push_back(std::move(component));
   }
   return result;
+}
+
+// "": none, or zeros.
+std::string digest_of_note(const std::string& path, const Json& note) {
+  const Json* value = note.find("digest");
+  if (!value || value->is_null()) return {};
+  if (!value->is_string() || !is_digest(value->as_string()))
+    bad_field(path, "digest", "64 digits of SHA-256 in lower case");
+  return value->as_string() == std::string(kDigestDigits, '0') ? "" : value->as_string();
 }
 
 Note parse_note(const std::string& path, const std::string& text) {
@@ -97,7 +111,8 @@ Note parse_note(const std::string& path, const std::string& text) {
   Note note;
   note.sdk_major = static_cast<int>(sdk->as_array()[0].as_int());
   note.sdk_minor = static_cast<int>(sdk->as_array()[1].as_int());
-  note.id = word(path, json, "id");
+  note.id = word(path, json, "id", kNameSigns);
+  if (note.id == kBuiltIn) bad_field(path, "id", "another word: this one stands for what the host has built in");
   note.version = word(path, json, "version");
   // What another major means by the rest is not known here; check_compatible refuses it by its number.
   if (note.sdk_major != SSP_ABI_MAJOR) return note;
@@ -107,37 +122,43 @@ Note parse_note(const std::string& path, const std::string& text) {
   note.torch = word_or_null(path, json, "torch");
   note.provides = components(path, json, "provides", false);
   note.needs = components(path, json, "needs", true);
+  note.digest = digest_of_note(path, json);
   return note;
 }
 
-// "2.36" before "2.4"? By numbers: no.
-bool version_less(const std::string& a, const std::string& b) {
-  const char *p = a.c_str(), *q = b.c_str();
-  while (*p || *q) {
-    char *p_end, *q_end;
-    const unsigned long x = std::strtoul(p, &p_end, 10), y = std::strtoul(q, &q_end, 10);
-    if (x != y) return x < y;
-    if (p_end == p && q_end == q) return false;
-    p = *p_end == '.' ? p_end + 1 : p_end;
-    q = *q_end == '.' ? q_end + 1 : q_end;
+const ElfNote& plugin_note(const std::string& path, const ElfFile& elf) {
+  const ElfNote* found = nullptr;
+  for (const ElfNote& note : elf.notes) {
+    if (note.type != SSP_NOTE_TYPE) continue;
+    if (found)
+      throw Error(Exit::plugin,
+                  fmt::format("{}: two plugin notes in one file, expected one; link one plugin a file, and name its "
+                              "components in SSP_PLUGIN or in PROVIDES, not in both",
+                              path));
+    found = &note;
   }
-  return false;
+  if (found) return *found;
+  throw Error(
+      Exit::plugin,
+      fmt::format("{}: a shared object, but no plugin of selfsup-host: expected an ELF note with owner \"{}\" and "
+                  "type {}, found {}; build it with selfsup_add_plugin, and name its components in SSP_PLUGIN(…) or in "
+                  "PROVIDES",
+                  path, SSP_NOTE_OWNER, SSP_NOTE_TYPE,
+                  elf.notes.empty() ? std::string("none") : fmt::format("type {}", elf.notes.front().type)));
 }
 
-// Whether this processor has a level of x86-64 ("x86-64-v3"); nothing for a level that is not known here.
-std::optional<bool> has_isa([[maybe_unused]] const std::string& isa) {
-#if defined(__x86_64__)
-  const bool v2 =
-      __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
-  const bool v3 =
-      v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (isa == "x86-64-v2") return v2;
-  if (isa == "x86-64-v3") return v3;
-  if (isa == "x86-64-v4") return v4;
-#endif
-  return std::nullopt;
+// Where in the file the digits stand that the note gives as its digest; nothing if it has no place for them.
+std::optional<uint64_t> digits_at(const std::string& path, const ElfFile& elf, const ElfNote& note,
+                                  const std::string& digest) {
+  const std::string digits = digest.empty() ? std::string(kDigestDigits, '0') : digest;
+  const size_t at = note.text.find(digits);
+  if (at == std::string::npos && digest.empty()) return std::nullopt;
+  if (at == std::string::npos || note.text.find(digits, at + 1) != std::string::npos)
+    bad_field(path, "digest", "written once, without escapes");
+  const auto holds = [&](const ElfRange& r) { return note.at >= r.at && note.at + note.text.size() <= r.at + r.bytes; };
+  if (std::none_of(elf.loaded.begin(), elf.loaded.end(), holds))
+    bad_field(path, "digest", "in a segment that is loaded, as the whole note is");
+  return note.at + at;
 }
 
 }  // namespace
@@ -145,87 +166,50 @@ std::optional<bool> has_isa([[maybe_unused]] const std::string& isa) {
 NoteFile read_note(const std::string& path) {
   NoteFile file;
   file.path = std::filesystem::absolute(path).lexically_normal().string();
-  const ElfFile elf = read_elf(file.path, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES);
-  const ElfNote* found = nullptr;
-  for (const ElfNote& note : elf.notes) {
-    if (note.type != SSP_NOTE_TYPE) continue;
-    if (found)
-      throw Error(Exit::plugin,
-                  fmt::format("{}: two plugin notes in one file, expected one; link one plugin a file", file.path));
-    found = &note;
+  const auto read = [](const ElfInput& input) { return read_elf(input, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES); };
+  {
+    const ElfInput there(file.path);
+    plugin_note(file.path, read(there));  // other files are not worth a copy
+    file.bytes = there.sealed_copy();
   }
-  if (!found) {
-    throw Error(
-        Exit::plugin,
-        fmt::format("{}: a shared object, but no plugin of selfsup-host: expected an ELF note with owner \"{}\" and "
-                    "type {}, found {}; build it with selfsup_add_plugin, which writes the note",
-                    file.path, SSP_NOTE_OWNER, SSP_NOTE_TYPE,
-                    elf.notes.empty() ? std::string("none") : fmt::format("type {}", elf.notes.front().type)));
-  }
-  file.note = parse_note(file.path, found->text);
+  const ElfFile elf = read(*file.bytes);
+  const ElfNote& note = plugin_note(file.path, elf);
+  file.note = parse_note(file.path, note.text);
   file.elf_machine = elf.machine;
   file.needed_libraries = elf.needed;
   for (const std::string& version : elf.glibc) {
     if (version_less(file.newest_glibc, version)) file.newest_glibc = version;
   }
+  if (!file.note.digest.empty()) {
+    const uint64_t at = *digits_at(file.path, elf, note, file.note.digest);
+    file.digest = digest_of(*file.bytes, elf, at) == file.note.digest ? Digest::right : Digest::wrong;
+  }
   return file;
 }
 
-std::string host_sdk() { return fmt::format("{}.{}", SSP_ABI_MAJOR, SSP_ABI_MINOR); }
+bool stamp(const std::string& path) {
+  const ElfInput input(path);
+  const ElfFile elf = read_elf(input, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES);
+  const ElfNote& note = plugin_note(path, elf);
+  const std::string before = parse_note(path, note.text).digest;
+  const std::optional<uint64_t> at = digits_at(path, elf, note, before);
+  if (!at) bad_field(path, "digest", "there, with 64 zeros, for the digest to take their place");
+  const std::string digest = digest_of(input, elf, *at);
+  if (digest == before) return false;
+  const auto written = [&](bool ok) {
+    if (!ok) throw Error(Exit::storage, fmt::format("{}: cannot be stamped: {}", path, std::strerror(errno)));
+  };
+  const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  written(static_cast<bool>(fd));
+  written(::pwrite(fd.get(), digest.data(), digest.size(), static_cast<off_t>(*at)) ==
+          static_cast<ssize_t>(digest.size()));
+  return true;
+}
 
-void check_compatible(const NoteFile& file) {
-  const Note& note = file.note;
-  const auto refuse = [&file](const std::string& text) { throw Error(Exit::plugin, describe(file) + ": " + text); };
-
-  static_assert(SSP_ABI_MAJOR == 0, "from 1.0 on, every minor from the note's up to this host's is accepted");
-  if (note.sdk_major != SSP_ABI_MAJOR || note.sdk_minor != SSP_ABI_MINOR) {
-    const bool newer = note.sdk_major > SSP_ABI_MAJOR || note.sdk_minor > SSP_ABI_MINOR;
-    refuse(fmt::format(
-        "the plugin is built for SDK {}.{}, this host has SDK {}.{} and accepts exactly that until SDK 1.0; "
-        "build the plugin with this host's SDK, or use {}",
-        note.sdk_major, note.sdk_minor, SSP_ABI_MAJOR, SSP_ABI_MINOR,
-        newer ? "a newer selfsup-host" : "a newer version of the plugin"));
-  }
-  if (file.elf_machine != host_machine()) {
-    refuse(fmt::format("the file is built for {}, this host runs on {}; get or build the plugin for {}",
-                       file.elf_machine, host_machine(), host_machine()));
-  }
-  if (note.machine != file.elf_machine) {
-    refuse(fmt::format("its note says machine {}, its ELF header says {}; build it again with selfsup_add_plugin",
-                       note.machine, file.elf_machine));
-  }
-  if (!note.isa.empty() && !has_isa(note.isa).value_or(false)) {
-    refuse(fmt::format("it needs a processor with {}, which this one {}; build the plugin without -march", note.isa,
-                       has_isa(note.isa) ? "lacks" : "is not known to have (known: x86-64-v2, x86-64-v3, x86-64-v4)"));
-  }
-  const std::string glibc = gnu_get_libc_version();
-  if (version_less(glibc, file.newest_glibc)) {
-    refuse(
-        fmt::format("it needs glibc {}, this system has glibc {}; build the plugin on a system with glibc {} or older, "
-                    "or run on a newer system",
-                    file.newest_glibc, glibc, glibc));
-  }
-  if (note.tier != "portable") {
-    refuse(
-        fmt::format("its tier is \"{}\", this host takes \"portable\" plugins only; build it with the SDK alone, "
-                    "without LibTorch's C++ API",
-                    note.tier));
-  }
-  for (const std::string& library : file.needed_libraries) {
-    if (library.rfind("libtorch", 0) == 0 || library.rfind("libc10", 0) == 0) {
-      refuse(
-          fmt::format("its note says tier \"portable\", but it is linked to {}; link it with the SDK alone", library));
-    }
-  }
-  for (const ComponentName& component : note.provides) {
-    const std::vector<std::string>& kinds = known_kinds();
-    if (std::find(kinds.begin(), kinds.end(), component.first) == kinds.end()) {
-      refuse(
-          fmt::format("it provides {}, a kind that this host does not know (known: {}); correct the note, or use a "
-                      "host that knows it",
-                      describe(component), fmt::join(kinds, ", ")));
-    }
-  }
+bool provides(const Note& note, const ComponentName& component) {
+  return std::any_of(note.provides.begin(), note.provides.end(), [&component](const ComponentName& own) {
+    return own.first == component.first && (component.second == "*" || own.second == component.second);
+  });
 }
 
 std::string describe(const ComponentName& component) { return component.first + " " + component.second; }

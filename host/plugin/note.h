@@ -1,10 +1,17 @@
 // Reads a plugin's ELF note without loading the file, since constructors are code. Knows no LibTorch and loads nothing.
 #pragma once
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "plugin/elf_input.h"
+
 namespace selfsup::plugin {
+
+// What stands for the host in "id:Name"; no plugin may be called so.
+constexpr std::string_view kBuiltIn = "builtin";
 
 using ComponentName = std::pair<std::string, std::string>;  // kind ("ssp.algorithm/0"), name
 
@@ -12,28 +19,35 @@ struct Note {
   std::string id, version;
   int sdk_major = 0, sdk_minor = 0;
   std::string tier, machine, isa;
-  std::string torch;  // exact version that a native plugin is pinned to; empty: any
+  std::string torch;   // exact version that a native plugin is pinned to; empty: any
+  std::string digest;  // as written; empty: none, or 64 zeros, which stand for none
   std::vector<ComponentName> provides;
   std::vector<ComponentName> needs;  // name "*": any
 };
 
+// Whether the file is what was stamped.
+enum class Digest { none, right, wrong };
+
 struct NoteFile {
   std::string path;  // absolute
   Note note;
+  Digest digest = Digest::none;
   std::string elf_machine;                    // what the file was built for, by its ELF header
   std::string newest_glibc;                   // highest GLIBC_x.y that .gnu.version_r asks for, as "2.36"; empty: none
   std::vector<std::string> needed_libraries;  // DT_NEEDED
+  std::shared_ptr<const ElfInput> bytes;      // all of this is read from them, and they are what is loaded
 };
 
 // Bounds-checked at every step; the file is opened once. Anything but a regular file with a well-formed note is
 // Error(plugin) that says what was expected, what was found, and what to do.
 NoteFile read_note(const std::string& path);
 
-// The SDK of this host, "MAJOR.MINOR".
-std::string host_sdk();
+// Writes the digest into the note of the file; false: it stands there already. Error(plugin) as read_note and if the
+// note has no place for one, Error(storage) if the file cannot be written.
+bool stamp(const std::string& path);
 
-// Error(plugin) if this host cannot run it: SDK, machine, glibc, tier. One message names both sides and the remedy.
-void check_compatible(const NoteFile& file);
+// Whether the plugin provides it; name "*": anything of the kind.
+bool provides(const Note& note, const ComponentName& component);
 
 // "ssp.algorithm/0 Name", for messages.
 std::string describe(const ComponentName& component);

@@ -7,13 +7,11 @@
 #include <filesystem>
 
 #include "base/errors.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "plugin/crossing.h"
 #include "plugin/loader.h"
 #include "plugin/plan.h"
-#include "plugin/search.h"
 #include "plugin/tables.h"
 
 namespace selfsup::plugin {
@@ -50,8 +48,29 @@ std::string file_name(const NoteFile& file) { return std::filesystem::path(file.
 
 ssp_str borrowed(const std::string& text) { return {text.data(), text.size()}; }
 
+// A plugin cannot be asked for all that it has; but one that has forgotten a component in its note has often another
+// of the same name there, as backbones and their tokens have.
+void refuse_unnoted(const Plugin& plugin, const ssp_host* host) {
+  const auto& noted = plugin.file.note.provides;
+  for (const std::string& kind : known_kinds()) {
+    for (const ComponentName& other : noted) {
+      const ComponentName component(kind, other.second);
+      if (std::find(noted.begin(), noted.end(), component) != noted.end()) continue;
+      const void* table = nullptr;
+      const ssp_status status = guarded(plugin.file, "get_factory", [&] {
+        return plugin.entry->get_factory(borrowed(component.first), borrowed(component.second), &table);
+      });
+      if (status != SSP_OK) continue;
+      throw Error(Exit::plugin, fmt::format("{}: it provides {}, which its note does not say; add it to the note",
+                                            describe(plugin.file), describe(component)));
+    }
+  }
+  forget_failure(host);
+}
+
 std::vector<Component> read_factories(const Plugin& plugin, const Library& library, const ssp_host* host) {
   std::vector<Component> components;
+  refuse_unnoted(plugin, host);
   for (const auto& [kind, name] : plugin.file.note.provides) {
     const void* table = nullptr;
     forget_failure(host);
@@ -71,6 +90,11 @@ std::vector<Component> read_factories(const Plugin& plugin, const Library& libra
   return components;
 }
 
+Error ambiguous(std::string_view kind, std::string_view name, const NoteFile& a, const NoteFile& b) {
+  return Error(Exit::usage, fmt::format("two plugins provide {} \"{}\": {} and {}; write \"{}:{}\" or \"{}:{}\"", kind,
+                                        name, describe(a), describe(b), a.note.id, name, b.note.id, name));
+}
+
 // Nothing more depends on the plugin: what goes wrong is a warning.
 void shut_down(const Plugin& plugin) {
   try {
@@ -82,13 +106,19 @@ void shut_down(const Plugin& plugin) {
 
 }  // namespace
 
+TypeName split_type(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == text.npos) return {"", text};
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
 Registry::~Registry() {
   for (auto plugin = plugins_.rbegin(); plugin != plugins_.rend(); ++plugin) shut_down(*plugin);
 }
 
-void Registry::load_one(const NoteFile& file) {
+void Registry::load_one(const NoteFile& file) const {
   // In its final place from the start: crossings and components keep pointers into it.
-  Plugin& plugin = plugins_.emplace_back(Plugin{file, sha256_file(file.path), nullptr});
+  Plugin& plugin = plugins_.emplace_back(Plugin{file, file.bytes->sha256(), nullptr, host_});
   const auto components = static_cast<std::ptrdiff_t>(components_.size());
   bool initialised = false;
   try {
@@ -109,12 +139,10 @@ void Registry::load_one(const NoteFile& file) {
   }
 }
 
-std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& paths,
-                                              const std::vector<std::string>& folders) {
-  folders_ = folders;
+std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& paths) const {
   std::vector<const NoteFile*> loaded;
   for (const Plugin& plugin : plugins_) loaded.push_back(&plugin.file);
-  for (const NoteFile& file : plan_plugins(paths, folders, loaded)) load_one(file);
+  for (const NoteFile& file : plan_plugins(paths, places_, loaded)) load_one(file);
   std::vector<const Plugin*> asked;
   for (const std::string& path : paths) {
     const auto same = [&path](const Plugin& plugin) { return same_file(plugin.file.path, path); };
@@ -123,41 +151,73 @@ std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& pa
   return asked;
 }
 
-const Plugin& Registry::load(const std::string& path, const std::vector<std::string>& folders) {
-  return *load_all({path}, folders).front();
-}
+const Plugin& Registry::load(const std::string& path) const { return *load_all({path}).front(); }
 
-const Component* Registry::find_if_any(std::string_view kind, std::string_view name) const {
-  for (const Component& component : components_) {
-    if (component.kind == kind && component.name == name) return &component;
+std::vector<const Component*> Registry::loaded(std::string_view kind, const TypeName& type) const {
+  std::vector<const Component*> found;
+  for (const Component& c : components_) {
+    if (c.kind == kind && c.name == type.name && (type.id.empty() || c.plugin->file.note.id == type.id))
+      found.push_back(&c);
   }
-  return nullptr;
+  return found;
 }
 
-const Component& Registry::find(std::string_view kind, std::string_view name) const {
-  if (const Component* component = find_if_any(kind, name)) return *component;
-  std::vector<std::string> names, described;
-  for (const Component* component : of_kind(kind)) {
-    names.push_back(component->name);
+bool Registry::needs_any(std::string_view kind) const {
+  return std::any_of(plugins_.begin(), plugins_.end(), [&](const Plugin& plugin) {
+    const auto& needs = plugin.file.note.needs;
+    return std::find(needs.begin(), needs.end(), ComponentName(kind, "*")) != needs.end();
+  });
+}
+
+const Component* Registry::find_if_any(std::string_view kind, std::string_view text) const {
+  const TypeName type = split_type(text);
+  std::vector<const Component*> found = loaded(kind, type);
+  if (found.size() > 1) throw ambiguous(kind, type.name, found[0]->plugin->file, found[1]->plugin->file);
+  if (!found.empty()) return found.front();
+  if (!needs_any(kind)) return nullptr;
+  std::vector<NoteFile> files = providers_of(ComponentName(kind, type.name), scan_folders(places_)).usable;
+  if (!type.id.empty()) std::erase_if(files, [&](const NoteFile& file) { return file.note.id != type.id; });
+  if (files.empty()) return nullptr;
+  if (files.size() > 1) throw ambiguous(kind, type.name, files[0], files[1]);
+  load(files.front().path);
+  found = loaded(kind, type);
+  return found.empty() ? nullptr : found.front();
+}
+
+const Component& Registry::find(std::string_view kind, std::string_view text) const {
+  if (const Component* component = find_if_any(kind, text)) return *component;
+  std::vector<std::string> described;
+  for (const Component* component : of_kind(kind))
     described.push_back(fmt::format("{} ({})", component->name, file_name(component->plugin->file)));
-  }
-  const std::string near = nearest_name(name, names);
+  const std::string near = nearest_name(std::string(split_type(text).name), names(kind));
   throw Error(
       Exit::usage,
-      fmt::format("no loaded plugin provides {} \"{}\"; there {}{}{}", kind, name,
+      fmt::format("no loaded plugin provides {} \"{}\"; there {}{}{}", kind, text,
                   described.empty() ? std::string("is none of that kind; name a plugin that provides it with --plugin")
                                     : fmt::format("is: {}", fmt::join(described, ", ")),
-                  near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near), remedy(kind, name)));
+                  near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near), remedy(kind, text)));
 }
 
-std::string Registry::remedy(std::string_view kind, std::string_view name) const {
-  for (const Candidate& candidate : scan_folders(folders_)) {
-    if (!candidate.file || !provides(candidate.file->note, ComponentName(kind, name))) continue;
-    const std::string file = file_name(*candidate.file);
-    return candidate.problem.empty() ? fmt::format("; {0} provides it: add --plugin {0}", file)
-                                     : fmt::format("; {} would provide it: {}", file, candidate.problem);
-  }
-  return "";
+std::vector<std::string> Registry::names(std::string_view kind) const {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const Component* component : of_kind(kind)) add(component->name);
+  if (!needs_any(kind)) return names;
+  for (const NoteFile& file : providers_of(ComponentName(kind, "*"), scan_folders(places_)).usable)
+    for (const ComponentName& own : file.note.provides)
+      if (own.first == kind) add(own.second);
+  return names;
+}
+
+std::string Registry::remedy(std::string_view kind, std::string_view text) const {
+  const TypeName type = split_type(text);
+  const Providers found = providers_of(ComponentName(kind, type.name), scan_folders(places_));
+  for (const NoteFile& file : found.usable)
+    if (type.id.empty() || file.note.id == type.id)
+      return fmt::format("; {0} provides it: add --plugin {0}", file_name(file));
+  return found.problem.empty() ? "" : fmt::format("; a plugin that would provide it cannot be used: {}", found.problem);
 }
 
 std::vector<const Component*> Registry::of_kind(std::string_view kind) const {

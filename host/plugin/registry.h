@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "plugin/note.h"
+#include "plugin/search.h"
 #include "ssp/entry.h"
 
 namespace selfsup::plugin {
@@ -16,46 +17,61 @@ struct Plugin {
   NoteFile file;
   std::string sha256;
   const ssp_plugin_entry* entry = nullptr;  // mapped for the life of the process
+  const ssp_host* host = nullptr;           // what it got in init
 };
 
 struct Component {
   const Plugin* plugin;
   std::string kind, name;
-  const void* table;  // checked: struct_size within the plugin's mapping, functions in executable segments
+  const void* table;  // checked: struct_size within the plugin's mapping, functions in executable segments. Of a kind
+                      // that this host does not know: no more than its ssp_table_head
   mutable std::optional<Json> schema = {};  // once it has been asked for
 };
+
+// What a configuration writes as `type`: "Name", or "plugin.id:Name" where several have one name.
+struct TypeName {
+  std::string_view id, name;  // id "": any plugin's
+};
+TypeName split_type(std::string_view text);
 
 class Registry {
  public:
   // host: what plugins get in init; must outlive the registry.
-  explicit Registry(const ssp_host* host) : host_(host) {}
+  explicit Registry(const ssp_host* host, Places places = {}) : host_(host), places_(std::move(places)) {}
   ~Registry();  // calls shutdown of each plugin, in reverse order
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
 
-  // Loads all of `paths` and what they need from the folders. Every note is read, compared and resolved before any
-  // plugin's code runs; all that is wrong is in one Error(plugin). Then, one after the other, dlopen, entry checks,
-  // init; of a plugin that fails there nothing stays registered, those before it stay. What is here already from the
-  // same file is not loaded again. Returns those of `paths`, in their order.
-  std::vector<const Plugin*> load_all(const std::vector<std::string>& paths, const std::vector<std::string>& folders);
+  // Loads all of `paths` and what they need by name. Every note is read, compared and resolved before any plugin's code
+  // runs; all that is wrong is in one Error(plugin). Then, one after the other, dlopen, entry checks, init; of a plugin
+  // that fails there nothing stays registered, those before it stay. What is here already from the same file is not
+  // loaded again. Returns those of `paths`, in their order.
+  std::vector<const Plugin*> load_all(const std::vector<std::string>& paths) const;
   // The same for one.
-  const Plugin& load(const std::string& path, const std::vector<std::string>& folders = {});
+  const Plugin& load(const std::string& path) const;
 
-  // Error(usage) naming what is there, the nearest name and the remedy, if there is none.
-  const Component& find(std::string_view kind, std::string_view name) const;
-  const Component* find_if_any(std::string_view kind, std::string_view name) const;
-  std::vector<const Component*> of_kind(std::string_view kind) const;
-  // "; FILE provides it: add --plugin FILE", if a plugin of the folders of load_all does that was not loaded; else "".
-  std::string remedy(std::string_view kind, std::string_view name) const;
+  // The component that `type` names. If no plugin that is loaded provides it, and one of those needs "*" of the kind,
+  // the one plugin of the folders that does is loaded: Error(plugin) if that fails. Several plugins that provide it are
+  // an Error(usage) that names them. None: null, or Error(usage) naming what is there, the nearest name and the remedy.
+  const Component* find_if_any(std::string_view kind, std::string_view type) const;
+  const Component& find(std::string_view kind, std::string_view type) const;
+
+  std::vector<const Component*> of_kind(std::string_view kind) const;  // those that are loaded
+  std::vector<std::string> names(std::string_view kind) const;         // those that find can give
+  // "; FILE provides it: add --plugin FILE", if a plugin of the folders does that was not loaded; else "".
+  std::string remedy(std::string_view kind, std::string_view type) const;
   const std::deque<Plugin>& plugins() const { return plugins_; }
 
  private:
-  void load_one(const NoteFile& file);
+  void load_one(const NoteFile& file) const;
+  std::vector<const Component*> loaded(std::string_view kind, const TypeName& type) const;
+  bool needs_any(std::string_view kind) const;
 
   const ssp_host* host_;
-  std::vector<std::string> folders_;
-  std::deque<Plugin> plugins_;
-  std::deque<Component> components_;
+  const Places places_;
+  // Mutable: whoever holds a registry asks for components, and need not know that one had to be loaded.
+  mutable std::deque<Plugin> plugins_;
+  mutable std::deque<Component> components_;
 };
 
 }  // namespace selfsup::plugin

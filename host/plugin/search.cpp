@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "base/nearest.h"
+#include "plugin/compatibility.h"
 
 namespace selfsup::plugin {
 namespace {
@@ -103,26 +104,40 @@ std::string find_plugin(const std::string& argument, const std::vector<std::stri
   throw refusal(text);
 }
 
-Candidate examine(const std::string& path) {
+Candidate examine(const std::string& path, bool unstamped) {
   Candidate candidate{path, std::nullopt, ""};
   try {
     candidate.file = read_note(path);
-    check_compatible(*candidate.file);
+    check_compatible(*candidate.file, unstamped);
   } catch (const Error& error) {
     candidate.problem = error.what();
   }
   return candidate;
 }
 
-std::vector<Candidate> scan_folders(const std::vector<std::string>& folders) {
+std::vector<Candidate> scan_folders(const Places& places) {
   std::vector<Candidate> candidates;
   std::set<std::string> seen;
-  for (const std::string& folder : folders) {
+  for (const std::string& folder : places.folders) {
     for (const std::string& name : plugin_names(folder)) {
-      if (seen.insert(name).second) candidates.push_back(examine(folder + "/" + name));
+      if (seen.insert(name).second) candidates.push_back(examine(folder + "/" + name, places.unstamped));
     }
   }
   return candidates;
+}
+
+Providers providers_of(const ComponentName& component, const std::vector<Candidate>& candidates) {
+  Providers found;
+  std::set<std::string> ids;
+  for (const Candidate& candidate : candidates) {
+    if (!candidate.file || !provides(candidate.file->note, component)) continue;
+    if (!candidate.problem.empty()) {
+      found.problem = candidate.problem;
+    } else if (ids.insert(candidate.file->note.id).second) {
+      found.usable.push_back(*candidate.file);
+    }
+  }
+  return found;
 }
 
 }  // namespace selfsup::plugin

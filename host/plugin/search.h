@@ -9,7 +9,13 @@
 
 namespace selfsup::plugin {
 
-// Where plugins are looked up, first match wins: the folders of --plugin-dir (Error(usage) if one is missing), those of
+// Where plugins are looked for, and whether one without a digest is taken.
+struct Places {
+  std::vector<std::string> folders;
+  bool unstamped = false;
+};
+
+// The folders, first match wins: the folders of --plugin-dir (Error(usage) if one is missing), those of
 // SELFSUP_PLUGIN_PATH (colons between; empty and missing ones are skipped), then `built_in`. Absolute, no repetition.
 std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_dirs, const std::string& built_in);
 
@@ -26,9 +32,16 @@ struct Candidate {
 };
 
 // Reads a file's note and checks it, without throwing.
-Candidate examine(const std::string& path);
+Candidate examine(const std::string& path, bool unstamped);
 
 // Every *.so of the folders, by folder and then by name. A name that an earlier folder has too is left out.
-std::vector<Candidate> scan_folders(const std::vector<std::string>& folders);
+std::vector<Candidate> scan_folders(const Places& places);
+
+// Those of the candidates that provide a component; of each id the first, as of each file name.
+struct Providers {
+  std::vector<NoteFile> usable;
+  std::string problem;  // of one that provides it and cannot be used here; empty: none
+};
+Providers providers_of(const ComponentName& component, const std::vector<Candidate>& candidates);
 
 }  // namespace selfsup::plugin

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
 #include "base/errors.h"
 #include "ssp/algorithm.h"
 #include "ssp/backbone.h"
+#include "ssp/registry.h"
 #include "ssp/transform.h"
 
 namespace selfsup::plugin {
@@ -37,23 +39,30 @@ constexpr Function kAlgorithm[] = {
     FUNCTION(ssp_algorithm, create, true),        FUNCTION(ssp_algorithm, destroy, true),
     FUNCTION(ssp_algorithm, training_step, true), FUNCTION(ssp_algorithm, features, false),
     FUNCTION(ssp_algorithm, reconstruct, false),  FUNCTION(ssp_algorithm, on_event, false),
-    FUNCTION(ssp_algorithm, save_state, false),   FUNCTION(ssp_algorithm, load_state, false)};
-constexpr Function kBackbone[] = {FUNCTION(ssp_backbone, schema, true), FUNCTION(ssp_backbone, create, true),
-                                  FUNCTION(ssp_backbone, destroy, true), FUNCTION(ssp_backbone, layer, true),
-                                  FUNCTION(ssp_backbone, forward, true)};
+    FUNCTION(ssp_algorithm, save_state, false),   FUNCTION(ssp_algorithm, load_state, false),
+    FUNCTION(ssp_algorithm, names, false)};
+constexpr Function kBackbone[] = {FUNCTION(ssp_backbone, schema, true),  FUNCTION(ssp_backbone, create, true),
+                                  FUNCTION(ssp_backbone, destroy, true), FUNCTION(ssp_backbone, layers, true),
+                                  FUNCTION(ssp_backbone, forward, true), FUNCTION(ssp_backbone, names, false)};
 constexpr Function kTokens[] = {
     FUNCTION(ssp_backbone_tokens, schema, true),  FUNCTION(ssp_backbone_tokens, create, true),
     FUNCTION(ssp_backbone_tokens, destroy, true), FUNCTION(ssp_backbone_tokens, info, true),
     FUNCTION(ssp_backbone_tokens, embed, true),   FUNCTION(ssp_backbone_tokens, positions, true),
-    FUNCTION(ssp_backbone_tokens, encode, true)};
+    FUNCTION(ssp_backbone_tokens, encode, true),  FUNCTION(ssp_backbone_tokens, names, false)};
 constexpr Function kTransform[] = {FUNCTION(ssp_transform, schema, true), FUNCTION(ssp_transform, create, true),
                                    FUNCTION(ssp_transform, destroy, true), FUNCTION(ssp_transform, apply, true)};
 
+constexpr Function kHead[] = {FUNCTION(ssp_table_head, schema, true), FUNCTION(ssp_table_head, create, true),
+                              FUNCTION(ssp_table_head, destroy, true)};
+
 constexpr Layout kLayouts[] = {
-    {SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, load_state), SSP_CAP_CAPTURABLE, kAlgorithm},
-    {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, forward), 0, kBackbone},
-    {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, encode), 0, kTokens},
+    {SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, names), SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS, kAlgorithm},
+    {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, names), 0, kBackbone},
+    {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, names), 0, kTokens},
     {SSP_KIND_TRANSFORM, SIZE_UP_TO(ssp_transform, apply), 0, kTransform}};
+
+// Of a kind that this host does not know: whoever asks for it knows the rest, and its flags.
+constexpr Layout kUnknown = {"", SIZE_UP_TO(ssp_table_head, destroy), 0xffffu, kHead};
 
 #undef FUNCTION
 #undef SIZE_UP_TO
@@ -121,21 +130,26 @@ const ssp_plugin_entry* check_entry(const std::string& who, const Library& libra
 }
 
 void check_table(const std::string& who, const Image& image, std::string_view kind, const void* table) {
-  for (const Layout& layout : kLayouts) {
-    if (kind != layout.kind) continue;
-    const std::string what = "the table";
-    check_place(who, what, image, table);
-    const uint32_t size = check_size(who, what, image, table, layout.smallest);
-    uint32_t caps;
-    std::memcpy(&caps, static_cast<const char*>(table) + sizeof(uint32_t), sizeof caps);
-    if (caps & 0xffffu & ~layout.known_flags) {
-      refuse(who, fmt::format("{} has caps {:#x}, this host knows {:#x} and may ignore bits 16-31 only", what, caps,
-                              layout.known_flags));
-    }
-    check_functions(who, what, image, table, size, layout.functions);
-    return;
+  const auto known =
+      std::find_if(std::begin(kLayouts), std::end(kLayouts), [&](const Layout& l) { return kind == l.kind; });
+  const Layout& layout = known == std::end(kLayouts) ? kUnknown : *known;
+  const std::string what = "the table";
+  check_place(who, what, image, table);
+  const uint32_t size = check_size(who, what, image, table, layout.smallest);
+  uint32_t caps;
+  std::memcpy(&caps, static_cast<const char*>(table) + sizeof(uint32_t), sizeof caps);
+  if (caps & 0xffffu & ~layout.known_flags) {
+    refuse(who, fmt::format("{} has caps {:#x}, this host knows {:#x} and may ignore bits 16-31 only", what, caps,
+                            layout.known_flags));
   }
-  refuse(who, fmt::format("this host does not know the kind {}", kind));
+  check_functions(who, what, image, table, size, layout.functions);
+  if (kind != SSP_KIND_ALGORITHM) return;
+  const auto* algorithm = static_cast<const ssp_algorithm*>(table);
+  if (!algorithm->save_state != !algorithm->load_state) {
+    refuse(who, fmt::format("{0}.{1} is there without {0}.{2}: what one writes the other must read", what,
+                            algorithm->save_state ? "save_state" : "load_state",
+                            algorithm->save_state ? "load_state" : "save_state"));
+  }
 }
 
 const std::vector<std::string>& known_kinds() {
@@ -145,6 +159,10 @@ const std::vector<std::string>& known_kinds() {
     return names;
   }();
   return kinds;
+}
+
+bool is_known_kind(std::string_view kind) {
+  return std::find(known_kinds().begin(), known_kinds().end(), kind) != known_kinds().end();
 }
 
 }  // namespace selfsup::plugin

@@ -2,21 +2,14 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace selfsup::report {
-namespace {
-
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xc0) != 0x80; }));
-}
-
-}  // namespace
-
 std::string table_text(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()), 0);
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], utf8_characters(row[i]));
   }
   std::string out;
   const auto line = [&](const auto& cell) {
@@ -24,7 +17,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
     std::string text;
     for (size_t i = 0; i < widths.size(); ++i) {
       const std::string value = cell(i);
-      const std::string fill(widths[i] - width_of(value), ' ');
+      const std::string fill(widths[i] - utf8_characters(value), ' ');
       text += i == 0 ? value + fill : "  " + fill + value;
     }
     text.erase(text.find_last_not_of(' ') + 1);

@@ -47,22 +47,22 @@ int config_command(const cli::CommandLine& line) {
 
 int schema_command(const cli::CommandLine& line) {
   const bridge::Host host;
-  plugin::Registry registry(host.table());
+  const plugin::Places places = plugin_places(line);
+  const plugin::Registry registry(host.table(), places);
   const ComponentSchemaCache cache(registry);
   const config::ComponentSchemas schemas = cache.lookup();
   Json all = Json::object();
-  const auto add = [&](const std::string& kind, const std::string& name) {
-    all.set(fmt::format("{}:{}", kind, name), *schemas.find(kind, name));
+  const auto add = [&](const std::string& kind, const std::string& name, const std::string& owner) {
+    all.set(fmt::format("{}:{}", kind, name), *schemas.find(kind, owner + name));
   };
   if (line.target.empty()) {
     all.set("host", config::host_schema());
     for (const char* kind : {"optimizer", "scheduler", "dataset", "transform"})
-      for (const std::string& name : schemas.names(kind)) add(kind, name);
+      for (const std::string& name : schemas.names(kind)) add(kind, name, "");
   } else {
-    const std::vector<std::string> folders = plugin_folders(line);
     const plugin::Plugin& plugin =
-        registry.load(plugin::find_plugin(line.target, folders, "inspect " + line.target), folders);
-    for (const auto& [kind, name] : plugin.file.note.provides) add(kind, name);
+        registry.load(plugin::find_plugin(line.target, places.folders, "inspect " + line.target));
+    for (const auto& [kind, name] : plugin.file.note.provides) add(kind, name, plugin.file.note.id + ":");
   }
   print_out(to_text(all, 2) + "\n");
   return 0;

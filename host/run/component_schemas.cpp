@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/errors.h"
 #include "bridge/components/algorithm.h"
 #include "data/datasets/dataset.h"
 #include "data/schema.h"
@@ -31,13 +32,26 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
   if (kind == "optimizer") return schema_in(train::optimizer_types(), type);
   if (kind == "scheduler") return schema_in(train::scheduler_types(), type);
   if (kind == "dataset") return schema_in(data::dataset_types(), type.empty() ? data::kDefaultDataset : type);
-  if (const std::string_view text = kind == "transform" ? data::transform_schema(type) : ""; !text.empty()) {
-    const auto key = std::make_pair(std::string(kind), std::string(type));
+  const plugin::TypeName asked = plugin::split_type(type);
+  const bool built_in = kind == "transform" && (asked.id.empty() || asked.id == plugin::kBuiltIn);
+  if (const std::string_view text = built_in ? data::transform_schema(asked.name) : ""; !text.empty()) {
+    if (asked.id.empty()) refuse_namesake(kind, type);
+    const auto key = std::make_pair(std::string(kind), std::string(asked.name));
     if (const auto known = read_.find(key); known != read_.end()) return &known->second;
-    return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, type))).first->second;
+    return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, asked.name))).first->second;
   }
   const plugin::Component* component = registry_.find_if_any(plugin_kind(kind), type);
   return component ? &bridge::component_schema(*component) : nullptr;
+}
+
+// Neither the host's nor a plugin's transform wins by silence.
+void ComponentSchemaCache::refuse_namesake(std::string_view kind, std::string_view name) const {
+  for (const plugin::Component* other : registry_.of_kind(plugin_kind(kind))) {
+    if (other->name != name) continue;
+    throw Error(Exit::usage,
+                fmt::format("the host has a {0} \"{1}\", and so has {2}; write \"{3}:{1}\" or \"{4}:{1}\"", kind, name,
+                            plugin::describe(other->plugin->file), plugin::kBuiltIn, other->plugin->file.note.id));
+  }
 }
 
 std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) const {
@@ -47,7 +61,7 @@ std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) cons
   std::vector<std::string> names;
   if (kind == "transform")
     for (const std::string_view name : data::transform_types()) names.emplace_back(name);
-  for (const plugin::Component* component : registry_.of_kind(plugin_kind(kind))) names.push_back(component->name);
+  for (std::string& name : registry_.names(plugin_kind(kind))) names.push_back(std::move(name));
   return names;
 }
 

@@ -18,6 +18,7 @@ class ComponentSchemaCache {
 
  private:
   const Json* find(std::string_view kind, std::string_view type) const;
+  void refuse_namesake(std::string_view kind, std::string_view name) const;
   std::vector<std::string> names(std::string_view kind) const;
 
   const plugin::Registry& registry_;

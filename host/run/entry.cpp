@@ -1,11 +1,10 @@
-// The core's one entry: takes the command line, runs the command, returns the exit code.
+// The core's one entry: runs the command of the line that the thin executable has read, returns the exit code.
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <exception>
 #include <new>
 #include <string>
-#include <vector>
 
 #include "base/errors.h"
 #include "base/log.h"
@@ -30,6 +29,7 @@ int dispatch(const cli::CommandLine& line) {
     case Command::env:
       return run::env_command();
     case Command::list:
+    case Command::stamp:
     case Command::help:
     case Command::version:
       break;  // the thin executable has answered
@@ -45,11 +45,12 @@ int fail(Exit exit, const std::string& text) {
 }  // namespace
 }  // namespace selfsup
 
-extern "C" __attribute__((visibility("default"))) int selfsup_run(int argc, char** argv) {
+// Both sides are of one build: they share the layout of the line.
+extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup::cli::CommandLine& line) {
   using namespace selfsup;
   plugin::install_crash_handlers();
   try {
-    return dispatch(cli::parse_command_line({argv + 1, argv + argc}));
+    return dispatch(line);
   } catch (const Error& error) {
     return fail(error.exit(), error.what());
   } catch (const c10::Error& error) {

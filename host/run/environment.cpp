@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "config/threads.h"
-#include "plugin/search.h"
+#include "plugin/compatibility.h"
 
 namespace selfsup::run {
 namespace {

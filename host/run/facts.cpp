@@ -33,6 +33,7 @@ std::optional<int64_t> size_after(const Json* pipeline) {
 bridge::Facts stated_facts(const Json& tree, const distributed::Group& group) {
   bridge::Facts facts;
   facts.world = group.world();
+  facts.rank = group.rank();
   facts.batch_size = positive(tree.at_path("train_dataloader.batch_size"));
   facts.max_epochs = positive(tree.at_path("train_cfg.max_epochs"));
   facts.max_iters = positive(tree.at_path("train_cfg.max_iters"));
@@ -63,7 +64,10 @@ bridge::Facts known_facts(const config::RunConfig& config, const Data& data, con
   facts.max_updates = static_cast<int64_t>(step.max_updates);
   if (config.length.by_epoch) facts.max_epochs = course.length().max_epochs;
   facts.world = group.world();
+  facts.rank = group.rank();
   facts.views = static_cast<int64_t>(data.views.size());
+  for (const data::ImageShape& each : data.views)
+    facts.view_sizes.insert(facts.view_sizes.end(), {each.height, each.width});
   if (view.height == view.width) facts.image_size = view.height;
   facts.channels = view.channels;
   return facts;

@@ -25,28 +25,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool provides_algorithm(const std::string& path) {
-  const plugin::Candidate candidate = plugin::examine(path);
+bool provides_algorithm(const plugin::Candidate& candidate) {
   if (!candidate.file) return true;  // loading it will say what is wrong
-  const auto& provided = candidate.file->note.provides;
-  return std::any_of(provided.begin(), provided.end(), [](const auto& c) { return c.first == SSP_KIND_ALGORITHM; });
+  return plugin::provides(candidate.file->note, {SSP_KIND_ALGORITHM, "*"});
 }
 
 // --plugin replaces the configuration's algorithm and keeps its other plugins. Each file once.
-std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& tree,
-                                      const std::vector<std::string>& folders) {
+std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& tree, const plugin::Places& places) {
   std::vector<std::string> paths;
   const auto add = [&paths](const std::string& path) {
     if (std::none_of(paths.begin(), paths.end(), [&](const auto& other) { return plugin::same_file(other, path); }))
       paths.push_back(path);
   };
-  for (const std::string& argument : line.plugins) add(plugin::find_plugin(argument, folders, "--plugin " + argument));
+  for (const std::string& argument : line.plugins)
+    add(plugin::find_plugin(argument, places.folders, "--plugin " + argument));
   if (const Json* listed = tree.find("plugins")) {
     size_t index = 0;
     for (const Json& name : listed->as_array()) {
-      const std::string asked = fmt::format("{}: plugins.{}", describe(name.origin), index++);
-      const std::string path = plugin::find_plugin(name.as_string(), folders, asked);
-      if (line.plugins.empty() || !provides_algorithm(path)) add(path);
+      const std::string asked = fmt::format("{}: plugins.{}", describe(name.source), index++);
+      const std::string path = plugin::find_plugin(name.as_string(), places.folders, asked);
+      if (line.plugins.empty() || !provides_algorithm(plugin::examine(path, places.unstamped))) add(path);
     }
   }
   if (!paths.empty()) return paths;
@@ -62,11 +60,11 @@ std::string file_names(const std::vector<std::string>& paths) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-Error no_algorithm(const std::vector<const plugin::Plugin*>& named, const std::vector<std::string>& folders) {
+Error no_algorithm(const std::vector<const plugin::Plugin*>& named, const plugin::Places& places) {
   std::vector<std::string> have, bring;
   for (const plugin::Plugin* plugin : named) have.push_back(plugin->file.path);
-  for (const plugin::Candidate& candidate : plugin::scan_folders(folders))
-    if (candidate.problem.empty() && provides_algorithm(candidate.path)) bring.push_back(candidate.path);
+  for (const plugin::Candidate& candidate : plugin::scan_folders(places))
+    if (candidate.problem.empty() && provides_algorithm(candidate)) bring.push_back(candidate.path);
   return Error(Exit::usage,
                fmt::format("none of the plugins named brings an algorithm ({}); name one that does with --plugin{}",
                            file_names(have), bring.empty() ? "" : fmt::format(": here are {}", file_names(bring))));
@@ -75,13 +73,13 @@ Error no_algorithm(const std::vector<const plugin::Plugin*>& named, const std::v
 // model.type, else the only algorithm of the first of the named plugins that brings any.
 const plugin::Component& choose_algorithm(const plugin::Registry& registry,
                                           const std::vector<const plugin::Plugin*>& named, const Json& tree,
-                                          const std::vector<std::string>& folders) {
+                                          const plugin::Places& places) {
   const Json* type = tree.at_path("model.type");
   if (type && type->is_string()) {
     try {
       return registry.find(SSP_KIND_ALGORITHM, type->as_string());
     } catch (const Error& error) {
-      throw Error(error.exit(), fmt::format("{}: model.type: {}", describe(type->origin), error.what()));
+      throw Error(error.exit(), fmt::format("{}: model.type: {}", describe(type->source), error.what()));
     }
   }
   std::vector<std::string> names;
@@ -93,7 +91,7 @@ const plugin::Component& choose_algorithm(const plugin::Registry& registry,
       if (kind == SSP_KIND_ALGORITHM) names.push_back(name);
   }
   if (names.size() == 1) return registry.find(SSP_KIND_ALGORITHM, names.front());
-  if (names.empty()) throw no_algorithm(named, folders);
+  if (names.empty()) throw no_algorithm(named, places);
   throw Error(
       Exit::usage,
       fmt::format("{} brings several algorithms: {}; say which in model.type, as in --cfg-options model.type={}",
@@ -113,14 +111,14 @@ void record_plugins(Json& tree, const cli::CommandLine& line, const std::vector<
     const bool bare = path.parent_path() == library_folder() + "/plugins";
     names.as_array().push_back(bare ? path.filename().string() : found);
   }
-  set_origin(names, line.plugins.empty() ? tree.get("plugins").origin : Origin{"flag", "--plugin", 0, 0});
+  set_source(names, line.plugins.empty() ? tree.get("plugins").source : Source{"flag", "--plugin", 0, 0});
   tree.set("plugins", std::move(names));
 }
 
 }  // namespace
 
-std::vector<std::string> plugin_folders(const cli::CommandLine& line) {
-  return plugin::plugin_folders(line.plugin_dirs, library_folder() + "/plugins");
+plugin::Places plugin_places(const cli::CommandLine& line) {
+  return {plugin::plugin_folders(line.plugin_dirs, library_folder() + "/plugins"), line.unstamped};
 }
 
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
@@ -131,18 +129,18 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   cli::apply_flags(preview, line);
 
   auto prepared = std::make_unique<Prepared>();
-  prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table());
-  plugin::Registry& registry = *prepared->registry;
-  const std::vector<std::string> folders = plugin_folders(line);
-  const std::vector<std::string> paths = plugin_paths(line, preview, folders);
-  const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths, folders), preview, folders);
+  const plugin::Places places = plugin_places(line);
+  prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table(), places);
+  const plugin::Registry& registry = *prepared->registry;
+  const std::vector<std::string> paths = plugin_paths(line, preview, places);
+  const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths), preview, places);
   Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
-  set_origin(defaults, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+  set_source(defaults, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);
   cli::apply_flags(tree, line);
   if (!tree.at_path("model.type"))
-    config::set_by_path(tree, "model.type", algorithm.name, Origin{"plugin", algorithm.plugin->file.note.id, 0, 0});
+    config::set_by_path(tree, "model.type", algorithm.name, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
 
   const ComponentSchemaCache schemas(registry);
   config::throw_if_any(config::validate(tree, config::host_schema(), "", schemas.lookup()));

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "bridge/components/algorithm.h"
+#include "bridge/host.h"
 #include "cli/command_line.h"
 #include "distributed/single_process.h"
 #include "plugin/registry.h"
@@ -20,8 +20,8 @@ struct Prepared {
   Json config;  // the whole tree, defaults filled in
 };
 
-// Folders where plugins are looked up, for these words.
-std::vector<std::string> plugin_folders(const cli::CommandLine& line);
+// Where plugins are looked for, by these words.
+plugin::Places plugin_places(const cli::CommandLine& line);
 
 // Error with the exit code that fits: usage, plugin.
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line);

@@ -31,7 +31,7 @@ uint64_t choose_seed(Prepared& prepared, const config::RunConfig& config, std::o
       earlier ? *earlier : static_cast<uint64_t>(prepared.group.highest(std::random_device{}() & 0x7fffffffu));
   Json& tree = prepared.config;
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
-  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).origin = Origin{"default", "drawn", 0, 0};
+  tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).source = Source{"default", "drawn", 0, 0};
   return seed;
 }
 

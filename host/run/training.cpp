@@ -62,6 +62,7 @@ at::Device Training::choose_device(bridge::Host& host) {
   environment.rank = group.rank();
   environment.world = group.world();
   environment.device = device.device;
+  environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
   return device.device;
 }

@@ -1,8 +1,6 @@
 // The thin executable: answers what needs no LibTorch, and hands everything else to the core.
 #include <exception>
 #include <sstream>
-#include <string>
-#include <vector>
 
 #include "base/errors.h"
 #include "base/install.h"
@@ -10,6 +8,7 @@
 #include "cli/command_line.h"
 #include "cli/output.h"
 #include "cli/plugin_listing.h"
+#include "plugin/note.h"
 #include "plugin/search.h"
 #include "start/torch_location.h"
 
@@ -18,12 +17,10 @@ namespace {
 using selfsup::cli::Command;
 using selfsup::cli::CommandLine;
 
-std::vector<std::string> plugin_folders(const CommandLine& line) {
-  return selfsup::plugin::plugin_folders(line.plugin_dirs, selfsup::library_folder() + "/plugins");
-}
-
-int dispatch(int argc, char** argv) {
-  const CommandLine line = selfsup::cli::parse_command_line({argv + 1, argv + argc});
+int dispatch(const CommandLine& line) {
+  const auto places = [&]() -> selfsup::plugin::Places {
+    return {selfsup::plugin::plugin_folders(line.plugin_dirs, selfsup::library_folder() + "/plugins"), line.unstamped};
+  };
   std::ostringstream out;
   switch (line.command) {
     case Command::help:
@@ -33,14 +30,17 @@ int dispatch(int argc, char** argv) {
       out << "selfsup-host " SELFSUP_VERSION "\n";
       break;
     case Command::list:
-      selfsup::cli::list_plugins(out, plugin_folders(line), line.json);
+      selfsup::cli::list_plugins(out, places(), line.json);
       break;
     case Command::inspect:
-      if (line.schema) return selfsup::run_core(selfsup::find_torch(), argc, argv);
-      selfsup::cli::inspect_plugin(out, line.target, plugin_folders(line), line.json);
+      if (line.schema) return selfsup::run_core(selfsup::find_torch(), line);
+      selfsup::cli::inspect_plugin(out, line.target, places(), line.json);
+      break;
+    case Command::stamp:
+      selfsup::plugin::stamp(line.target);
       break;
     default:
-      return selfsup::run_core(selfsup::find_torch(), argc, argv);
+      return selfsup::run_core(selfsup::find_torch(), line);
   }
   selfsup::print_out(out.str());
   return 0;
@@ -50,7 +50,7 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return dispatch(argc, argv);
+    return dispatch(selfsup::cli::parse_command_line({argv + 1, argv + argc}));
   } catch (const selfsup::Error& error) {
     selfsup::log_error(error.what());
     return static_cast<int>(error.exit());

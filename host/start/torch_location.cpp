@@ -12,6 +12,8 @@
 #include "base/errors.h"
 #include "base/install.h"
 
+extern const char* const selfsup_torch_folder_script;  // scripts/torch_folder.py
+
 namespace selfsup {
 namespace fs = std::filesystem;
 namespace {
@@ -20,10 +22,8 @@ constexpr const char* kBuilt = SELFSUP_TORCH_BUILT;        // "2.11"
 constexpr const char* kRecorded = SELFSUP_TORCH_RECORDED;  // the folder at configure time
 
 std::string importable_folder() {
-  static constexpr const char* command =
-      "python3 -c \"import importlib.util as u; s = u.find_spec('torch'); "
-      "print(s.submodule_search_locations[0] if s and s.submodule_search_locations else '')\" 2>/dev/null";
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command, "r"), pclose);
+  const std::string command = fmt::format("python3 -c '{}' 2>/dev/null", selfsup_torch_folder_script);
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(popen(command.c_str(), "r"), pclose);
   std::string text;
   char buffer[512];
   while (pipe && std::fgets(buffer, sizeof buffer, pipe.get())) text += buffer;
@@ -98,7 +98,7 @@ TorchLocation find_torch() {
   throw Error(Exit::failed, "no LibTorch fits this host. Tried:" + tried + remedy);
 }
 
-int run_core(const TorchLocation& location, int argc, char** argv) {
+int run_core(const TorchLocation& location, const cli::CommandLine& line) {
   spin_less();
   // A wheel carries two NVIDIA libraries outside `torch`, which libtorch_cpu.so needs even without a GPU.
   static constexpr const char* wheel =
@@ -109,9 +109,9 @@ int run_core(const TorchLocation& location, int argc, char** argv) {
 
   const fs::path core = fs::path(library_folder()) / "libselfsup-core.so";
   void* handle = open_library(core, RTLD_LOCAL, "It belongs to this executable: build or install both.");
-  const auto run = reinterpret_cast<int (*)(int, char**)>(dlsym(handle, "selfsup_run"));
+  const auto run = reinterpret_cast<int (*)(const cli::CommandLine&)>(dlsym(handle, "selfsup_run"));
   if (!run) throw Error(Exit::failed, core.string() + " has no function selfsup_run: it belongs to another version");
-  return run(argc, argv);
+  return run(line);
 }
 
 }  // namespace selfsup

@@ -2,7 +2,8 @@
 // command.
 #pragma once
 #include <string>
-#include <vector>
+
+#include "cli/command_line.h"
 
 namespace selfsup {
 
@@ -17,8 +18,8 @@ struct TorchLocation {
 // them. None fits: Error(failed) that lists what was tried and what to do.
 TorchLocation find_torch();
 
-// Opens libc10.so and libtorch_cpu.so of `location`, then the core beside this executable, and runs it.
-// Returns the core's exit code.
-int run_core(const TorchLocation& location, int argc, char** argv);
+// Opens libc10.so and libtorch_cpu.so of `location`, then the core beside this executable, which does what the line
+// says. Returns the core's exit code.
+int run_core(const TorchLocation& location, const cli::CommandLine& line);
 
 }  // namespace selfsup

@@ -11,7 +11,7 @@ namespace selfsup::train {
 namespace {
 
 [[noreturn]] void refuse(const Json& node, const std::string& text) {
-  throw Error(Exit::usage, fmt::format("{}: optim_wrapper: {}", describe(node.origin), text));
+  throw Error(Exit::usage, fmt::format("{}: optim_wrapper: {}", describe(node.source), text));
 }
 
 at::ScalarType read_dtype(const Json& node, at::DeviceType device) {

@@ -1,5 +1,7 @@
 #include "vit.hpp"
 
+#include "vit_names.hpp"
+
 using namespace ssp;
 
 namespace {
@@ -21,19 +23,22 @@ nn::Conv2d declare_projection(const Scope& s, const VitConfig& c) {
 
 }  // namespace
 
-Vit::Vit(const Scope& scope, bool learned_by_default)
+Vit::Vit(const Scope& scope, bool learned_by_default, const char* main_layer)
     : config_(scope, learned_by_default),
       cls_token_(scope.depth(0).parameter("cls_token", {1, 1, config_.dim}, Init::normal(0, 0.02), SSP_ROLE_TOKEN)),
       pos_embed_(declare_positions(scope.depth(0), config_)),
-      projection_(declare_projection(scope.depth(0), config_)) {
+      projection_(declare_projection(scope.depth(0), config_)),
+      main_(main_layer) {
   const VitConfig& c = config_;
   for (int64_t i = 0; i < c.depth; ++i) {
-    names_.push_back("layers." + std::to_string(i));
+    layer_names_.push_back("layers." + std::to_string(i));
     const double rate = c.depth > 1 ? c.drop_path_rate * static_cast<double>(i) / static_cast<double>(c.depth - 1) : 0;
     const Scope s = (scope / "layers" / i).depth(static_cast<int32_t>(i + 1));
-    blocks_.emplace_back(s, c.dim, c.heads, c.hidden, c.eps, c.qkv_bias, rate, names_.back());
+    blocks_.emplace_back(s, c.dim, c.heads, c.hidden, c.eps, c.qkv_bias, rate);
   }
   if (c.final_norm) norm_.emplace(scope.depth(static_cast<int32_t>(c.depth + 1)) / "ln1", c.dim, c.eps);
+  for (const std::string& name : layer_names_) raw_layer_names_.push_back(to_str(name));
+  for (const NamedParameter& p : scope.list("", SSP_PARAM | SSP_PARAM_FROZEN)) tensor_names_.push_back(p.name);
 }
 
 int64_t Vit::cells(int64_t pixels, const char* side) const {
@@ -50,6 +55,8 @@ void Vit::info(int64_t h, int64_t w, ssp_token_info& out) const {
   out.grid_w = out.out_grid_w = cells(w, "width");
   out.patch_h = out.patch_w = config_.patch;
   out.channels = config_.channels;
+  out.layers = raw_layer_names_.data();
+  out.n_layers = static_cast<uint32_t>(raw_layer_names_.size());
 }
 
 Tensor Vit::embed(const Tensor& images, const Call&) const {
@@ -71,44 +78,64 @@ Positions Vit::positions(int64_t h, int64_t w, const Call&) const {
   return {upsample_bicubic2d(image, {grid_h, grid_w}).flatten(2).transpose(1, 2), prefix};
 }
 
-Tensor Vit::run(const Tensor& tokens, const Tensor& bias, const Call& call, std::vector<Tensor>* each) const {
+template <class Each>
+Tensor Vit::run(const Tensor& tokens, const Tensor& bias, const Call& call, size_t depth, const Each& each) const {
   const int64_t B = tokens.size(0);
   const Tensor cls = (cls_token_ + pos_embed_.slice(1, 0, 1)).expand({B, 1, config_.dim});
   Tensor x = cat({cls, tokens}, 1);
-  for (const nn::Block& block : blocks_) {
-    x = block(std::move(x), call, bias);
-    if (each) each->push_back(x);
+  for (size_t i = 0; i < depth; ++i) {
+    x = blocks_[i](std::move(x), call, bias);
+    each(i, x);
   }
-  return norm_ ? (*norm_)(x) : x;
+  return x;
 }
 
 Tensor Vit::encode(const EncodeInput& in, const Call& call) const {
-  if (!in.sink) return run(in.tokens, in.bias, call, nullptr);
-  std::vector<Tensor> each;
-  Tensor out = run(in.tokens, in.bias, call, &each);
-  for (size_t i = 0; i < each.size(); ++i) in.emit(names_[i], each[i]);
-  return out;
+  const Tensor x = run(in.tokens, in.bias, call, blocks_.size(),
+                       [&](size_t i, const Tensor& after) { in.emit(layer_names_[i], after); });
+  return norm_ ? (*norm_)(x) : x;
 }
 
 std::vector<LayerInfo> Vit::layers(int64_t h, int64_t w) const {
   const int64_t grid_h = cells(h, "height"), grid_w = cells(w, "width"), dim = config_.dim;
   std::vector<LayerInfo> all;
-  for (const std::string& name : names_) all.push_back({name, SSP_SHAPE_TOKENS, dim, grid_h, grid_w, 1});
+  for (const std::string& name : layer_names_) all.push_back({name, SSP_SHAPE_TOKENS, dim, grid_h, grid_w, 1});
   all.push_back({"tokens", SSP_SHAPE_TOKENS, dim, grid_h, grid_w, 1});
   all.push_back({"map", SSP_SHAPE_MAP, dim, grid_h, grid_w, 0});
-  all.push_back({"cls", SSP_SHAPE_VECTOR, dim});
+  for (const char* name : {"cls", "mean"}) all.push_back({name, SSP_SHAPE_VECTOR, dim, 0, 0, 0, main_ == name});
   return all;
 }
 
-Outputs Vit::forward(const Tensor& images, const Call& call) const {
+Outputs Vit::forward(const ForwardInput& in, const Call& call) const {
+  const Tensor& images = in.images;
   const int64_t B = images.size(0), h = images.size(2), w = images.size(3);
-  std::vector<Tensor> each;
-  const Tensor tokens = run(embed(images, call) + positions(h, w, call).patch, {}, call, &each);
+  const bool whole = in.wants("tokens") || in.wants("map") || in.wants("cls") || in.wants("mean");
+  size_t depth = 0;  // blocks that somebody needs
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    if (whole || in.wants(layer_names_[i])) depth = i + 1;
   Outputs out;
-  for (size_t i = 0; i < each.size(); ++i) out.push_back({names_[i], each[i]});
-  out.push_back({"tokens", tokens});
-  const Tensor map = tokens.slice(1, 1).transpose(1, 2);
-  out.push_back({"map", map.reshape({B, config_.dim, h / config_.patch, w / config_.patch})});
-  out.push_back({"cls", tokens.select(1, 0)});
+  Tensor tokens =
+      run(embed(images, call) + positions(h, w, call).patch, {}, call, depth, [&](size_t i, const Tensor& x) {
+        if (in.wants(layer_names_[i])) out.push_back({layer_names_[i], x});
+      });
+  if (!whole) return out;
+  if (norm_) tokens = (*norm_)(tokens);
+  const Tensor patches = tokens.slice(1, 1);
+  if (in.wants("tokens")) out.push_back({"tokens", tokens});
+  if (in.wants("map")) {
+    const Tensor map = patches.transpose(1, 2);
+    out.push_back({"map", map.reshape({B, config_.dim, h / config_.patch, w / config_.patch})});
+  }
+  if (in.wants("cls")) out.push_back({"cls", tokens.select(1, 0)});
+  if (in.wants("mean")) out.push_back({"mean", patches.mean(1)});
   return out;
+}
+
+NamePairs Vit::names(std::string_view format) const {
+  NamePairs pairs;
+  for (const std::string& own : tensor_names_) {
+    if (format == "mmselfsup") pairs.emplace_back(own, own);
+    if (format == "timm") pairs.emplace_back(own, timm_name(own));
+  }
+  return pairs;
 }

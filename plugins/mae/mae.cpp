@@ -60,6 +60,7 @@ Mae::Mae(const Scope& scope)
           "`head.norm_pix` needs patches of more than one number; `backbone.patch_size` is 1 and the images have one "
           "channel");
   const int64_t L = patches_.count(), keep = visible_patches(L, mask_ratio_);
+  for (const NamedParameter& p : scope.list("", SSP_PARAM | SSP_PARAM_FROZEN)) tensor_names_.push_back(p.name);
   require(keep > 0 && keep < L, "`backbone.mask_ratio` leaves " + std::to_string(keep) + " of " + std::to_string(L) +
                                     " patches visible; at least one must stay and one must be hidden");
 }
@@ -87,7 +88,7 @@ Mae::Step Mae::run(const Tensor& images, const Call& call) const {
 
 Outputs Mae::training_step(const Batch& batch, const Call& call) const {
   const auto [patches, mask, pred] = run(batch.view(0), call);
-  AutocastOff fp32;
+  AutocastOff fp32(call);
   Tensor target = patches;
   if (norm_pix_) {
     const PatchStatistics own(patches);
@@ -131,4 +132,11 @@ Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
           {"masked", patches_.join(patches * (1 - hidden))},
           {label, patches_.join(rebuilt)},
           {"reconstruction + visible", patches_.join(rebuilt * hidden + patches * (1 - hidden))}};
+}
+
+NamePairs Mae::names(std::string_view format) const {
+  NamePairs pairs;
+  if (format != "mmselfsup") return pairs;
+  for (const std::string& own : tensor_names_) pairs.emplace_back(own, own);
+  return pairs;
 }

@@ -18,6 +18,8 @@ class Mae {
   // Columns of the picture; patches get the mean and deviation that they truly have where norm_pix is on, and the
   // column says so.
   ssp::Outputs reconstruct(const ssp::Batch& batch, const ssp::Call& call) const;
+  // "mmselfsup": all of them, the backbone's too.
+  ssp::NamePairs names(std::string_view format) const;
 
  private:
   struct Step {
@@ -32,4 +34,5 @@ class Mae {
   Decoder decoder_;
   double mask_ratio_;
   bool norm_pix_;
+  std::vector<std::string> tensor_names_;
 };

@@ -44,7 +44,7 @@ class DenoisingAutoencoder {
     // Random numbers come from the call, so that a resumed run is the same run.
     const Tensor noise = randn(images.sizes(), call.generator("noise", images), images) * noise_;
     const Tensor rebuilt = decode(encode(images + noise), images);
-    AutocastOff fp32;  // losses in fp32, whatever the run's precision
+    AutocastOff fp32(call);  // losses in fp32, whatever the run's precision
     return {{"loss", mse_loss(rebuilt.to(f32), images)}};
   }
 
@@ -66,6 +66,5 @@ class DenoisingAutoencoder {
   nn::Conv2d encoder_, hidden_, decoder_;
 };
 
-// The name is what a configuration calls `model.type`. PROVIDES in CMakeLists.txt says the same to those who only read
-// the file's note.
+// The name is what a configuration calls `model.type`.
 SSP_PLUGIN(algorithm<DenoisingAutoencoder>("DenoisingAutoencoder"));

@@ -49,11 +49,11 @@ TEST_CASE("values keep their kind, order and place") {
   CHECK_FALSE(list.as_array()[2].is_int());
   CHECK(list.as_array()[2].as_double() == 1000.0);
   CHECK(v.get("s").as_string() == "qé\n");
-  CHECK(describe(v.origin) == "f.json:1:1");
-  CHECK(describe(list.origin) == "f.json:2:11");
-  CHECK(describe(list.as_array()[1].origin) == "f.json:2:15");
-  CHECK(describe(v.at_path("é.a")->origin) == "f.json:3:25");  // columns count characters
-  CHECK(v.at_path("zeta.2")->origin.layer == "file");
+  CHECK(describe(v.source) == "f.json:1:1");
+  CHECK(describe(list.source) == "f.json:2:11");
+  CHECK(describe(list.as_array()[1].source) == "f.json:2:15");
+  CHECK(describe(v.at_path("é.a")->source) == "f.json:3:25");  // columns count characters
+  CHECK(v.at_path("zeta.2")->source.layer == "file");
   CHECK(v.at_path("zeta.3") == nullptr);
   CHECK(v.at_path("zeta.x") == nullptr);
   CHECK(v.at_path("zeta.0.x") == nullptr);
@@ -130,7 +130,7 @@ TEST_CASE("edges that are allowed") {
   CHECK(parse("0e-999").as_double() == 0);
   CHECK(parse("5e-324").as_double() == 5e-324);
   CHECK(parse("1.7976931348623157e308").as_double() == 1.7976931348623157e308);
-  CHECK(parse("\xef\xbb\xbf{\"a\": 1}").get("a").origin.column == 7);  // the BOM has no width
+  CHECK(parse("\xef\xbb\xbf{\"a\": 1}").get("a").source.column == 7);  // the BOM has no width
   CHECK(parse("\"\\ud83d\\ude00\"").as_string() == "\xf0\x9f\x98\x80");
   CHECK(parse("\"\"").as_string().empty());
 }
@@ -253,12 +253,12 @@ TEST_CASE("files that are no files") {
     return "";
   };
   CHECK(message((folder / "none.json").string()) ==
-        "cannot read " + (folder / "none.json").string() + ": No such file or directory");
-  CHECK(message(folder.string()) == "cannot read " + folder.string() + ": it is a folder");
+        (folder / "none.json").string() + ": cannot be opened: No such file or directory");
+  CHECK(message(folder.string()) == folder.string() + ": a directory, not a regular file");
   const std::string fifo = (folder / "fifo").string();
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK(message(fifo) == "cannot read " + fifo + ": it is no regular file");
+  CHECK(message(fifo) == fifo + ": a FIFO, not a regular file");
   std::ofstream(folder / "ok.json") << "{\"a\": 1}";
-  CHECK(read_json_file((folder / "ok.json").string(), "base").get("a").origin.layer == "base");
+  CHECK(read_json_file((folder / "ok.json").string(), "base").get("a").source.layer == "base");
   std::filesystem::remove_all(folder);
 }

@@ -1,4 +1,4 @@
-// ssp.dist's batch norm against recorded values (families batchnorm_*): one process that holds all ranks' rows.
+// ssp.batch_norm against recorded values (families batchnorm_*): one process that holds all ranks' rows.
 #include "bridge/support/window.h"
 #include "checkpoint/safetensors.h"
 #include "reference.h"
@@ -32,7 +32,7 @@ bool close(const at::Tensor& a, const at::Tensor& b) { return at::allclose(a, b,
 
 TEST_CASE("batch norm equals the recorded training step") {
   Host host;
-  const auto& dist = extension<ssp_dist>(host, SSP_EXT_DIST);
+  const auto& norm = extension<ssp_batch_norm>(host, SSP_EXT_BATCH_NORM);
   for (const auto& path : reference::family("batchnorm_", ".json")) {
     const Json meta = read_json_file(path, "fixture");
     const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());
@@ -48,14 +48,23 @@ TEST_CASE("batch norm equals the recorded training step") {
         bias = v("bias").set_requires_grad(true);
       }
       at::Tensor mean = v("running_mean0"), var = v("running_var0"), count = at::zeros({}, at::kLong);
-      Window window;
+      Window window(host);
       std::vector<ssp_tensor> h;
-      for (const at::Tensor& t : {x, weight, bias, mean, var, count}) h.push_back(handles::give(t));
+      for (const at::Tensor& t : {x, weight, bias, mean, var, count}) h.push_back(give(host, t));
       ssp_tensor out;
-      REQUIRE(dist.batch_norm(window.call(), h[0], h[1], h[2], h[3], h[4], h[5], meta.get("momentum").as_double(),
-                              meta.get("eps").as_double(), SSP_SYNC_RANKS, &out) == SSP_OK);
-      const at::Tensor y = handles::peek(out);
-      handles::release(out);
+      const ssp_batch_norm_args args{sizeof args,
+                                     SSP_SYNC_RANKS,
+                                     h[0],
+                                     h[1],
+                                     h[2],
+                                     h[3],
+                                     h[4],
+                                     h[5],
+                                     meta.get("momentum").as_double(),
+                                     meta.get("eps").as_double()};
+      REQUIRE(norm.forward(window.call(), &args, &out) == SSP_OK);
+      const at::Tensor y = peek(out);
+      release(out);
       CHECK(close(y, v.over_ranks("output", ranks)));
       y.backward(v.over_ranks("grad_output", ranks));
       CHECK(close(x.grad(), v.over_ranks("grad_input", ranks)));
@@ -67,7 +76,7 @@ TEST_CASE("batch norm equals the recorded training step") {
         CHECK(close(bias.grad(), v("grad_bias_sum_over_ranks")));
       }
       for (ssp_tensor t : h) {
-        if (t.id) handles::release(t);
+        if (t.id) release(t);
       }
     }
   }

@@ -1,7 +1,10 @@
 // The SDK's C++ layer over the host's tables: numbers keep their kind, what is cached stays true, lengths are checked.
 #include "bridge/support/window.h"
+#include "ssp/cpp/autograd.hpp"
 #include "ssp/cpp/batch.hpp"
+#include "ssp/cpp/ema.hpp"
 #include "ssp/cpp/modes.hpp"
+#include "ssp/cpp/nn.hpp"
 #include "ssp/cpp/ops.hpp"
 #include "ssp/cpp/sample.hpp"
 
@@ -17,15 +20,16 @@ struct Layer {
       const plugin::Crossing crossing("test", "init");
       REQUIRE(ssp::detail::init(host.table()) == SSP_OK);
     }
-    window.emplace();
+    window.emplace(host);
   }
   std::optional<Window> window;
 
-  static ssp::Tensor to_layer(const at::Tensor& t) { return ssp::Tensor(handles::give(t)); }
+  ssp::Tensor to_layer(const at::Tensor& t) { return ssp::Tensor(give(host, t)); }
+  ssp::Call call() { return ssp::Call(window->call(), -1); }
 };
 
 bool same(const ssp::Tensor& mine, const at::Tensor& native) {
-  const at::Tensor& t = handles::peek(mine.handle());
+  const at::Tensor& t = peek(mine.handle());
   INFO(t.toString() << " against " << native.toString());
   return t.scalar_type() == native.scalar_type() && at::equal(t, native);
 }
@@ -57,13 +61,13 @@ TEST_CASE_METHOD(Layer, "numbers keep their kind: integer tensors stay so, as in
     const at::Tensor changed = native.clone();
     const ssp::Tensor y = to_layer(changed);
     const at::Tensor expected = native.clone();
-    ssp::NoGrad guard;
+    const ssp::NoGrad guard(call());
     y.mul_(2).add_(x).add_(x, 3).add_(1);
     expected.mul_(2).add_(native).add_(native, 3).add_(1);
     CHECK(same(y, expected));
     ssp::clamp_(y, 0, {});
     CHECK(same(y, expected.clamp_(0)));
-    ssp::foreach_mul_({y}, 2);
+    ssp::foreach_mul_(std::vector<ssp::Tensor>{y}, 2);
     CHECK(same(y, expected.mul_(2)));
     CHECK(same(y.fill_(3), expected.fill_(3)));
   }
@@ -87,17 +91,17 @@ TEST_CASE_METHOD(Layer, "a tensor's sizes outlive its metadata, and its device i
   static const ssp_ops* real;
   real = ssp::detail::runtime.ops;
   ssp_ops moving = *real;
-  moving.info = [](ssp_tensor t, ssp_tensor_info* out, uint32_t size) {
-    const ssp_status status = real->info(t, out, size);
+  moving.info = [](ssp_tensor t, ssp_tensor_info* out) {
+    const ssp_status status = real->info(t, out);
     out->device_type = device_type;
     return status;
   };
   ssp::detail::runtime.ops = &moving;
   const ssp::Tensor parameter = to_layer(at::zeros({2}));
-  device_type = 0;
+  device_type = SSP_DEVICE_CPU;
   CHECK(parameter.size(0) == 2);
   CHECK_FALSE(parameter.is_cuda());
-  device_type = 1;
+  device_type = SSP_DEVICE_CUDA;
   CHECK(parameter.is_cuda());
   ssp::detail::runtime.ops = real;
 }
@@ -109,7 +113,7 @@ TEST_CASE_METHOD(Layer, "a tensor that was given away has no sizes any more") {
   CHECK_THROWS_WITH(x.dim(), Contains("the tensor handle is null"));
   CHECK_THROWS_WITH(x.numel(), Contains("the tensor handle is null"));
   CHECK(y.numel() == 6);
-  handles::release(y.release());
+  release(y.release());
   CHECK_THROWS_WITH(y.numel(), Contains("the tensor handle is null"));
 }
 
@@ -117,7 +121,7 @@ TEST_CASE_METHOD(Layer, "values and sizes that disagree are refused before anyth
   static int calls;
   calls = 0;
   ssp_sample_api api{};
-  api.set_field = [](ssp_sample*, ssp_str, int32_t, const int64_t*, uint32_t, const void*) {
+  api.set_field = [](ssp_sample*, ssp_str, int32_t, int32_t, const int64_t*, uint32_t, const void*) {
     ++calls;
     return ssp_status{SSP_OK};
   };
@@ -126,7 +130,7 @@ TEST_CASE_METHOD(Layer, "values and sizes that disagree are refused before anyth
   CHECK_THROWS_WITH(sample.set_field("angle", three, {4}), Contains("set_field") && Contains("3 values"));
   CHECK_THROWS(sample.set_field("angle", three, {-1, -3}));
   CHECK_THROWS(sample.set_field("angle", three, {int64_t{1} << 62, 4, 3}));
-  CHECK_THROWS(ssp::Tensor::from(three, {2}));
+  CHECK_THROWS(ssp::from_host(call(), three, {2}));
   CHECK(calls == 0);
   CHECK_NOTHROW(sample.set_field("angle", three, {3, 1}));
   CHECK_NOTHROW(sample.set_field("nothing", std::vector<float>{}, {0, 5}));
@@ -138,6 +142,87 @@ TEST_CASE("the features asked for by name: the known ones, or the first") {
   CHECK(ssp::Names(nullptr, 0).among({"mean", "cls"}) == std::vector<std::string>{"mean"});
   CHECK(ssp::Names(asked, 2).among({"mean", "cls"}) == std::vector<std::string>{"cls", "mean"});
   CHECK_THROWS_WITH(ssp::Names(unknown, 1).among({"mean", "cls"}), Contains("\"maen\"") && Contains("mean, cls"));
+}
+
+TEST_CASE_METHOD(Layer, "changes in place are seen by every name of the tensor, as in PyTorch") {
+  const at::Tensor native = at::tensor({1.0f, 2.0f});
+  ssp::Tensor x = to_layer(native);
+  const ssp::Tensor other = x;
+  x += 1;
+  x *= other;  // itself
+  x -= to_layer(at::ones({2}));
+  x /= 2;
+  CHECK(same(other, at::tensor({1.5f, 4.0f})));
+  CHECK(native.data_ptr() == peek(x.handle()).data_ptr());
+  x = x + 1;
+  CHECK(same(other, at::tensor({1.5f, 4.0f})));
+  CHECK(same(x[1], at::tensor(5.0f).squeeze()));
+  CHECK(same(x.norm(), peek(x.handle()).norm()));
+}
+
+TEST_CASE_METHOD(Layer, "numbers and booleans cross as they are") {
+  CHECK(same(ssp::from_host(call(), std::vector<bool>{true, false, true}, {3}), at::tensor({1, 0, 1}).to(at::kBool)));
+  CHECK(same(ssp::from_host(call(), 0.5), at::scalar_tensor(0.5f)));
+  CHECK(to_layer(at::tensor({1, 0}).to(at::kBool)).to_vector<bool>() == std::vector<bool>{true, false});
+  const ssp::Init flags = ssp::Init::data(std::vector<bool>{true, false}),
+                  whole = ssp::Init::data(std::vector<int64_t>{7});
+  CHECK(flags.raw().bytes == 2);
+  CHECK(whole.raw().bytes == 8);
+  CHECK(*static_cast<const int64_t*>(whole.raw().data) == 7);
+}
+
+TEST_CASE_METHOD(Layer, "gradients and autocast are switched for the length of a scope, and back") {
+  const at::Tensor leaf = at::ones({2, 2}).requires_grad_();
+  const ssp::Tensor x = to_layer(leaf);
+  {
+    const ssp::NoGrad off(call());
+    CHECK_FALSE((x * 2).requires_grad());
+    {
+      const ssp::EnableGrad on(call());
+      CHECK((x * 2).requires_grad());
+    }
+    CHECK_FALSE((x * 2).requires_grad());
+  }
+  {
+    const ssp::Autocast low(call(), ssp::bf16);
+    CHECK(ssp::matmul(x, x).dtype() == ssp::bf16);
+    const ssp::AutocastOff off(call());
+    CHECK(ssp::matmul(x, x).dtype() == ssp::f32);
+  }
+  CHECK(ssp::matmul(x, x).dtype() == ssp::f32);
+}
+
+TEST_CASE_METHOD(Layer, "grad: first and second derivatives, and inputs that nothing depends on") {
+  const at::Tensor leaf = at::tensor({1.0f, 2.0f}).requires_grad_(), idle = at::ones({2}).requires_grad_();
+  const ssp::Tensor x = to_layer(leaf), y = to_layer(idle);
+  const ssp::Tensor cube = x.pow(3).sum();
+  const std::vector<ssp::Tensor> first = ssp::grad({cube}, {x, y}, SSP_GRAD_CREATE_GRAPH | SSP_GRAD_ALLOW_UNUSED);
+  CHECK(at::allclose(peek(first[0].handle()).detach(), at::tensor({3.0f, 12.0f})));
+  CHECK(first[1].handle().id == 0);
+  const std::vector<ssp::Tensor> second = ssp::grad({first[0]}, {x}, 0, {to_layer(at::ones({2}))});
+  CHECK(at::allclose(peek(second[0].handle()), at::tensor({6.0f, 12.0f})));
+  CHECK_FALSE(leaf.grad().defined());
+  CHECK_THROWS_WITH(ssp::grad({cube}, {x}, 0, {cube, cube}), Contains("grad_outputs"));
+}
+
+TEST_CASE_METHOD(Layer, "an operator that the host does not offer leaves the one for each tensor") {
+  auto& slot = ssp::detail::OpOf<ssp::aten::foreach_lerp_>::slot;
+  const ssp_op kept = slot.op;
+  REQUIRE(kept);
+  for (const ssp_op op : {kept, ssp_op{nullptr}}) {
+    slot.op = op;
+    const at::Tensor a = at::zeros({2}), b = at::ones({3});
+    const ssp::NoGrad guard(call());
+    ssp::foreach_lerp_({to_layer(a), to_layer(b)}, {to_layer(at::ones({2})), to_layer(at::zeros({3}))}, 0.25);
+    CHECK(at::equal(a, at::full({2}, 0.25f)));
+    CHECK(at::equal(b, at::full({3}, 0.75f)));
+  }
+  slot.op = kept;
+}
+
+TEST_CASE_METHOD(Layer, "matrices with rows of given length, as torch's weight_norm") {
+  const at::Tensor v = at::randn({4, 3}), g = at::rand({4, 1});
+  CHECK(at::allclose(peek(ssp::weight_norm(to_layer(v), to_layer(g)).handle()), at::_weight_norm(v, g, 0)));
 }
 
 }  // namespace selfsup::bridge::testing

@@ -13,23 +13,24 @@ TEST_CASE("references that another thread drops in the same step are no leak") {
   const plugin::Registry registry(host.table());
   const Facts facts;
   model::ParameterStore store;
-  Session session{registry, facts, store, {}, {}};
+  Session session{host.state(), registry, facts, store};
   Instance& instance = *session.instances.emplace_back(std::make_unique<Instance>());
   instance.label = "model (Fake)";
   instance.references = 1;
 
   const bool dropped = GENERATE(true, false);
   const CapturedLog log;
-  LeakWatch watch;
+  Handles& handles = host.state().handles;
+  LeakWatch watch(handles.dropped_elsewhere());
   for (int step = 0; step < 60; ++step) {
-    int64_t* before = handles::set_account(&instance.references);
-    const ssp_tensor taken = handles::give(at::zeros({1}));
-    handles::retain(taken);
-    handles::set_account(before);
+    int64_t* before = handles.set_account(&instance.references);
+    const ssp_tensor taken = give(host, at::zeros({1}));
+    handles.retain(taken);
+    handles.set_account(before);
     if (dropped) {
       std::thread([&] {
-        handles::release(taken);
-        handles::release(taken);
+        release(taken);
+        release(taken);
       }).join();
     }
     watch.look(session);

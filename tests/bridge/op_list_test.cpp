@@ -11,7 +11,6 @@
 #include "base/errors.h"
 #include "bridge/support/op_samples.h"
 #include "bridge/support/window.h"
-#include "bridge/tables/generators.h"
 
 namespace selfsup::bridge::testing {
 namespace {
@@ -87,8 +86,8 @@ std::vector<at::Tensor> operands(const Case& c, const std::vector<Value>& values
 at::Tensor as_tensor(const ssp_value& v) {
   switch (v.kind) {
     case SSP_V_TENSOR: {
-      at::Tensor t = handles::peek(v.u.tensor);
-      handles::release(v.u.tensor);
+      at::Tensor t = peek(v.u.tensor);
+      release(v.u.tensor);
       return t;
     }
     case SSP_V_DOUBLE:
@@ -100,14 +99,14 @@ at::Tensor as_tensor(const ssp_value& v) {
   }
 }
 
-std::vector<at::Tensor> through_table(const ssp_ops& ops, const Case& c, ssp_op op, const std::vector<Value>& values) {
+std::vector<at::Tensor> through_table(const Host& host, const Case& c, ssp_op op, const std::vector<Value>& values) {
   std::vector<ssp_value> args;
   std::vector<std::vector<ssp_tensor>> handles_of(values.size());
   using K = Value::Kind;
   for (size_t i = 0; i < values.size(); ++i) {
     const Value& v = values[i];
     ssp_value a{SSP_V_NONE, 0, {}};
-    for (const at::Tensor& t : operands(c, values, i)) handles_of[i].push_back(handles::give(t));
+    for (const at::Tensor& t : operands(c, values, i)) handles_of[i].push_back(give(host, t));
     switch (v.kind) {
       case K::none:
         break;
@@ -151,23 +150,24 @@ std::vector<at::Tensor> through_table(const ssp_ops& ops, const Case& c, ssp_op 
         break;
       case K::device:
         // The device of some tensor; one is made for the purpose.
-        handles_of[i].push_back(handles::give(at::empty({})));
+        handles_of[i].push_back(give(host, at::empty({})));
         a.kind = SSP_V_DEVICE_OF;
         a.u.tensor = handles_of[i][0];
         break;
       case K::generator:
         a.kind = SSP_V_GENERATOR;
-        a.u.i = generators::lend(at::kCPU, kKey);
+        a.u.i = host.state().generators.lend(at::kCPU, kKey);
         break;
     }
     args.push_back(a);
   }
   ssp_value outs[16];
   uint32_t n = 16;
+  const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   const ssp_status status = ops.call(op, args.data(), static_cast<uint32_t>(args.size()), outs, &n);
   const std::string error = error_text();
   for (const auto& list : handles_of) {
-    for (ssp_tensor t : list) handles::release(t);
+    for (ssp_tensor t : list) release(t);
   }
   if (status != SSP_OK) throw std::runtime_error(error);
   std::vector<at::Tensor> results;
@@ -211,7 +211,7 @@ c10::IValue native_value(const c10::Argument& schema, const Value& v, const std:
     case K::device:
       return c10::Device(at::kCPU);
     case K::generator:
-      return at::make_generator<at::CPUGeneratorImpl>(generators::seed_for(at::kCPU, kKey));
+      return at::make_generator<at::CPUGeneratorImpl>(Generators::seed_for(at::kCPU, kKey));
   }
   return {};
 }
@@ -275,21 +275,31 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
   return at::allclose(a.detach(), b.detach(), 0, 0, /*equal_nan=*/true);
 }
 
-std::string run_case(const ssp_ops& ops, const Case& c, ssp_op op, Mode mode) {
+// A result of a type that the SDK does not name (complex numbers) is refused.
+bool gives_unnamed(const Case& c, const std::vector<Value>& values) {
+  const std::vector<at::Tensor> results = natively(c, values);
+  return std::any_of(results.begin(), results.end(), [](const at::Tensor& t) { return t.defined() && t.is_complex(); });
+}
+
+std::string run_case(const Host& host, ssp_call* call, const Case& c, ssp_op op, Mode mode) {
+  const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   const std::vector<Value> mine = make_values(c, mode);
   const std::vector<Value> twins = copy_values(mine);
   std::vector<at::Tensor> got, expected;
   if (mode == Mode::autocast) {
-    if (ops.autocast_push(1, SSP_BF16) != SSP_OK) return "autocast_push: " + error_text();
+    if (ops.autocast_push(call, 1, SSP_BF16) != SSP_OK) return "autocast_push: " + error_text();
   }
+  std::string error;
   try {
-    got = through_table(ops, c, op, mine);
+    got = through_table(host, c, op, mine);
     expected = natively(c, twins);
   } catch (const std::exception& e) {
-    if (mode == Mode::autocast) ops.state_pop();
-    return e.what();
+    error = e.what();
   }
-  if (mode == Mode::autocast) ops.state_pop();
+  if (mode == Mode::autocast) ops.state_pop(call);
+  if (error.find("an element type that this SDK does not name") != std::string::npos)
+    return gives_unnamed(c, twins) ? "" : error;
+  if (!error.empty()) return error;
   if (c.handle.schema().returns().empty()) {
     got = mine[0].tensors;
     expected = twins[0].tensors;
@@ -324,22 +334,23 @@ std::string join(const std::vector<std::string>& words) {
 
 TEST_CASE("every listed operator equals its native twin") {
   Host host;
-  const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   int tested = 0;
   for (const ListedOp& listed : op_list()) {
     const Case c = make_case(listed);
     INFO(c.name());
     ssp_op op = nullptr;
-    const ssp_status resolved = resolve_in_init(ops, listed.name, listed.overload, join(listed.arguments), &op);
+    const ssp_status resolved = resolve_in_init(host, listed.name, listed.overload, join(listed.arguments), &op);
     INFO(error_text());
     REQUIRE(resolved == SSP_OK);
-    Window window;
-    const int64_t before = Host::live_handles();
-    CHECK(run_case(ops, c, op, Mode::f32) == "");
-    CHECK(run_case(ops, c, op, Mode::autocast) == "");
-    if (listed.bf16) CHECK(run_case(ops, c, op, Mode::bf16) == "");
-    if (!listed.bf16 && takes_bf16(c)) CHECK(run_case(ops, c, op, Mode::bf16) != "");
-    CHECK(Host::live_handles() == before);
+    CHECK_FALSE(
+        (listed.kept && listed.name.starts_with("aten::_")));  // LibTorch promises nothing about its private names
+    Window window(host);
+    const int64_t before = host.live_handles();
+    CHECK(run_case(host, window.call(), c, op, Mode::f32) == "");
+    CHECK(run_case(host, window.call(), c, op, Mode::autocast) == "");
+    if (listed.bf16) CHECK(run_case(host, window.call(), c, op, Mode::bf16) == "");
+    if (!listed.bf16 && takes_bf16(c)) CHECK(run_case(host, window.call(), c, op, Mode::bf16) != "");
+    CHECK(host.live_handles() == before);
     ++tested;
   }
   CHECK(tested >= 150);
@@ -347,20 +358,21 @@ TEST_CASE("every listed operator equals its native twin") {
 
 TEST_CASE("a wrong line of the list does not pass") {
   Host host;
-  const auto& ops = extension<ssp_ops>(host, SSP_EXT_OPS);
   const auto run_line = [&](const std::string& line) {
     const std::vector<ListedOp> list = parse_op_list(line);
     const Case c = make_case(list[0]);
     ssp_op op = nullptr;
-    REQUIRE(resolve_in_init(ops, list[0].name, list[0].overload, join(list[0].arguments), &op) == SSP_OK);
-    Window window;
-    return run_case(ops, c, op, Mode::f32);
+    REQUIRE(resolve_in_init(host, list[0].name, list[0].overload, join(list[0].arguments), &op) == SSP_OK);
+    Window window(host);
+    return run_case(host, window.call(), c, op, Mode::f32);
   };
-  CHECK(run_line("aten::argmax(self,dim,keepdim) backward=yes bf16=yes") != "");
-  CHECK(run_line("aten::exp(self) backward=no bf16=yes") != "");
-  CHECK_THROWS_AS(parse_op_list("aten::exp(self) backward=maybe bf16=yes"), Error);
-  CHECK_THROWS_AS(parse_op_list("aten::exp(self) backward=yes bf16=yes\naten::exp(self) backward=yes bf16=yes"), Error);
-  CHECK_THROWS_AS(make_case(parse_op_list("aten::no_such_thing(self) backward=yes bf16=yes")[0]), c10::Error);
+  CHECK(run_line("aten::argmax(self,dim,keepdim) kept backward=yes bf16=yes") != "");
+  CHECK(run_line("aten::exp(self) kept backward=no bf16=yes") != "");
+  CHECK_THROWS_AS(parse_op_list("aten::exp(self) kept backward=maybe bf16=yes"), Error);
+  CHECK_THROWS_AS(parse_op_list("aten::exp(self) promised backward=yes bf16=yes"), Error);
+  CHECK_THROWS_AS(
+      parse_op_list("aten::exp(self) kept backward=yes bf16=yes\naten::exp(self) kept backward=yes bf16=yes"), Error);
+  CHECK_THROWS_AS(make_case(parse_op_list("aten::no_such_thing(self) kept backward=yes bf16=yes")[0]), c10::Error);
 }
 
 }  // namespace selfsup::bridge::testing

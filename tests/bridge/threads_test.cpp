@@ -2,8 +2,8 @@
 #include <thread>
 
 #include "bridge/components/collector.h"
+#include "bridge/components/relay_sink.h"
 #include "bridge/support/window.h"
-#include "bridge/tables/relay_sink.h"
 
 namespace selfsup::bridge::testing {
 namespace {
@@ -21,9 +21,10 @@ ssp_status receive(const ssp_sink*, ssp_str, ssp_tensor, uint32_t) { return ++re
 
 TEST_CASE("sinks are for the thread of the callback that got them") {
   Host host;
-  Window window;
+  Window window(host);
   Instance emitter;
-  const ssp_tensor tensor = handles::give(at::zeros({}));
+  emitter.host = &host.state();
+  const ssp_tensor tensor = give(host, at::zeros({}));
   const std::string name = "x";
 
   TensorCollector tensors(emitter, "training_step", Emits::losses, 1);
@@ -32,21 +33,21 @@ TEST_CASE("sinks are for the thread of the callback that got them") {
   CHECK(emit() == SSP_OK);
   CHECK(tensors.take().size() == 1);
 
-  ByteCollector bytes;
+  ByteCollector bytes(host.state());
   const auto write = [&] { return bytes.get()->bytes(bytes.get(), name.data(), name.size()); };
   CHECK(elsewhere(write) == SSP_E_PRECONDITION);
   CHECK_FALSE(bytes.any());
   CHECK(write() == SSP_OK);
   CHECK(bytes.bytes.size() == 1);
 
-  const ssp_sink target{sizeof target, 0, nullptr, receive, nullptr};
-  RelaySink relay(&target);
+  const ssp_sink target{sizeof target, 0, nullptr, receive, nullptr, nullptr};
+  RelaySink relay(host.state(), &target, {name});
   const auto forward = [&] { return relay.get()->tensor(relay.get(), borrow(name), tensor, 0); };
   CHECK(elsewhere(forward) == SSP_E_PRECONDITION);
   CHECK(received == 0);
   CHECK(forward() == SSP_OK);
   CHECK(received == 1);
-  handles::release(tensor);
+  release(tensor);
 }
 
 }  // namespace selfsup::bridge::testing

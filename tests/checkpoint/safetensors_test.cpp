@@ -39,7 +39,7 @@ void write(const std::string& path, const std::vector<TensorView>& tensors, cons
   const FileRecord record = file.finish();
   CHECK(record.size == layout.file_bytes());
   CHECK(record.size == fs::file_size(path));
-  CHECK(record.sha256 == sha256_file(path));
+  CHECK(record.sha256 == RegularFile(path).sha256());
 }
 
 }  // namespace

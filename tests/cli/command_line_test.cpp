@@ -105,6 +105,11 @@ TEST_CASE("flags of other commands are refused") {
                    "--cfg-options", "a=1"})
               .empty());
   CHECK(refusal({"list", "--json", "--plugin-dir", "d"}).empty());
+  CHECK(contains(refusal({"stamp", "x.so", "--unstamped"}),
+                 "--unstamped is of train, config, validate, list and inspect; found with stamp"));
+  for (const char* command : {"train", "config", "validate", "inspect"})
+    CHECK(parse_command_line({command, "x.json", "--unstamped"}).unstamped);
+  CHECK(parse_command_line({"list", "--unstamped"}).unstamped);
   CHECK(parse_command_line({"list", "--amp", "--help"}).command == Command::help);
 }
 
@@ -139,6 +144,9 @@ TEST_CASE("commands") {
   CHECK(parse_command_line({"list", "--json"}).json);
   CHECK(parse_command_line({"inspect", "--schema"}).target.empty());
   CHECK(parse_command_line({"inspect", "--schema", "x.so"}).target == "x.so");
+  CHECK(parse_command_line({"stamp", "x.so"}).command == Command::stamp);
+  CHECK(parse_command_line({"stamp", "x.so"}).target == "x.so");
+  CHECK(contains(refusal({"stamp"}), "stamp needs a plugin: selfsup-host stamp PLUGIN.so"));
   CHECK(parse_command_line({"env"}).command == Command::env);
   CHECK(parse_command_line({"c.json", "--help"}).command == Command::help);
   CHECK(parse_command_line({"--version"}).command == Command::version);
@@ -154,5 +162,5 @@ TEST_CASE("dedicated flags lie over everything") {
   CHECK(tree == parse_json(R"({"work_dir": "b", "resume": "x", "device": "cpu", "randomness": {"seed": 5},
                                "optim_wrapper": {"type": "AmpOptimWrapper", "optimizer": {"type": "SGD"}}})",
                            "c", "file"));
-  CHECK(describe(tree.get("work_dir").origin) == "--work-dir");
+  CHECK(describe(tree.get("work_dir").source) == "--work-dir");
 }

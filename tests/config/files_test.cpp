@@ -57,10 +57,10 @@ TEST_CASE("_base_ files lie below, relative to the file that names them") {
     "list": [4], "c": {"_delete_": true, "m": 1}, "a": {"x": 7}})");
   const Json config = load_config(top);
   CHECK(config == json(R"({"a": {"x": 7, "y": 3, "z": 9}, "list": [4], "c": {"m": 1}, "b": 5})"));
-  CHECK(config.at_path("a.x")->origin.layer == "file");
-  CHECK(config.at_path("a.x")->origin.line == 2);
-  CHECK(config.at_path("a.y")->origin.layer == "base");
-  CHECK(contains(config.at_path("a.y")->origin.source, "two.json"));
+  CHECK(config.at_path("a.x")->source.layer == "file");
+  CHECK(config.at_path("a.x")->source.line == 2);
+  CHECK(config.at_path("a.y")->source.layer == "base");
+  CHECK(contains(config.at_path("a.y")->source.name, "two.json"));
 }
 
 TEST_CASE("circles, missing and endless bases are refused with their chain") {

@@ -104,8 +104,8 @@ TEST_CASE("keys of --cfg-options") {
   CHECK(to_text(with({"a={\"c\": 2}"}).get("a")) == R"({"b": 1, "c": 2})");
   CHECK(to_text(with({"a={\"_delete_\": true, \"c\": 2}"}).get("a")) == R"({"c": 2})");
   CHECK(to_text(with({"a.b=2", "a.b=3"}).get("a")) == R"({"b": 3})");  // the later wins
-  CHECK(with({"a.b=2"}).at_path("a.b")->origin.layer == "cfg-options");
-  CHECK(with({"a.b=[1,2]"}).at_path("a.b.1")->origin.source == "--cfg-options a.b=[1,2]");
+  CHECK(with({"a.b=2"}).at_path("a.b")->source.layer == "cfg-options");
+  CHECK(with({"a.b=[1,2]"}).at_path("a.b.1")->source.name == "--cfg-options a.b=[1,2]");
 
   CHECK(refusal("list.2.size=3").find("list.2.size: the list there has 2 elements") != std::string::npos);
   CHECK(refusal("no.list.1.k=3").find("no.list.1.k: there is no list there of which 1 could be") != std::string::npos);

@@ -116,7 +116,7 @@ Json parse(const std::string& text) { return parse_json(text, "c.json", "file");
 
 std::string all_texts(const std::vector<Problem>& problems) {
   std::string text;
-  for (const Problem& p : problems) text += describe(p.origin) + ": " + p.path + ": " + p.text + "\n";
+  for (const Problem& p : problems) text += describe(p.source) + ": " + p.path + ": " + p.text + "\n";
   return text;
 }
 
@@ -130,7 +130,7 @@ std::string problems_with(const std::string& dotted, Json value) {
     node = node->is_array() ? &node->as_array()[std::stoul(part)] : node->find(part);
     REQUIRE(node);
   }
-  value.origin = Origin{"file", "c.json", 7, 9};
+  value.source = Source{"file", "c.json", 7, 9};
   node->set(rest, std::move(value));
   return all_texts(check(config));
 }
@@ -146,8 +146,8 @@ TEST_CASE("the sample is valid, and defaults are filled in") {
   validate(config, host_schema(), "", components());
   CHECK(config.at_path("default_hooks.checkpoint.max_keep_ckpts")->as_int() == 2);
   CHECK(config.at_path("probe.batch_size")->as_int() == 256);
-  CHECK(config.at_path("probe.batch_size")->origin.layer == "default");
-  CHECK(describe(config.at_path("probe.batch_size")->origin) == "the default");
+  CHECK(config.at_path("probe.batch_size")->source.layer == "default");
+  CHECK(describe(config.at_path("probe.batch_size")->source) == "the default");
   const Json again = config;
   validate(config, host_schema(), "", components());
   CHECK(config == again);
@@ -200,8 +200,8 @@ TEST_CASE("a key in the wrong place is looked for near it, first in the same fil
   CHECK(contains(problems_with("train_dataloader.size", 8), "did you mean 'train_dataloader.dataset.size'?"));
   CHECK(contains(problems_with("probe.image_size", 8), "did you mean 'probe.dataset.image_size'?"));
   Json config = parse(kSample);
-  set_origin(*config.find("train_dataloader"), Origin{"base", "b.json", 1, 1});
-  config.set("image_size", 8).origin = Origin{"file", "c.json", 7, 9};
+  set_source(*config.find("train_dataloader"), Source{"base", "b.json", 1, 1});
+  config.set("image_size", 8).source = Source{"file", "c.json", 7, 9};
   CHECK(contains(all_texts(check(config)), "did you mean 'probe.dataset.image_size'?"));
 }
 
@@ -232,7 +232,7 @@ TEST_CASE("_base_ and _delete_ are suggested too") {
 
 TEST_CASE("what a plugin's object lacks is missing in the file") {
   Json config = parse(kSample);
-  set_origin(*config.find("train_dataloader"), Origin{"plugin", "some.plugin", 0, 0});
+  set_source(*config.find("train_dataloader"), Source{"plugin", "some.plugin", 0, 0});
   config.find("train_dataloader")->erase("dataset");
   CHECK(contains(all_texts(check(config)), "c.json:1:1: train_dataloader: 'dataset' is missing"));
 }
@@ -267,8 +267,8 @@ TEST_CASE("long keys are shortened") {
 
 TEST_CASE("a mistyped option is understood as the key of a lower layer that it would replace") {
   Json config = parse(kSample);
-  config.find("train_cfg")->set("max_epoch", 3).origin =
-      Origin{"cfg-options", "--cfg-options train_cfg.max_epoch=3", 0, 0};
+  config.find("train_cfg")->set("max_epoch", 3).source =
+      Source{"cfg-options", "--cfg-options train_cfg.max_epoch=3", 0, 0};
   CHECK(contains(all_texts(check(config)), "train_cfg.max_epoch: no such key; did you mean 'max_epochs'?"));
 }
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "base/hash.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/nearest.h"
 #include "cli/plugin_listing.h"
@@ -27,7 +27,7 @@ constexpr const char* kAlgorithm = R"([["ssp.algorithm/0","Fixture"]])";
 void write_plugin(const std::string& path, const std::string& id, const std::string& provides,
                   const std::string& needs = "[]") {
   static const std::string good = read_bytes(fixture("good"));
-  write_bytes(path, with_note(good, note_text(id, provides, needs)));
+  test::write_plugin(path, with_note(good, note_text(id, provides, needs)));
 }
 
 std::string tokens(const std::string& name) { return R"([["ssp.backbone.tokens/0",")" + name + R"("]])"; }
@@ -112,57 +112,45 @@ TEST_CASE("names and paths of --plugin") {
   CHECK_THAT(usage("link"), !Contains("did you mean"));
 }
 
-TEST_CASE("needs are resolved from notes, providers first, earlier folders first") {
+TEST_CASE("needs are resolved from notes, providers first") {
   const Marker marker;
   const TempFolder folder;
   for (const char* name : {"one", "two"}) fs::create_directory(folder / name);
-  const Names folders{folder / "one", folder / "two"};
+  const Places places{{folder / "one", folder / "two"}};
   write_plugin(folder / "algo.so", "test.algo", kAlgorithm, tokens("Wanted"));
   write_plugin(folder / "one/wanted.so", "test.wanted", tokens("Wanted"), R"([["ssp.backbone/0","Deep"]])");
-  write_plugin(folder / "two/wanted_too.so", "test.wanted_too", tokens("Wanted"));
   write_plugin(folder / "two/deep.so", "test.deep", R"([["ssp.backbone/0","Deep"]])");
   write_plugin(folder / "two/unasked.so", "test.unasked", R"([["ssp.backbone/0","Other"]])");
   write_bytes(folder / "two/library.so", "not a plugin");
 
-  CHECK(names_of(plan_plugins({folder / "algo.so"}, folders, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+  // The same plugin in a later folder, an older one say, stands back.
+  write_plugin(folder / "two/wanted-1.0.so", "test.wanted", tokens("Wanted"));
+  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+
+  // Two plugins that provide it are a question that the user answers, whatever folders they are in.
+  write_plugin(folder / "two/wanted_too.so", "test.wanted_too", tokens("Wanted"));
+  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, places, {}); }),
+             Contains("needs ssp.backbone.tokens/0 Wanted, which both") && Contains("one/wanted.so") &&
+                 Contains("two/wanted_too.so") && Contains("--plugin"));
   // What is named, or loaded already, is not looked for.
-  CHECK(names_of(plan_plugins({folder / "algo.so", folder / "two/wanted_too.so"}, folders, {})) ==
+  CHECK(names_of(plan_plugins({folder / "algo.so", folder / "two/wanted_too.so"}, places, {})) ==
         Names{"wanted_too.so", "algo.so"});
   const NoteFile loaded = read_note(folder / "two/wanted_too.so");
-  CHECK(names_of(plan_plugins({folder / "algo.so"}, folders, {&loaded})) == Names{"algo.so"});
-  CHECK(names_of(plan_plugins({}, folders, {&loaded})).empty());
+  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {&loaded})) == Names{"algo.so"});
+  CHECK(names_of(plan_plugins({}, places, {&loaded})).empty());
 
-  // Two providers in one folder are a question that the user answers.
-  write_plugin(folder / "one/also.so", "test.also", tokens("Wanted"));
-  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, folders, {}); }),
-             Contains("needs ssp.backbone.tokens/0 Wanted, which both") && Contains("also.so") &&
-                 Contains("wanted.so") && Contains("--plugin"));
-  fs::remove(folder / "one/also.so");
-
-  // Any name: all of the kind; those of earlier folders, given ones before them, stand in for later ones.
+  // Any name: the configuration will say which.
   write_plugin(folder / "any.so", "test.any", kAlgorithm, tokens("*"));
-  write_plugin(folder / "mine.so", "test.mine", tokens("Mine"));
-  write_plugin(folder / "one/other.so", "test.other", tokens("Else"));
-  CHECK(names_of(plan_plugins({folder / "any.so"}, {folder / "two", folder / "one"}, {})) ==
-        Names{"wanted_too.so", "other.so", "any.so"});
-  CHECK(names_of(plan_plugins({folder / "any.so", folder / "mine.so"}, folders, {})) ==
-        Names{"mine.so", "other.so", "deep.so", "wanted.so", "any.so"});
-  CHECK(names_of(plan_plugins({folder / "any.so"}, {folder / "two", folder / "one"}, {&loaded})) ==
-        Names{"other.so", "any.so"});
-  write_plugin(folder / "one/same_name.so", "test.same_name", tokens("Else"));
-  CHECK_THAT(
-      error_of([&] { plan_plugins({folder / "any.so"}, {folder / "one"}, {}); }),
-      Contains("two plugins provide ssp.backbone.tokens/0 Else: ") && Contains("other.so") && Contains("same_name.so"));
+  CHECK(names_of(plan_plugins({folder / "any.so"}, places, {})) == Names{"any.so"});
 
   // A provider that cannot be used here is named, with why.
-  fs::remove(folder / "one/wanted.so");
-  fs::remove(folder / "two/wanted_too.so");
-  write_bytes(folder / "one/native.so",
-              replace_in_note(read_bytes(fixture("good")),
-                              "[[\"ssp.algorithm/0\",\"Fixture\"],[\"ssp.transform/0\",\"FixtureTransform\"]]",
-                              tokens("Wanted")));
-  write_bytes(folder / "one/native.so", replace_in_note(read_bytes(folder / "one/native.so"), "portable", "native"));
-  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, folders, {}); }),
+  for (const char* name : {"one/wanted.so", "two/wanted-1.0.so", "two/wanted_too.so"}) fs::remove(folder / name);
+  const std::string provides = R"([["ssp.algorithm/0","Fixture"],["ssp.transform/0","FixtureTransform"]])";
+  test::write_plugin(
+      folder / "one/native.so",
+      replace_in_note(replace_in_note(read_bytes(fixture("good")), provides, tokens("Wanted")), "portable", "native"));
+  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, places, {}); }),
              Contains("no plugin here provides") && Contains("native.so") && Contains("tier is \"native\""));
   CHECK(marker.text() == "");
 }
@@ -178,7 +166,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   write_bytes(folder / "readme.txt", "");
 
   std::ostringstream list;
-  cli::list_plugins(list, {folder.path()}, false);
+  cli::list_plugins(list, {{folder.path()}}, false);
   CHECK_THAT(list.str(), Contains(folder.path()) && Contains("test.algo 1.2.3") &&
                              Contains("needs              backbone.tokens Wanted (wanted.so)") &&
                              Contains("needs              backbone Gone (not here)") &&
@@ -186,7 +174,7 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
                              Contains("broken.so            no plugin: ") && !Contains("readme"));
 
   std::ostringstream list_json;
-  cli::list_plugins(list_json, {folder.path()}, true);
+  cli::list_plugins(list_json, {{folder.path()}}, true);
   const Json listed = parse_json(list_json.str(), "list", "");
   REQUIRE(listed.get("plugins").as_array().size() == 3);
   CHECK(listed.get("unreadable").as_array().size() == 1);
@@ -197,19 +185,39 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
   CHECK(!listed.get("plugins").as_array()[1].get("loads_here").as_bool());
 
   std::ostringstream text;
-  cli::inspect_plugin(text, folder / "algo.so", {folder.path()}, false);
-  const std::string digest = sha256_file(folder / "algo.so");
+  cli::inspect_plugin(text, folder / "algo.so", {{folder.path()}}, false);
+  const std::string digest = RegularFile(folder / "algo.so").sha256();
   CHECK_THAT(text.str(), Contains("test.algo 1.2.3\n") && Contains(digest) && Contains("this host: 0.") &&
                              Contains("tier        portable") && Contains("(this system: ") && Contains("libc.so.6") &&
                              Contains("provides    ssp.algorithm/0 Fixture") &&
                              Contains("served by " + folder / "wanted.so") && Contains("loads here  yes"));
   std::ostringstream json_text;
-  cli::inspect_plugin(json_text, "lonely", {folder.path()}, true);
+  cli::inspect_plugin(json_text, "lonely", {{folder.path()}}, true);
   const Json json = parse_json(json_text.str(), "inspect", "");
-  CHECK(json.get("sha256").as_string() == sha256_file(folder / "lonely.so"));
+  CHECK(json.get("sha256").as_string() == RegularFile(folder / "lonely.so").sha256());
   CHECK(!json.get("loads_here").as_bool());
   CHECK_THAT(json.get("problem").as_string(), Contains("needs ssp.backbone/0 Gone"));
 
+  CHECK_THAT(text.str(), Contains("digest      right"));
   CHECK_THAT(error_of([&] { cli::inspect_plugin(text, folder / "broken.so", {}, false); }), Contains("empty file"));
+
+  std::ostringstream unknown, unknown_list, unknown_json;
+  cli::inspect_plugin(unknown, fixture("unknown_kind"), {}, false);
+  CHECK_THAT(unknown.str(), Contains("provides    test.tokenizer/0 Tokenizer") && Contains("loads here  yes") &&
+                                Contains("test.tokenizer/0: a kind that this host does not know, for other plugins"));
+  fs::copy(fixture("unknown_kind"), folder / "unknown.so");
+  cli::list_plugins(unknown_list, {{folder.path()}}, false);
+  CHECK_THAT(unknown_list.str(), Contains("    test.tokenizer/0: a kind that this host does not know"));
+  cli::inspect_plugin(unknown_json, fixture("unknown_kind"), {}, true);
+  CHECK(parse_json(unknown_json.str(), "inspect", "").at_path("unknown.0.0")->as_string() == "test.tokenizer/0");
+
+  // Without a digest: listed all the same, and usable with --unstamped.
+  write_bytes(folder / "algo.so", replace_in_note(read_bytes(fixture("good")), "digest", "digesT"));
+  for (const bool unstamped : {false, true}) {
+    std::ostringstream bare;
+    cli::inspect_plugin(bare, folder / "algo.so", {{folder.path()}, unstamped}, false);
+    CHECK_THAT(bare.str(),
+               Contains("digest      none") && Contains(unstamped ? "loads here  yes" : "loads here  no: "));
+  }
   CHECK(marker.text() == "");
 }

@@ -48,7 +48,7 @@ std::vector<Problem> check(Json config) {
 
 std::string all_texts(const std::vector<Problem>& problems) {
   std::string text;
-  for (const Problem& p : problems) text += describe(p.origin) + ": " + p.path + ": " + p.text + "\n";
+  for (const Problem& p : problems) text += describe(p.source) + ": " + p.path + ": " + p.text + "\n";
   return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "ssp/cpp/nn.hpp"
@@ -52,6 +53,28 @@ TEST_CASE("MAE: names, shapes and what is trained are MMSelfSup's", "[reference]
     }
     CHECK(model.store.count(model::Kind::parameter) == all - frozen);
     CHECK(model.store.count(model::Kind::frozen) == frozen);
+  }
+}
+
+TEST_CASE("MAE: export gives every tensor the name that it has in timm, and in MMSelfSup", "[reference]") {
+  for (const std::string& stem : selfsup::testing::family("names_mae_", ".json")) {
+    const Json file = selfsup::testing::load_json(stem);
+    Model model(selfsup::testing::mae_config(selfsup::testing::sizes_of(file.get("model_config")), true));
+    std::map<std::string, std::string> timm, mmselfsup;
+    for (const Json& p : file.get("parameters").as_array()) {
+      const std::string& own = p.get("mmselfsup").as_string();
+      mmselfsup[own] = own;
+      if (p.get("timm").is_string()) timm[own] = p.get("timm").as_string();  // the decoder has no place there
+    }
+    const auto exported = [&](const char* format) {
+      const auto pairs = model.algorithm.export_names(format);
+      return std::map<std::string, std::string>(pairs.begin(), pairs.end());
+    };
+    INFO(stem);
+    CHECK(timm.size() > 100);
+    CHECK(exported("timm") == timm);
+    CHECK(exported("mmselfsup") == mmselfsup);
+    CHECK(exported("no such format").empty());
   }
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, the README's, and one more)
-# build against it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER SOURCE_FOLDER
+# `cmake --install` gives a tree that works after it was moved: the host runs, and plugins (the template, the README's, the document's,
+# an example and one more) build against it with find_package and no LibTorch in sight. install_test.sh BUILD_FOLDER SOURCE_FOLDER
 . "$(dirname "$0")/common.sh"
 unset SELFSUP_TORCH_DIR
 
@@ -8,7 +8,7 @@ DESTDIR=$scratch/stage cmake --install "$1" --prefix /opt/selfsup >"$scratch/out
 prefix="$scratch/moved here"
 mv "$scratch/stage/opt/selfsup" "$prefix"
 for file in bin/selfsup-host lib/selfsup/libselfsup-core.so include/ssp/base.h share/cmake/SelfsupSDK/SelfsupSDKConfig.cmake \
-  share/cmake/SelfsupSDK/SelfsupPlugin.cmake share/doc/selfsup/LICENSE; do
+  share/cmake/SelfsupSDK/SelfsupPlugin.cmake share/doc/selfsup/LICENSE share/selfsup/sdk/ABI.md share/selfsup/docs/writing-a-plugin.md; do
   [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 for plugin in "$1"/lib/selfsup/plugins/*.so; do
@@ -16,6 +16,16 @@ for plugin in "$1"/lib/selfsup/plugins/*.so; do
 done
 "$prefix/bin/selfsup-host" env >/dev/null || fail "the installed host does not run"
 grep -rlF "$1" "$prefix/include" "$prefix/share" && fail "installed files name the build folder"
+python3 - "$prefix/share/selfsup" <<'END' || fail "documents that lead nowhere"
+import os, re, sys
+dead = []
+for folder, _, files in os.walk(sys.argv[1]):
+    for file in (os.path.join(folder, f) for f in files if f.endswith(".md")):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", open(file, encoding="utf-8").read()):
+            if "://" not in target and not os.path.exists(os.path.join(folder, target)):
+                dead.append(f"{file}: {target}")
+sys.exit("\n".join(dead) or None)
+END
 
 mkdir "$scratch/plugin"
 cat >"$scratch/plugin/CMakeLists.txt" <<'END'
@@ -63,10 +73,13 @@ const ssp_plugin_entry ssp_plugin_v1 = {sizeof ssp_plugin_v1, SSP_ABI_MINOR, ini
 END
 cp -R "$prefix/share/selfsup/sdk/template" "$scratch/template"
 mkdir "$scratch/readme"
-block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p;}" "$2/README.md"; }
-block cmake "$2" >"$scratch/readme/CMakeLists.txt"
-block cpp "$2" >"$scratch/readme/denoiser.cpp"
-for folder in template in_c readme plugin; do
+block() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{/^\`\`\`/d;p;}" "$2"; }
+block cmake "$2/README.md" >"$scratch/readme/CMakeLists.txt"
+block cpp "$2/README.md" >"$scratch/readme/denoiser.cpp"
+mkdir "$scratch/documented"
+block cmake "$prefix/share/selfsup/docs/writing-a-plugin.md" >"$scratch/documented/CMakeLists.txt"
+cp "$prefix/share/selfsup/sdk/examples/momentum_contrast.cpp" "$scratch/documented/plugin.cpp"
+for folder in template in_c readme documented plugin; do
   {
     cmake -G Ninja -S "$scratch/$folder" -B "$scratch/$folder/build" -DCMAKE_PREFIX_PATH="$prefix" &&
       cmake --build "$scratch/$folder/build"
@@ -121,6 +134,9 @@ assert len(notes) == 1, f"{len(notes)} notes"
 expected = {"id": "test.outside", "version": "1.2.3", "sdk": json.loads(sys.argv[2]), "tier": "portable",
             "provides": [["ssp.transform/0", "Outside"]], "needs": [["ssp.backbone/0", "*"]], "machine": "x86_64", "isa": "",
             "torch": None, "cuda": None}
-assert json.loads(notes[0]) == expected, notes[0]
+note = json.loads(notes[0])
+digest = note.pop("digest")
+assert note == expected, notes[0]
+assert len(digest) == 64 and set(digest) != {"0"}, f"not stamped: {digest}"
 END
 exit $failed

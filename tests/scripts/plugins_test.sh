@@ -79,6 +79,80 @@ END
 rc=$?
 [ $rc -eq 2 ] || fail "images of 32 pixels for an encoder of 24: exit $rc, not 2"
 
+# What several have is told apart by ids, wherever `type` stands; what one has is found alone.
+cat >names.json <<'END'
+{
+  "model": {
+    "type": "MODEL",
+    "backbone": {
+      "type": "BACKBONE", "patch_size": 8, "img_size": 32,
+      "arch": { "embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64 }
+    },
+    "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
+  },
+  "train_dataloader": {
+    "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 32 }, "pipeline": [{ "type": "FLIP" }]
+  },
+  "train_cfg": { "max_epochs": 1 }
+}
+END
+# named MODEL BACKBONE FLIP PLUGIN...: `validate` with these names; its exit code is in rc.
+named() {
+  sed "s/MODEL/$1/; s/BACKBONE/$2/; s/FLIP/$3/" names.json >named.json
+  shift 3
+  for plugin in "$@"; do set -- "$@" --plugin "$plugin" && shift; done
+  "$host" validate "$@" named.json >out 2>err
+  rc=$?
+}
+named MAE MAEViT RandomFlip mae.so
+[ $rc -eq 0 ] || fail "plain names: exit $rc"
+named selfsup.mae:MAE selfsup.backbones:MAEViT builtin:RandomFlip mae.so
+[ $rc -eq 0 ] || fail "names with ids: exit $rc"
+named MAE MAEViT RandomFlip mae.so "$fixtures/fixture_namesake.so"
+[ $rc -eq 2 ] || fail "a transform of a plugin that is called as one of the host's: exit $rc, not 2"
+grep -q 'named.json:.*pipeline.0.type: the host has a transform "RandomFlip", and so has Test.name-sake 1.2.3 (.*write "builtin:RandomFlip" or "Test.name-sake:RandomFlip"' \
+  err || fail "a transform of a plugin that is called as one of the host's: not both are named"
+for flip in builtin:RandomFlip Test.name-sake:RandomFlip; do
+  named MAE MAEViT $flip mae.so "$fixtures/fixture_namesake.so"
+  [ $rc -eq 0 ] || fail "$flip: exit $rc"
+done
+named MAE other.plugin:MAEViT RandomFlip mae.so
+[ $rc -eq 2 ] || fail "a backbone of a plugin that is not here: exit $rc, not 2"
+grep -q "there is no ssp.backbone.tokens/0 named 'other.plugin:MAEViT'; there are MAEViT, VisionTransformer" err ||
+  fail "a backbone of a plugin that is not here: not said what there is"
+named Fixture MAEViT RandomFlip "$fixtures/fixture_good.so" "$fixtures/fixture_namesake.so"
+grep -q 'two plugins provide ssp.algorithm/0 "Fixture": .*write "test.fixture:Fixture" or "Test.name-sake:Fixture"' err ||
+  fail "two algorithms of one name: not both are named"
+
+# A plugin of a folder is loaded if the configuration names what it brings, and only then.
+mkdir lazy
+cp "$1"/lib/selfsup/plugins/backbones.so "$fixtures/fixture_namesake.so" lazy/
+rm -f marker
+"$host" config --plugin-dir lazy --plugin mae.so run.json >out 2>err || fail "a folder with more plugins than are needed: exit $?"
+[ ! -e marker ] || fail "a plugin that nobody asked for was loaded"
+
+# A digest that is wrong is refused whatever is said, one that is missing unless it is said.
+python3 - "$fixtures/fixture_good.so" <<'END'
+import sys
+good = open(sys.argv[1], "rb").read()
+open("bare.so", "wb").write(good.replace(b'"digest"', b'"digesT"'))
+at = good.index(b'{"type": "object"}')  # a text in its data
+open("hurt.so", "wb").write(good[:at + 2] + bytes([good[at + 2] ^ 1]) + good[at + 3:])
+END
+refused "a plugin without a digest" "its note has no digest, .*stamp on it, or take it as it is with --unstamped" ./bare.so
+refused "a plugin with a flipped bit" "damaged: its digest is not that of its bytes" ./hurt.so
+"$host" config --unstamped --plugin ./bare.so run.json >out 2>err || fail "--unstamped: exit $?"
+"$host" config --unstamped --plugin ./hurt.so run.json >out 2>err
+[ $? -eq 3 ] || fail "--unstamped and a wrong digest: not exit 3"
+"$host" stamp hurt.so >out 2>err || fail "stamp: exit $?"
+"$host" inspect ./hurt.so >out 2>err || fail "inspect of a stamped file: exit $?"
+grep -q "digest      right" out || fail "stamp does not write the right digest"
+"$host" stamp bare.so >out 2>err
+[ $? -eq 3 ] || fail "stamp of a file with no place for a digest: not exit 3"
+grep -q '"digest" must be there, with 64 zeros' err || fail "stamp of a file with no place for a digest: not said"
+"$host" stamp not_elf.so >out 2>err
+[ $? -eq 3 ] || fail "stamp of a text: not exit 3"
+
 # A name of two kinds has two schemas.
 "$host" inspect backbones.so --schema >out 2>err || fail "inspect --schema"
 for kind in ssp.backbone/0 ssp.backbone.tokens/0; do

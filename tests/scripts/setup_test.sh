@@ -32,7 +32,7 @@ END
 : >"$scratch/absent"
 stub python3 <<'END'
 case "$*" in
-  *find_spec*) cat "$SCRATCH/importable" 2>/dev/null || echo ;;
+  *torch_folder.py*) cat "$SCRATCH/importable" 2>/dev/null || echo ;;
   --version) cat "$SCRATCH/python" 2>/dev/null || echo Python 3.11 ;;
   *"pip --version"*) echo pip ;;
   *"pip install"*)

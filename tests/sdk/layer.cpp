@@ -6,77 +6,153 @@ using namespace ssp;
 namespace {
 
 std::vector<Tensor> pointwise(const Tensor& a, const Tensor& b) {
-  return {abs(a) + exp(a) + expm1(a) + log(a) + log1p(a) + log2(a) + sqrt(a) + rsqrt(a) + square(a) + reciprocal(a),
-          sin(a) - cos(a) - tanh(a) - sigmoid(a) - erf(a) - floor(a) - ceil(a) - round(a) - sign(a) - relu(a) - silu(a),
-          log_sigmoid(a),
-          isnan(a),
-          isfinite(a),
-          logical_not(a),
-          neg(-a),
-          maximum(a, b) * minimum(a, b) / atan2(a, b),
-          logical_and(a == b, a != b),
-          logical_or(a < b, a <= b),
-          a > b,
-          a >= b,
-          a + 1,
-          a - 1.5,
-          a * 2,
-          a / 3,
-          1 + a,
-          1.5 - a,
-          2 * a,
-          1 / a,
-          a == 1,
-          a != 1,
-          a<1, a <= 1, a> 1,
-          a >= 1,
-          remainder(a, 2),
-          remainder(a, b),
-          floor_divide(a, 2),
-          clamp(a, 0.0),
-          clamp(a, {}, 1.0),
-          pow(a, 2.0),
-          pow(a, b),
-          lerp(a, b, 0.5),
-          where(a > 0, a, b),
-          masked_fill(a, a > 0, 0.0),
-          nan_to_num(a)};
+  return {
+      abs(a) + exp(a) + exp2(a) + expm1(a) + log(a) + log1p(a) + log2(a) + log10(a) + sqrt(a) + rsqrt(a) + square(a),
+      sin(a) - cos(a) - tan(a) - asin(a) - acos(a) - atan(a) - sinh(a) - cosh(a) - tanh(a) - sigmoid(a) - erf(a),
+      erfinv(a) * floor(a) * ceil(a) * round(a) * trunc(a) * frac(a) * sign(a) * relu(a) * silu(a) * reciprocal(a),
+      log_sigmoid(a),
+      isnan(a),
+      isinf(a),
+      isfinite(a),
+      logical_not(a),
+      neg(-a),
+      maximum(a, b) * minimum(a, b) / atan2(a, b) - logaddexp(a, b),
+      logical_and(a == b, a != b),
+      logical_or(a < b, a <= b),
+      a > b,
+      a >= b,
+      a + 1,
+      a - 1.5,
+      a * 2,
+      a / 3,
+      1 + a,
+      1.5 - a,
+      2 * a,
+      1 / a,
+      a == 1,
+      a != 1,
+      a<1, a <= 1, a> 1,
+      a >= 1,
+      remainder(a, 2),
+      remainder(a, b),
+      floor_divide(a, 2),
+      floor_divide(a, b),
+      clamp(a, 0.0),
+      clamp(a, {}, 1.0),
+      pow(a, 2.0),
+      pow(a, b),
+      lerp(a, b, 0.5),
+      lerp(a, b, a),
+      where(a > 0, a, b),
+      where(a > 0, a, 0.0),
+      where(a > 0, 1, b),
+      logit(a),
+      logit(a, 1e-6),
+      masked_fill(a, a > 0, 0.0),
+      nan_to_num(a)};
 }
 
-std::vector<Tensor> reductions(const Tensor& a, const Tensor& b) {
+std::vector<Tensor> reductions(const Tensor& a) {
   const auto [variance, average] = var_mean(a, {0});
-  return {variance,       average,
-          sum(a),         sum(a, {0}),
-          mean(a),        mean(a, {0}, true),
-          max(a),         min(a),
-          all(a),         any(a),
-          trace(a),       var(a, {0}),
-          stddev(a, {0}), amax(a, {0}),
-          amin(a, {0}),   argmax(a, 0),
-          argmin(a, 0),   logsumexp(a, {0}),
-          cumsum(a, 0),   vector_norm(a, 2, {0}),
-          cdist(a, b),    einsum("ij,jk->ik", {a, b}),
-          diagonal(a),    tril(a),
-          triu(a),        normalize(a, 1),
-          matmul(a, b),   mm(a, b),
-          bmm(a, b),      outer(a, b)};
+  const auto [largest, where_largest] = max(a, 0);
+  const auto [smallest, where_smallest] = min(a, 0, true);
+  return {variance,
+          average,
+          largest,
+          where_largest,
+          smallest,
+          where_smallest,
+          prod(a),
+          prod(a, 0),
+          all(a, 0),
+          any(a, 0),
+          vector_norm(a),
+          quantile(a, 0.5, 0),
+          sum(a),
+          sum(a, {0}),
+          mean(a),
+          mean(a, {0}, true),
+          max(a),
+          min(a),
+          all(a),
+          any(a),
+          var(a, {0}),
+          stddev(a, {0}),
+          amax(a, {0}),
+          amin(a, {0}),
+          argmax(a, 0),
+          argmin(a, 0),
+          logsumexp(a, {0}),
+          cumsum(a, 0),
+          vector_norm(a, 2, {0}),
+          normalize(a, 1)};
+}
+
+std::vector<Tensor> matrices(const Tensor& a, const Tensor& b) {
+  const auto [q, r] = qr(a);
+  const auto [u, s, vh] = svd(a);
+  const auto [eigenvalues, eigenvectors] = eigh(a);
+  return {q,
+          r,
+          u,
+          s,
+          vh,
+          eigenvalues,
+          eigenvectors,
+          matmul(a, b),
+          mm(a, b),
+          bmm(a, b),
+          mv(a, b),
+          dot(a, b),
+          outer(a, b),
+          einsum("ij,jk->ik", {a, b}),
+          cdist(a, b),
+          trace(a),
+          diagonal(a),
+          diag_embed(a),
+          tril(a),
+          triu(a),
+          cholesky(a),
+          solve(a, b),
+          solve_triangular(a, b, true),
+          inverse(a)};
+}
+
+std::vector<Tensor> frequencies(const Tensor& a, const Tensor& b) {
+  const Tensor spectrum = fftshift(fft2(a, "ortho"));
+  return {spectrum,
+          ifft2(ifftshift(spectrum)),
+          irfft2(rfft2(a), {8, 8}),
+          real(spectrum),
+          imag(spectrum),
+          angle(spectrum),
+          complex(a, b),
+          polar(a, b)};
 }
 
 std::vector<Tensor> shapes(const Tensor& a, const Tensor& b) {
   const auto [first, second] = unbind<2>(a, 0);
   std::vector<Tensor> out = unbind(a, 0);
-  for (const auto& list : {split(a, 2), chunk(a, 2)}) out.insert(out.end(), list.begin(), list.end());
+  const auto [row, column] = meshgrid(a, b);
+  for (const auto& list : {split(a, 2), split(a, {1, 3}), chunk(a, 2)}) out.insert(out.end(), list.begin(), list.end());
   const std::vector<Tensor> more = {first,
                                     second,
                                     cat({a, b}, 0),
                                     cat(out, 0),
                                     stack({a, b + 1}),
+                                    row,
+                                    column,
                                     repeat(a, {2, 1}),
+                                    repeat_interleave(a, 2, 0),
+                                    unflatten(a, 0, {2, 2}),
+                                    movedim(a, 0, 1),
                                     roll(a, {1}, {0}),
                                     flip(a, {0}),
                                     rot90(a, 1, {0, 1}),
                                     pad(a, {1, 1}, "reflect"),
                                     unfold(a, 0, 2, 1),
+                                    a[0],
+                                    a.repeat({2, 1}),
                                     a.reshape({-1}),
                                     a.view({-1}),
                                     a.expand({2, -1}),
@@ -100,6 +176,20 @@ std::vector<Tensor> shapes(const Tensor& a, const Tensor& b) {
                                     a.mean(),
                                     a.mean(-1, true),
                                     a.mean({2, 3}),
+                                    a.norm(),
+                                    a.norm(1, {0}, true),
+                                    a.max(),
+                                    a.min(),
+                                    a.all(),
+                                    a.any(),
+                                    a.argmax(0),
+                                    a.softmax(1),
+                                    a.log_softmax(1),
+                                    a.relu(),
+                                    a.sigmoid(),
+                                    a.tanh(),
+                                    a.clamp(0, 1),
+                                    a.clamp({}, 1.0),
                                     a.pow(2),
                                     a.sqrt(),
                                     a.abs(),
@@ -125,6 +215,11 @@ std::vector<Tensor> indexing(const Tensor& a, const Tensor& i) {
           index_select(a, 0, i),
           index_add(a, 0, i, a),
           index_copy(a, 0, i, a),
+          index_fill(a, 0, i, 0),
+          index(a, {i, i}),
+          index_put(a, {i}, a),
+          scatter_reduce(a, 0, i, a, "mean"),
+          bincount(i),
           take_along_dim(a, i, 0),
           masked_select(a, a > 0),
           nonzero(a),
@@ -135,19 +230,26 @@ std::vector<Tensor> indexing(const Tensor& a, const Tensor& i) {
 std::vector<Tensor> layers(const Tensor& a, const Tensor& b) {
   return {linear(a, b),
           conv2d(a, b, {}, {2, 2}),
+          conv_transpose2d(a, b, {}, {2, 2}),
           max_pool2d(a, {2, 2}, {2, 2}),
           avg_pool2d(a, {2, 2}, {2, 2}),
           adaptive_avg_pool2d(a, {1, 1}),
           layer_norm(a, {4}, b, b, 1e-6),
           group_norm(a, 2, b, b, 1e-5),
+          rms_norm(a, {4}, b, 1e-6),
           weight_norm(a, b),
           gelu(a),
           leaky_relu(a),
+          elu(a),
+          prelu(a, b),
           softplus(a),
           softmax(a, 1),
           log_softmax(a, 1),
           scaled_dot_product_attention(a, a, a, b),
           cross_entropy(a, b),
+          nll_loss(a, b),
+          huber_loss(a, b),
+          triplet_margin_loss(a, b, a),
           mse_loss(a, b),
           l1_loss(a, b),
           smooth_l1_loss(a, b),
@@ -158,6 +260,10 @@ std::vector<Tensor> layers(const Tensor& a, const Tensor& b) {
           upsample_bilinear2d(a, {2, 2}),
           upsample_bicubic2d(a, {2, 2}),
           im2col(a, {2, 2}, {1, 1}),
+          col2im(a, {4, 4}, {2, 2}, {1, 1}),
+          affine_grid(a, {1, 3, 4, 4}),
+          grid_sample(a, b, Sampling::nearest, Outside::border),
+          pixel_unshuffle(a, 2),
           pixel_shuffle(a, 2)};
 }
 
@@ -165,6 +271,7 @@ std::vector<Tensor> creation(const Tensor& a, const Call& call) {
   const Generator g = call.generator("here", a, true);
   normal_(a, 0, 1, g);
   uniform_(a, 0, 1, g);
+  exponential_(a, 1, g);
   return {zeros({2}, a),
           ones({2}, a, i64),
           full({2}, 0.5, a),
@@ -177,10 +284,13 @@ std::vector<Tensor> creation(const Tensor& a, const Call& call) {
           eye(3, a),
           rand({2}, g, a),
           randn({2}, g, a),
+          randint(0, 4, {2}, g, a),
           randperm(4, g, a),
           bernoulli(a, g),
           multinomial(a, 2, false, g),
-          Tensor::from(std::vector<float>{1, 2}, {2}),
+          from_host(call, std::vector<float>{1, 2}, {2}),
+          from_host(call, std::vector<bool>{true, false}, {2}),
+          from_host(call, 0.5),
           call.progress(),
           call.per_sample_uniform("noise", 4),
           dist::all_gather(call, a, dist::Gradient::reduce_scatter),
@@ -188,19 +298,43 @@ std::vector<Tensor> creation(const Tensor& a, const Call& call) {
           dist::broadcast(call, a, 0)};
 }
 
-void in_place(const Tensor& a, const Tensor& b) {
-  NoGrad guard;
-  a.copy_(b).fill_(1).zero_().add_(b).add_(b, 0.5).add_(1).mul_(b).mul_(2).lerp_(b, 0.5);
+void in_place(const Tensor& a, const Tensor& b, const Call& call) {
+  NoGrad guard(call);
+  a.copy_(b).fill_(1).zero_().add_(b).add_(b, 0.5).add_(1).sub_(b).sub_(1).mul_(b).mul_(2).div_(b).div_(2);
+  a.lerp_(b, 0.5).lerp_(b, b);
+  Tensor x = a;
+  x += b;
+  x -= 1;
+  x *= b;
+  x /= 2.0;
   remainder_(a, 3);
   clamp_(a, 0.0, 1.0);
+  masked_fill_(a, b, 0);
   index_copy_(a, 0, b, b);
+  index_add_(a, 0, b, b);
+  index_fill_(a, 0, b, 1);
+  index_put_(a, {b}, b, true);
+  scatter_(a, 0, b, b);
+  scatter_(a, 0, b, 1.0);
+  scatter_add_(a, 0, b, b);
+  foreach_copy_({a, b}, {b, a});
+  foreach_lerp_({a, b}, {b, a}, 0.5);
   foreach_mul_({a, b}, 2);
+}
+
+// The second derivative, and gradients where they are: in the event.
+std::vector<Tensor> gradients(const Tensor& loss, const Tensor& x, const Call& call) {
+  EnableGrad on(call);
+  Autocast low(call, bf16);
+  Autocast runs(call);
+  const std::vector<Tensor> first = grad({loss}, {x}, SSP_GRAD_CREATE_GRAPH);
+  return grad({first[0]}, {x}, SSP_GRAD_ALLOW_UNUSED, {first[0]});
 }
 
 // A momentum teacher: scopes, twins, events, state, facts, every getter.
 class Teacher {
  public:
-  static constexpr uint32_t caps = SSP_CAP_CAPTURABLE;
+  static constexpr uint32_t caps = SSP_CAP_GRADIENTS;
   static const char* schema() { return "{}"; }
   static std::string defaults(const Facts& facts) {
     return json::object({{"epochs", facts.get("max_epochs").value_or(1)}, {"list", json::array({1, 2.5, "x", true})}})
@@ -209,59 +343,79 @@ class Teacher {
   explicit Teacher(const Scope& s)
       : student_(s.child("backbone")),
         teacher_(s.child(ChildSpec("teacher.backbone", "backbone", SSP_SCOPE_FROZEN, R"({"drop_path_rate": 0})"))),
-        ema_(s, {"backbone"}, "teacher"),
+        ema_(s, {"backbone"}, "teacher", Buffers::averaged),
         norm_(s.at("neck").depth(1) / "bn" / 0, 4),
         queue_(s.buffer("queue", {4, 8}, Init::normal(0, 1), f32, SSP_TENSOR_PER_RANK)),
         scale_(s.parameter("scale", {4}, Init::trunc_normal(0.02), SSP_ROLE_NO_DECAY)) {
     s.frozen("table", {2}, Init::data({1, 2}));
+    s.buffer("flags", {2}, Init::data(std::vector<bool>{true, false}), boolean);
     s.parameter("k", {2, 2}, Init::kaiming_normal(0, true));
     s.parameter("u", {2, 2}, Init::uniform(-1, 1));
     s.reinit("k", Init::xavier_uniform().fans(2, 2));
-    for (const NamedParameter& p : s.list("backbone", SSP_PARAM)) logging::debug(p.name);
+    (s / "neck").mark("bn.weight", SSP_PARAM_FROZEN, SSP_ROLE_NORM);
+    for (const NamedParameter& p : s.list("backbone", SSP_PARAM)) logging::debug(p.name + " below " + s.path());
     const bool flag = s.get("flag", true) && s.get<bool>("other");
     const double sum =
         s.get("momentum", 0.99) + s.get<double>("t") + static_cast<double>(s.get("n", 4) + s.get<int64_t>("m"));
     const std::string text = s.get("mode", "x") + s.get<std::string>("name");
     const auto ints = s.get<std::vector<int64_t>>("ints");
     const auto doubles = s.get("doubles", std::vector<double>{1.0});
-    require(flag && sum > 0 && s.fact<bool>("drop_last").value_or(true) && s.fact("world").value_or(1) > 0, text);
+    const auto flags = s.get<std::vector<bool>>("flags");
+    require(s.length("heads") > 0 && !flags.empty(), s.json() + s.at("neck").json());
+    require(flag && sum > 0 && s.fact<bool>("drop_last").value_or(true) && s.fact("world").value_or(1) > 0 &&
+                !s.fact<std::string>("host_version").value_or("").empty(),
+            text);
     logging::info(text + std::to_string(ints.size() + doubles.size()));
   }
   Outputs training_step(const Batch& batch, const Call& call) const {
     const Tensor x = batch.view(0);
     Tensor k;
+    std::vector<uint32_t> crops(batch.views());
+    for (uint32_t i = 0; i < batch.views(); ++i) crops[i] = i;
     {
-      NoGrad guard;
-      ema_.move(0.99);
+      NoGrad guard(call);
+      ema_.move(call, 0.99);
       k = teacher_(batch.view(batch.views() - 1), call.rows({1}, "k", Rows::interleaved));
-      k = teacher_(k, call.eval("again"));
+      k = teacher_(k, call.eval("again"), x > 0);
     }
-    const Tensor q = norm_(student_(x, call.rows({0}, "q")), call.foreign("q"));
-    in_place(queue_, k);
-    const double value = q.sum().item() + static_cast<double>(q.to_vector<float>().size());
-    logging::warning(std::to_string(value) + std::to_string(dist::rank() + dist::world()));
-    return {{"loss", mse_loss(q * scale_, k)}, {"size", batch.field("label").to(f32).mean(), SSP_EMIT_METRIC}};
+    const Tensor q = norm_(student_(x, call.rows(crops, "q")), call.foreign("q"));
+    in_place(queue_, k, call);
+    const Tensor penalty = gradients(q.sum(), x, call)[0].norm();
+    const double value = q.sum().item() + static_cast<double>(q.to_vector<float>().size() + q.to_vector<bool>().size());
+    logging::warning(std::to_string(value) + std::to_string(dist::rank(call) + dist::world(call)));
+    return {{"loss", mse_loss(q * scale_, k) + penalty},
+            {"size", batch.field("label").to(f32).mean(), SSP_EMIT_METRIC},
+            {"queue", 0.5},
+            {"rows", call.row_count(), SSP_EMIT_METRIC}};
   }
   Outputs features(const Tensor& images, const Call& call, const Names& names) const {
-    Outputs out;
-    for (const auto& layer : student_.forward(images, call)) out.push_back({layer.name, layer.value});
-    for (const ssp_layer_info& info : student_.layers(images.size(2), images.size(3))) logging::error(view(info.name));
-    return {{names.among({"mean"}).front(), out.front().value}};
+    std::vector<std::string> layers;
+    for (const LayerInfo& info : student_.layers(images.size(2), images.size(3))) layers.push_back(info.name);
+    const std::vector<Tensor> all = student_.forward(images, call, layers);
+    require(student_.main_layer(32, 32).channels > 0, "channels");
+    return {{names.among({"mean"}).front(), all.front()}};
   }
   Outputs reconstruct(const Batch& batch, const Call& call) const {
     Outputs out;
     const Tensor x = batch.view(0);
-    for (const auto& group :
-         {pointwise(x, x), reductions(x, x), shapes(x, x), indexing(x, x), layers(x, x), creation(x, call)})
+    for (const auto& group : {pointwise(x, x), reductions(x), matrices(x, x), frequencies(x, x), shapes(x, x),
+                              indexing(x, x), layers(x, x), creation(x, call)})
       for (const Tensor& t : group) out.push_back({"t", t});
     return out;
   }
-  void on_event(const Call& call, uint32_t event) {
-    if (event == SSP_EVENT_READY && call.info().origin == SSP_ORIGIN_FRESH) ema_.copy();
-    if (call.training()) count_ += call.row_count();
+  void on_event(const Call& call, const Event& event) {
+    if (event.kind == SSP_EVENT_READY && call.info().origin == SSP_ORIGIN_FRESH) ema_.copy(call);
+    if (event.kind == SSP_EVENT_GRADIENTS) {
+      const Tensor g = gradient(scale_);
+      if (g) g.mul_(0.5);
+      event.metric("norm", g.norm());
+    }
+    event.metric("count", static_cast<double>(count_));
+    if (call.training() && !call.stop_requested()) count_ += call.row_count();
   }
   std::string save_state(uint32_t scope) const { return scope == SSP_STATE_RANK ? std::string(8, 'x') : std::string(); }
   void load_state(uint32_t, std::string_view bytes) { count_ = static_cast<int64_t>(bytes.size()); }
+  NamePairs names(std::string_view format) const { return {{"scale", std::string(format)}}; }
 
  private:
   Backbone student_, teacher_;
@@ -274,20 +428,25 @@ class Teacher {
 class Encoder {
  public:
   static const char* schema() { return "{}"; }
-  explicit Encoder(const Scope& s)
-      : inner_(s.child("inner")), block_(s / "block", 8, 2, 16, 1e-6, true, 0.1, "block") {}
+  explicit Encoder(const Scope& s) : inner_(s.child("inner")), block_(s / "block", 8, 2, 16, 1e-6, true, 0.1) {}
+  static constexpr bool takes_mask = true;
   void info(int64_t h, int64_t w, ssp_token_info& out) const { out = inner_.info(h, w); }
   Tensor embed(const Tensor& images, const Call& call) const { return inner_.at(call, images).embed(images); }
   Positions positions(int64_t h, int64_t w, const Call& call) const {
     return inner_.at(call, zeros({1, 3, h, w}, block_.ln1.weight)).positions();
   }
   Tensor encode(const EncodeInput& in, const Call& call) const {
-    const Tensor y = block_(in.tokens, call, in.bias);
+    const auto inner = inner_.at(call, in.tokens).encode_layers({"last"}, in.tokens, in.ids);
+    const Tensor y = block_(inner.result + inner.layers[0], call, in.bias);
     in.emit("block", y);
     return y;
   }
-  std::vector<LayerInfo> layers(int64_t, int64_t) const { return {{"map", SSP_SHAPE_MAP, 8, 4, 4}}; }
-  Outputs forward(const Tensor& images, const Call&) const { return {{"map", images}}; }
+  std::vector<LayerInfo> layers(int64_t, int64_t) const { return {{"map", SSP_SHAPE_MAP, 8, 4, 4, 0, true}}; }
+  Outputs forward(const ForwardInput& in, const Call&) const {
+    if (in.wants("map")) return {{"map", in.images * (1 - in.mask)}};
+    return {};
+  }
+  NamePairs names(std::string_view) const { return {}; }
 
  private:
   TokensBackbone inner_;

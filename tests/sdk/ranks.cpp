@@ -39,14 +39,14 @@ class Ranks {
     ++steps_;
     logging::info("step " + std::to_string(steps_));
     return {{"loss", loss},
-            {"rank", full({}, dist::rank(), x), SSP_EMIT_METRIC},
-            {"world", full({}, dist::world(), x), SSP_EMIT_METRIC},
+            {"rank", dist::rank(call)},
+            {"world", dist::world(call)},
             {"progress", call.progress(), SSP_EMIT_METRIC},
-            {"steps", full({}, steps_, x), SSP_EMIT_METRIC},
-            {"epochs", full({}, epochs_, x), SSP_EMIT_METRIC}};
+            {"steps", steps_},
+            {"epochs", epochs_}};
   }
 
-  void on_event(const Call&, uint32_t event) { epochs_ += event == SSP_EVENT_EPOCH_END; }
+  void on_event(const Call&, const Event& event) { epochs_ += event.kind == SSP_EVENT_EPOCH_END; }
 
   // Steps are the run's, epochs a rank's own.
   std::string save_state(uint32_t scope) const {

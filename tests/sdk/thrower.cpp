@@ -40,8 +40,8 @@ std::string at(const std::string& callback) {
 }
 
 // A handle that was released.
-Tensor stale() {
-  const ssp_tensor handle = Tensor::from(std::vector<float>{1}, {1}).handle();
+Tensor stale(const Call& call) {
+  const ssp_tensor handle = from_host(call, 1).handle();
   return Tensor(handle);
 }
 
@@ -62,15 +62,15 @@ class Tokens {
     out.patch_h = h, out.patch_w = w;
     out.channels = 3;
   }
-  Tensor embed(const Tensor& images, const Call&) const {
+  Tensor embed(const Tensor& images, const Call& call) const {
     const std::string fault = at("embed");
     if (fault == "shape") return weight_;
-    if (fault == "stale") return stale();
+    if (fault == "stale") return stale(call);
     return images.flatten(1).slice(1, 0, 4).unsqueeze(1) * weight_;
   }
-  Positions positions(int64_t, int64_t, const Call&) const {
+  Positions positions(int64_t, int64_t, const Call& call) const {
     if (at("positions") == "shape") return {weight_, {}};
-    return {Tensor::from(std::vector<float>(4), {1, 1, 4}), {}};
+    return {from_host(call, std::vector<float>(4), {1, 1, 4}), {}};
   }
   Tensor encode(const EncodeInput& in, const Call&) const {
     const std::string fault = at("encode");
@@ -92,13 +92,13 @@ class Maps {
   explicit Maps(const Scope&) { at("maps.create"); }
   ~Maps() noexcept(false) { at("maps.destroy"); }
   std::vector<LayerInfo> layers(int64_t h, int64_t w) const {
-    return {{"map", SSP_SHAPE_MAP, at("layer") == "shape" ? -1 : 3, h, w}};
+    return {{"map", SSP_SHAPE_MAP, at("layer") == "shape" ? -1 : 3, h, w, 0, true}};
   }
-  Outputs forward(const Tensor& images, const Call&) const {
+  Outputs forward(const ForwardInput& in, const Call& call) const {
     const std::string fault = at("forward");
-    if (fault == "stale") return {{"map", stale()}};
+    if (fault == "stale") return {{"map", stale(call)}};
     if (fault == "nothing") return {};
-    return {{"map", images}};
+    return {{"map", in.images}};
   }
 };
 
@@ -130,9 +130,9 @@ class Thrower {
     if (fault == "vector") return {{"loss", square}};
     if (fault == "detached") return {{"loss", loss.detach()}};
     if (fault == "nothing") return {};
-    if (fault == "stale") return {{"loss", stale()}};
+    if (fault == "stale") return {{"loss", stale(call)}};
     if (fault == "leak") Tensor(loss).release();
-    if (fault == "unbalanced") check(detail::runtime.ops->grad_push(0));
+    if (fault == "unbalanced") check(detail::runtime.ops->grad_push(call.raw(), 0));
     return {{"loss", loss}};
   }
   Outputs features(const Tensor& images, const Call&, const Names&) const {
@@ -148,7 +148,7 @@ class Thrower {
     if (fault == "channels") return {{"original", images.slice(1, 1)}};
     return {{"original", fault == "empty" ? images.slice(2, 8) : images}};
   }
-  void on_event(const Call&, uint32_t) const { at("on_event"); }
+  void on_event(const Call&, const Event&) const { at("on_event"); }
   std::string save_state(uint32_t) const {
     at("save_state");
     return "state";

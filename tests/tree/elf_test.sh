@@ -44,6 +44,9 @@ for plugin in "$build"/lib/selfsup/plugins/*.so; do
   for library in $(needed "$plugin"); do
     case $library in libc.so.6 | libm.so.6 | ld-linux-*) ;; *) fail "$plugin" "needs $library: a portable plugin needs libc and libm only" ;; esac
   done
+  newest=$(readelf -VW "$plugin" | grep -o 'GLIBC_2\.[0-9]*' | sort -Vu | tail -n 1)
+  [ "$(printf '%s\nGLIBC_2.35\n' "$newest" | sort -V | tail -n 1)" = GLIBC_2.35 ] || fail "$plugin" "needs $newest: systems with glibc 2.35 count"
+  "$host" inspect "$plugin" | grep -q '^ *digest *right' || fail "$plugin" "has no digest, or a wrong one"
   nm -DC "$plugin" | grep -E ' (at|c10|torch)::' && fail "$plugin" "refers to symbols of LibTorch"
   readelf -sW --dyn-syms "$plugin" | grep UNIQUE && fail "$plugin" "has unique symbols, which tie it to other libraries"
   readelf -nW "$plugin" | grep -q '^ *SSP .*NT_VERSION' || fail "$plugin" "has no note of owner SSP and type 1"

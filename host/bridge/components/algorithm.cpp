@@ -3,14 +3,17 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <ranges>
+#include <unordered_set>
+
 #include "base/errors.h"
 #include "base/random.h"
 #include "bridge/components/collector.h"
 #include "bridge/components/create.h"
 #include "bridge/components/leak_watch.h"
+#include "bridge/components/names.h"
+#include "bridge/components/result_checks.h"
 #include "bridge/cross.h"
-#include "bridge/operators/handles.h"
-#include "bridge/operators/modes.h"
 #include "bridge/status.h"
 #include "bridge/tables/batch.h"
 #include "bridge/tables/call.h"
@@ -21,13 +24,20 @@ bool NamedTensor::is_loss() const { return (flags & SSP_EMIT_LOSS) != 0; }
 
 struct Algorithm::Impl {
   Facts facts;
+  HostState& host;
   Session session;
   Instance* self = nullptr;
   LeakWatch leaks;
   bool stepped = false;
 
-  Impl(const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
-      : facts(f), session{registry, facts, store, {}, {}} {}
+  Impl(HostState& h, const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
+      : facts(f), host(h), session{h, registry, facts, store}, leaks(h.handles.dropped_elsewhere()) {
+    host.declared.use(&store);
+  }
+  ~Impl() {
+    destroy_components(session, 0);
+    host.declared.use(nullptr);
+  }
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
 
@@ -54,33 +64,28 @@ struct Algorithm::Impl {
 };
 
 Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts,
-                     model::ParameterStore& store)
-    : impl_(std::make_unique<Impl>(registry, facts, store)) {
+                     model::ParameterStore& store) {
   const plugin::Component& component = registry.find(SSP_KIND_ALGORITHM, config.get("type").as_string());
-  ssp_build root;
-  root.session = &impl_->session;
-  root.facts = &impl_->facts;
-  root.config_path = "model";
-  root.node = std::shared_ptr<const Json>(std::shared_ptr<void>(), &config);
-  active().trained.clear();
-  active().declared.clear();
   try {
+    impl_ = std::make_unique<Impl>(host_of(component.plugin->host), registry, facts, store);
+    Build root(impl_->host);
+    root.session = &impl_->session;
+    root.facts = &impl_->facts;
+    root.config_path = "model";
+    root.node = std::shared_ptr<const Json>(std::shared_ptr<void>(), &config);
     impl_->self = &create_component(impl_->session, component, root);
   } catch (const Failure& e) {
     throw to_error(e);
   }
 }
 
-Algorithm::~Algorithm() {
-  destroy_components(impl_->session, 0);
-  active().trained.clear();
-}
+Algorithm::~Algorithm() = default;
 
 std::string Algorithm::label() const { return impl_->self->label; }
 
 std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBatch& batch) {
-  CallScope call(step, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
-  BatchTable table(batch);
+  CallScope call(impl_->host, step, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
+  BatchTable table(impl_->host, batch);
   TensorCollector collector(*impl_->self, "training_step", Emits::losses, call.batch);
   impl_->run("training_step", [&] {
     return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
@@ -110,10 +115,10 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
   c10::NoGradGuard no_grad;
   Step eval = step;
   eval.mode = Mode::eval;
-  CallScope call(eval, images.size(0), {}, 1);
+  CallScope call(impl_->host, eval, images.size(0), {}, 1);
   std::vector<ssp_str> names;
   for (const std::string& layer : layers) names.push_back(borrow(layer));
-  const handles::Lent lent(images);
+  const Lent lent(impl_->host.handles, images);
   TensorCollector collector(*impl_->self, "features", Emits::features, images.size(0));
   impl_->run("features", [&] {
     return impl_->table().features(impl_->self->self, call.root(), *lent.data(), names.data(),
@@ -128,31 +133,45 @@ std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatc
   c10::NoGradGuard no_grad;
   Step eval = step;
   eval.mode = Mode::eval;
-  CallScope call(eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
-  BatchTable table(batch);
+  CallScope call(impl_->host, eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
+  BatchTable table(impl_->host, batch);
   TensorCollector collector(*impl_->self, "reconstruct", Emits::images, call.batch, batch.views.at(0).size(1));
   impl_->run("reconstruct",
              [&] { return impl_->table().reconstruct(impl_->self->self, call.root(), table.get(), collector.get()); });
   return impl_->take(collector);
 }
 
-void Algorithm::on_event(const Step& step, Event event) {
+std::vector<NamedTensor> Algorithm::on_event(const Step& step, Event event) {
   const auto* table = &impl_->table();
-  if (!SSP_HAS(ssp_algorithm, table, on_event)) return;
-  modes::Guard modes;
+  if (!SSP_HAS(ssp_algorithm, table, on_event)) return {};
+  if (event == Event::gradients && !wants_gradients()) return {};
+  HostState& host = impl_->host;
+  const modes::Guard modes(host.modes);
   c10::GradMode::set_enabled(false);
-  modes::push_autocast(false, 0);
+  host.modes.push_autocast(false, 0);
   const uint64_t site = hash_key(hash_name("event"), static_cast<uint64_t>(event));
-  CallScope call(step, 0, {}, 1, site);
-  impl_->run("on_event", [&] { return table->on_event(impl_->self->self, call.root(), static_cast<uint32_t>(event)); });
+  CallScope call(host, step, 0, {}, 1, site);
+  TensorCollector metrics(*impl_->self, "on_event", Emits::metrics, 0);
+  const ssp_event told{sizeof told, static_cast<uint32_t>(event), metrics.get()};
+  host.has_gradients = event == Event::gradients;
+  try {
+    impl_->run("on_event", [&] { return table->on_event(impl_->self->self, call.root(), &told); });
+  } catch (...) {
+    host.has_gradients = false;
+    throw;
+  }
+  host.has_gradients = false;
+  return impl_->take(metrics);
 }
+
+bool Algorithm::wants_gradients() const { return (impl_->table().caps & SSP_CAP_GRADIENTS) != 0; }
 
 std::vector<Algorithm::State> Algorithm::save_state() {
   std::vector<State> states;
   const auto* table = &impl_->table();
   if (!SSP_HAS(ssp_algorithm, table, save_state)) return states;
   for (uint32_t scope : {SSP_STATE_SHARED, SSP_STATE_RANK}) {
-    ByteCollector collector;
+    ByteCollector collector(impl_->host);
     impl_->run("save_state", [&] { return table->save_state(impl_->self->self, scope, collector.get()); });
     if (collector.any()) states.push_back({impl_->self->path, scope == SSP_STATE_RANK, std::move(collector.bytes)});
   }
@@ -175,6 +194,25 @@ void Algorithm::load_state(const std::vector<State>& states) {
                                state.bytes.data(), state.bytes.size());
     });
   }
+}
+
+std::vector<std::pair<std::string, std::string>> Algorithm::export_names(const std::string& format) {
+  std::vector<std::pair<std::string, std::string>> all;
+  std::unordered_set<std::string> named;
+  // The algorithm was completed last, after all that it asked for.
+  for (const auto& instance : impl_->session.instances | std::views::reverse) {
+    try {
+      for (auto& [own, name] : names_of(*instance, borrow(format))) {
+        std::string full = join_names(instance->path, own);
+        if (!impl_->session.store.find(full))
+          bad_result(*instance, "names", fmt::format("there is no tensor '{}' to be called '{}'", full, name));
+        if (named.insert(full).second) all.emplace_back(std::move(full), std::move(name));
+      }
+    } catch (const Failure& e) {
+      throw Error(Exit::plugin, e.text);
+    }
+  }
+  return all;
 }
 
 std::vector<std::pair<std::string, int64_t>> Algorithm::held_handles() const {

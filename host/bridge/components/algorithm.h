@@ -3,30 +3,21 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
+#include "bridge/facts.h"
 #include "model/store.h"
 #include "plugin/registry.h"
 
 namespace selfsup::bridge {
 
-// Facts of the run that components may ask for; absent: not known.
-struct Facts {
-  std::optional<int64_t> dataset_length, batch_size, global_batch, micros, epoch_iters, max_iters, max_updates,
-      max_epochs;
-  std::optional<int64_t> world, views, image_size, channels;
-  std::optional<bool> drop_last;
-  std::vector<double> mean, std;
-};
-
 enum class Mode { train, eval };
 enum class Origin { fresh, loaded, resumed };
-enum class Event { ready = 1, epoch_begin, updated, epoch_end, end };
+enum class Event { ready = 1, epoch_begin, updated, epoch_end, end, gradients };
 
 // Where a per-step call stands in the run; fields as in ssp/call.h.
 struct Step {
@@ -58,25 +49,6 @@ struct NamedTensor {
   bool is_loss() const;
 };
 
-struct Environment {
-  uint64_t seed = 0;
-  int rank = 0, world = 1;
-  at::Device device = at::kCPU;
-};
-
-// The one active host of the process: tables that plugins get, tensor handles, operators. A second one is an error.
-// Declare it before the registry, so that it dies after it.
-class Host {
- public:
-  Host();
-  ~Host();
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-  const ssp_host* table() const;
-  void set_environment(const Environment& environment);
-  static int64_t live_handles();
-};
-
 // A component's schema, asked once and kept in it, and an algorithm's run-level defaults for these facts. Error(plugin)
 // on failure.
 const Json& component_schema(const plugin::Component& component);
@@ -84,8 +56,9 @@ Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts);
 
 class Algorithm {
  public:
-  // Creates the component and all it asks for; declares every tensor in `store` (values not yet filled).
-  // config: the validated node `model`. All references must outlive this object.
+  // Creates the component and all it asks for, in the registry's host, which has one algorithm at a time; declares
+  // every tensor in `store` (values not yet filled). config: the validated node `model`. All references must outlive
+  // this object.
   Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts, model::ParameterStore& store);
   ~Algorithm();  // destroys components in reverse order
 
@@ -100,7 +73,10 @@ class Algorithm {
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
   bool can_extract_features() const;
   bool can_reconstruct() const;
-  void on_event(const Step& step, Event event);
+  // The metrics that it emits, to be logged with the step that the event belongs to. Event::gradients comes between
+  // backward and optimizer, with gradients reduced and unscaled, to an algorithm that wants it.
+  std::vector<NamedTensor> on_event(const Step& step, Event event);
+  bool wants_gradients() const;
 
   struct State {
     std::string component;  // path, "" for the algorithm itself
@@ -110,8 +86,13 @@ class Algorithm {
   std::vector<State> save_state();
   void load_state(const std::vector<State>& states);
 
+  // For export, in an order that does not change: the own name of a tensor, with the prefix of the component that gives
+  // the pair, and its name in `format`. Of two components that name one tensor, the outer one counts. Error(plugin) for
+  // a tensor that is not there.
+  std::vector<std::pair<std::string, std::string>> export_names(const std::string& format);
+
   // The references to tensor handles that each component ("backbone (NAME of PLUGIN)") has taken and not dropped on
-  // this thread. A component whose references grow with every training step is named in a warning.
+  // the main thread. A component whose references grow with every training step is named in a warning.
   std::vector<std::pair<std::string, int64_t>> held_handles() const;
 
  private:

@@ -4,19 +4,14 @@
 
 #include <algorithm>
 
-#include "bridge/active.h"
 #include "bridge/components/result_checks.h"
-#include "bridge/operators/dtype.h"
+#include "bridge/host_state.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
 namespace {
 
 constexpr uint32_t kFlags = SSP_EMIT_LOSS | SSP_EMIT_METRIC | SSP_EMIT_IMAGE;
-
-std::string shape_text(const at::Tensor& t) {
-  return fmt::format("{} [{}]", dtype_name(t.scalar_type()), fmt::join(t.sizes(), ", "));
-}
 
 // The crossing that is under way says whose it is.
 [[noreturn]] void refuse(const std::string& text) { fail(SSP_E_PLUGIN, text); }
@@ -28,12 +23,14 @@ bool is_of_host(std::string_view name) {
   return name.starts_with("probe/") || std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-void check_loss(const std::string& name, const at::Tensor& value, uint32_t flags) {
+void check_number(const std::string& name, const at::Tensor& value, uint32_t flags, bool losses_too) {
   if (is_of_host(name))
     refuse(fmt::format("'{}' is a name of the host's own numbers in the log; choose another", name));
   const uint32_t kind = flags & kFlags;
-  if (kind != SSP_EMIT_LOSS && kind != SSP_EMIT_METRIC)
-    refuse(fmt::format("'{}' must be flagged LOSS or METRIC, its flags are {:#x}", name, flags));
+  if (kind != SSP_EMIT_METRIC && !(kind == SSP_EMIT_LOSS && losses_too)) {
+    refuse(fmt::format("'{}' must be flagged {}, its flags are {:#x}", name,
+                       losses_too ? "LOSS or METRIC" : "METRIC: an event has no losses", flags));
+  }
   const bool number =
       value.dim() == 0 && (kind == SSP_EMIT_METRIC ? value.scalar_type() != at::kBool : value.is_floating_point());
   if (number) return;
@@ -54,27 +51,30 @@ TensorCollector::TensorCollector(const Instance& emitter, const char* function, 
 ssp_status TensorCollector::receive(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags) {
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-    require_operators();
-    static_cast<TensorCollector*>(self->receiver)->add(view(name), tensor, flags);
+    auto& collector = *static_cast<TensorCollector*>(self->receiver);
+    require_operators(*collector.emitter_.host);
+    collector.add(view(name), tensor, flags);
   });
 }
 
 void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_t flags) {
+  check_word(name_view, "the name of an emitted tensor");
   const std::string name(name_view);
-  if (name.empty()) refuse("a tensor was emitted without a name");
   if (flags & 0xffff & ~kFlags) refuse(fmt::format("'{}': unknown flags {:#x}", name, flags));
   for (const NamedTensor& t : got_) {
     if (t.name == name) refuse(fmt::format("'{}' was emitted twice", name));
   }
-  const at::Tensor& value = emitted(name, tensor);
+  const at::Tensor& value = emitted(*emitter_.host, name, tensor);
   const bool for_batch = value.dim() > 0 && value.size(0) == batch_ && value.numel() > 0;
   switch (emits_) {
     case Emits::losses:
-      check_loss(name, value, flags);
+    case Emits::metrics:
+      check_number(name, value, flags, emits_ == Emits::losses);
       break;
     case Emits::features:
-      if (value.dim() < 2 || !for_batch)
-        refuse(fmt::format("'{}' must be [{}, …], it is {}", name, batch_, shape_text(value)));
+      if (value.dim() != 2 || !for_batch || value.scalar_type() != at::kFloat)
+        refuse(fmt::format("'{}' must be f32 [{}, C], it is {}; pool or flatten it, and convert it", name, batch_,
+                           shape_text(value)));
       break;
     case Emits::images:
       if (value.dim() != 4 || !for_batch || value.size(1) != channels_ || !value.is_floating_point() ||
@@ -100,7 +100,7 @@ void TensorCollector::check_features(std::span<const std::string> asked) const {
 }
 
 std::vector<NamedTensor> TensorCollector::take(std::span<const std::string> asked) {
-  if (got_.empty()) bad_result(emitter_, function_, "nothing was emitted");
+  if (got_.empty() && emits_ != Emits::metrics) bad_result(emitter_, function_, "nothing was emitted");
   if (emits_ == Emits::features) check_features(asked);
   if (emits_ == Emits::losses) {
     int losses = 0;
@@ -118,7 +118,7 @@ std::vector<NamedTensor> TensorCollector::take(std::span<const std::string> aske
   return std::move(got_);
 }
 
-ByteCollector::ByteCollector() {
+ByteCollector::ByteCollector(const HostState& host) : host_(host) {
   table_.struct_size = sizeof table_;
   table_.receiver = this;
   table_.bytes = receive;
@@ -127,12 +127,31 @@ ByteCollector::ByteCollector() {
 ssp_status ByteCollector::receive(const ssp_sink* self, const void* data, uint64_t size) {
   return guarded([&] {
     require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-    require_owner("the sink is for the thread of the callback that got it");
-    require(data != nullptr || size == 0, SSP_E_ARGUMENT, "bytes at a null address");
     auto& collector = *static_cast<ByteCollector*>(self->receiver);
+    require_main(collector.host_, "the sink is for the thread of the callback that got it");
+    require(data != nullptr || size == 0, SSP_E_ARGUMENT, "bytes at a null address");
     const auto* bytes = static_cast<const std::byte*>(data);
     collector.bytes.insert(collector.bytes.end(), bytes, bytes + size);
     collector.any_ = true;
+  });
+}
+
+PairCollector::PairCollector(const HostState& host) : host_(host) {
+  table_.struct_size = sizeof table_;
+  table_.receiver = this;
+  table_.pair = receive;
+}
+
+ssp_status PairCollector::receive(const ssp_sink* self, ssp_str key, ssp_str value) {
+  return guarded([&] {
+    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
+    auto& collector = *static_cast<PairCollector*>(self->receiver);
+    require_main(collector.host_, "the sink is for the thread of the callback that got it");
+    check_word(view(key), "the own name of a tensor");
+    check_word(view(value), "the exported name of a tensor");
+    for (const auto& [known, name] : collector.pairs)
+      if (known == view(key)) refuse(fmt::format("'{}' has two names, '{}' and '{}'", known, name, view(value)));
+    collector.pairs.emplace_back(view(key), view(value));
   });
 }
 

@@ -1,8 +1,9 @@
-// The host's sinks: tensors and bytes that an algorithm emits, checked as they come. Owner thread.
+// The host's sinks: tensors, bytes and pairs that a component emits, checked as they come. Main thread.
 #pragma once
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bridge/components/algorithm.h"
@@ -10,11 +11,11 @@
 
 namespace selfsup::bridge {
 
-enum class Emits { losses, features, images };
+enum class Emits { losses, metrics, features, images };
 
 class TensorCollector {
  public:
-  // Checks by what is wanted: losses are scalars, features [batch, …], images [batch, channels, H, W].
+  // Checks by what is wanted: losses and metrics are scalars, features f32 [batch, C], images [batch, channels, H, W].
   TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch, int64_t channels = 0);
   TensorCollector(const TensorCollector&) = delete;
   TensorCollector& operator=(const TensorCollector&) = delete;
@@ -38,7 +39,7 @@ class TensorCollector {
 
 class ByteCollector {
  public:
-  ByteCollector();
+  explicit ByteCollector(const HostState& host);
   ByteCollector(const ByteCollector&) = delete;
   ByteCollector& operator=(const ByteCollector&) = delete;
   const ssp_sink* get() const { return &table_; }
@@ -47,8 +48,23 @@ class ByteCollector {
 
  private:
   static ssp_status receive(const ssp_sink* self, const void* data, uint64_t size);
+  const HostState& host_;
   ssp_sink table_{};
   bool any_ = false;
+};
+
+class PairCollector {
+ public:
+  explicit PairCollector(const HostState& host);
+  PairCollector(const PairCollector&) = delete;
+  PairCollector& operator=(const PairCollector&) = delete;
+  const ssp_sink* get() const { return &table_; }
+  std::vector<std::pair<std::string, std::string>> pairs;
+
+ private:
+  static ssp_status receive(const ssp_sink* self, ssp_str key, ssp_str value);
+  const HostState& host_;
+  ssp_sink table_{};
 };
 
 }  // namespace selfsup::bridge

@@ -3,6 +3,7 @@
 
 #include "base/errors.h"
 #include "bridge/components/algorithm.h"
+#include "bridge/components/build.h"
 #include "bridge/components/collector.h"
 #include "bridge/cross.h"
 #include "bridge/status.h"
@@ -11,17 +12,11 @@
 namespace selfsup::bridge {
 namespace {
 
-// Every kind's table starts alike.
-struct Head {
-  uint32_t struct_size, caps;
-  ssp_str (*schema)(void);
-};
-
 Json read_schema(const plugin::Component& component) {
   Instance who = instance_of(component, component.kind);
   ssp_str text{};
   cross(who, "schema", Phase::describe, [&] {
-    text = static_cast<const Head*>(component.table)->schema();
+    text = static_cast<const ssp_table_head*>(component.table)->schema();
     return text.size ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
   });
   return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
@@ -55,10 +50,10 @@ Json algorithm_defaults(const plugin::Component& algorithm, const Facts& facts) 
     told.dataset_length.reset();
     told.epoch_iters.reset();
     Instance who = instance_of(algorithm, algorithm.kind);
-    ssp_build build;
+    Build build(*who.host);
     build.facts = &told;
-    ByteCollector bytes;
-    cross(who, "defaults", Phase::describe, [&] { return table->defaults(&build, bytes.get()); });
+    ByteCollector bytes(*who.host);
+    cross(who, "defaults", Phase::describe, [&] { return table->defaults(build.token, bytes.get()); });
     if (!bytes.any()) return Json::object();
     const std::string_view text(reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size());
     Json defaults = parse_json(text, fmt::format("defaults of {}", algorithm.name), who.plugin);

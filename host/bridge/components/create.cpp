@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "bridge/components/algorithm.h"
 #include "bridge/components/wrappers.h"
 #include "bridge/cross.h"
 #include "bridge/status.h"
@@ -16,17 +17,34 @@ struct Lifetime {
   void (*destroy)(ssp_component);
 };
 
-template <class Table>
-Lifetime lifetime_of(const void* table) {
-  const auto* t = static_cast<const Table*>(table);
-  return {t->create, t->destroy};
+// Every kind's table begins as ssp_table_head, but that of algorithms: they have defaults before create.
+Lifetime lifetime(const plugin::Component& c) {
+  if (c.kind == SSP_KIND_ALGORITHM) {
+    const auto* table = static_cast<const ssp_algorithm*>(c.table);
+    return {table->create, table->destroy};
+  }
+  const auto* head = static_cast<const ssp_table_head*>(c.table);
+  return {head->create, head->destroy};
 }
 
-Lifetime lifetime(const plugin::Component& c) {
-  if (c.kind == SSP_KIND_ALGORITHM) return lifetime_of<ssp_algorithm>(c.table);
-  if (c.kind == SSP_KIND_BACKBONE) return lifetime_of<ssp_backbone>(c.table);
-  if (c.kind == SSP_KIND_BACKBONE_TOKENS) return lifetime_of<ssp_backbone_tokens>(c.table);
-  return lifetime_of<ssp_transform>(c.table);
+// What a table promises and cannot be. Error of the plugin, before any of its code runs.
+void check_promises(const plugin::Component& component) {
+  if (component.kind != SSP_KIND_ALGORITHM) return;
+  const auto* table = static_cast<const ssp_algorithm*>(component.table);
+  const auto refuse = [&](const char* text) {
+    fail(SSP_E_PLUGIN, fmt::format("{} of {}: {}", component.name, component.plugin->file.note.id, text));
+  };
+  constexpr uint32_t kBoth = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS;
+  if ((table->caps & kBoth) == kBoth) {
+    refuse(
+        "its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS, but no code of a plugin runs in a captured step; "
+        "take one of them away");
+  }
+  const bool saves = SSP_HAS(ssp_algorithm, table, save_state), loads = SSP_HAS(ssp_algorithm, table, load_state);
+  if (saves != loads) {
+    refuse(saves ? "its table has save_state and no load_state: what is saved could not be resumed; give both or none"
+                 : "its table has load_state and no save_state: there is nothing to load; give both or none");
+  }
 }
 
 void refuse_cycle(const Session& session, const Instance& next) {
@@ -41,7 +59,7 @@ void refuse_cycle(const Session& session, const Instance& next) {
   if (session.creating.size() >= 32) fail(SSP_E_CONFIG, fmt::format("components nest 32 deep: {}…", chain));
 }
 
-std::unique_ptr<Instance> make_instance(const plugin::Component& component, const ssp_build& at) {
+std::unique_ptr<Instance> make_instance(const plugin::Component& component, const Build& at) {
   auto fresh = std::make_unique<Instance>(instance_of(component, at.prefix.empty() ? at.config_path : at.prefix));
   fresh->path = at.prefix;
   fresh->key = hash_key(hash_name(at.prefix), hash_name(component.name));
@@ -49,13 +67,37 @@ std::unique_ptr<Instance> make_instance(const plugin::Component& component, cons
   return fresh;
 }
 
-// Forgets what was declared since the store and the list of trained tensors had these sizes.
-void undeclare(model::ParameterStore& store, size_t entries, size_t trained) {
-  for (size_t i = entries; i < store.entries().size(); ++i)
-    active().declared.erase(store.entries()[i].tensor.unsafeGetTensorImpl());
+// Forgets what was declared since the store had so many entries.
+void undeclare(Session& session, size_t entries) {
+  model::ParameterStore& store = session.store;
+  for (size_t i = entries; i < store.entries().size(); ++i) session.host.declared.forget(store.entries()[i]);
   store.truncate(entries);
-  active().trained.resize(trained);
 }
+
+// While the component's create runs: its node is checked by its own schema, and it is in the chain of those being made.
+class Creating {
+ public:
+  Creating(Session& session, Instance& fresh, const Json& schema, Build& at)
+      : session_(session), fresh_(fresh), at_(at), outer_keys_(std::move(at.keys)), scopes_(at.children.size()) {
+    session.creating.push_back(&fresh);
+    at.keys = KeysAt{{&schema}};
+  }
+  ~Creating() {
+    session_.creating.pop_back();
+    while (at_.children.size() > scopes_) at_.children.pop_back();
+    at_.keys = std::move(outer_keys_);
+    fresh_.node = nullptr;
+  }
+  Creating(const Creating&) = delete;
+  Creating& operator=(const Creating&) = delete;
+
+ private:
+  Session& session_;
+  Instance& fresh_;
+  Build& at_;
+  KeysAt outer_keys_;
+  size_t scopes_;
+};
 
 }  // namespace
 
@@ -71,34 +113,25 @@ void destroy_component(Instance& instance) {
       log_warning(e.text);
     }
   }
-  forget_instance(instance);
+  instance.host->instances.remove(instance);
 }
 
-Instance& create_component(Session& session, const plugin::Component& component, ssp_build& at) {
-  const Lifetime functions = lifetime(component);
+Instance& create_component(Session& session, const plugin::Component& component, Build& at) {
+  check_promises(component);
+  const Json& schema = component_schema(component);
   auto fresh = make_instance(component, at);
   refuse_cycle(session, *fresh);
 
-  const size_t children = session.instances.size();
-  const size_t scopes = at.children.size();
-  const size_t declared = session.store.entries().size(), trained = active().trained.size();
-  session.creating.push_back(fresh.get());
-  register_instance(*fresh);
-  const auto undo = [&] {
-    session.creating.pop_back();
-    while (at.children.size() > scopes) at.children.pop_back();
-    fresh->node = nullptr;
-  };
+  const size_t children = session.instances.size(), declared = session.store.entries().size();
   try {
-    cross(*fresh, "create", Phase::create, [&] { return functions.create(&at, &fresh->self); });
+    const Creating creating(session, *fresh, schema, at);
+    cross(*fresh, "create", Phase::create, [&] { return lifetime(component).create(at.token, &fresh->self); });
   } catch (...) {
-    undo();
-    forget_instance(*fresh);
     destroy_components(session, children);
-    undeclare(session.store, declared, trained);
+    undeclare(session, declared);
     throw;
   }
-  undo();
+  fresh->token = session.host.instances.add(*fresh);
   session.instances.push_back(std::move(fresh));
   return *session.instances.back();
 }
@@ -110,10 +143,10 @@ void destroy_components(Session& session, size_t keep) {
   }
 }
 
-std::unique_ptr<Instance> create_alone(const plugin::Component& component, ssp_build& at) {
-  const Lifetime functions = lifetime(component);
+std::unique_ptr<Instance> create_alone(const plugin::Component& component, Build& at) {
   auto fresh = make_instance(component, at);
-  cross(*fresh, "create", Phase::configure, [&] { return functions.create(&at, &fresh->self); });
+  at.keys = KeysAt{{&component_schema(component)}};
+  cross(*fresh, "create", Phase::configure, [&] { return lifetime(component).create(at.token, &fresh->self); });
   return fresh;
 }
 

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "bridge/host_state.h"
 
 namespace selfsup::bridge {
 
 void LeakWatch::look(const Session& session) {
   // What other threads dropped in this step may have been any component's.
-  const int64_t elsewhere = handles::dropped_elsewhere() - dropped_elsewhere_;
+  const int64_t elsewhere = session.host.handles.dropped_elsewhere() - dropped_elsewhere_;
   dropped_elsewhere_ += elsewhere;
   for (const auto& instance : session.instances) {
     Seen& s = seen_[instance.get()];

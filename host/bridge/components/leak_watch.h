@@ -4,12 +4,13 @@
 #include <unordered_map>
 
 #include "bridge/components/session.h"
-#include "bridge/operators/handles.h"
 
 namespace selfsup::bridge {
 
 class LeakWatch {
  public:
+  // dropped_elsewhere: Handles::dropped_elsewhere, at the start.
+  explicit LeakWatch(int64_t dropped_elsewhere) : dropped_elsewhere_(dropped_elsewhere) {}
   static constexpr int kSteps = 50;  // of growth without a pause, before it is said
 
   // After each training step. Warns once a component.
@@ -22,7 +23,7 @@ class LeakWatch {
     bool told = false;
   };
   std::unordered_map<const Instance*, Seen> seen_;
-  int64_t dropped_elsewhere_ = handles::dropped_elsewhere();
+  int64_t dropped_elsewhere_;
 };
 
 }  // namespace selfsup::bridge

@@ -2,22 +2,26 @@
 
 #include <fmt/format.h>
 
-#include "bridge/operators/handles.h"
+#include <algorithm>
+
+#include "base/utf8.h"
+#include "bridge/host_state.h"
+#include "bridge/operators/dtype.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
 
 const at::Tensor& checked_result(const Instance& who, const char* function, const char* what, ssp_tensor handle) {
   try {
-    return handles::peek(handle);
+    return who.host->handles.peek(handle);
   } catch (const Failure& e) {
     bad_result(who, function, fmt::format("result '{}': {}", what, e.text));
   }
 }
 
-const at::Tensor& emitted(std::string_view name, ssp_tensor handle) {
+const at::Tensor& emitted(const HostState& host, std::string_view name, ssp_tensor handle) {
   try {
-    return handles::peek(handle);
+    return host.handles.peek(handle);
   } catch (const Failure& e) {
     fail(SSP_E_PLUGIN, fmt::format("'{}': {}", name, e.text));
   }
@@ -36,6 +40,34 @@ void check_shape(const Instance& who, const char* function, const char* what, co
   bad_result(
       who, function,
       fmt::format("result '{}' must be [{}], the plugin gave [{}]", what, expected, fmt::join(tensor.sizes(), ", ")));
+}
+
+void check_word(std::string_view name, const char* what) {
+  const char* fault = nullptr;
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
+  if (name.empty())
+    fault = "it is empty";
+  else if (!valid_utf8(name))
+    fault = "it is not UTF-8";
+  else if (std::any_of(name.begin(), name.end(), is_blank))
+    fault = "it has a space or a control character";
+  if (fault)
+    fail(SSP_E_PLUGIN,
+         fmt::format("{} '{}': {}; give one word of UTF-8 text, such as 'loss_patch'", what, printable(name), fault));
+}
+
+std::string printable(std::string_view name) {
+  std::string text(name);
+  const bool whole = valid_utf8(name);
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' || byte == 0x7f || (byte > 0x7f && !whole)) c = '?';
+  }
+  return text;
+}
+
+std::string shape_text(const at::Tensor& tensor) {
+  return fmt::format("{} [{}]", dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
 }
 
 void bad_result(const Instance& who, const char* function, const std::string& text) {

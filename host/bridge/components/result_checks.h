@@ -1,4 +1,4 @@
-// Checks of what plugins hand back: handles, shapes, names. Owner thread.
+// Checks of what plugins hand back: handles, shapes, names. Main thread.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -14,11 +14,21 @@ namespace selfsup::bridge {
 const at::Tensor& checked_result(const Instance& who, const char* function, const char* what, ssp_tensor handle);
 
 // The tensor that a component emits; Failure naming it. The crossing that is under way says whose it is.
-const at::Tensor& emitted(std::string_view name, ssp_tensor handle);
+const at::Tensor& emitted(const HostState& host, std::string_view name, ssp_tensor handle);
 
 // sizes: -1 stands for any. Failure naming both shapes.
 void check_shape(const Instance& who, const char* function, const char* what, const at::Tensor& tensor,
                  std::initializer_list<int64_t> sizes);
+
+// Failure(SSP_E_PLUGIN) when a name that a plugin gives is empty, not UTF-8, or has spaces or control characters.
+// what: "the name of a metric".
+void check_word(std::string_view name, const char* what);
+
+// A name as messages may show it: a byte that is no text is a '?'.
+std::string printable(std::string_view name);
+
+// "f32 [3, 8]"
+std::string shape_text(const at::Tensor& tensor);
 
 // Failure(SSP_E_PLUGIN) "backbone (NAME of PLUGIN).encode: …".
 [[noreturn]] void bad_result(const Instance& who, const char* function, const std::string& text);

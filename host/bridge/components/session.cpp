@@ -2,44 +2,31 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "bridge/active.h"
+#include "bridge/host_state.h"
 #include "bridge/status.h"
 
-ssp_build::ssp_build() { selfsup::bridge::active().builds.insert(this); }
-ssp_build::~ssp_build() { selfsup::bridge::active().builds.erase(this); }
-
 namespace selfsup::bridge {
-namespace {
-
-auto& g_instances = *new std::vector<Instance*>;
-
-}  // namespace
 
 Instance& checked_instance(ssp_component component, std::string_view kind) {
-  require_owner("components are for the main thread of a running host; this is another thread");
-  const auto it = std::find(g_instances.begin(), g_instances.end(), static_cast<Instance*>(component));
-  require(it != g_instances.end(), SSP_E_ARGUMENT, "this is no component that ssp.registry gave, or it was destroyed");
-  if ((*it)->component->kind != kind) {
+  const HostState* host = host_by_number(host_number(component));
+  if (host)
+    require_main(*host, "components are for the thread of the call or create in progress; this is another thread");
+  Instance* instance = host ? host->instances.find(component) : nullptr;
+  require(instance != nullptr, SSP_E_ARGUMENT, "this is no component that ssp.registry gave, or it was destroyed");
+  if (instance->component->kind != kind) {
     fail(SSP_E_ARGUMENT,
-         fmt::format("{} is a component of kind {}, not {}", (*it)->label, (*it)->component->kind, kind));
+         fmt::format("{} is a component of kind {}, not {}", instance->label, instance->component->kind, kind));
   }
-  return **it;
+  return *instance;
 }
 
 Instance instance_of(const plugin::Component& component, std::string_view place) {
   Instance made;
+  made.host = &host_of(component.plugin->host);
   made.component = &component;
   made.plugin = component.plugin->file.note.id;
   made.label = fmt::format("{} ({} of {})", place, component.name, made.plugin);
   return made;
-}
-
-void register_instance(Instance& instance) { g_instances.push_back(&instance); }
-
-void forget_instance(Instance& instance) {
-  g_instances.erase(std::remove(g_instances.begin(), g_instances.end(), &instance), g_instances.end());
 }
 
 std::string join_names(std::string_view prefix, std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "bridge/components/create.h"
+#include "bridge/host_state.h"
 #include "bridge/status.h"
 #include "bridge/tables/sample.h"
 #include "plugin/crossing.h"
@@ -15,7 +16,7 @@ class PluginTransform : public data::Transform {
  public:
   PluginTransform(const plugin::Component& component, const Json& spec, const Facts& facts)
       : facts_(facts), node_(std::make_shared<const Json>(spec)) {
-    ssp_build build;
+    Build build(host_of(component.plugin->host));
     build.facts = &facts_;
     build.config_path = "transform";
     build.node = node_;

@@ -1,10 +1,13 @@
 // The host's own tables for components that components ask for: each call goes through a crossing with its checks.
 #pragma once
-#include "ssp/backbone.h"
+#include "bridge/components/session.h"
 
 namespace selfsup::bridge {
 
 extern const ssp_backbone backbone_wrapper;
 extern const ssp_backbone_tokens tokens_wrapper;
+
+// Failure when the call is not alive, or is of another host than the component.
+void require_same_host(const Instance& who, const ssp_call* call);
 
 }  // namespace selfsup::bridge

@@ -4,14 +4,9 @@
 #include <ATen/core/function_schema.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-
-#include "base/random.h"
+#include "bridge/host_state.h"
 #include "bridge/operators/dtype.h"
-#include "bridge/operators/handles.h"
 #include "bridge/status.h"
-#include "bridge/tables/generators.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -50,40 +45,11 @@ void check_list(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
   }
 }
 
-c10::IValue make_int_list(const int64_t* data, uint32_t count) {
-  c10::List<int64_t> list;
-  list.reserve(count);
-  for (uint32_t i = 0; i < count; ++i) list.push_back(data[i]);
-  return list;
-}
-
-// Lists of ints cost two allocations each and repeat from step to step (sizes, dimensions), so the last ones are kept,
-// found by their hash. Kernels copy lists out of boxed values, they never change them.
-c10::IValue int_list(const int64_t* data, uint32_t count) {
-  constexpr uint32_t kLongest = 8, kEntries = 512;
-  struct Kept {
-    uint32_t count = UINT32_MAX;
-    int64_t data[kLongest];
-    c10::IValue list;
-  };
-  static auto& kept = *new std::array<Kept, kEntries>;  // of the owner thread
-  if (count > kLongest) return make_int_list(data, count);
-  uint64_t hash = count;
-  for (uint32_t i = 0; i < count; ++i) hash = (hash ^ static_cast<uint64_t>(data[i])) * 0x9e3779b97f4a7c15ull;
-  Kept& k = kept[(hash >> 32) % kEntries];
-  if (k.count != count || !std::equal(data, data + count, k.data)) {
-    k.list = make_int_list(data, count);
-    k.count = count;
-    std::copy(data, data + count, k.data);
-  }
-  return k.list;
-}
-
 c10::IValue tensor_list(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
   if (a.accept == Accept::tensors) {
     c10::List<at::Tensor> list;
     list.reserve(value.count);
-    for (uint32_t i = 0; i < value.count; ++i) list.push_back(handles::peek(value.u.tensors[i]));
+    for (uint32_t i = 0; i < value.count; ++i) list.push_back(op.host->handles.peek(value.u.tensors[i]));
     return list;
   }
   if (a.accept == Accept::maybe_tensors) {
@@ -91,7 +57,7 @@ c10::IValue tensor_list(const ssp_op_s& op, const Argument& a, const ssp_value& 
     list.reserve(value.count);
     for (uint32_t i = 0; i < value.count; ++i) {
       const ssp_tensor t = value.u.tensors[i];
-      list.push_back(t.id ? std::optional<at::Tensor>(handles::peek(t)) : std::nullopt);
+      list.push_back(t.id ? std::optional<at::Tensor>(op.host->handles.peek(t)) : std::nullopt);
     }
     return list;
   }
@@ -109,7 +75,7 @@ c10::IValue scalar_list(const ssp_value& value) {
 
 // Never none nor the default: the operator would then draw from the process's own generator, and a resumed run differ.
 c10::IValue generator(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
-  if (value.kind == SSP_V_GENERATOR) return generators::find(value.u.i);
+  if (value.kind == SSP_V_GENERATOR) return op.host->generators.find(value.u.i);
   fail(SSP_E_ARGUMENT, fmt::format("{}: argument '{}' must be a generator of ssp.rng, the plugin passed {}", op.name,
                                    schema_argument(op, a).name(), kind_name(value.kind)));
 }
@@ -126,7 +92,7 @@ c10::IValue convert(const ssp_op_s& op, const Argument& a, const ssp_value& valu
       }
       return op.defaults[a.position];
     case SSP_V_TENSOR:
-      if (a.accept == Accept::tensor) return handles::peek(value.u.tensor);
+      if (a.accept == Accept::tensor) return op.host->handles.peek(value.u.tensor);
       break;
     case SSP_V_INT:
       if (a.accept == Accept::integer || a.accept == Accept::scalar) return value.u.i;
@@ -147,7 +113,7 @@ c10::IValue convert(const ssp_op_s& op, const Argument& a, const ssp_value& valu
       break;
     case SSP_V_INTS:
       check_list(op, a, value);
-      if (a.accept == Accept::ints) return int_list(value.u.ints, value.count);
+      if (a.accept == Accept::ints) return op.host->int_lists.get(value.u.ints, value.count);
       if (a.accept == Accept::scalars) return scalar_list(value);
       break;
     case SSP_V_DOUBLES:
@@ -173,7 +139,7 @@ c10::IValue convert(const ssp_op_s& op, const Argument& a, const ssp_value& valu
       if (a.accept == Accept::dtype) return static_cast<int64_t>(to_torch(value.u.i));
       break;
     case SSP_V_DEVICE_OF:
-      if (a.accept == Accept::device) return handles::peek(value.u.tensor).device();
+      if (a.accept == Accept::device) return op.host->handles.peek(value.u.tensor).device();
       break;
   }
   wrong_kind(op, a, value);
@@ -184,8 +150,9 @@ ssp_value one_result(const ssp_op_s& op, c10::IValue&& v) {
   if (v.isTensor()) {
     at::Tensor tensor = std::move(v).toTensor();
     if (tensor.defined()) {
+      require_named_dtype(tensor.scalar_type(), op.name);
       out.kind = SSP_V_TENSOR;
-      out.u.tensor = handles::give(std::move(tensor));
+      out.u.tensor = op.host->handles.give(std::move(tensor));
     }
   } else if (v.isInt() || v.isSymInt()) {
     out.kind = SSP_V_INT;
@@ -202,23 +169,23 @@ ssp_value one_result(const ssp_op_s& op, c10::IValue&& v) {
   return out;
 }
 
-std::string tensor_text(ssp_tensor handle) {
+std::string tensor_text(const ssp_op_s& op, ssp_tensor handle) {
   if (handle.id == 0) return "none";
-  const at::Tensor& t = handles::peek(handle);
+  const at::Tensor& t = op.host->handles.peek(handle);
   return fmt::format("{}[{}]", dtype_name(t.scalar_type()), fmt::join(t.sizes(), ", "));
 }
 
-std::string value_text(const ssp_value& value) {
+std::string value_text(const ssp_op_s& op, const ssp_value& value) {
   switch (value.kind) {
     case SSP_V_NONE:
       return "none";
     case SSP_V_DEFAULT:
       return "default";
     case SSP_V_TENSOR:
-      return tensor_text(value.u.tensor);
+      return tensor_text(op, value.u.tensor);
     case SSP_V_TENSORS: {
       std::string text = "[";
-      for (uint32_t i = 0; i < value.count; ++i) text += (i ? ", " : "") + tensor_text(value.u.tensors[i]);
+      for (uint32_t i = 0; i < value.count; ++i) text += (i ? ", " : "") + tensor_text(op, value.u.tensors[i]);
       return text + "]";
     }
     case SSP_V_INT:
@@ -268,7 +235,7 @@ void to_values(const ssp_op_s& op, std::vector<c10::IValue>& results, ssp_value*
     }
   } catch (...) {
     while (i-- > 0) {
-      if (outs[i].kind == SSP_V_TENSOR) handles::release(outs[i].u.tensor);
+      if (outs[i].kind == SSP_V_TENSOR) op.host->handles.release(outs[i].u.tensor);
     }
     throw;
   }
@@ -278,7 +245,7 @@ void to_values(const ssp_op_s& op, std::vector<c10::IValue>& results, ssp_value*
 std::string call_text(const ssp_op_s& op, const ssp_value* args, uint32_t n) {
   std::string text = op.name + "(";
   for (uint32_t i = 0; i < n; ++i) {
-    text += fmt::format("{}{}={}", i ? ", " : "", schema_argument(op, op.given[i]).name(), value_text(args[i]));
+    text += fmt::format("{}{}={}", i ? ", " : "", schema_argument(op, op.given[i]).name(), value_text(op, args[i]));
   }
   return text + ")";
 }

@@ -1,4 +1,5 @@
-// Gradient recording and autocast of this thread: pushed and popped by plugins, restored by every crossing.
+// Gradient recording and autocast of the thread that runs plugins' code: pushed and popped by plugins, restored by
+// every crossing. Knows no table.
 #pragma once
 #include <c10/core/DeviceType.h>
 #include <c10/core/ScalarType.h>
@@ -6,17 +7,34 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace selfsup::bridge::modes {
 
-void push_grad(bool on);
-void push_autocast(bool on, int32_t dtype);  // dtype 0: the run's
-void pop();                                  // Failure(SSP_E_PRECONDITION) below what the callback in progress found
+// What one host's plugins have pushed. device: whose autocast is meant.
+class Stack {
+ public:
+  at::DeviceType device = at::kCPU;
+  void push_grad(bool on);
+  void push_autocast(bool on, int32_t dtype);  // dtype 0: the run's
+  void pop();                                  // Failure(SSP_E_PRECONDITION) below what the callback in progress found
+
+ private:
+  friend class Guard;
+  struct Saved {
+    bool is_autocast, on;
+    at::ScalarType dtype;
+  };
+  void restore_top();
+
+  std::vector<Saved> saved_;
+  size_t floor_ = 0;  // entries below belong to outer callbacks
+};
 
 // Saves the modes and puts them back; what the callback pushed and did not pop is dropped.
 class Guard {
  public:
-  Guard();
+  explicit Guard(Stack& stack);
   ~Guard();
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
@@ -24,6 +42,7 @@ class Guard {
   std::string imbalance() const;
 
  private:
+  Stack& stack_;
   size_t depth_, outer_floor_;
   bool grad_, autocast_;
   at::ScalarType dtype_;

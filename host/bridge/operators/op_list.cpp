@@ -40,10 +40,12 @@ ListedOp parse_line(const std::string& line) {
   if (dot != std::string::npos) op.overload = name.substr(dot + 1);
   op.arguments = split(std::string_view(line).substr(open + 1, close - open - 1), ',');
   std::vector<std::string> words = split(std::string_view(line).substr(std::min(close + 2, line.size())), ' ');
-  if (words.size() != 2)
-    throw Error(Exit::failed, fmt::format("list of operators: expected two flags in \"{}\"", line));
-  op.backward = flag(words[0], "backward", line);
-  op.bf16 = flag(words[1], "bf16", line);
+  if (words.size() != 3 || (words[0] != "kept" && words[0] != "offered"))
+    throw Error(Exit::failed,
+                fmt::format("list of operators: expected kept or offered, and two flags, in \"{}\"", line));
+  op.kept = words[0] == "kept";
+  op.backward = flag(words[1], "backward", line);
+  op.bf16 = flag(words[2], "bf16", line);
   return op;
 }
 

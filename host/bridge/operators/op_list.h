@@ -11,6 +11,7 @@ namespace selfsup::bridge {
 struct ListedOp {
   std::string name, overload;  // "aten::add", "Tensor"
   std::vector<std::string> arguments;
+  bool kept = false;  // promised for the major, not only offered
   bool backward = false, bf16 = false;
   bool accepts(std::string_view argument) const;
 };

@@ -6,9 +6,8 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <deque>
+#include <mutex>
 #include <sstream>
-#include <unordered_map>
 
 #include "bridge/operators/op_list.h"
 #include "bridge/status.h"
@@ -105,7 +104,7 @@ const ListedOp& listed(const std::string& full, const std::string& name) {
   return *op;
 }
 
-ssp_op_s make(const std::string& name, const std::string& overload, const std::string& args) {
+ssp_op_s make(HostState& host, const std::string& name, const std::string& overload, const std::string& args) {
   if (const size_t dot = name.find('.'); dot != std::string::npos) {
     fail(SSP_E_ARGUMENT, fmt::format("operator {}: pass the overload separately, as name \"{}\" and overload \"{}\"",
                                      name, name.substr(0, dot), name.substr(dot + 1)));
@@ -120,7 +119,7 @@ ssp_op_s make(const std::string& name, const std::string& overload, const std::s
     fail(SSP_E_UNSUPPORTED,
          fmt::format("operator {} changes a tensor's metadata or graph in place; not offered", full));
   }
-  ssp_op_s op{*handle, full, {}, {}, true, false, 0};
+  ssp_op_s op{&host, *handle, full, {}, {}, true, false, 0};
   const c10::FunctionSchema& schema = handle->schema();
   for (const c10::Argument& a : schema.arguments()) {
     op.defaults.push_back(a.default_value().value_or(c10::IValue()));
@@ -161,14 +160,19 @@ ssp_op_s make(const std::string& name, const std::string& overload, const std::s
 
 }  // namespace
 
-ssp_op resolve_operator(const std::string& name, const std::string& overload, const std::string& args) {
-  // Never freed: plugins keep the pointers until the process ends.
-  static auto& operators = *new std::deque<ssp_op_s>;
-  static auto& known = *new std::unordered_map<std::string, ssp_op>;
+ssp_op Operators::resolve(const std::string& name, const std::string& overload, const std::string& args) {
   const std::string key = fmt::format("{}.{}({})", name, overload, args);
-  if (const auto it = known.find(key); it != known.end()) return it->second;
-  operators.push_back(make(name, overload, args));
-  return known.emplace(key, &operators.back()).first->second;
+  if (const auto it = known_.find(key); it != known_.end()) return it->second;
+  made_.push_back(make(host_, name, overload, args));
+  return known_.emplace(key, &made_.back()).first->second;
+}
+
+Operators::~Operators() {
+  static auto& mutex = *new std::mutex;
+  static auto& of_old_hosts = *new std::deque<std::deque<ssp_op_s>>;
+  for (ssp_op_s& op : made_) op.host = nullptr;
+  const std::lock_guard lock(mutex);
+  of_old_hosts.push_back(std::move(made_));
 }
 
 std::string schema_text(const ssp_op_s& op) {

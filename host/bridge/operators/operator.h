@@ -3,12 +3,16 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
 
+#include <deque>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ssp/ops.h"
 
 namespace selfsup::bridge {
+
+struct HostState;
 
 // What an argument of an operator takes. real_type() decides: type() calls an element type an int.
 enum class Accept : uint8_t {
@@ -41,6 +45,7 @@ struct Argument {
 }  // namespace selfsup::bridge
 
 struct ssp_op_s {
+  selfsup::bridge::HostState* host;  // null once it is gone
   c10::OperatorHandle handle;
   std::string name;
   std::vector<selfsup::bridge::Argument> given;  // in the order in which calls pass them
@@ -52,9 +57,24 @@ struct ssp_op_s {
 
 namespace selfsup::bridge {
 
-// Resolved once and kept for the process; the same request gives the same operator. args: "self,other".
-// Failure(SSP_E_UNSUPPORTED) when the operator or an argument is not in the SDK's list or not in this LibTorch.
-ssp_op resolve_operator(const std::string& name, const std::string& overload, const std::string& args);
+// What the plugins of one host have resolved. Plugins keep the pointers until the process ends: the operators outlive
+// this object, without a host.
+class Operators {
+ public:
+  explicit Operators(HostState& host) : host_(host) {}
+  ~Operators();
+  Operators(const Operators&) = delete;
+  Operators& operator=(const Operators&) = delete;
+
+  // The same request gives the same operator. args: "self,other". Failure(SSP_E_UNSUPPORTED) when the operator or an
+  // argument is not in the SDK's list or not in this LibTorch.
+  ssp_op resolve(const std::string& name, const std::string& overload, const std::string& args);
+
+ private:
+  HostState& host_;
+  std::deque<ssp_op_s> made_;
+  std::unordered_map<std::string, ssp_op> known_;
+};
 
 std::string schema_text(const ssp_op_s& op);
 

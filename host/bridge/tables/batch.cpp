@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/errors.h"
-#include "bridge/active.h"
 #include "bridge/components/session.h"
+#include "bridge/host_state.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
@@ -28,7 +28,8 @@ int64_t batch_size(const StepBatch& batch) {
   return size;
 }
 
-BatchTable::BatchTable(const StepBatch& batch) : batch_(batch), views_(batch.views) {
+BatchTable::BatchTable(HostState& host, const StepBatch& batch)
+    : host_(host), batch_(batch), views_(host.handles, batch.views) {
   table_.struct_size = sizeof table_;
   table_.n_views = static_cast<uint32_t>(batch.views.size());
   table_.views = views_.data();
@@ -40,8 +41,9 @@ BatchTable::BatchTable(const StepBatch& batch) : batch_(batch), views_(batch.vie
 ssp_status BatchTable::field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out) {
   return guarded([&] {
     require(self != nullptr && out != nullptr, SSP_E_ARGUMENT, "batch.field: a null argument");
-    require_operators();
-    *out = handles::give(static_cast<BatchTable*>(self->owner)->find(bridge::view(name), view));
+    auto& table = *static_cast<BatchTable*>(self->owner);
+    require_operators(table.host_);
+    *out = table.host_.handles.give(table.find(bridge::view(name), view));
   });
 }
 
@@ -56,7 +58,7 @@ at::Tensor BatchTable::find(std::string_view name, int32_t view) {
   else
     return {};
   // Non-blocking is safe: pageable memory is read before the call returns, page-locked memory waits for the copy.
-  asked_.push_back({std::string(name), view, value.to(active().environment.device, /*non_blocking=*/true)});
+  asked_.push_back({std::string(name), view, value.to(host_.environment.device, /*non_blocking=*/true)});
   return asked_.back().value;
 }
 

@@ -1,4 +1,4 @@
-// A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Owner thread.
+// A batch as plugins see it: handles of views, fields by name. Lives for one per-step call. Main thread.
 #pragma once
 #include <vector>
 
@@ -8,12 +8,14 @@
 
 namespace selfsup::bridge {
 
+struct HostState;
+
 // Error(failed) when views and fields do not have one batch size.
 int64_t batch_size(const StepBatch& batch);
 
 class BatchTable {
  public:
-  explicit BatchTable(const StepBatch& batch);
+  BatchTable(HostState& host, const StepBatch& batch);
   BatchTable(const BatchTable&) = delete;
   BatchTable& operator=(const BatchTable&) = delete;
   const ssp_batch* get() const { return &table_; }
@@ -22,8 +24,9 @@ class BatchTable {
   static ssp_status field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out);
   at::Tensor find(std::string_view name, int32_t view);
 
+  HostState& host_;
   const StepBatch& batch_;
-  handles::Lent views_;
+  Lent views_;
   std::vector<Field> asked_;  // fields that were asked for, on the run's device
   ssp_batch table_{};
 };

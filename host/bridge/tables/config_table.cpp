@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
-#include "bridge/active.h"
-#include "bridge/components/session.h"
+#include "base/nearest.h"
+#include "bridge/components/build.h"
+#include "bridge/host_state.h"
 #include "bridge/status.h"
-#include "bridge/tables/tables.h"
+#include "bridge/tables/extensions.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -27,14 +28,21 @@ ssp_value of_double(double v) {
   return out;
 }
 
-ssp_value of_text(ssp_build& b, std::string text) {
+ssp_value of_text(Build& b, std::string text) {
   b.strings.push_back(std::move(text));
   ssp_value out{SSP_V_STR, static_cast<uint32_t>(b.strings.back().size()), {}};
   out.u.s = b.strings.back().c_str();
   return out;
 }
 
-ssp_value of_doubles(ssp_build& b, std::vector<double> list) {
+ssp_value of_ints(Build& b, std::vector<int64_t> list) {
+  b.ints.push_back(std::move(list));
+  ssp_value out{SSP_V_INTS, static_cast<uint32_t>(b.ints.back().size()), {}};
+  out.u.ints = b.ints.back().data();
+  return out;
+}
+
+ssp_value of_doubles(Build& b, std::vector<double> list) {
   b.doubles.push_back(std::move(list));
   ssp_value out{SSP_V_DOUBLES, static_cast<uint32_t>(b.doubles.back().size()), {}};
   out.u.doubles = b.doubles.back().data();
@@ -46,14 +54,12 @@ bool all(const Json::Array& array, Test test) {
   return std::all_of(array.begin(), array.end(), test);
 }
 
-ssp_value of_array(ssp_build& b, const Json& json) {
+ssp_value of_array(Build& b, const Json& json) {
   const Json::Array& array = json.as_array();
-  ssp_value out{SSP_V_INTS, static_cast<uint32_t>(array.size()), {}};
   if (all(array, [](const Json& v) { return v.is_int(); })) {
-    auto& list = b.ints.emplace_back();
+    std::vector<int64_t> list;
     for (const Json& v : array) list.push_back(v.as_int());
-    out.u.ints = list.data();
-    return out;
+    return of_ints(b, std::move(list));
   }
   if (all(array, [](const Json& v) { return v.is_number(); })) {
     std::vector<double> list;
@@ -63,14 +69,14 @@ ssp_value of_array(ssp_build& b, const Json& json) {
   if (all(array, [](const Json& v) { return v.is_bool(); })) {
     auto& list = b.bools.emplace_back();
     for (const Json& v : array) list.push_back(v.as_bool());
-    out.kind = SSP_V_BOOLS;
+    ssp_value out{SSP_V_BOOLS, static_cast<uint32_t>(list.size()), {}};
     out.u.bools = list.data();
     return out;
   }
   return of_text(b, to_text(json));
 }
 
-ssp_value of_json(ssp_build& b, const Json& v) {
+ssp_value of_json(Build& b, const Json& v) {
   switch (v.type()) {
     case Json::Type::null:
       return none();
@@ -90,27 +96,45 @@ ssp_value of_json(ssp_build& b, const Json& v) {
   return none();
 }
 
+// What stands at a key that the component's schema has; null: nothing.
+const Json* find(const Build& b, std::string_view key, const char* what) {
+  if (key.empty()) fail(SSP_E_ARGUMENT, fmt::format("{}: the key is empty; config.json gives the whole node", what));
+  const Json* found = b.node->at_path(key);
+  keys_below(b.keys, b.node.get(), key, b.session ? &b.session->registry : nullptr, what);
+  return found && !found->is_null() ? found : nullptr;
+}
+
 ssp_status get(ssp_build* build, ssp_str dotted_key, ssp_value* out) {
   return guarded([&] {
-    ssp_build& b = checked(build, Needs::configuration);
+    Build& b = checked(build, Needs::configuration);
     require(out != nullptr, SSP_E_ARGUMENT, "config.get: out is null");
-    const std::string_view key = view(dotted_key);
-    require(!key.empty(), SSP_E_ARGUMENT, "config.get: the key is empty; config.json gives the whole node");
-    const Json* found = b.node->at_path(key);
+    const Json* found = find(b, view(dotted_key), "config.get");
     *out = found ? of_json(b, *found) : none();
+  });
+}
+
+ssp_status length(ssp_build* build, ssp_str dotted_key, uint64_t* out) {
+  return guarded([&] {
+    const Build& b = checked(build, Needs::configuration);
+    require(out != nullptr, SSP_E_ARGUMENT, "config.length: out is null");
+    const std::string_view key = view(dotted_key);
+    const Json* found = find(b, key, "config.length");
+    if (found && !found->is_array())
+      fail(SSP_E_ARGUMENT, fmt::format("config.length('{}'): it is no array, it is {}", key, to_text(*found)));
+    *out = found ? found->as_array().size() : 0;
   });
 }
 
 ssp_status json(ssp_build* build, ssp_str* out) {
   return guarded([&] {
-    ssp_build& b = checked(build, Needs::configuration);
+    Build& b = checked(build, Needs::configuration);
     require(out != nullptr, SSP_E_ARGUMENT, "config.json: out is null");
     b.strings.push_back(to_text(*b.node));
     *out = borrow(b.strings.back());
   });
 }
 
-ssp_value find_fact(ssp_build& b, std::string_view name) {
+ssp_value find_fact(Build& b, std::string_view name) {
   const Facts& f = *b.facts;
   const std::pair<std::string_view, const std::optional<int64_t>*> numbers[] = {{"dataset_length", &f.dataset_length},
                                                                                 {"batch_size", &f.batch_size},
@@ -121,6 +145,7 @@ ssp_value find_fact(ssp_build& b, std::string_view name) {
                                                                                 {"max_updates", &f.max_updates},
                                                                                 {"max_epochs", &f.max_epochs},
                                                                                 {"world", &f.world},
+                                                                                {"rank", &f.rank},
                                                                                 {"views", &f.views},
                                                                                 {"image_size", &f.image_size},
                                                                                 {"channels", &f.channels}};
@@ -132,12 +157,17 @@ ssp_value find_fact(ssp_build& b, std::string_view name) {
     const std::vector<double>& list = name == "mean" ? f.mean : f.std;
     return list.empty() ? none() : of_doubles(b, list);
   }
-  return none();  // a fact that a newer host knows
+  if (name == "view_sizes") return f.view_sizes.empty() ? none() : of_ints(b, f.view_sizes);
+  if (name == "host_version") return of_text(b, SELFSUP_VERSION);
+  std::vector<std::string> known{"drop_last", "mean", "std", "view_sizes", "host_version"};
+  for (const auto& [other, value] : numbers) known.emplace_back(other);
+  fail(SSP_E_ARGUMENT, fmt::format("config.fact: this host knows no fact '{}'{}; it knows {}", name,
+                                   suggestion(name, known), fmt::join(known, ", ")));
 }
 
 ssp_status fact(ssp_build* build, ssp_str name, ssp_value* out) {
   return guarded([&] {
-    ssp_build& b = checked(build, Needs::facts);
+    Build& b = checked(build, Needs::facts);
     require(out != nullptr, SSP_E_ARGUMENT, "config.fact: out is null");
     *out = find_fact(b, view(name));
   });
@@ -145,6 +175,6 @@ ssp_status fact(ssp_build* build, ssp_str name, ssp_value* out) {
 
 }  // namespace
 
-const ssp_config config_table = {sizeof(ssp_config), 0, get, json, fact};
+const ssp_config config_table = {sizeof(ssp_config), 0, get, length, json, fact};
 
 }  // namespace selfsup::bridge

@@ -2,13 +2,14 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "bridge/tables/tables.h"
+#include "bridge/tables/extensions.h"
 #include "plugin/crossing.h"
 
 namespace selfsup::bridge {
 namespace {
 
-void write(uint32_t severity, ssp_str text) {
+// One log is the process's, whichever host the plugin has.
+void write(const ssp_host*, uint32_t severity, ssp_str text) {
   try {
     const std::string_view words(text.data, text.data ? text.size : 0);
     const Severity level = severity >= SSP_LOG_ERROR ? Severity::error : static_cast<Severity>(severity);

@@ -1,15 +1,15 @@
 // The table "ssp.params": parameters and buffers of components, declared into the store of the run.
 #include <fmt/format.h>
 
-#include <cstring>
-
-#include "bridge/active.h"
-#include "bridge/components/session.h"
+#include "bridge/components/build.h"
+#include "bridge/components/result_checks.h"
+#include "bridge/host_state.h"
 #include "bridge/operators/dtype.h"
-#include "bridge/operators/handles.h"
+#include "bridge/out_struct.h"
 #include "bridge/status.h"
+#include "bridge/tables/extensions.h"
+#include "bridge/tables/init_spec.h"
 #include "bridge/tables/overrides.h"
-#include "bridge/tables/tables.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -18,71 +18,14 @@ constexpr uint32_t kKinds = SSP_PARAM | SSP_PARAM_FROZEN | SSP_BUFFER;
 constexpr uint32_t kFlags = SSP_TENSOR_TRANSIENT | SSP_TENSOR_PER_RANK;
 constexpr uint32_t kRoles = 63;
 
-template <class Struct>
-void check_size(const Struct* s, size_t least, const char* what) {
-  if (!s) fail(SSP_E_ARGUMENT, fmt::format("{} is null", what));
-  if (s->struct_size < least) {
-    fail(SSP_E_ARGUMENT, fmt::format("{}.struct_size is {}, at least {} is needed", what, s->struct_size, least));
-  }
-}
-
 std::string checked_name(ssp_str text, const char* what) {
   const std::string_view name = view(text);
   bool good = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == name.npos;
   for (char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.');
   if (!good)
-    fail(SSP_E_ARGUMENT, fmt::format("{} '{}' must match [A-Za-z0-9_.]+ with parts between the dots", what, name));
+    fail(SSP_E_ARGUMENT,
+         fmt::format("{} '{}' must match [A-Za-z0-9_.]+ with parts between the dots", what, printable(name)));
   return std::string(name);
-}
-
-model::InitSpec to_spec(const ssp_init* init, const std::string& name) {
-  check_size(init, offsetof(ssp_init, bytes) + sizeof init->bytes, "ssp_init");
-  using model::InitKind;
-  model::InitSpec spec;
-  spec.a = init->a;
-  spec.b = init->b;
-  spec.lo = init->lo;
-  spec.hi = init->hi;
-  spec.fan_in = init->fan_in;
-  spec.fan_out = init->fan_out;
-  switch (init->kind) {
-    case SSP_INIT_CONSTANT:
-      spec.kind = InitKind::constant;
-      break;
-    case SSP_INIT_NORMAL:
-      spec.kind = InitKind::normal;
-      break;
-    case SSP_INIT_UNIFORM:
-      spec.kind = InitKind::uniform;
-      break;
-    case SSP_INIT_TRUNC_NORMAL:
-      spec.kind = InitKind::trunc_normal;
-      break;
-    case SSP_INIT_XAVIER_UNIFORM:
-      spec.kind = InitKind::xavier_uniform;
-      break;
-    case SSP_INIT_KAIMING_NORMAL:
-      spec.kind = InitKind::kaiming_normal;
-      break;
-    case SSP_INIT_KAIMING_UNIFORM:
-      spec.kind = InitKind::kaiming_uniform;
-      break;
-    case SSP_INIT_DATA: {
-      spec.kind = InitKind::data;
-      require(init->data != nullptr || init->bytes == 0, SSP_E_ARGUMENT, "ssp_init: data is null");
-      const auto* bytes = static_cast<const std::byte*>(init->data);
-      spec.data.assign(bytes, bytes + init->bytes);
-      break;
-    }
-    default:
-      fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown initialiser {}", name, init->kind));
-  }
-  return spec;
-}
-
-void check_init(const model::InitSpec& spec, at::IntArrayRef sizes, uint64_t bytes, const std::string& name) {
-  const std::string fault = model::fault_of(spec, sizes, bytes);
-  if (!fault.empty()) fail(SSP_E_ARGUMENT, fmt::format("initial values of '{}': {}", name, fault));
 }
 
 uint64_t checked_elements(const ssp_param_desc& d, const std::string& name) {
@@ -97,63 +40,65 @@ uint64_t checked_elements(const ssp_param_desc& d, const std::string& name) {
   return n;
 }
 
-ssp_status declare(ssp_build* build, const ssp_param_desc* desc, ssp_tensor* out) {
+void check_roles(uint32_t roles, const std::string& name) {
+  if (roles & 0xffff & ~kRoles) fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown roles {:#x}", name, roles));
+}
+
+void require_trainable(at::ScalarType type, const std::string& name) {
+  if (!at::isFloatingType(type))
+    fail(SSP_E_ARGUMENT, fmt::format("'{}' is trained, so it cannot be {}", name, dtype_name(type)));
+}
+
+ssp_status declare(ssp_build* build, const ssp_param_desc* given, ssp_tensor* out) {
   return guarded([&] {
-    ssp_build& b = checked(build);
-    check_size(desc, offsetof(ssp_param_desc, init) + sizeof desc->init, "ssp_param_desc");
+    const Build& b = checked(build);
+    const ssp_param_desc desc = read_in(given, offsetof(ssp_param_desc, init) + sizeof given->init, "ssp_param_desc");
     require(out != nullptr, SSP_E_ARGUMENT, "declare: out is null");
-    const std::string name = join_names(b.prefix, checked_name(desc->name, "name"));
-    const uint32_t kind = desc->kind & kKinds;
+    const std::string name = join_names(b.prefix, checked_name(desc.name, "name"));
+    const uint32_t kind = desc.kind & kKinds;
     if ((kind != SSP_PARAM && kind != SSP_PARAM_FROZEN && kind != SSP_BUFFER) ||
-        (desc->kind & 0xffff & ~(kKinds | kFlags))) {
-      fail(SSP_E_ARGUMENT, fmt::format("'{}': kind {:#x} is not one kind and known flags", name, desc->kind));
+        (desc.kind & 0xffff & ~(kKinds | kFlags))) {
+      fail(SSP_E_ARGUMENT, fmt::format("'{}': kind {:#x} is not one kind and known flags", name, desc.kind));
     }
-    if (desc->roles & 0xffff & ~kRoles)
-      fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown roles {:#x}", name, desc->roles));
-    const at::ScalarType type = to_torch(desc->dtype);
+    check_roles(desc.roles, name);
+    const at::ScalarType type = to_torch(desc.dtype);
     const bool trained = kind == SSP_PARAM && !b.frozen;
-    if (trained && !at::isFloatingType(type)) {
-      fail(SSP_E_ARGUMENT, fmt::format("'{}' is trained, so it cannot be {}", name, dtype_name(type)));
-    }
-    const uint64_t bytes = checked_elements(*desc, name) * c10::elementSize(type);
-    const at::IntArrayRef sizes(desc->sizes, desc->ndim);
+    if (trained) require_trainable(type, name);
+    const uint64_t bytes = checked_elements(desc, name) * c10::elementSize(type);
+    const at::IntArrayRef sizes(desc.sizes, desc.ndim);
 
     model::Entry entry;
     entry.name = name;
     entry.kind = kind == SSP_BUFFER ? model::Kind::buffer : trained ? model::Kind::parameter : model::Kind::frozen;
-    entry.transient = (desc->kind & SSP_TENSOR_TRANSIENT) != 0;
-    entry.per_rank = (desc->kind & SSP_TENSOR_PER_RANK) != 0;
-    entry.roles = desc->roles & kRoles;
-    entry.layer = desc->layer;
-    entry.init = to_spec(desc->init, name);
+    entry.transient = (desc.kind & SSP_TENSOR_TRANSIENT) != 0;
+    entry.per_rank = (desc.kind & SSP_TENSOR_PER_RANK) != 0;
+    entry.roles = desc.roles & kRoles;
+    entry.layer = desc.layer;
+    entry.init = to_spec(desc.init, name);
     check_init(entry.init, sizes, bytes, name);
     model::Entry& stored = b.session->store.declare(std::move(entry), sizes, type);
     stored.tensor.set_requires_grad(trained);
-    if (trained) active().trained.push_back(stored.tensor);
-    active().declared.insert_or_assign(stored.tensor.unsafeGetTensorImpl(), stored.name);
-    *out = handles::give(stored.tensor);
+    b.host.declared.add(stored, b.frozen);
+    *out = b.host.handles.give(stored.tensor);
   });
 }
 
-ssp_status scope(ssp_build* build, const ssp_scope* scope, ssp_build** child) {
+ssp_status scope(ssp_build* build, const ssp_scope* given, ssp_build** child) {
   return guarded([&] {
-    ssp_build& b = checked(build);
-    check_size(scope, offsetof(ssp_scope, overrides) + sizeof scope->overrides, "ssp_scope");
+    Build& b = checked(build);
+    const ssp_scope scope = read_in(given, offsetof(ssp_scope, overrides) + sizeof given->overrides, "ssp_scope");
     require(child != nullptr, SSP_E_ARGUMENT, "scope: child is null");
-    const uint32_t known = SSP_SCOPE_FROZEN | SSP_SCOPE_EXTERNAL;
-    if (scope->flags & 0xffff & ~known) fail(SSP_E_ARGUMENT, fmt::format("scope: unknown flags {:#x}", scope->flags));
-    if (scope->flags & SSP_SCOPE_EXTERNAL) {
-      fail(SSP_E_UNSUPPORTED,
-           "SSP_SCOPE_EXTERNAL is not built yet in this host; use SSP_SCOPE_FROZEN, which stores the values");
-    }
-    auto made = std::make_unique<ssp_build>();
+    if (scope.flags & 0xffff & ~uint32_t{SSP_SCOPE_FROZEN})
+      fail(SSP_E_ARGUMENT, fmt::format("scope: unknown flags {:#x}", scope.flags));
+    auto made = std::make_unique<Build>(b.host);
     made->session = b.session;
     made->facts = b.facts;
-    made->prefix = scope->prefix.size ? join_names(b.prefix, checked_name(scope->prefix, "prefix")) : b.prefix;
-    made->frozen = b.frozen || (scope->flags & SSP_SCOPE_FROZEN);
-    const std::string_view key = view(scope->config);
+    made->prefix = scope.prefix.size ? join_names(b.prefix, checked_name(scope.prefix, "prefix")) : b.prefix;
+    made->frozen = b.frozen || (scope.flags & SSP_SCOPE_FROZEN);
+    const std::string_view key = view(scope.config);
     made->config_path = join_names(b.config_path, key);
     made->node = b.node;
+    made->keys = b.keys;
     made->overridden = b.overridden;
     if (!key.empty()) {
       const Json* node = b.node->at_path(key);
@@ -161,13 +106,15 @@ ssp_status scope(ssp_build* build, const ssp_scope* scope, ssp_build** child) {
         fail(SSP_E_CONFIG, fmt::format("the configuration has no object at '{}'", made->config_path));
       }
       made->node = std::shared_ptr<const Json>(b.node, node);
+      made->keys = keys_below(b.keys, b.node.get(), key, &b.session->registry, "scope");
     }
-    if (scope->overrides.size) {
+    if (scope.overrides.size) {
       made->node = std::make_shared<const Json>(
-          merge_overrides(*made->node, view(scope->overrides), fmt::format("overrides at '{}'", made->config_path)));
+          merge_overrides(*made->node, view(scope.overrides), fmt::format("overrides at '{}'", made->config_path)));
       made->overridden = true;
+      made->keys = {};  // those of the component that is made of it, once it is
     }
-    *child = made.get();
+    *child = made->token;
     b.children.push_back(std::move(made));
   });
 }
@@ -187,9 +134,14 @@ uint32_t kind_and_flags(const model::Entry& e) {
   return kind | (e.transient ? uint32_t{SSP_TENSOR_TRANSIENT} : 0u) | (e.per_rank ? uint32_t{SSP_TENSOR_PER_RANK} : 0u);
 }
 
+// A name that is `end`, or ends in it at a dot.
+bool ends_in(std::string_view name, std::string_view end) {
+  return name.ends_with(end) && (name.size() == end.size() || name[name.size() - end.size() - 1] == '.');
+}
+
 ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink* sink) {
   return guarded([&] {
-    ssp_build& b = checked(build);
+    const Build& b = checked(build);
     if (kinds == 0 || (kinds & 0xffff & ~kKinds))
       fail(SSP_E_ARGUMENT, fmt::format("list: {:#x} is no set of kinds", kinds));
     require(SSP_HAS(ssp_sink, sink, tensor), SSP_E_ARGUMENT, "list: the sink takes no tensors");
@@ -200,7 +152,7 @@ ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink
       const model::Entry& e = entries[i];
       const std::string_view name = below(e.name, full);
       if (name.empty() || !(kind_and_flags(e) & kinds)) continue;
-      const handles::Lent lent(e.tensor);
+      const Lent lent(b.host.handles, e.tensor);
       const ssp_status status = sink->tensor(sink, borrow(name), *lent.data(), kind_and_flags(e));
       if (status != SSP_OK) fail(status, fmt::format("list: the sink refused '{}': {}", e.name, view(last_error())));
     }
@@ -209,14 +161,12 @@ ssp_status list(ssp_build* build, ssp_str prefix, uint32_t kinds, const ssp_sink
 
 ssp_status reinit(ssp_build* build, ssp_str suffix, const ssp_init* init) {
   return guarded([&] {
-    ssp_build& b = checked(build);
+    const Build& b = checked(build);
     const std::string end = checked_name(suffix, "suffix");
     const model::InitSpec spec = to_spec(init, end);
     int found = 0;
     for (model::Entry& e : b.session->store.entries()) {
-      const std::string_view name = below(e.name, b.prefix);
-      if (name.size() < end.size() || name.substr(name.size() - end.size()) != end) continue;
-      if (name.size() > end.size() && name[name.size() - end.size() - 1] != '.') continue;
+      if (!ends_in(below(e.name, b.prefix), end)) continue;
       check_init(spec, e.tensor.sizes(), e.tensor.nbytes(), e.name);
       e.init = spec;
       ++found;
@@ -225,8 +175,48 @@ ssp_status reinit(ssp_build* build, ssp_str suffix, const ssp_init* init) {
   });
 }
 
+// The parameters that mark is for; all of them are good for `kind`, or Failure.
+std::vector<model::Entry*> to_mark(const Build& b, const std::string& end, uint32_t kind) {
+  std::vector<model::Entry*> found;
+  for (model::Entry& e : b.session->store.entries()) {
+    const std::string_view name = below(e.name, b.prefix);
+    if (name.empty() || (!end.empty() && !ends_in(name, end))) continue;
+    if (e.kind == model::Kind::buffer) {
+      if (end.empty()) continue;
+      fail(SSP_E_ARGUMENT, fmt::format("mark: '{}' is a buffer; parameters alone are trained or frozen", e.name));
+    }
+    if (kind == SSP_PARAM) {
+      if (b.host.declared.in_frozen_scope(e.tensor))
+        fail(SSP_E_ARGUMENT, fmt::format("mark: '{}' is below a scope that is frozen as a whole (SSP_SCOPE_FROZEN), so "
+                                         "it cannot be trained; open that scope without the flag",
+                                         e.name));
+      require_trainable(e.tensor.scalar_type(), e.name);
+    }
+    found.push_back(&e);
+  }
+  if (found.empty()) fail(SSP_E_ARGUMENT, fmt::format("mark: no parameter below '{}' ends in '{}'", b.prefix, end));
+  return found;
+}
+
+ssp_status mark(ssp_build* build, ssp_str suffix, uint32_t kind, uint32_t roles) {
+  return guarded([&] {
+    const Build& b = checked(build);
+    const std::string end = suffix.size ? checked_name(suffix, "suffix") : std::string();
+    if (kind != 0 && kind != SSP_PARAM && kind != SSP_PARAM_FROZEN)
+      fail(SSP_E_ARGUMENT, fmt::format("mark: kind {:#x} is not SSP_PARAM, SSP_PARAM_FROZEN or 0", kind));
+    check_roles(roles, "mark");
+    for (model::Entry* e : to_mark(b, end, kind)) {
+      if (kind != 0) {
+        e->kind = kind == SSP_PARAM ? model::Kind::parameter : model::Kind::frozen;
+        e->tensor.set_requires_grad(kind == SSP_PARAM);
+      }
+      e->roles = roles & kRoles;
+    }
+  });
+}
+
 }  // namespace
 
-const ssp_params params_table = {sizeof(ssp_params), 0, declare, scope, list, reinit};
+const ssp_params params_table = {sizeof(ssp_params), 0, declare, scope, list, reinit, mark};
 
 }  // namespace selfsup::bridge

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bridge/components/session.h"
+#include "bridge/out_struct.h"
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
@@ -38,8 +39,16 @@ void describe(data::Image& image, ssp_image* out) {
   out->row_stride = static_cast<int64_t>(image.row_bytes());
 }
 
-uint32_t count(const ssp_sample* sample) {
-  return sample && sample == t_current ? static_cast<uint32_t>(sample->sample.views.size()) : 0;
+ssp_status info(const ssp_sample* sample, ssp_sample_info* out) {
+  return guarded([&] {
+    require(sample != nullptr && sample == t_current, SSP_E_PRECONDITION,
+            "this ssp_sample is not the one of the apply in progress");
+    ssp_sample_info i{};
+    i.images = static_cast<uint32_t>(sample->sample.views.size());
+    i.index = sample->sample.index;
+    i.label = -1;
+    write_out(i, out, "sample.info");
+  });
 }
 
 ssp_status get(ssp_sample* sample, uint32_t i, ssp_image* out) {
@@ -50,10 +59,12 @@ ssp_status get(ssp_sample* sample, uint32_t i, ssp_image* out) {
   });
 }
 
-ssp_status alloc(ssp_sample* sample, int64_t h, int64_t w, uint32_t channels, ssp_image* out) {
+ssp_status alloc(ssp_sample* sample, ssp_image* out) {
   return guarded([&] {
     ssp_sample& s = checked(sample);
     check_size(out);
+    const int64_t h = out->height, w = out->width;
+    const uint32_t channels = out->channels;
     if (h < 1 || w < 1 || h > 65535 || w > 65535 || (channels != 1 && channels != 3)) {
       fail(SSP_E_ARGUMENT,
            fmt::format("alloc: {}x{} with {} channels; sides are 1 … 65535, channels 1 or 3", h, w, channels));
@@ -114,10 +125,11 @@ data::FieldType field_type(int32_t dtype) {
   }
 }
 
-ssp_status set_field(ssp_sample* sample, ssp_str name, int32_t dtype, const int64_t* sizes, uint32_t ndim,
-                     const void* bytes) {
+ssp_status set_field(ssp_sample* sample, ssp_str name, int32_t view_index, int32_t dtype, const int64_t* sizes,
+                     uint32_t ndim, const void* bytes) {
   return guarded([&] {
     ssp_sample& s = checked(sample);
+    require(view_index == -1, SSP_E_UNSUPPORTED, "set_field: fields of one view are not built yet");
     require((sizes != nullptr || ndim == 0) && ndim <= 8, SSP_E_ARGUMENT, "set_field: at most 8 dimensions");
     data::Field field;
     field.name = std::string(view(name));
@@ -139,11 +151,23 @@ ssp_status set_field(ssp_sample* sample, ssp_str name, int32_t dtype, const int6
   });
 }
 
-uint64_t random64(ssp_sample* sample) { return sample && sample == t_current ? sample->random.next() : 0; }
+uint64_t random64(ssp_sample* sample, uint32_t) { return sample && sample == t_current ? sample->random.next() : 0; }
 
 }  // namespace
 
-const ssp_sample_api sample_api = {sizeof(ssp_sample_api), 0, count, get, alloc, replace, append, set_field, random64};
+const ssp_sample_api sample_api = {sizeof(ssp_sample_api),
+                                   0,
+                                   info,
+                                   nullptr,
+                                   nullptr,
+                                   get,
+                                   alloc,
+                                   replace,
+                                   append,
+                                   nullptr,
+                                   set_field,
+                                   nullptr,
+                                   random64};
 
 SampleScope::SampleScope(data::Sample& sample, data::SampleRandom& random)
     : it_{sample, random, {}}, outer_(t_current) {

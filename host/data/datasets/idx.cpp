@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "config/schema.h"
 #include "data/file.h"
 
@@ -156,15 +157,16 @@ IdxPaths stated_paths(const Json& spec) {
     paths = find_idx(root, spec.get("split").as_string());
   else
     throw Error(Exit::usage, fmt::format("{}: an idx dataset needs \"images\" (a file) or \"data_root\" (a folder)",
-                                         selfsup::describe(spec.origin)));
+                                         selfsup::describe(spec.source)));
   if (const Json* labels = spec.find("labels")) paths.labels = join_path(root, labels->as_string());
   return paths;
 }
 
 // From the header alone. zlib reads packed and plain files alike.
 ImageShape shape_of(const std::string& path) {
-  RegularFile regular(path);  // gzopen would wait for the writer of a FIFO
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzdopen(regular.release(), "rb"), gzclose);
+  Fd regular = open_file(path).release();  // gzopen would wait for the writer of a FIFO
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzdopen(regular.get(), "rb"), gzclose);
+  if (file) regular.release();
   std::array<uint8_t, 20> b{};
   if (!file || gzread(file.get(), b.data(), b.size()) < static_cast<int>(b.size()) || b[3] < 3 || b[3] > 4) return {};
   const auto size = [&](size_t d) { return static_cast<int>(b[4 + 4 * d + 2] << 8 | b[4 + 4 * d + 3]); };

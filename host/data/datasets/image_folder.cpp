@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "config/schema.h"
 #include "data/codecs/codec.h"
 #include "data/datasets/image_files.h"
@@ -121,7 +122,7 @@ std::unique_ptr<Dataset> open_image_folder(const Json& spec) {
   const std::string root = image_root(spec);
   if (root.empty())
     throw Error(Exit::usage,
-                fmt::format("{}: \"data_root\" is missing: the folder with the images", describe(spec.origin)));
+                fmt::format("{}: \"data_root\" is missing: the folder with the images", describe(spec.source)));
   require_folder(root);
   const Found found = FolderScan(root).run();
   if (found.images.empty())

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "config/schema.h"
 #include "data/datasets/image_files.h"
 #include "data/file.h"

@@ -17,7 +17,7 @@ namespace selfsup::data {
 namespace {
 
 [[noreturn]] void refuse(const Json& spec, const std::string& text) {
-  throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.origin), spec.get("type").as_string(), text));
+  throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.source), spec.get("type").as_string(), text));
 }
 
 struct Size {

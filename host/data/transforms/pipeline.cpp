@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/errors.h"
@@ -21,6 +22,8 @@ void ImageTransform::apply(Sample& sample, SampleRandom& random) const {
 }
 
 namespace {
+
+constexpr std::string_view kBuiltIn = "builtin:";
 
 void run(const std::vector<Step>& steps, size_t first, Sample& sample, SampleRandom& random) {
   for (size_t i = first; i < steps.size(); ++i) {
@@ -106,6 +109,11 @@ class Builder {
   // Null for what MMSelfSup needs a transform for and we do not: reading the file, packing the result.
   std::unique_ptr<Transform> make(const Json& spec) {
     const std::string& type = spec.get("type").as_string();
+    if (type.starts_with(kBuiltIn)) {  // as said where a plugin has a transform of that name
+      Json plain = spec;
+      plain.set("type", type.substr(kBuiltIn.size()));
+      return make(plain);
+    }
     if (type == "LoadImageFromFile" || type == "PackSelfSupInputs") return nullptr;
     if (type == "MultiView") return make_multi_view(spec);
     if (type == "RandomApply") {
@@ -135,7 +143,7 @@ class Builder {
   }
 
   [[noreturn]] static void refuse(const Json& spec, const std::string& text) {
-    throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.origin), spec.get("type").as_string(), text));
+    throw Error(Exit::usage, fmt::format("{}: {}: {}", describe(spec.source), spec.get("type").as_string(), text));
   }
 
   const TransformFactory& factory_;

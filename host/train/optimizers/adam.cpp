@@ -90,7 +90,7 @@ std::unique_ptr<Optimizer> make(const Json& config, std::vector<Optimizer::Group
   const double beta1 = betas.as_array()[0].as_double(), beta2 = betas.as_array()[1].as_double();
   if (beta1 >= 1 || beta2 >= 1)
     throw Error(Exit::usage, fmt::format("{}: optim_wrapper.optimizer.betas: expected numbers below 1, found {}",
-                                         describe(betas.origin), to_text(betas)));
+                                         describe(betas.source), to_text(betas)));
   for (Optimizer::Group& group : groups) group.set_momentum(beta1);
   return std::make_unique<Adam>(std::move(groups), decoupled, beta2, config.get("eps").as_double());
 }

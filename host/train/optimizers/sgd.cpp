@@ -107,7 +107,7 @@ OptimizerType sgd() {
             if (nesterov && (momentum <= 0 || dampening != 0))
               throw Error(Exit::usage, fmt::format("{}: optim_wrapper.optimizer.nesterov: needs momentum above 0 and "
                                                    "no dampening",
-                                                   describe(config.get("nesterov").origin)));
+                                                   describe(config.get("nesterov").source)));
             for (Optimizer::Group& group : groups) {
               const Json* own = group.extras.find("momentum");  // of a custom key
               group.set_momentum(own ? own->as_double() : momentum);

@@ -28,12 +28,12 @@ ScheduleShape cosine_annealing() {
             const double floor = config.get_double("eta_min", 0), ratio = config.get_double("eta_min_ratio", 0);
             if (given(config, "eta_min") && given(config, "eta_min_ratio"))
               throw Error(Exit::usage, fmt::format("{}: param_scheduler: eta_min and eta_min_ratio exclude each other",
-                                                   describe(config.get("eta_min").origin)));
+                                                   describe(config.get("eta_min").source)));
             return [period, floor, ratio](int64_t step, double value, double base) {
               if (step == 0) return value;
               const double lowest = floor + ratio * base;
               const auto T = static_cast<double>(period), t = static_cast<double>(step);
-              // At a trough the ratio below is 0 / 0; the way up starts from the base value's own curve.
+              // At a trough the drop below is 0 / 0; the way up starts from the base value's own curve.
               if ((step - 1 - period) % (2 * period) == 0)
                 return value + (base - lowest) * (1 - std::cos(std::numbers::pi / T)) / 2;
               const double drop =

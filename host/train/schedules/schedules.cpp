@@ -60,7 +60,7 @@ const Registry<SchedulerType>& scheduler_types() {
 
 Schedules::Schedule Schedules::read(const Json& config, const std::string& key) const {
   const auto refuse = [&](const Json& at, const std::string& below, const std::string& text) {
-    throw Error(Exit::usage, fmt::format("{}: {}.{}: {}", describe(at.origin), key, below, text));
+    throw Error(Exit::usage, fmt::format("{}: {}.{}: {}", describe(at.source), key, below, text));
   };
   const SchedulerType& type = scheduler_types().get(config.get("type").as_string());
   Schedule s;

@@ -6,7 +6,13 @@
  *   declaration says that the host owns it.
  * - What can fail returns ssp_status; on failure the text is in the host's per-thread store (entry.h). What cannot
  *   returns its result, or nothing.
+ * - Handles carry their host. A function that takes no handle and no component takes the object in whose life it runs:
+ *   ssp_call*, ssp_build*, or const ssp_host*. Nothing of this SDK is the process's.
  * - A table starts with struct_size and only grows at its end inside a major version. Read a field through SSP_HAS.
+ * - A struct that is filled in (an out-struct): the caller zeroes it and sets struct_size; the callee writes no more
+ *   than the smaller of both sizes, and sets struct_size to what it wrote. So either side may be the newer one.
+ * - THREAD: main is a symbolic thread: calls marked so come one at a time, each after the one before it has returned,
+ *   but not always on one thread of the operating system. Keep nothing in thread-local storage between calls.
  * - Flag bits 0-15 that the reader does not know are an error, bits 16-31 are ignored.
  * - No C++ type, exception, or memory that the other side must free ever crosses.
  */
@@ -17,7 +23,7 @@
 #include <stdint.h>
 
 #define SSP_ABI_MAJOR 0
-#define SSP_ABI_MINOR 2
+#define SSP_ABI_MINOR 3
 
 #ifdef __cplusplus
 #define SSP_STATIC_ASSERT static_assert
@@ -40,7 +46,8 @@ enum {
   SSP_E_PLUGIN = 5,      /* the plugin's own failure */
   SSP_E_CONFIG = 6,      /* the configuration asks for what cannot be */
   SSP_E_MEMORY = 7,
-  SSP_E_PRECONDITION = 8 /* called at the wrong time, or on the wrong thread */
+  SSP_E_PRECONDITION = 8, /* called at the wrong time, or on the wrong thread */
+  SSP_E_SAMPLE = 9        /* a transform: this sample is bad; treated as an image that cannot be read */
 };
 
 /* UTF-8 text, not terminated. OWNERSHIP: borrowed for the call, unless said otherwise. */
@@ -56,12 +63,26 @@ typedef struct ssp_tensor {
 
 typedef struct ssp_host ssp_host;     /* entry.h */
 typedef struct ssp_build ssp_build;   /* alive during create and defaults only: prefix, owner, configuration node */
-typedef struct ssp_call ssp_call;     /* alive during one per-step call */
+typedef struct ssp_call ssp_call;     /* alive during one per-step call; a kept one is refused */
 typedef struct ssp_sample ssp_sample; /* alive during one transform.apply */
 typedef void* ssp_component;          /* a plugin's own object */
 
-/* Element types. */
-enum { SSP_F32 = 1, SSP_F64 = 2, SSP_F16 = 3, SSP_BF16 = 4, SSP_I64 = 5, SSP_I32 = 6, SSP_U8 = 7, SSP_BOOL = 8 };
+/* Element types. A tensor of a type that is not here is refused where it would be handed out. */
+enum {
+  SSP_F32 = 1,
+  SSP_F64 = 2,
+  SSP_F16 = 3,
+  SSP_BF16 = 4,
+  SSP_I64 = 5,
+  SSP_I32 = 6,
+  SSP_U8 = 7,
+  SSP_BOOL = 8,
+  SSP_C64 = 9,  /* complex: two f32 */
+  SSP_C128 = 10 /* complex: two f64 */
+};
+
+/* Types of devices, by DLPack's numbers. */
+enum { SSP_DEVICE_CPU = 1, SSP_DEVICE_CUDA = 2 };
 
 /* Kinds of ssp_value. `count` is the length of lists and strings. */
 enum {

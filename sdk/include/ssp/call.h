@@ -26,7 +26,7 @@ typedef struct ssp_call_info {
 
 typedef struct ssp_fork {
   uint32_t struct_size, mode;
-  ssp_str site;         /* joins every random key below: two forwards of one network in one step need two sites */
+  ssp_str site;         /* not empty; joins every random key below: two forwards of one network need two sites */
   const int32_t* views; /* which views the rows of this forward are */
   uint32_t n_views;     /* 0: the rows are no longer this batch's (shuffled, from a bank) */
   uint32_t layout;      /* SSP_ROWS_CAT or SSP_ROWS_INTERLEAVED */
@@ -35,13 +35,16 @@ typedef struct ssp_fork {
 /* THREAD: the one of the call. */
 typedef struct ssp_calls {
   uint32_t struct_size, reserved;
-  /* Set out->struct_size first. */
+  /* Where the run stands: in features and reconstruct too, which are in eval mode. */
   ssp_status (*info)(const ssp_call*, ssp_call_info* out);
   /* OWNERSHIP: the host, until the per-step call returns. */
   ssp_status (*fork)(ssp_call*, const ssp_fork*, ssp_call** child);
   /* update / max_updates as an f32 tensor of no dimension on the run's device, for schedules without a host sync.
    * OWNERSHIP: the caller. */
   ssp_status (*progress)(ssp_call*, ssp_tensor* out);
+  /* *out = 1 once the run has been asked to stop: long work in an event (clustering, a pass over the data) ends early.
+   * The run then saves and ends where the optimizer step does. */
+  ssp_status (*stop_requested)(const ssp_call*, uint32_t* out);
 } ssp_calls;
 
 #ifdef __cplusplus

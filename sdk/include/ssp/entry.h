@@ -23,7 +23,7 @@ struct ssp_host {
 /* Every plugin exports one object of this type, named ssp_plugin_v1. A new major is a new name. */
 typedef struct ssp_plugin_entry {
   uint32_t struct_size, abi_minor;
-  /* Resolves operators and keeps `host`; makes no tensor. Called once. THREAD: the main thread. */
+  /* Resolves operators and keeps `host`; makes no tensor. Called once. THREAD: main. */
   ssp_status (*init)(const ssp_host* host);
   /* After the last component is destroyed; the library stays mapped. Called once if init returned SSP_OK. */
   void (*shutdown)(void);
@@ -36,7 +36,9 @@ typedef struct ssp_plugin_entry {
  * file. UTF-8 JSON, at most 64 KiB:
  *   {"id": "vendor.name", "version": "1.2.3", "sdk": [major, min_minor], "tier": "portable",
  *    "provides": [[kind, name], …], "needs": [[kind, name or "*"], …], "machine": "x86_64", "isa": "",
- *    "torch": null, "cuda": null} */
+ *    "torch": null, "cuda": null, "digest": "…"}
+ * digest: SHA-256 of the loaded segments, 64 hexadecimal digits, with those digits themselves taken as "0"; what it
+ * covers to the byte stands in ABI.md. Kinds that a host does not know are skipped. */
 #define SSP_NOTE_OWNER "SSP"
 #define SSP_NOTE_TYPE 1
 #define SSP_NOTE_MAX_BYTES 65536

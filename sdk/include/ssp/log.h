@@ -16,7 +16,7 @@ enum { SSP_LOG_DEBUG = 0, SSP_LOG_INFO = 1, SSP_LOG_WARNING = 2, SSP_LOG_ERROR =
 /* THREAD: any. The host adds the plugin's name; on a thread that the plugin started itself it only says "plugin". */
 typedef struct ssp_log {
   uint32_t struct_size, reserved;
-  void (*write)(uint32_t severity, ssp_str text);
+  void (*write)(const ssp_host*, uint32_t severity, ssp_str text);
 } ssp_log;
 
 #ifdef __cplusplus

@@ -66,10 +66,7 @@ typedef struct ssp_param_desc {
   const ssp_init* init;
 } ssp_param_desc;
 
-enum {
-  SSP_SCOPE_FROZEN = 1,  /* every SSP_PARAM below becomes SSP_PARAM_FROZEN */
-  SSP_SCOPE_EXTERNAL = 2 /* frozen, and stored as file and digest, not as values */
-};
+enum { SSP_SCOPE_FROZEN = 1 /* every SSP_PARAM below becomes SSP_PARAM_FROZEN */ };
 typedef struct ssp_scope {
   uint32_t struct_size, flags;
   ssp_str prefix; /* names below are the parent's prefix + this; empty: the parent's. Owners may share a prefix, never a
@@ -79,7 +76,7 @@ typedef struct ssp_scope {
       overrides; /* JSON object merged over that node for this scope, checked by the component's schema; may be empty */
 } ssp_scope;
 
-/* Inside create only. THREAD: the main thread. */
+/* Inside create only. THREAD: main. */
 typedef struct ssp_params {
   uint32_t struct_size, reserved;
   /* The tensor's identity holds for the whole run; its values change. It has none before SSP_EVENT_READY: until then,
@@ -92,6 +89,10 @@ typedef struct ssp_params {
   ssp_status (*list)(ssp_build*, ssp_str prefix, uint32_t kinds, const ssp_sink*);
   /* New initial values for every tensor below this scope whose name ends in `suffix` (at a dot); none is an error. */
   ssp_status (*reinit)(ssp_build*, ssp_str suffix, const ssp_init*);
+  /* Another kind (SSP_PARAM or SSP_PARAM_FROZEN; 0: as it is) and other roles for every parameter below this scope
+   * whose name ends in `suffix` (at a dot; empty: all of them), a child's too: a requester freezes or re-roles a part
+   * of it. Below a frozen scope nothing becomes SSP_PARAM: that, a buffer, or no match is an error. */
+  ssp_status (*mark)(ssp_build*, ssp_str suffix, uint32_t kind, uint32_t roles);
 } ssp_params;
 
 #ifdef __cplusplus

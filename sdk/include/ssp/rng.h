@@ -19,10 +19,13 @@ enum { SSP_RNG_RANK = 0, SSP_RNG_SHARED = 1 }; /* a stream of each rank, or one 
 typedef struct ssp_rng {
   uint32_t struct_size, reserved;
   /* Uniform f32 [rows, n] in [0, 1). `rows` must be the call's (root: B; fork: B times its views). Keyed by (seed,
-   * epoch, sample index, view, sites); after a fork with n_views 0: by (seed, rank, iteration, row, sites). */
+   * epoch, sample index, view, component, sites); after a fork with n_views 0: by (seed, rank, iteration, row,
+   * component, sites). The same site twice in one call would give the same numbers, so it is refused: SSP_E_ARGUMENT.
+   */
   ssp_status (*per_sample)(ssp_call*, ssp_str site, int64_t rows, int64_t n, ssp_tensor* out);
   /* A generator for operators that take one, on the device of `like`; keyed by (seed, rank or shared, iteration,
-   * micro-batch, component, site, index). OWNERSHIP: the host, until the per-step call returns. */
+   * micro-batch, component, sites, index). The same site and index twice in one call: SSP_E_ARGUMENT.
+   * OWNERSHIP: the host, until the per-step call returns. */
   ssp_status (*generator)(ssp_call*, ssp_str site, uint64_t index, uint32_t scope, ssp_tensor like, ssp_value* out);
 } ssp_rng;
 

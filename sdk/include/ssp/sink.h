@@ -24,6 +24,7 @@ typedef struct ssp_sink {
   void* receiver;
   ssp_status (*tensor)(const struct ssp_sink*, ssp_str name, ssp_tensor, uint32_t flags);
   ssp_status (*bytes)(const struct ssp_sink*, const void* data, uint64_t size);
+  ssp_status (*pair)(const struct ssp_sink*, ssp_str key, ssp_str value);
 } ssp_sink;
 
 #ifdef __cplusplus

@@ -22,6 +22,7 @@ aten::clamp self=n[3,4] min=-0.5 max=0.5
 aten::clamp.Tensor self=n[3,4] min=u[3,4] max=p[3,4]
 aten::clamp_min self=n[3,4] min=0.1
 aten::clamp_max self=n[3,4] max=0.1
+aten::acosh self=x[1.2,1.5,2.5]
 aten::pow.Scalar self=1.7 exponent=u[3,4]
 aten::pow.Tensor_Tensor exponent=u[3,4]
 aten::relu self=n[3,4]
@@ -35,6 +36,8 @@ aten::bitwise_and.Tensor self=i9[3,4] other=i9[3,4]
 aten::bitwise_or.Tensor self=i9[3,4] other=i9[3,4]
 aten::bitwise_xor.Tensor self=i9[3,4] other=i9[3,4]
 aten::rsub.Scalar other=0.7
+aten::floor_divide self=p[3,4] other=u[3,4]
+aten::floor_divide.Scalar other=0.3
 aten::lerp.Tensor weight=u[3,4]
 aten::lerp_.Tensor weight=u[3,4]
 aten::isclose rtol=0.1 atol=0.1
@@ -45,6 +48,8 @@ aten::masked_fill_.Tensor value=u[]!
 aten::sum self=u[3,4]
 aten::sum.dim_IntList dim=(0,1)
 aten::mean.dim dim=(1)
+aten::nansum dim=(1)
+aten::nanmean dim=(1)
 aten::var.correction dim=(1) correction=1
 aten::std.correction dim=(1) correction=1
 aten::var_mean.correction dim=(1) correction=0
@@ -83,6 +88,8 @@ aten::pairwise_distance x1=u[3,4] x2=u[3,4] p=2
 aten::cdist x1=u[3,4] x2=u[5,4] p=2
 aten::linalg_qr A=u[4,3] mode="reduced"
 aten::linalg_svd A=u[4,3] full_matrices=false
+aten::linalg_svdvals A=u[4,3]
+aten::linalg_slogdet A=s[4,4]
 aten::linalg_eigh self=s[4,4] UPLO="L"
 aten::linalg_cholesky self=s[4,4]
 aten::linalg_solve A=s[4,4] B=u[4,2]
@@ -93,7 +100,9 @@ aten::conv2d input=u[2,4,8,8] weight=u[6,2,3,3] bias=u[6] stride=(2,2) padding=(
 aten::conv2d.padding input=u[2,4,8,8] weight=u[6,4,3,3] bias=u[6] stride=(1,1) padding="same" dilation=(1,1) groups=1
 aten::conv3d input=u[2,2,4,4,4] weight=u[3,2,2,2,2] bias=u[3]
 aten::conv_transpose2d.input input=u[2,4,5,5] weight=u[4,3,2,2] bias=u[3] stride=(2,2)
+aten::conv_transpose1d input=u[2,4,5] weight=u[4,3,2] bias=u[3] stride=(2)
 aten::max_pool2d self=u[2,3,6,6] kernel_size=(2,2)
+aten::max_pool1d self=u[2,3,6] kernel_size=(2)
 aten::max_pool2d_with_indices self=u[2,3,6,6] kernel_size=2
 aten::max_pool3d self=u[2,3,4,4,4] kernel_size=2
 aten::avg_pool1d self=u[2,3,6] kernel_size=(2)
@@ -175,6 +184,8 @@ aten::squeeze.dim self=u[3,1,4]
 aten::squeeze.dims self=u[3,1,4] dim=(1)
 aten::split.Tensor split_size=2
 aten::split_with_sizes split_sizes=(1,3)
+aten::tensor_split.sections sections=3 dim=1
+aten::tensor_split.indices indices=(1,3) dim=1
 aten::chunk chunks=2
 aten::repeat repeats=(2,1)
 aten::repeat_interleave.self_int repeats=2 dim=0 output_size=6
@@ -218,6 +229,8 @@ aten::randint.generator high=9
 aten::randint.low_generator low=2 high=9
 aten::randperm.generator n=9
 aten::multinomial num_samples=2 replacement=false
+aten::_standard_gamma self=p[3,4]
+aten::_sample_dirichlet self=p[3,4]
 aten::normal_ mean=0.5 std=2
 aten::uniform_ from=-1 to=2
 aten::bernoulli_.float p=0.4
@@ -256,6 +269,7 @@ aten::polar abs=p[3,4] angle=u[3,4]
 aten::view_as_real self=c[3,4]
 aten::view_as_complex self=u[3,2]
 aten::conj self=c[3,4]
+aten::stft self=u[2,16] n_fft=8 window=none return_complex=true
 )";
 
 }  // namespace selfsup::bridge::testing

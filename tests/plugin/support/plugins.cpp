@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "plugin/note.h"
+
 namespace selfsup::plugin::test {
 
 std::string fixture(const std::string& name) { return SELFSUP_FIXTURE_PLUGINS "/fixture_" + name + ".so"; }
@@ -34,6 +36,14 @@ void write_bytes(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   REQUIRE(file.flush());
+}
+
+void write_plugin(const std::string& path, const std::string& bytes) {
+  write_bytes(path, bytes);
+  try {
+    stamp(path);
+  } catch (const Error&) {  // it will be refused for that
+  }
 }
 
 namespace {
@@ -65,7 +75,8 @@ std::string replace_in_note(std::string bytes, const std::string& from, const st
 std::string note_text(const std::string& id, const std::string& provides, const std::string& needs) {
   return "{\"id\":\"" + id + "\",\"version\":\"1.2.3\",\"sdk\":[" + std::to_string(SSP_ABI_MAJOR) + "," +
          std::to_string(SSP_ABI_MINOR) + "],\"tier\":\"portable\",\"provides\":" + provides + ",\"needs\":" + needs +
-         ",\"machine\":\"" SELFSUP_TEST_MACHINE "\",\"isa\":\"\",\"torch\":null,\"cuda\":null}";
+         ",\"machine\":\"" SELFSUP_TEST_MACHINE "\",\"isa\":\"\",\"torch\":null,\"cuda\":null,\"digest\":\"" +
+         std::string(64, '0') + "\"}";
 }
 
 std::string replace_all(std::string bytes, const std::string& from, const std::string& to) {

@@ -25,6 +25,7 @@ class TempFolder {
 
 std::string read_bytes(const std::string& path);
 void write_bytes(const std::string& path, const std::string& bytes);
+void write_plugin(const std::string& path, const std::string& bytes);  // with the digest that it should have, if it can
 
 // The fixture's bytes with one key of its note replaced, as replace_in_note(bytes, "\"sdk\":[0,1]", "\"sdk\":[9,0]").
 std::string replace_in_note(std::string bytes, const std::string& from, const std::string& to);

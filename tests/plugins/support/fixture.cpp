@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bridge/host.h"
 #include "checkpoint/safetensors.h"
 #include "reference.h"
 
@@ -17,11 +18,11 @@ at::ScalarType scalar_type(const std::string& dtype) {
 
 struct Lab {
   bridge::Host host;
-  plugin::Registry registry{host.table()};
+  const std::string folder = SELFSUP_BINARY_DIR "/lib/selfsup/plugins";
+  plugin::Registry registry{host.table(), {{folder}}};
   Lab() {
     host.set_environment({});
-    const std::string folder = SELFSUP_BINARY_DIR "/lib/selfsup/plugins";
-    registry.load(folder + "/mae.so", {folder});
+    registry.load(folder + "/mae.so");
   }
 };
 

@@ -44,19 +44,21 @@ inline ssp_status report(ssp_status status, std::string_view text) noexcept {
   if (host) host->set_error(host, to_str(text));
   return status;
 }
+}  // namespace detail
 
-// Every function that the host calls runs through here: nothing is ever thrown across.
+// Every function that the host calls runs through here: nothing is ever thrown across. A table of one's own (another
+// kind, raw C functions in C++) does the same.
 template <class F>
 ssp_status guarded(F&& body) noexcept {
   try {
     body();
     return SSP_OK;
   } catch (const Error& e) {
-    return report(e.code() == SSP_OK ? SSP_E_PLUGIN : e.code(), e.what());
+    return detail::report(e.code() == SSP_OK ? SSP_E_PLUGIN : e.code(), e.what());
   } catch (const std::bad_alloc&) {
-    return report(SSP_E_MEMORY, "out of memory");
+    return detail::report(SSP_E_MEMORY, "out of memory");
   } catch (const std::exception& e) {
-    return report(SSP_E_PLUGIN, e.what());
+    return detail::report(SSP_E_PLUGIN, e.what());
   } catch (...) {
     char text[160] = "an exception that is no std::exception";
     if (const std::type_info* type = abi::__cxa_current_exception_type()) {
@@ -64,10 +66,9 @@ ssp_status guarded(F&& body) noexcept {
       std::snprintf(text, sizeof text, "an exception of type %s", name ? name : type->name());
       std::free(name);
     }
-    return report(SSP_E_PLUGIN, text);
+    return detail::report(SSP_E_PLUGIN, text);
   }
 }
-}  // namespace detail
 
 // Throws Error with the host's text unless status is SSP_OK.
 inline void check(ssp_status status) {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Initial values, as torch.nn.init defines them. The host makes them, keyed by seed and parameter path.
 #pragma once
-#include <vector>
-
-#include "ssp/cpp/error.hpp"
+#include "ssp/cpp/tensor.hpp"
 #include "ssp/params.h"
 
 namespace ssp {
@@ -30,11 +28,17 @@ class Init {
   }
   // Uniform within 1 / sqrt(fan_in): weights and biases of torch's Linear and Conv. Biases must name fan_in.
   static Init torch_default(int64_t fan_in = 0) { return make(SSP_INIT_KAIMING_UNIFORM, 1).fans(fan_in, 0); }
-  static Init data(std::vector<float> values) {
+  // These values, row by row; their type must be the tensor's: float f32, int64_t i64, bool boolean, …
+  template <class T>
+  static Init data(const std::vector<T>& values) {
     Init i = make(SSP_INIT_DATA);
-    i.values_ = std::move(values);
+    const detail::Elements<T> elements(values);
+    const auto* bytes = static_cast<const uint8_t*>(elements.data());
+    i.values_.assign(bytes, bytes + values.size() * (std::is_same_v<T, bool> ? 1 : sizeof(T)));
+    i.data_dtype_ = detail::DTypeOf<T>::value;
     return i;
   }
+  static Init data(std::initializer_list<float> values) { return data(std::vector<float>(values)); }
   // Instead of those that the shape implies; 0: from the shape.
   Init fans(int64_t in, int64_t out) const {
     Init i = *this;
@@ -47,10 +51,12 @@ class Init {
     ssp_init r = raw_;
     if (r.kind == SSP_INIT_DATA) {
       r.data = values_.data();
-      r.bytes = values_.size() * sizeof(float);
+      r.bytes = values_.size();
     }
     return r;
   }
+  // SSP_F32 … of given data; 0: a rule, for tensors of any type.
+  int32_t data_dtype() const { return data_dtype_; }
 
  private:
   static Init make(uint32_t kind, double a = 0, double b = 0) {
@@ -62,7 +68,8 @@ class Init {
     return i;
   }
   ssp_init raw_{};
-  std::vector<float> values_;
+  std::vector<uint8_t> values_;
+  int32_t data_dtype_ = 0;
 };
 
 }  // namespace v0

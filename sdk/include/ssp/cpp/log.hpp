@@ -8,7 +8,7 @@ inline namespace v0 {
 namespace logging {
 // THREAD: any.
 inline void write(uint32_t severity, std::string_view text) {
-  if (detail::runtime.log) detail::runtime.log->write(severity, to_str(text));
+  if (detail::runtime.log) detail::runtime.log->write(detail::host, severity, to_str(text));
 }
 inline void debug(std::string_view text) { write(SSP_LOG_DEBUG, text); }
 inline void info(std::string_view text) { write(SSP_LOG_INFO, text); }

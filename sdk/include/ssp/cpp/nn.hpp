@@ -104,13 +104,13 @@ struct Block {
   Mlp ffn;
   DropPath drop_attn, drop_ffn;
   Block(const Scope& s, int64_t dim, int64_t heads, int64_t hidden, double eps = 1e-6, bool qkv_bias = true,
-        double drop_path_rate = 0, const std::string& site = {})
+        double drop_path_rate = 0)
       : ln1(s / "ln1", dim, eps),
         attn(s / "attn", dim, heads, qkv_bias),
         ln2(s / "ln2", dim, eps),
         ffn(s / "ffn", dim, hidden),
-        drop_attn{drop_path_rate, site + ".drop_attn"},
-        drop_ffn{drop_path_rate, site + ".drop_ffn"} {}
+        drop_attn{drop_path_rate, (s / "drop_attn").path()},
+        drop_ffn{drop_path_rate, (s / "drop_ffn").path()} {}
   SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
     x = x + drop_attn(attn(ln1(x), mask), call);
     return x + drop_ffn(ffn(ln2(x)), call);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of operators: one line declares another of those in sdk/ops-1.txt.
 //
-//   SSP_OP(cosh, "cosh", "", "self");                                       // name, overload, arguments passed
-//   SSP_IF_USED inline ssp::Tensor cosh(const ssp::Tensor& x) { return ssp::call<op::cosh>(x); }
+//   SSP_OP(hardtanh, "hardtanh", "", "self,min_val,max_val");               // name, overload, arguments passed
+//   SSP_IF_USED inline ssp::Tensor relu6(const ssp::Tensor& x) { return ssp::call<op::hardtanh>(x, 0, 6); }
+//
+// Keep such types in a namespace of your own, as `op` here; the layer's are in ssp::aten.
 #pragma once
 #include "ssp/cpp/tensor.hpp"
 
@@ -10,6 +12,13 @@
 #define SSP_OP(id, aten_name, aten_overload, arguments)                                                   \
   struct id {                                                                                             \
     static constexpr const char *name = "aten::" aten_name, *overload = aten_overload, *args = arguments; \
+    static constexpr bool optional = false;                                                               \
+  }
+// One without which the plugin can go on: is_offered<id>() must be asked before it is called.
+#define SSP_OPTIONAL_OP(id, aten_name, aten_overload, arguments)                                          \
+  struct id {                                                                                             \
+    static constexpr const char *name = "aten::" aten_name, *overload = aten_overload, *args = arguments; \
+    static constexpr bool optional = true;                                                                \
   }
 
 namespace ssp {
@@ -85,7 +94,7 @@ static_assert(sizeof(Arg) == sizeof(ssp_value), "arguments are handed over as th
 namespace detail {
 template <class Op>
 struct OpOf {
-  SSP_PER_PLUGIN static inline OpSlot slot{Op::name, Op::overload, Op::args};
+  SSP_PER_PLUGIN static inline OpSlot slot{Op::name, Op::overload, Op::args, Op::optional};
 };
 
 constexpr size_t count_args(const char* args) {
@@ -101,6 +110,11 @@ void call_into(ssp_value* outs, uint32_t* n_outs, const A&... a) {
   check(runtime.ops->call(OpOf<Op>::slot.op, reinterpret_cast<const ssp_value*>(args), sizeof...(A), outs, n_outs));
 }
 }  // namespace detail
+
+template <class Op>
+bool is_offered() {
+  return detail::OpOf<Op>::slot.op != nullptr;
+}
 
 // The one result, whatever it is (numbers come as values).
 template <class Op, class... A>
@@ -124,7 +138,7 @@ void call_void(const A&... a) {
   detail::call_into<Op>(nullptr, &n, a...);
 }
 
-// N results: const auto [values, indices] = call_n<op::topk, 2>(x, k);
+// N results: const auto [values, indices] = call_n<aten::topk, 2>(x, k);
 template <class Op, size_t N, class... A>
 std::array<Tensor, N> call_n(const A&... a) {
   ssp_value out[N];

@@ -3,10 +3,11 @@
 //
 //   SSP_PLUGIN(ssp::algorithm<MAE>("MAE"), ssp::tokens<ViT>("MAEViT"), ssp::backbone<ViT>("MAEViT"))
 //
-// once, in one source file, at namespace scope. Id, version, what it provides and needs stand in the note, which
-// CMake's selfsup_add_plugin writes.
+// once, in one source file, at namespace scope. It makes the entry and, under CMake's selfsup_add_plugin, the note that
+// hosts read before they load the file: so what a plugin provides stands in one place, here.
 #pragma once
 #include "ssp/cpp/adapters.hpp"
+#include "ssp/cpp/autograd.hpp"
 #include "ssp/cpp/batch_norm.hpp"
 #include "ssp/cpp/dist.hpp"
 #include "ssp/cpp/ema.hpp"
@@ -14,15 +15,11 @@
 #include "ssp/cpp/log.hpp"
 #include "ssp/cpp/modes.hpp"
 #include "ssp/cpp/nn.hpp"
+#include "ssp/cpp/note.hpp"
 #include "ssp/cpp/ops.hpp"
 
 namespace ssp {
 inline namespace v0 {
-
-struct ComponentEntry {
-  const char *kind, *name;
-  const void* table;
-};
 
 template <class T>
 constexpr ComponentEntry algorithm(const char* name) {
@@ -63,9 +60,10 @@ inline void shutdown() noexcept {}
 #define SSP_PLUGIN(...)                                                                               \
   namespace {                                                                                         \
   constexpr ssp::ComponentEntry ssp_plugin_components[] = {__VA_ARGS__};                              \
-  ssp_status ssp_plugin_factory(ssp_str kind, ssp_str name, const void** table) noexcept {            \
-    return ssp::detail::find_component(ssp_plugin_components, kind, name, table);                     \
+  ssp_status ssp_plugin_factory(ssp_str ssp_kind, ssp_str ssp_name, const void** ssp_out) noexcept {  \
+    return ssp::detail::find_component(ssp_plugin_components, ssp_kind, ssp_name, ssp_out);           \
   }                                                                                                   \
+  SSP_DEFINE_NOTE(ssp_plugin_components)                                                              \
   }                                                                                                   \
   extern "C" {                                                                                        \
   extern __attribute__((visibility("default"))) const ssp_plugin_entry ssp_plugin_v1;                 \

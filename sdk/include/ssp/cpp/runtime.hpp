@@ -16,6 +16,8 @@ struct Runtime {
   const ssp_calls* calls = nullptr;
   const ssp_rng* rng = nullptr;
   const ssp_dist* dist = nullptr;
+  const ssp_batch_norm* batch_norm = nullptr;
+  const ssp_edits* edits = nullptr;
   const ssp_log* log = nullptr;
 };
 
@@ -23,16 +25,17 @@ namespace detail {
 SSP_PER_PLUGIN inline Runtime runtime;
 
 // One slot an operator that the plugin uses. Slots enter a list before init, which resolves them all: an operator that
-// the host lacks is refused there, not in the middle of a run.
+// the host lacks is refused there, not in the middle of a run. One that the caller can do without stays null instead.
 struct OpSlot {
   const char *name, *overload, *args;
+  bool optional;
   ssp_op op = nullptr;
   OpSlot* next;
-  OpSlot(const char* name_, const char* overload_, const char* args_) noexcept;
+  OpSlot(const char* name_, const char* overload_, const char* args_, bool optional_) noexcept;
 };
 SSP_PER_PLUGIN inline OpSlot* op_slots = nullptr;
-inline OpSlot::OpSlot(const char* name_, const char* overload_, const char* args_) noexcept
-    : name(name_), overload(overload_), args(args_), next(op_slots) {
+inline OpSlot::OpSlot(const char* name_, const char* overload_, const char* args_, bool optional_) noexcept
+    : name(name_), overload(overload_), args(args_), optional(optional_), next(op_slots) {
   op_slots = this;
 }
 
@@ -51,10 +54,17 @@ inline ssp_status init(const ssp_host* given) noexcept {
     find_extension(SSP_EXT_CALL, runtime.calls);
     find_extension(SSP_EXT_RNG, runtime.rng);
     find_extension(SSP_EXT_DIST, runtime.dist);
+    find_extension(SSP_EXT_BATCH_NORM, runtime.batch_norm);
+    find_extension(SSP_EXT_EDIT, runtime.edits);
     find_extension(SSP_EXT_LOG, runtime.log);
     if (op_slots && !runtime.ops) throw Error(SSP_E_UNSUPPORTED, "this host offers no " SSP_EXT_OPS);
-    for (OpSlot* slot = op_slots; slot; slot = slot->next)
-      check(runtime.ops->resolve(slot->name, slot->overload, slot->args, &slot->op));
+    for (OpSlot* slot = op_slots; slot; slot = slot->next) {
+      const ssp_status status = runtime.ops->resolve(host, slot->name, slot->overload, slot->args, &slot->op);
+      if (status != SSP_OK && slot->optional)
+        slot->op = nullptr;
+      else
+        check(status);
+    }
   });
 }
 
@@ -70,6 +80,8 @@ inline const ssp_registry& registry() { return need(runtime.registry, SSP_EXT_RE
 inline const ssp_calls& calls() { return need(runtime.calls, SSP_EXT_CALL); }
 inline const ssp_rng& rng() { return need(runtime.rng, SSP_EXT_RNG); }
 inline const ssp_dist& dist() { return need(runtime.dist, SSP_EXT_DIST); }
+inline const ssp_batch_norm& batch_norm() { return need(runtime.batch_norm, SSP_EXT_BATCH_NORM); }
+inline const ssp_edits& edits() { return need(runtime.edits, SSP_EXT_EDIT); }
 }  // namespace detail
 
 }  // namespace v0

@@ -18,7 +18,7 @@ struct NamedParameter {
 // How a child differs from its parent; by default it has a prefix and a node of one name.
 struct ChildSpec {
   std::string prefix, config, overrides;  // overrides: a JSON object laid over the node
-  uint32_t flags = 0;                     // SSP_SCOPE_FROZEN, SSP_SCOPE_EXTERNAL
+  uint32_t flags = 0;                     // SSP_SCOPE_FROZEN
   ChildSpec(const char* name) : prefix(name), config(name) {}
   ChildSpec(const std::string& name) : prefix(name), config(name) {}
   ChildSpec(std::string prefix_, std::string config_, uint32_t flags_ = 0, std::string overrides_ = {})
@@ -29,6 +29,8 @@ class Scope {
  public:
   explicit Scope(ssp_build* build) : build_(build) {}
   ssp_build* build() const { return build_; }
+  // Where this scope lies in its component, "layers.3": a name for what is below, a random number's site for instance.
+  std::string path() const { return joined(base_, prefix_); }
 
   // A longer prefix for names; the configuration stays the same.
   Scope operator/(const std::string& name) const {
@@ -65,21 +67,25 @@ class Scope {
   // Everything below prefix, children's tensors too, in order of declaration; kinds: a set of SSP_PARAM, …
   std::vector<NamedParameter> list(const std::string& prefix, uint32_t kinds) const {
     std::vector<NamedParameter> found;
-    const ssp_sink sink = {sizeof(ssp_sink), 0, &found, collect, nullptr};
+    const ssp_sink sink = {sizeof(ssp_sink), 0, &found, collect, nullptr, nullptr};
     const std::string full = joined(prefix_, prefix);
     check(detail::params().list(build_, to_str(full), kinds, &sink));
     return found;
   }
-  // New initial values for what is declared below this scope and ends in suffix; none is an error.
+  // New initial values for what is declared below this scope and ends in suffix (at a dot); none is an error.
   void reinit(const std::string& suffix, const Init& init) const {
     const ssp_init raw = init.raw();
-    const std::string full = joined(prefix_, suffix);
-    check(detail::params().reinit(build_, to_str(full), &raw));
+    check(detail::params().reinit(here(), to_str(suffix), &raw));
+  }
+  // Another kind (SSP_PARAM, SSP_PARAM_FROZEN; 0: as it is) and other roles for the parameters below this scope that
+  // end in suffix (at a dot; empty: all), those of a child's component too; none is an error.
+  void mark(const std::string& suffix, uint32_t kind, uint32_t roles) const {
+    check(detail::params().mark(here(), to_str(suffix), kind, roles));
   }
 
   // --- configuration: keys are relative to this scope's node ---
   bool has(const std::string& key) const { return value(key).kind != SSP_V_NONE; }
-  // The value, or one error that names the key. T: int64_t, double, bool, std::string, std::vector of the first two.
+  // The value, or one error that names the key. T: int64_t, double, bool, std::string, std::vector of the first three.
   template <class T>
   T get(const std::string& key) const {
     const ssp_value v = value(key);
@@ -92,6 +98,20 @@ class Scope {
     const ssp_value v = value(key);
     if (v.kind == SSP_V_NONE) return detail::ConfigType<T>(otherwise);
     return detail::from_value<detail::ConfigType<T>>(v, joined(keys_, key));
+  }
+  // Elements of the list at that key, of whatever type: length("heads"), then get<int64_t>("heads.0.dim"). Absent: 0.
+  int64_t length(const std::string& key) const {
+    const std::string full = joined(keys_, key);
+    uint64_t n = 0;
+    check(detail::config().length(build_, to_str(full), &n));
+    return static_cast<int64_t>(n);
+  }
+  // The whole node as JSON text.
+  std::string json() const {
+    if (!keys_.empty()) return get<std::string>("");
+    ssp_str text{nullptr, 0};
+    check(detail::config().json(build_, &text));
+    return std::string(view(text));
   }
   // A fact of the run (ssp/config.h lists them); none: not known.
   template <class T = int64_t>
@@ -106,6 +126,7 @@ class Scope {
     ssp_build* made = nullptr;
     check(detail::params().scope(build_, &raw, &made));
     Scope s(made);
+    s.base_ = joined(base_, prefix);
     s.layer_ = layer_;
     return s;
   }
@@ -114,9 +135,17 @@ class Scope {
   static std::string joined(const std::string& a, const std::string& b) {
     return a.empty() ? b : b.empty() ? a : a + "." + b;
   }
+  // This place as the host's: reinit and mark reach what is below it, and nothing beside it.
+  ssp_build* here() const {
+    if (prefix_.empty()) return build_;
+    const ssp_scope raw = {sizeof(ssp_scope), 0, to_str(prefix_), {nullptr, 0}, {nullptr, 0}};
+    ssp_build* made = nullptr;
+    check(detail::params().scope(build_, &raw, &made));
+    return made;
+  }
   ssp_value value(const std::string& key) const {
     const std::string full = joined(keys_, key);
-    ssp_value v;
+    ssp_value v{};
     check(detail::config().get(build_, to_str(full), &v));
     return v;
   }
@@ -124,6 +153,8 @@ class Scope {
                  DType dtype) const {
     const std::string full = joined(prefix_, name);
     const ssp_init raw = init.raw();
+    if (init.data_dtype() != 0 && init.data_dtype() != static_cast<int32_t>(dtype))
+      throw Error(SSP_E_ARGUMENT, full + ": Init::data of another element type than the tensor's");
     ssp_param_desc desc{};
     desc.struct_size = sizeof desc;
     desc.dtype = static_cast<int32_t>(dtype);
@@ -139,14 +170,14 @@ class Scope {
     return Tensor(out);
   }
   static ssp_status collect(const ssp_sink* sink, ssp_str name, ssp_tensor tensor, uint32_t flags) noexcept {
-    return detail::guarded([&] {
+    return guarded([&] {
       auto& found = *static_cast<std::vector<NamedParameter>*>(sink->receiver);
       found.push_back({std::string(view(name)), Tensor::borrow(tensor), flags});
     });
   }
 
   ssp_build* build_;
-  std::string prefix_, keys_;
+  std::string base_, prefix_, keys_;  // base_: where build_ lies in the component
   int32_t layer_ = -1;
 };
 

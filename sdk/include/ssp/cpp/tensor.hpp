@@ -19,7 +19,6 @@ namespace ssp {
 inline namespace v0 {
 
 enum class DType : int32_t {
-  other = 0,  // a type that the SDK does not name
   f32 = SSP_F32,
   f64 = SSP_F64,
   f16 = SSP_F16,
@@ -27,10 +26,12 @@ enum class DType : int32_t {
   i64 = SSP_I64,
   i32 = SSP_I32,
   u8 = SSP_U8,
-  boolean = SSP_BOOL
+  boolean = SSP_BOOL,
+  c64 = SSP_C64,
+  c128 = SSP_C128
 };
 inline constexpr DType f32 = DType::f32, f64 = DType::f64, f16 = DType::f16, bf16 = DType::bf16, i64 = DType::i64,
-                       i32 = DType::i32, u8 = DType::u8, boolean = DType::boolean;
+                       i32 = DType::i32, u8 = DType::u8, boolean = DType::boolean, c64 = DType::c64, c128 = DType::c128;
 
 // A borrowed list of integers: {a, b}, a vector, an array. Lives as long as what it was made from.
 class Ints {
@@ -101,7 +102,10 @@ class Tensor {
     return Tensor(handle);
   }
 
-  explicit operator bool() const noexcept { return handle_.id != 0; }
+  // Whether there is a tensor at all, and only of one that has a name: `if (x > 0)` would ask whether a comparison gave
+  // a result, so it does not compile. Its truth is (x > 0).all().item() != 0.
+  explicit operator bool() const& noexcept { return handle_.id != 0; }
+  explicit operator bool() const&& = delete;
   ssp_tensor handle() const noexcept { return handle_; }
   ssp_tensor release() noexcept {  // the caller owns it now
     shape_.reset();
@@ -112,7 +116,7 @@ class Tensor {
   int64_t numel() const { return shape().numel; }
   DType dtype() const { return shape().dtype; }
   // As it is now: parameters move to the device of the run after create.
-  bool is_cuda() const { return ask().device_type == 1; }
+  bool is_cuda() const { return ask().device_type == SSP_DEVICE_CUDA; }
   bool requires_grad() const { return ask().requires_grad != 0; }
   // Negative counts from the end.
   int64_t size(int64_t d) const {
@@ -138,9 +142,11 @@ class Tensor {
   }
 
   // As in ATen.
+  SSP_IF_USED Tensor operator[](int64_t index) const;  // select(0, index)
   SSP_IF_USED Tensor reshape(Ints shape) const;
   SSP_IF_USED Tensor view(Ints shape) const;
   SSP_IF_USED Tensor expand(Ints sizes) const;
+  SSP_IF_USED Tensor repeat(Ints repeats) const;
   SSP_IF_USED Tensor transpose(int64_t dim0, int64_t dim1) const;
   SSP_IF_USED Tensor t() const;
   SSP_IF_USED Tensor permute(Ints dims) const;
@@ -161,29 +167,67 @@ class Tensor {
   SSP_IF_USED Tensor mean() const;
   SSP_IF_USED Tensor mean(Ints dims, bool keepdim = false) const;
   SSP_IF_USED Tensor mean(int64_t dim, bool keepdim = false) const { return mean(Ints{dim}, keepdim); }
+  SSP_IF_USED Tensor norm() const;  // of all elements, as of one vector
+  SSP_IF_USED Tensor norm(double p, Ints dims, bool keepdim = false) const;
+  SSP_IF_USED Tensor max() const;
+  SSP_IF_USED Tensor min() const;
+  SSP_IF_USED Tensor all() const;
+  SSP_IF_USED Tensor any() const;
+  SSP_IF_USED Tensor argmax(int64_t dim, bool keepdim = false) const;
+  SSP_IF_USED Tensor softmax(int64_t dim) const;
+  SSP_IF_USED Tensor log_softmax(int64_t dim) const;
+  SSP_IF_USED Tensor relu() const;
+  SSP_IF_USED Tensor sigmoid() const;
+  SSP_IF_USED Tensor tanh() const;
+  SSP_IF_USED Tensor clamp(std::optional<Scalar> low, std::optional<Scalar> high = {}) const;
   SSP_IF_USED Tensor pow(Scalar exponent) const;
   SSP_IF_USED Tensor sqrt() const;
   SSP_IF_USED Tensor abs() const;
   SSP_IF_USED Tensor exp() const;
   SSP_IF_USED Tensor log() const;
   SSP_IF_USED Tensor neg() const;
+
   // In place; legal on parameters and buffers without gradients. The result is this tensor.
   SSP_IF_USED const Tensor& copy_(const Tensor& source) const;
   SSP_IF_USED const Tensor& fill_(Scalar value) const;
   SSP_IF_USED const Tensor& zero_() const;
   SSP_IF_USED const Tensor& add_(const Tensor& other, Scalar alpha = 1) const;
   SSP_IF_USED const Tensor& add_(Scalar other) const;
+  SSP_IF_USED const Tensor& sub_(const Tensor& other, Scalar alpha = 1) const;
+  SSP_IF_USED const Tensor& sub_(Scalar other) const;
   SSP_IF_USED const Tensor& mul_(const Tensor& other) const;
   SSP_IF_USED const Tensor& mul_(Scalar other) const;
+  SSP_IF_USED const Tensor& div_(const Tensor& other) const;
+  SSP_IF_USED const Tensor& div_(Scalar other) const;
   SSP_IF_USED const Tensor& lerp_(const Tensor& end, double weight) const;
+  SSP_IF_USED const Tensor& lerp_(const Tensor& end, const Tensor& weight) const;
+  // As in PyTorch these change the tensor itself, so every other name of it sees the change, and the result keeps its
+  // type and size. `x = x + y` makes a new one.
+  template <class T>
+  Tensor& operator+=(const T& other) & {
+    add_(other);
+    return *this;
+  }
+  template <class T>
+  Tensor& operator-=(const T& other) & {
+    sub_(other);
+    return *this;
+  }
+  template <class T>
+  Tensor& operator*=(const T& other) & {
+    mul_(other);
+    return *this;
+  }
+  template <class T>
+  Tensor& operator/=(const T& other) & {
+    div_(other);
+    return *this;
+  }
 
   // The one element, or all of them row by row. Waits for the device.
   SSP_IF_USED double item() const;
   template <class T>
   std::vector<T> to_vector() const;
-  // A new dense tensor on the device of the run.
-  template <class T>
-  static Tensor from(const std::vector<T>& values, Ints shape);
 
  private:
   struct Shape {
@@ -192,8 +236,9 @@ class Tensor {
     std::vector<int64_t> sizes;
   };
   ssp_tensor_info ask() const {
-    ssp_tensor_info now;
-    check(detail::runtime.ops->info(handle_, &now, sizeof now));
+    ssp_tensor_info now{};
+    now.struct_size = sizeof now;
+    check(detail::runtime.ops->info(handle_, &now));
     return now;
   }
   const Shape& shape() const {
@@ -220,6 +265,28 @@ template <>
 struct DTypeOf<int32_t> : std::integral_constant<int32_t, SSP_I32> {};
 template <>
 struct DTypeOf<uint8_t> : std::integral_constant<int32_t, SSP_U8> {};
+template <>
+struct DTypeOf<bool> : std::integral_constant<int32_t, SSP_BOOL> {};
+
+// The elements of a vector as they cross: its own memory, or a byte each for bools.
+template <class T>
+class Elements {
+ public:
+  explicit Elements(const std::vector<T>& values) : data_(values.data()) {}
+  const void* data() const { return data_; }
+
+ private:
+  const T* data_;
+};
+template <>
+class Elements<bool> {
+ public:
+  explicit Elements(const std::vector<bool>& values) : bytes_(values.begin(), values.end()) {}
+  const void* data() const { return bytes_.data(); }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
 
 inline void check_length(size_t length, Ints sizes, const char* where) {
   int64_t n = 1;
@@ -233,17 +300,13 @@ inline void check_length(size_t length, Ints sizes, const char* where) {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  std::vector<T> out(static_cast<size_t>(numel()));
-  check(detail::runtime.ops->to_host(handle_, detail::DTypeOf<T>::value, out.data(), out.size() * sizeof(T)));
-  return out;
-}
-template <class T>
-Tensor Tensor::from(const std::vector<T>& values, Ints shape) {
-  detail::check_length(values.size(), shape, "Tensor::from");
-  ssp_tensor out;
-  check(detail::runtime.ops->from_host(values.data(), detail::DTypeOf<T>::value, shape.data(),
-                                       static_cast<uint32_t>(shape.size()), &out));
-  return Tensor(out);
+  using Element = std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>;
+  std::vector<Element> out(static_cast<size_t>(numel()));
+  check(detail::runtime.ops->to_host(handle_, detail::DTypeOf<T>::value, out.data(), out.size() * sizeof(Element)));
+  if constexpr (std::is_same_v<T, bool>)
+    return {out.begin(), out.end()};
+  else
+    return out;
 }
 
 }  // namespace v0

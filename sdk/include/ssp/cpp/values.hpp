@@ -58,6 +58,9 @@ T from_value(const ssp_value& v, const std::string& key) {
   } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
     if (v.kind != SSP_V_INTS) wrong_kind(key, "a list of integers", v);
     return std::vector<int64_t>(v.u.ints, v.u.ints + v.count);
+  } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
+    if (v.kind != SSP_V_BOOLS) wrong_kind(key, "a list of true and false", v);
+    return std::vector<bool>(v.u.bools, v.u.bools + v.count);
   } else {
     static_assert(std::is_same_v<T, std::vector<double>>, "a type that the configuration can hold");
     if (v.kind == SSP_V_INTS) return std::vector<double>(v.u.ints, v.u.ints + v.count);
@@ -68,7 +71,7 @@ T from_value(const ssp_value& v, const std::string& key) {
 
 template <class T>
 std::optional<T> fact(ssp_build* build, const char* name) {
-  ssp_value v;
+  ssp_value v{};
   check(config().fact(build, to_str(name), &v));
   if (v.kind == SSP_V_NONE) return std::nullopt;
   return from_value<T>(v, name);

@@ -1,0 +1,27 @@
+#include "bridge/host.h"
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+#include "bridge/host_state.h"
+#include "bridge/testing.h"
+
+namespace selfsup::bridge {
+
+Host::Host() : state_(std::make_unique<HostState>()) {}
+
+Host::~Host() = default;
+
+const ssp_host* Host::table() const { return state_.get(); }
+
+void Host::set_environment(const Environment& environment) {
+  if (environment.world < 1 || environment.rank < 0 || environment.rank >= environment.world) {
+    throw Error(Exit::failed, fmt::format("rank {} of {}", environment.rank, environment.world));
+  }
+  state_->environment = environment;
+  state_->modes.device = environment.device.type();
+}
+
+int64_t Host::live_handles() const { return state_->handles.live(); }
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,39 @@
+// A host as the rooms above see it: the table that plugins get, and where the run takes place. Several may live in one
+// process, each with its own registry, store, components and handles. Hides every C table.
+#pragma once
+#include <c10/core/Device.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "ssp/entry.h"
+
+namespace selfsup::bridge {
+
+struct HostState;
+
+struct Environment {
+  uint64_t seed = 0;
+  int rank = 0, world = 1;
+  at::Device device = at::kCPU;
+  std::function<bool()> stop_requested = {};  // the run has been asked to stop; empty: it cannot be
+};
+
+// Declare it before the registry, so that it dies after it.
+class Host {
+ public:
+  Host();
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  const ssp_host* table() const;
+  void set_environment(const Environment& environment);
+  int64_t live_handles() const;
+  HostState& state() const { return *state_; }  // of this room
+
+ private:
+  std::unique_ptr<HostState> state_;
+};
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,77 @@
+// The state of one host, to which its table, handles, operators, calls and builds lead. For its main thread alone,
+// which is symbolic: whichever crosses into a plugin, one at a time.
+#pragma once
+#include <ATen/core/stack.h>
+
+#include <string>
+
+#include "bridge/declared.h"
+#include "bridge/host.h"
+#include "bridge/key_set.h"
+#include "bridge/operators/generators.h"
+#include "bridge/operators/handles.h"
+#include "bridge/operators/int_lists.h"
+#include "bridge/operators/modes.h"
+#include "bridge/operators/operator.h"
+#include "bridge/tokens.h"
+
+namespace selfsup::bridge {
+
+struct Build;
+struct Call;
+struct Instance;
+
+// What the main thread is doing: decides which table functions may be called.
+enum class Phase {
+  idle,       // none of the below
+  describe,   // schema, defaults, names: facts only
+  configure,  // create of a transform: configuration and facts
+  create,     // operators, parameters, configuration, registry
+  call,       // operators, call, rng, dist
+  destroy     // release only
+};
+
+struct HostState : ssp_host {
+  HostState();
+  ~HostState();
+  HostState(const HostState&) = delete;
+  HostState& operator=(const HostState&) = delete;
+
+  Handles& handles;  // the thread that they call the main one is this host's
+  Environment environment;
+  Phase phase = Phase::idle;
+  Instance* current = nullptr;  // whose code runs
+  bool has_gradients = false;   // the event SSP_EVENT_GRADIENTS is in progress
+
+  // Alive. Calls: the root and its forks.
+  Tokens<Build> builds;
+  Tokens<Call> calls;
+  Tokens<Instance> instances;
+
+  Declared declared;
+  Operators operators;
+  modes::Stack modes;
+  Generators generators;
+  KeySet drawn;  // by the per-step call in progress
+  IntLists int_lists;
+  std::vector<c10::IValue> stack;  // reused by every call of an operator
+};
+
+// The host of a plugin's pointer. Failure(SSP_E_ARGUMENT) when it is null or none that is alive.
+HostState& host_of(const ssp_host* host);
+// By the number in a token; null when no such host is alive.
+HostState* host_by_number(uint32_t number);
+// Of the host that gave the handle; Failure(SSP_E_HANDLE), or SSP_E_PRECONDITION once that host has shut down.
+HostState& host_of(ssp_tensor handle);
+
+// Failures for what comes at the wrong time or on the wrong thread. The thread is asked first: what else is in a host's
+// state, other threads must not read.
+void require_main(const HostState& host, const char* text);            // on the thread of the crossing in progress
+void require_init();                                                   // in a plugin's init
+void require_operators(const HostState& host);                         // in create or a call, on the main thread
+void require_values(const HostState& host, const at::Tensor& tensor);  // not in the create that declared it
+enum class Needs { facts, configuration, session };
+Build& checked(ssp_build* build, Needs needs = Needs::session);
+Call& checked(const ssp_call* call);
+
+}  // namespace selfsup::bridge

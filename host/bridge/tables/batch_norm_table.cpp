@@ -1,0 +1,54 @@
+// The table "ssp.batch_norm" for one process: LibTorch's own.
+#include <ATen/ops/batch_norm.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include "bridge/host_state.h"
+#include "bridge/out_struct.h"
+#include "bridge/status.h"
+#include "bridge/tables/call.h"
+#include "bridge/tables/extensions.h"
+
+namespace selfsup::bridge {
+namespace {
+
+std::optional<at::Tensor> maybe(const Handles& handles, ssp_tensor tensor) {
+  if (tensor.id == 0) return std::nullopt;
+  return handles.peek(tensor);
+}
+
+ssp_status forward(ssp_call* call, const ssp_batch_norm_args* args, ssp_tensor* out) {
+  return guarded([&] {
+    const Call& c = checked(call);
+    Handles& handles = c.scope.host.handles;
+    require(out != nullptr, SSP_E_ARGUMENT, "batch_norm: out is null");
+    const ssp_batch_norm_args a =
+        read_in(args, offsetof(ssp_batch_norm_args, eps) + sizeof args->eps, "ssp_batch_norm_args");
+    require(a.sync <= SSP_SYNC_AS_RUN, SSP_E_ARGUMENT, "batch_norm: unknown sync");
+    require((a.mean.id == 0) == (a.var.id == 0), SSP_E_ARGUMENT,
+            "batch_norm: running mean and variance come together or not at all");
+    if (const int world = c.scope.host.environment.world; a.sync != SSP_SYNC_LOCAL && world != 1) {
+      fail(SSP_E_UNSUPPORTED,
+           fmt::format("synchronised batch norm over {} ranks is not built yet in this host", world));
+    }
+    const at::Tensor& x = handles.peek(a.x);
+    require(x.dim() >= 2, SSP_E_ARGUMENT, "batch_norm: x must be [N, C] or [N, C, …]");
+    const bool from_batch = c.mode == Mode::train || a.mean.id == 0;
+    if (from_batch && x.numel() == x.size(1)) {
+      fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two",
+                                       fmt::join(x.sizes(), ", ")));
+    }
+    if (a.count.id && c.mode == Mode::train) {
+      const c10::NoGradGuard no_grad;
+      handles.peek(a.count).add_(1);
+    }
+    *out = handles.give(at::batch_norm(x, maybe(handles, a.weight), maybe(handles, a.bias), maybe(handles, a.mean),
+                                       maybe(handles, a.var), from_batch, a.momentum, a.eps, /*cudnn_enabled=*/true));
+  });
+}
+
+}  // namespace
+
+const ssp_batch_norm batch_norm_table = {sizeof(ssp_batch_norm), 0, forward};
+
+}  // namespace selfsup::bridge

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Each of sdk/examples trains: its loss falls or stays finite, as it should; its metrics say what it did; and a run that goes on from the
+# middle, with other workers, ends with the bytes of the one that was not stopped. examples_test.sh BUILD_FOLDER
+. "$(dirname "$0")/common.sh"
+host=$1/bin/selfsup-host
+plugins=$1/tests/plugins
+cd "$scratch" || exit 1
+
+cat >run.json <<'END'
+{
+  "train_dataloader": { "dataset": { "type": "shapes", "size": 40, "image_size": 16 } },
+  "train_cfg": { "max_iters": 8 },
+  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 4, "by_epoch": false, "max_keep_ckpts": -1 } },
+  "randomness": { "seed": 5 },
+  "env_cfg": { "num_threads": 1 }
+}
+END
+
+# The files of the last checkpoint, without its folder's name.
+digest() { (cd "$1/checkpoints/iter_8" && find . -name '*.safetensors' -o -path './state/*' -type f | LC_ALL=C sort | xargs sha256sum); }
+
+# train NAME PLUGIN... : a run, and one that goes on from its middle.
+train() {
+  name=$1
+  shift
+  set -- "$host" --plugin "$@" run.json --cfg-options
+  "$@" train_dataloader.num_workers=0 --work-dir "$name" >"$scratch/out" 2>&1 || fail "$name does not train"
+  mkdir -p "$name.resumed/checkpoints"
+  cp -R "$name/checkpoints/iter_4" "$name.resumed/checkpoints/iter_4"
+  "$@" train_dataloader.num_workers=2 --work-dir "$name.resumed" --resume >"$scratch/out" 2>&1 || fail "$name does not go on"
+  grep -q 'resuming from .*iter_4' "$scratch/out" || fail "$name: the second run did not go on from iteration 4"
+  digest "$name" >expected
+  digest "$name.resumed" >got
+  [ -s expected ] || fail "$name: the last checkpoint holds nothing"
+  cmp -s expected got || fail "$name: the run that went on from its middle ended with other tensors"
+}
+plugin() { echo "$plugins/sdk_$1.so"; }
+
+train masked_image "$(plugin masked_image)"
+train multi_crop "$(plugin multi_crop)"
+train swapped_assignment "$(plugin swapped_assignment)"
+train adversarial "$(plugin adversarial)"
+train token_prediction "$(plugin token_prediction)" --plugin "$(plugin tokenizer)"
+train linear_autoencoder "$(plugin linear_autoencoder)"
+
+python3 - <<'END' || fail "what an algorithm says of its steps"
+import json, math
+
+def steps(name):
+    lines = [json.loads(line) for line in open(f"{name}/metrics.jsonl")]
+    found = [line for line in lines if "loss" in line]
+    assert len(found) == 8 and all(math.isfinite(step["loss"]) for step in found), name
+    return found
+
+assert all(step["hidden"] == 9 / 16 for step in steps("masked_image")), "9 of 16 cells are hidden"
+assert all(step["terms"] == 2 * 5 - 2 for step in steps("multi_crop")), "each teacher view meets every other view"
+swapped = steps("swapped_assignment")
+assert [step["queue"] for step in swapped] == [0] * 4 + [1] * 4, "the queue joins with the fifth update"
+assert ["frozen" in step for step in swapped] == [True] * 3 + [False] * 5, "prototypes rest for three updates"
+assert any(step["clipped"] > 0 for step in steps("adversarial")), "no parameter was clipped"
+assert steps("linear_autoencoder")[-1]["loss"] < steps("linear_autoencoder")[0]["loss"], "the loss of the C plugin"
+END
+exit $failed

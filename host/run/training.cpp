@@ -4,6 +4,7 @@
 
 #include "run/bad_files.h"
 #include "run/facts.h"
+#include "train/signals.h"
 #include "train/state.h"
 
 namespace selfsup::run {

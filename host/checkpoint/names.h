@@ -5,6 +5,8 @@
 
 namespace selfsup::checkpoint {
 
+inline constexpr std::string_view manifest_name = "manifest.json";
+
 // "epoch_3", "iter_120": 1 to 64 of [A-Za-z0-9_-]. A dot marks what is not a checkpoint (.tmp-…, ….damaged).
 inline bool valid_checkpoint_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 &&
@@ -27,7 +29,7 @@ inline bool run_checkpoint_name(std::string_view name) {
 // "state/".
 inline bool valid_file_name(std::string_view name) {
   if (name.starts_with("state/")) name.remove_prefix(6);
-  return !name.empty() && name.size() <= 200 && name.front() != '.' && name != "manifest.json" &&
+  return !name.empty() && name.size() <= 200 && name.front() != '.' && name != manifest_name &&
          name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == name.npos;
 }
 

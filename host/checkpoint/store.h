@@ -11,9 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/file.h"
-#include "checkpoint/manifest.h"
-#include "checkpoint/safetensors.h"
+#include "checkpoint/checkpoint.h"
 
 namespace selfsup::checkpoint {
 
@@ -27,34 +25,6 @@ struct BlobFile {
   std::string name;  // "state/<component path>.bin", "state/<component path>.rank1.bin"
   std::string_view bytes;
 };
-
-// A checkpoint whose every byte has been checked against the manifest's digests. It keeps the checked files open
-// until close(), so what is read is what was checked, whatever happens to the folder meanwhile.
-class Checkpoint {
- public:
-  // Error(checkpoint) naming the damaged file; NewerFormat; Error(storage) when the files may not be read.
-  explicit Checkpoint(const std::string& path);
-
-  const std::string& path() const { return path_; }
-  const Manifest& manifest() const { return manifest_; }
-  bool has(std::string_view file) const;
-  SafetensorsFile tensors(std::string_view file) const;  // Error(checkpoint) when there is no such file
-  std::string blob(std::string_view file) const;         // Error(checkpoint) when there is no such file
-  // Once everything is read: the path and the manifest stay, the files are let go, so that deleting them frees the
-  // disk.
-  void close() { files_.clear(); }
-
- private:
-  const RegularFile& open(std::string_view file) const;
-
-  std::string path_;
-  Manifest manifest_;
-  std::vector<RegularFile> files_;  // as in manifest_.files
-};
-
-// `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.
-// Error(usage) when there is nothing.
-SafetensorsFile open_weights(const std::string& path);
 
 // Whether anything in that folder was once a checkpoint: damaged and superseded ones included. Changes nothing.
 bool holds_checkpoints(const std::string& directory);

@@ -39,7 +39,7 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
     out.push_back(features(preprocess_.normalise(images.pixels.slice(0, start, stop))).detach().to(at::kFloat));
     const at::Tensor& got = out.back();
     if (got.dim() != 2 || got.size(0) != stop - start)
-      throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} pictures; [{}, D] is due",
+      throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
                                             fmt::join(got.sizes(), ", "), stop - start, stop - start));
   }
   return at::cat(out);

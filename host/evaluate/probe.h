@@ -1,5 +1,5 @@
 // How good features are, judged by labels that training never sees: weighted kNN, a linear probe with few labels, and
-// gauges of collapse. Knows no algorithm but a function from pictures to features; changes nothing in the run.
+// gauges of collapse. Knows no algorithm but a function from images to features; changes nothing in the run.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -29,7 +29,7 @@ struct ProbeResult {
   std::optional<Gauges> gauges;  // of the queries; not of a baseline
 };
 
-// The longest side of pictures that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
+// The longest side of images that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
 // with the cube of what they hold.
 inline constexpr int64_t raw_pixel_side = 32;
 

@@ -35,7 +35,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < wanted; ++i)
     if (const int64_t index = i * size / wanted; dataset.label(index) >= 0) indices.push_back(index);
-  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no picture with a label");
+  if (indices.empty()) throw Error(Exit::data, "the probe's data set has no image with a label");
   const data::Subset chosen(dataset, indices);
   data::Loader loader(
       chosen, pipeline,
@@ -48,7 +48,7 @@ LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline&
     const std::vector<int64_t> sizes = {chosen.size(), view.height, view.width, view.channels};
     if (!out.pixels.defined()) out.pixels = at::empty(sizes, at::kByte);
     if (out.pixels.sizes() != at::IntArrayRef(sizes))
-      throw Error(Exit::usage, "the probe's pictures differ in size: its pipeline needs a resize or crop to one size");
+      throw Error(Exit::usage, "the probe's images differ in size: its pipeline needs a resize or crop to one size");
     std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
                 out.pixels[row].mutable_data_ptr<uint8_t>());
     std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);

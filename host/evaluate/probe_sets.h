@@ -26,9 +26,9 @@ struct LabelledImages {
   std::vector<data::BadFile> bad;
 };
 
-// At most `limit` labelled pictures of a set, spread evenly over it, through a deterministic pipeline, read by
+// At most `limit` labelled images of a set, spread evenly over it, through a deterministic pipeline, read by
 // `num_workers` threads. Others take the place of bad ones; Error(data) when more are bad than the loader allows for
-// that share, or none is labelled, Error(usage) when the pipeline gives pictures of different sizes.
+// that share, or none is labelled, Error(usage) when the pipeline gives images of different sizes.
 LabelledImages load_labelled(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t limit,
                              int num_workers, double max_bad_fraction);
 

@@ -21,7 +21,7 @@ std::vector<double> per_channel(const Json& config, const char* key, double othe
   }
   if (out.size() == 1) out.resize(static_cast<size_t>(channels), out[0]);
   if (static_cast<int64_t>(out.size()) != channels)
-    throw Error(Exit::usage, fmt::format("{}: data_preprocessor.{} has {} numbers, the pictures have {} channels",
+    throw Error(Exit::usage, fmt::format("{}: data_preprocessor.{} has {} numbers, the images have {} channels",
                                          describe(node->source), key, out.size(), channels));
   return out;
 }
@@ -89,10 +89,10 @@ at::Tensor Preprocessor::normalise_on_cpu(const at::Tensor& pixels) const {
 }
 
 at::Tensor Preprocessor::normalise(const at::Tensor& pixels) const {
-  TORCH_CHECK(pixels.dim() == 4 && pixels.scalar_type() == at::kByte, "pictures are uint8 [B,H,W,C]");
+  TORCH_CHECK(pixels.dim() == 4 && pixels.scalar_type() == at::kByte, "images are uint8 [B,H,W,C]");
   if (pixels.size(3) != static_cast<int64_t>(mean_.size()))
     throw Error(Exit::data,
-                fmt::format("pictures with {} channels where {} are configured", pixels.size(3), mean_.size()));
+                fmt::format("images with {} channels where {} are configured", pixels.size(3), mean_.size()));
   if (device_.is_cpu()) return normalise_on_cpu(pixels.contiguous());
   return pixels.to(device_, /*non_blocking=*/true)
       .permute({0, 3, 1, 2})

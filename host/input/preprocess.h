@@ -1,4 +1,4 @@
-// From the loader's bytes to what an algorithm sees: f32 pictures, normalised, channels first, on the device. Knows
+// From the loader's bytes to what an algorithm sees: f32 images, normalised, channels first, on the device. Knows
 // neither files nor algorithms.
 #pragma once
 #include <ATen/core/Tensor.h>
@@ -14,7 +14,7 @@ namespace selfsup::input {
 
 class Preprocessor {
  public:
-  // data_preprocessor: mean and std in units of 0..255, one number a channel (or one for all); left out: pictures pass
+  // data_preprocessor: mean and std in units of 0..255, one number a channel (or one for all); left out: images pass
   // as they are. Error(usage) when they do not fit the channels.
   Preprocessor(const Json& data_preprocessor, int64_t channels, at::Device device);
 

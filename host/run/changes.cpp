@@ -65,8 +65,8 @@ std::vector<std::string> changes(const checkpoint::Manifest& before, const check
   compare("world size", std::to_string(before.world), std::to_string(now.world));
   compare("LibTorch", before.libtorch_version, now.libtorch_version);
   compare("selfsup-host", before.host_version, now.host_version);
-  const Json* facts = now.extra.find("facts");
-  for (const auto& [name, value] : facts ? facts->as_object() : Json::Object()) {
+  const Json* conditions = now.extra.find("facts");
+  for (const auto& [name, value] : conditions ? conditions->as_object() : Json::Object()) {
     const Json* known = before.extra.at_path("facts." + name);
     if (known && name != "num_workers") compare(name, to_text(*known), to_text(value));
   }

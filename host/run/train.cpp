@@ -60,11 +60,11 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   manifest.threads = settings.threads;
   manifest.host_version = SELFSUP_VERSION;
   manifest.libtorch_version = TORCH_VERSION;
-  Json facts = machine();
-  facts.set("device", training.device.description);
-  facts.set("dataset_length", training.data.dataset->size());
-  facts.set("num_workers", *settings.config.data.num_workers);
-  manifest.extra.set("facts", std::move(facts));
+  Json conditions = machine();
+  conditions.set("device", training.device.description);
+  conditions.set("dataset_length", training.data.dataset->size());
+  conditions.set("num_workers", *settings.config.data.num_workers);
+  manifest.extra.set("facts", std::move(conditions));
   return manifest;
 }
 

@@ -87,7 +87,7 @@ void GradScaler::update() {
                          settings_.growth_interval);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> GradScaler::state() const {
+StateDict GradScaler::state() const {
   if (!enabled()) return {};
   return {{"scale", scale_}, {"growth_tracker", growth_tracker_}};
 }

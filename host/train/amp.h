@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "train/state_dict.h"
 
 namespace selfsup::train {
 
@@ -53,7 +54,7 @@ class GradScaler {
   void update();
 
   // Shared with the scaler; for checkpoints. Names "scale", "growth_tracker".
-  std::vector<std::pair<std::string, at::Tensor>> state() const;
+  StateDict state() const;
   const at::Tensor& scale_value() const { return scale_; }
 
  private:

@@ -7,14 +7,14 @@
 
 #include "base/errors.h"
 #include "checkpoint/names.h"
-#include "train/named_tensors.h"
+#include "train/state_dict.h"
 
 namespace selfsup::train {
 namespace {
 
 constexpr std::string_view scaler_prefix = "scaler/";
 
-void append(NamedTensors& to, const NamedTensors& tensors, std::string_view prefix = "") {
+void append(StateDict& to, const StateDict& tensors, std::string_view prefix = "") {
   for (const auto& [name, tensor] : tensors) to.emplace_back(std::string(prefix) + name, tensor);
 }
 
@@ -23,7 +23,7 @@ class ModelKeeper final : public Keeper {
   explicit ModelKeeper(model::ParameterStore& model) : model_(model) {}
   void save(Kept& into) override { append(into.tensors[model_file], model_tensors(model_)); }
   std::function<void()> load(const Kept& from) override {
-    const NamedTensors &saved = from.tensors_of(model_file), own = model_tensors(model_);
+    const StateDict &saved = from.tensors_of(model_file), own = model_tensors(model_);
     const checkpoint::StrictReport report = compare(own, saved, /*check_dtype=*/true);
     if (!report.exact())
       throw Error(Exit::checkpoint, fmt::format("{} holds another model than this run's; to take only what fits, use "
@@ -41,7 +41,7 @@ class OptimizerKeeper final : public Keeper {
   explicit OptimizerKeeper(Optimizer& optimizer) : optimizer_(optimizer) {}
   void save(Kept& into) override { append(into.tensors[optimizer_file], optimizer_.state()); }
   std::function<void()> load(const Kept& from) override {
-    NamedTensors saved = from.tensors_of(optimizer_file);
+    StateDict saved = from.tensors_of(optimizer_file);
     std::erase_if(saved, [](const auto& tensor) { return tensor.first.starts_with(scaler_prefix); });
     return [this, saved] { optimizer_.load_state(saved); };  // all or nothing
   }
@@ -55,7 +55,7 @@ class ScalerKeeper final : public Keeper {
   explicit ScalerKeeper(GradScaler& scaler) : scaler_(scaler) {}
   void save(Kept& into) override { append(into.tensors[optimizer_file], scaler_.state(), scaler_prefix); }
   std::function<void()> load(const Kept& from) override {
-    NamedTensors own, saved;
+    StateDict own, saved;
     append(own, scaler_.state(), scaler_prefix);
     for (const auto& tensor : from.tensors_of(optimizer_file))
       if (tensor.first.starts_with(scaler_prefix)) saved.push_back(tensor);
@@ -106,7 +106,7 @@ class TaskKeeper final : public Keeper {
 
 }  // namespace
 
-const NamedTensors& Kept::tensors_of(const std::string& file) const {
+const StateDict& Kept::tensors_of(const std::string& file) const {
   if (const auto found = tensors.find(file); found != tensors.end()) return found->second;
   throw Error(Exit::checkpoint, fmt::format("{} holds no {}", source, file));
 }

@@ -18,13 +18,13 @@ namespace selfsup::train {
 
 // What a checkpoint holds beside the counters.
 struct Kept {
-  std::string source;                           // for messages
-  std::map<std::string, NamedTensors> tensors;  // by file
-  std::map<std::string, std::string> blobs;     // by file
-  Json extra = Json::object();                  // of the manifest
+  std::string source;                        // for messages
+  std::map<std::string, StateDict> tensors;  // by file
+  std::map<std::string, std::string> blobs;  // by file
+  Json extra = Json::object();               // of the manifest
 
   // Error(checkpoint) when there is no such file.
-  const NamedTensors& tensors_of(const std::string& file) const;
+  const StateDict& tensors_of(const std::string& file) const;
   const std::string& blob(const std::string& file) const;
 };
 

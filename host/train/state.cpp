@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
-#include "train/named_tensors.h"
 #include "train/optimizers/tensor_views.h"
+#include "train/state_dict.h"
 
 namespace selfsup::train {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view tensor_file_ending = ".safetensors";
 
 // Views of the tensors; `hold` keeps the copies of those that are not dense on the host.
-std::vector<checkpoint::TensorView> views(const NamedTensors& tensors, std::vector<at::Tensor>& hold) {
+std::vector<checkpoint::TensorView> views(const StateDict& tensors, std::vector<at::Tensor>& hold) {
   std::vector<checkpoint::TensorView> out;
   for (const auto& [name, tensor] : tensors) out.push_back(to_view(name, hold.emplace_back(tensor.cpu().contiguous())));
   return out;
@@ -61,7 +61,7 @@ void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
 }
 
 checkpoint::StrictReport load_weights(model::ParameterStore& model, const checkpoint::SafetensorsFile& file) {
-  const NamedTensors found = tensors_in(file), own = model_tensors(model);
+  const StateDict found = tensors_in(file), own = model_tensors(model);
   checkpoint::StrictReport report = compare(own, found, /*check_dtype=*/false);
   if (!report.mismatched.empty() || report.matched.empty())
     throw Error(Exit::checkpoint, fmt::format("{} does not fit this model. {}", file.path(), report.text()));

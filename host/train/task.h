@@ -32,9 +32,12 @@ class AlgorithmTask final : public Task {
     return algorithm_.training_step(step, batch);
   }
   std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
-    algorithm_.on_event(step, event);
-    return {};
+    return algorithm_.on_event(step, event);
   }
+  std::vector<bridge::NamedTensor> on_gradients(const bridge::Step& step) override {
+    return algorithm_.on_event(step, bridge::Event::gradients);
+  }
+  bool wants_gradients() const override { return algorithm_.wants_gradients(); }
   std::vector<State> save_state() override { return algorithm_.save_state(); }
   void load_state(const std::vector<State>& states) override { algorithm_.load_state(states); }
 

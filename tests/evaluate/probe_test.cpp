@@ -89,7 +89,7 @@ TEST_CASE("judgement: separable features score high, noise at chance, a collapse
   CHECK(collapsed.effective_rank < 1.5);
 }
 
-TEST_CASE("raw pixels are judged by no more than a small picture holds") {
+TEST_CASE("raw pixels are judged by no more than a small image holds") {
   at::manual_seed(7);
   // Classes differ in the brightness of one quarter.
   const auto images = [](int64_t count) {
@@ -116,7 +116,7 @@ TEST_CASE("raw pixels are judged by no more than a small picture holds") {
   CHECK(seen.gauges);
 }
 
-TEST_CASE("labelled pictures come in the order of the set, spread over it, with others for bad ones") {
+TEST_CASE("labelled images come in the order of the set, spread over it, with others for bad ones") {
   class Set : public data::Dataset {
    public:
     using Dataset::load;
@@ -152,7 +152,7 @@ TEST_CASE("labelled pictures come in the order of the set, spread over it, with 
     }
     try {
       load_labelled(set, data::Pipeline(), 50, workers, 0);
-      FAIL("a bad picture was allowed");
+      FAIL("a bad image was allowed");
     } catch (const Error& error) {
       CHECK(error.exit() == Exit::data);
     }

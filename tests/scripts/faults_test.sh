@@ -100,7 +100,7 @@ throws 1 "$model.training_step: $tokens" encode 3
 throws 1 "$model.training_step: $maps" forward 3
 throws 1 "$model" on_event 3 # updated
 throws 1 "$model" save_state 1
-# One picture's features are asked for before the first step, those of the sets when they are due.
+# One image's features are asked for before the first step, those of the sets when they are due.
 throws 3 "$model" features 1 --cfg-options "$probe"
 throws 1 "$model" features 2 --cfg-options "$probe"
 ends 1 "$transform.apply: thrown in apply" 'apply 10 std' # of the third batch

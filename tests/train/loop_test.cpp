@@ -35,7 +35,7 @@ std::vector<at::Tensor> difference(const Run& a, const Run& b) {
 }  // namespace
 
 TEST_CASE("accumulation over k batches equals one batch of k times the size, the partial last group too") {
-  // 7 batches of 4 in groups of 3: 12, 12 and 4 pictures. The same pictures in the same order as batches of 12 and 4.
+  // 7 batches of 4 in groups of 3: 12, 12 and 4 images. The same images in the same order as batches of 12 and 4.
   Setup small{.images = 28, .batch_size = 4, .max_epochs = 1, .accumulative_counts = 3, .shuffle = false};
   Setup big{.images = 28, .batch_size = 12, .max_epochs = 1, .accumulative_counts = 1, .shuffle = false};
   Run a(small), b(big);
@@ -132,7 +132,7 @@ TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that
       CHECK(position == first.loop->course().at());
       REQUIRE(second.go(position, newest->path()) == Exit::ok);
       CHECK(difference(straight, second).empty());
-      const NamedTensors a = straight.optimizer->state(), b = second.optimizer->state();
+      const StateDict a = straight.optimizer->state(), b = second.optimizer->state();
       REQUIRE(a.size() == b.size());
       for (size_t i = 0; i < a.size(); ++i) CHECK(at::equal(a[i].second, b[i].second));
       CHECK(second.task.memory == straight.task.memory);

@@ -87,7 +87,7 @@ TEST_CASE("the saved state continues exactly, by parameter name") {
     Model straight(2), resumed(3);
     const auto a = straight.optimizer(config);
     for (int step = 0; step < 2; ++step) straight.gradients(step), a->step();
-    NamedTensors saved;
+    StateDict saved;
     for (const auto& [name, tensor] : a->state()) saved.emplace_back(name, tensor.clone());
     std::reverse(saved.begin(), saved.end());
     for (size_t i = 0; i < resumed.entries.size(); ++i)

@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "distributed/single_process.h"
 #include "ranks.h"
 #include "toy_run.h"
 
@@ -14,6 +15,23 @@ using test::Setup;
 using test::ThreadRanks;
 
 }  // namespace
+
+TEST_CASE("the group of one process gathers a tensor of its own, and every number stays") {
+  const distributed::SingleProcess group;
+  const at::Tensor rows = at::ones({2, 3});
+  const at::Tensor gathered = group.all_gather(rows);
+  gathered.zero_();
+  CHECK(at::equal(rows, at::ones({2, 3})));
+  for (const auto how : {distributed::Reduce::sum, distributed::Reduce::mean, distributed::Reduce::max}) {
+    double number = 0.1;
+    group.all_reduce({&number, 1}, how);
+    group.all_reduce(rows, how);
+    CHECK(number == 0.1);
+    CHECK(at::equal(rows, at::ones({2, 3})));
+  }
+  CHECK(group.any(true));
+  CHECK(!group.any(false));
+}
 
 TEST_CASE("two ranks train as one process does with the batches of both") {
   const Setup both{.images = 16, .batch_size = 4, .max_epochs = 3, .accumulative_counts = 2, .log_interval = 1};

@@ -40,7 +40,7 @@ TEST_CASE("between backward and optimizer the gradients are in place, unscaled a
     plain.go();
     const at::Tensor step = -plain.moves();  // weight, bias, and the frozen table
 
-    setup.clip = R"({"max_norm": 0.001})";
+    setup.clip = R"({"type": "norm", "max_norm": 0.001, "norm_type": 2})";
     Run changed(setup);
     changed.remember();
     int64_t times = 0;

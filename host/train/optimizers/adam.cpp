@@ -14,8 +14,8 @@ class Adam final : public Optimizer {
  public:
   // decoupled: AdamW's decay; else Adam's, which adds weight_decay * w to the gradient.
   Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps);
-  NamedTensors state() const override;
-  void load_state(const NamedTensors& state) override;
+  StateDict state() const override;
+  void load_state(const StateDict& state) override;
 
  private:
   struct State {
@@ -69,8 +69,8 @@ void Adam::update(size_t index, const std::vector<size_t>& members, const std::o
     for (const at::Tensor& step : steps) step.sub_(*found_inf);
 }
 
-NamedTensors Adam::state() const {
-  NamedTensors out;
+StateDict Adam::state() const {
+  StateDict out;
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (size_t i = 0; i < groups_[g].params.size(); ++i) {
       const std::string& name = groups_[g].names[i];
@@ -82,7 +82,7 @@ NamedTensors Adam::state() const {
   return out;
 }
 
-void Adam::load_state(const NamedTensors& saved) { copy_state(state(), saved, /*partial=*/false); }
+void Adam::load_state(const StateDict& saved) { copy_state(state(), saved, /*partial=*/false); }
 
 template <bool decoupled>
 std::unique_ptr<Optimizer> make(const Json& config, std::vector<Optimizer::Group> groups) {

@@ -13,10 +13,9 @@
 #include "base/registry.h"
 #include "model/store.h"
 #include "train/optimizers/param_groups.h"
+#include "train/state_dict.h"
 
 namespace selfsup::train {
-
-using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 class Optimizer {
  public:
@@ -49,9 +48,9 @@ class Optimizer {
   std::vector<at::Tensor> gradients() const;
 
   // State as "<parameter>/<field>", tensors shared with the optimizer; a parameter never updated may have none.
-  virtual NamedTensors state() const = 0;
+  virtual StateDict state() const = 0;
   // Takes the values of state(). A name or shape that does not fit is Error(checkpoint); nothing is changed then.
-  virtual void load_state(const NamedTensors& state) = 0;
+  virtual void load_state(const StateDict& state) = 0;
 
  protected:
   virtual void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) = 0;

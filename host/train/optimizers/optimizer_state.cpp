@@ -24,7 +24,7 @@ std::vector<at::Tensor> gather_gradients(const std::vector<at::Tensor>& params, 
   return out;
 }
 
-void copy_state(const NamedTensors& into, const NamedTensors& from, bool partial) {
+void copy_state(const StateDict& into, const StateDict& from, bool partial) {
   std::unordered_map<std::string_view, const at::Tensor*> targets;
   for (const auto& [name, tensor] : into) targets.emplace(name, &tensor);
   if (!partial && from.size() != into.size())

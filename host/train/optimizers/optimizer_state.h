@@ -13,6 +13,6 @@ std::vector<at::Tensor> gather_gradients(const std::vector<at::Tensor>& params, 
 
 // Copies `from` into the tensors of `into` that have the same names. Every name of `from` must be in `into`, with the
 // same shape and dtype, and unless `partial` the other way round; else Error(checkpoint) and nothing is copied.
-void copy_state(const NamedTensors& into, const NamedTensors& from, bool partial);
+void copy_state(const StateDict& into, const StateDict& from, bool partial);
 
 }  // namespace selfsup::train

@@ -15,8 +15,8 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(std::vector<Group> groups, double dampening, bool nesterov);
-  NamedTensors state() const override;
-  void load_state(const NamedTensors& state) override;
+  StateDict state() const override;
+  void load_state(const StateDict& state) override;
 
  private:
   void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
@@ -57,18 +57,18 @@ void Sgd::update(size_t index, const std::vector<size_t>& members, const std::op
     for (size_t i : first) buffers[i].reset();
 }
 
-NamedTensors Sgd::state() const {
-  NamedTensors out;
+StateDict Sgd::state() const {
+  StateDict out;
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g].params.size(); ++i)
       if (buffers_[g][i].defined()) out.emplace_back(groups_[g].names[i] + "/momentum_buffer", buffers_[g][i]);
   return out;
 }
 
-void Sgd::load_state(const NamedTensors& saved) {
+void Sgd::load_state(const StateDict& saved) {
   // A saved state without a buffer means that the parameter has had no step yet.
   auto fresh = buffers_;
-  NamedTensors into;
+  StateDict into;
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (size_t i = 0; i < groups_[g].params.size(); ++i) {
       fresh[g][i] = at::zeros_like(groups_[g].params[i], at::MemoryFormat::Preserve);

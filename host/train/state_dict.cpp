@@ -1,4 +1,4 @@
-#include "train/named_tensors.h"
+#include "train/state_dict.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -11,7 +11,7 @@
 namespace selfsup::train {
 namespace {
 
-std::vector<checkpoint::TensorSpec> specs(const NamedTensors& tensors) {
+std::vector<checkpoint::TensorSpec> specs(const StateDict& tensors) {
   std::vector<checkpoint::TensorSpec> out;
   for (const auto& [name, tensor] : tensors)
     out.push_back({name, dtype_name(tensor.scalar_type()), tensor.sizes().vec()});
@@ -20,24 +20,24 @@ std::vector<checkpoint::TensorSpec> specs(const NamedTensors& tensors) {
 
 }  // namespace
 
-NamedTensors model_tensors(model::ParameterStore& model) {
-  NamedTensors out;
+StateDict model_tensors(model::ParameterStore& model) {
+  StateDict out;
   for (model::Entry& entry : model.entries())
     if (!entry.transient) out.emplace_back(entry.name, entry.tensor.detach());
   return out;
 }
 
-NamedTensors tensors_in(const checkpoint::SafetensorsFile& file) {
-  NamedTensors out;
+StateDict tensors_in(const checkpoint::SafetensorsFile& file) {
+  StateDict out;
   for (const checkpoint::TensorView& view : file.tensors()) out.emplace_back(view.name, to_tensor(view));
   return out;
 }
 
-checkpoint::StrictReport compare(const NamedTensors& wanted, const NamedTensors& found, bool check_dtype) {
+checkpoint::StrictReport compare(const StateDict& wanted, const StateDict& found, bool check_dtype) {
   return checkpoint::compare(specs(wanted), specs(found), check_dtype);
 }
 
-void copy_values(const NamedTensors& into, const NamedTensors& from) {
+void copy_values(const StateDict& into, const StateDict& from) {
   at::NoGradGuard no_grad;
   std::unordered_map<std::string_view, const at::Tensor*> values;
   for (const auto& [name, tensor] : from) values.emplace(name, &tensor);

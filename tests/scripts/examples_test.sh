@@ -67,7 +67,7 @@ assert load("multi_crop", 1)["centre"] != load("multi_crop", 2)["centre"], "the 
 
 swapped = steps("swapped_assignment")
 assert [step["queue"] for step in swapped] == [0] * 4 + [1] * 4, "the queue joins with the fifth update"
-assert ["frozen" in step for step in swapped] == [True] * 3 + [False] * 5, "prototypes rest for three updates"
+assert [step["frozen"] for step in swapped] == [1] * 3 + [0] * 5, "prototypes rest for three updates"
 prototypes = [load("swapped_assignment", step)["prototypes.weight"] for step in range(1, 9)]
 assert len(set(prototypes[:3])) == 1 and len(set(prototypes)) == 6, "prototypes rest for three updates, then move"
 rows = array.array("f", prototypes[2])

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bridge/components/algorithm.h"
+#include "bridge/host.h"
 #include "config/host_schema.h"
 
 namespace selfsup::run {

@@ -145,6 +145,13 @@ void check_table(const std::string& who, const Image& image, std::string_view ki
   check_functions(who, what, image, table, size, layout.functions);
   if (kind != SSP_KIND_ALGORITHM) return;
   const auto* algorithm = static_cast<const ssp_algorithm*>(table);
+  constexpr uint32_t both = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS;
+  if ((caps & both) == both) {
+    refuse(who,
+           fmt::format("{}'s caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS, but no code of a plugin runs in a "
+                       "captured step: one of them cannot be",
+                       what));
+  }
   if (!algorithm->save_state != !algorithm->load_state) {
     refuse(who, fmt::format("{0}.{1} is there without {0}.{2}: what one writes the other must read", what,
                             algorithm->save_state ? "save_state" : "load_state",

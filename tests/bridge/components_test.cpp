@@ -102,12 +102,6 @@ TEST_CASE_METHOD(World, "a key that the schema does not have ends the create of 
                  Contains("did you mean 'image_size'?"));
 }
 
-TEST_CASE_METHOD(World, "a table that promises what cannot be is refused before anything runs") {
-  const auto [what, exit] = error_of([&] { make(R"({"type": "ProbeCaptured"})"); });
-  CHECK_THAT(what, Contains("ProbeCaptured of bridge_probe: its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS"));
-  CHECK(exit == Exit::plugin);
-}
-
 TEST_CASE_METHOD(World, "a kind that this host does not know goes from plugin to plugin as it is") {
   const CapturedLog log;
   {

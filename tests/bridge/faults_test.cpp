@@ -45,7 +45,7 @@ TEST_CASE_METHOD(World, "what an algorithm emits is checked") {
       {"second probe/knn", "'probe/knn' is a name of the host's own numbers"},
       {"second loss", "'loss' was emitted twice"},
       {"stale", "was already released"},
-      {"not_utf8", "the name of an emitted tensor 'm?': it is not UTF-8"},
+      {"not_utf8", "the name of an emitted tensor 'm\\xff': it is not UTF-8"},
       {"second two words", "'two words': it has a space"},
       {"unbalanced", "grad_push or autocast_push without state_pop"},
       {"pop", "state_pop without a push"},

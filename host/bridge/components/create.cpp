@@ -27,21 +27,6 @@ Lifetime lifetime(const plugin::Component& c) {
   return {head->create, head->destroy};
 }
 
-// What a table promises and cannot be. Error of the plugin, before any of its code runs.
-void check_promises(const plugin::Component& component) {
-  if (component.kind != SSP_KIND_ALGORITHM) return;
-  const auto* table = static_cast<const ssp_algorithm*>(component.table);
-  const auto refuse = [&](const char* text) {
-    fail(SSP_E_PLUGIN, fmt::format("{} of {}: {}", component.name, component.plugin->file.note.id, text));
-  };
-  constexpr uint32_t kBoth = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS;
-  if ((table->caps & kBoth) == kBoth) {
-    refuse(
-        "its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS, but no code of a plugin runs in a captured step; "
-        "take one of them away");
-  }
-}
-
 void refuse_cycle(const Session& session, const Instance& next) {
   std::string chain;
   for (const Instance* i : session.creating) {
@@ -112,7 +97,6 @@ void destroy_component(Instance& instance) {
 }
 
 Instance& create_component(Session& session, const plugin::Component& component, Build& at) {
-  check_promises(component);
   const Json& schema = component_schema(component);
   auto fresh = make_instance(component, at);
   refuse_cycle(session, *fresh);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "bridge/components/result_checks.h"
 #include "bridge/cross.h"
 #include "bridge/status.h"

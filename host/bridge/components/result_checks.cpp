@@ -56,16 +56,6 @@ void check_word(std::string_view name, const char* what) {
          fmt::format("{} '{}': {}; give one word of UTF-8 text, such as 'loss_patch'", what, printable(name), fault));
 }
 
-std::string printable(std::string_view name) {
-  std::string text(name);
-  const bool whole = valid_utf8(name);
-  for (char& c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < ' ' || byte == 0x7f || (byte > 0x7f && !whole)) c = '?';
-  }
-  return text;
-}
-
 std::string shape_text(const at::Tensor& tensor) {
   return fmt::format("{} [{}]", dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes(), ", "));
 }

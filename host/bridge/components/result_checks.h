@@ -24,9 +24,6 @@ void check_shape(const Instance& who, const char* function, const char* what, co
 // what: "the name of a metric".
 void check_word(std::string_view name, const char* what);
 
-// A name as messages may show it: a byte that is no text is a '?'.
-std::string printable(std::string_view name);
-
 // "f32 [3, 8]"
 std::string shape_text(const at::Tensor& tensor);
 

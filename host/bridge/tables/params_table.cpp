@@ -1,8 +1,8 @@
 // The table "ssp.params": parameters and buffers of components, declared into the store of the run.
 #include <fmt/format.h>
 
+#include "base/utf8.h"
 #include "bridge/components/build.h"
-#include "bridge/components/result_checks.h"
 #include "bridge/host_state.h"
 #include "bridge/operators/dtype.h"
 #include "bridge/out_struct.h"

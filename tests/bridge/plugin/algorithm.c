@@ -255,14 +255,6 @@ const ssp_algorithm probe_table = {.struct_size = sizeof probe_table,
                                    .load_state = probe_load,
                                    .names = probe_names};
 
-/* Its caps promise what cannot be. */
-const ssp_algorithm captured_table = {.struct_size = sizeof captured_table,
-                                      .caps = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS,
-                                      .schema = probe_schema,
-                                      .create = probe_create,
-                                      .destroy = probe_destroy,
-                                      .training_step = probe_step};
-
 /* ProbeAsks: an algorithm that asks for a target, a kind that the host does not know, and emits what it answers. */
 typedef struct Asks {
   const Target* table;

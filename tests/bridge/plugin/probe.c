@@ -88,11 +88,13 @@ static ssp_status get_factory(ssp_str kind, ssp_str name, const void** table) {
   const struct {
     const char *kind, *name;
     const void* table;
-  } all[] = {
-      {SSP_KIND_ALGORITHM, "Probe", &probe_table},           {SSP_KIND_ALGORITHM, "ProbeCaptured", &captured_table},
-      {SSP_KIND_ALGORITHM, "ProbeAsks", &asks_table},        {SSP_KIND_BACKBONE_TOKENS, "ProbeTokens", &tokens_table},
-      {SSP_KIND_BACKBONE, "ProbeBackbone", &backbone_table}, {SSP_KIND_BACKBONE, "ProbeLoop", &loop_table},
-      {SSP_KIND_TRANSFORM, "ProbeInvert", &invert_table},    {KIND_TARGET, "ProbeTarget", &target_table}};
+  } all[] = {{SSP_KIND_ALGORITHM, "Probe", &probe_table},
+             {SSP_KIND_ALGORITHM, "ProbeAsks", &asks_table},
+             {SSP_KIND_BACKBONE_TOKENS, "ProbeTokens", &tokens_table},
+             {SSP_KIND_BACKBONE, "ProbeBackbone", &backbone_table},
+             {SSP_KIND_BACKBONE, "ProbeLoop", &loop_table},
+             {SSP_KIND_TRANSFORM, "ProbeInvert", &invert_table},
+             {KIND_TARGET, "ProbeTarget", &target_table}};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
     if (same(kind, all[i].kind) && same(name, all[i].name)) return *table = all[i].table, SSP_OK;
   return SSP_E_UNSUPPORTED;

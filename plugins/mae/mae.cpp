@@ -127,11 +127,11 @@ Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
     rebuilt = rebuilt * own.deviation + own.mean;
   }
   const Tensor hidden = mask.unsqueeze(-1);
-  const char* label = norm_pix_ ? "reconstruction, with true mean and deviation of each patch" : "reconstruction";
+  const char* label = norm_pix_ ? "reconstruction_with_true_mean_and_deviation" : "reconstruction";
   return {{"original", images},
           {"masked", patches_.join(patches * (1 - hidden))},
           {label, patches_.join(rebuilt)},
-          {"reconstruction + visible", patches_.join(rebuilt * hidden + patches * (1 - hidden))}};
+          {"reconstruction+visible", patches_.join(rebuilt * hidden + patches * (1 - hidden))}};
 }
 
 NamePairs Mae::names(std::string_view format) const {

@@ -99,10 +99,11 @@ class SwappedAssignment {
   }
 
   void on_event(const Call& call, const Event& event) const {
-    if (event.kind != SSP_EVENT_GRADIENTS || call.info().update >= static_cast<uint64_t>(freeze_for_)) return;
+    if (event.kind != SSP_EVENT_GRADIENTS) return;
+    const bool frozen = call.info().update < static_cast<uint64_t>(freeze_for_);
     const Tensor moved = gradient(prototypes_);
-    if (moved) moved.zero_();
-    event.metric("frozen", 1);
+    if (frozen && moved) moved.zero_();
+    event.metric("frozen", frozen);
   }
 
  private:

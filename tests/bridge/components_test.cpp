@@ -102,13 +102,9 @@ TEST_CASE_METHOD(World, "a key that the schema does not have ends the create of 
                  Contains("did you mean 'image_size'?"));
 }
 
-TEST_CASE_METHOD(World, "tables that promise what cannot be are refused before anything runs") {
-  const auto [type, said] = GENERATE(table<std::string, std::string>({
-      {"ProbeSaves", "ProbeSaves of bridge_probe: its table has save_state and no load_state"},
-      {"ProbeCaptured", "ProbeCaptured of bridge_probe: its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS"},
-  }));
-  const auto [what, exit] = error_of([&] { make(R"({"type": ")" + type + "\"}"); });
-  CHECK_THAT(what, Contains(said));
+TEST_CASE_METHOD(World, "a table that promises what cannot be is refused before anything runs") {
+  const auto [what, exit] = error_of([&] { make(R"({"type": "ProbeCaptured"})"); });
+  CHECK_THAT(what, Contains("ProbeCaptured of bridge_probe: its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS"));
   CHECK(exit == Exit::plugin);
 }
 

@@ -178,7 +178,7 @@ TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[referenc
     CHECK(at::equal(patchify(column(raw, "masked"), sizes.patch), target * (1 - hidden)));
     CHECK(max_abs(column(raw, "reconstruction"), recorded.at("unpatchify_pred")) < 1e-5);
     CHECK(max_abs(patchify(column(raw, "reconstruction"), sizes.patch), pred) < 1e-5);
-    CHECK(max_abs(patchify(column(raw, "reconstruction + visible"), sizes.patch), at::where(hidden > 0, pred, target)) <
+    CHECK(max_abs(patchify(column(raw, "reconstruction+visible"), sizes.patch), at::where(hidden > 0, pred, target)) <
           1e-5);
 
     // norm_pix undone: with each patch's own mean and unbiased deviation.
@@ -186,7 +186,7 @@ TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[referenc
     const at::Tensor deviation = (wide.var(2, true, true) + 1e-6).sqrt(), mean = wide.mean(2, true);
     const auto normed = pictures(true);
     // The column says so.
-    const at::Tensor undone = column(normed, "reconstruction, with true mean and deviation of each patch");
+    const at::Tensor undone = column(normed, "reconstruction_with_true_mean_and_deviation");
     CHECK(max_abs(patchify(undone, sizes.patch), pred.to(at::kDouble) * deviation + mean) < 2e-5);
   }
 }

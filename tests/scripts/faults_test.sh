@@ -82,7 +82,7 @@ throws 3 "$model.create: $tokens" tokens.create 1
 throws 3 "$model.create: $maps" maps.create 1
 throws 3 "$transform" transform.create 1
 throws 3 "$model.create: $tokens" info 1
-throws 3 "$model.create: $maps" layer 1
+throws 3 "$model.create: $maps" layers 1
 throws 3 "$transform" apply 1
 ends 3 "$transform.apply: thrown in apply" 'apply 2 std' --cfg-options $threads # an image of the first batch
 throws 3 "$model" on_event 1
@@ -110,7 +110,7 @@ ends 1 "$transform.apply: asks for what cannot be" 'apply 10 config'
 
 # Garbage.
 ends 3 "$model.create: $tokens.info: 8x8 pixels: dim 0" 'info 1 shape'
-ends 3 "$model.create: $maps.layer: layer 0 has -1 channels" 'layer 1 shape'
+ends 3 "$model.create: $maps.layers: layer 'map' has -1 channels" 'layers 1 shape'
 ends 1 "$model.training_step: nothing was emitted" 'training_step 2 nothing'
 ends 1 "$model.training_step: loss 'loss' must be a floating-point scalar, it is f32 [4, 1, 4]" 'training_step 2 vector'
 ends 1 "$model: its loss depends on no trained parameter" 'training_step 2 detached'
@@ -121,9 +121,10 @@ ends 1 "$model.training_step: $tokens.positions: result 'patch' must be [1, any,
 ends 1 "$model.training_step: $tokens.encode: result 'result' must be [4, any, any]" 'encode 2 shape'
 ends 1 "$model.training_step: $tokens.encode: result 'result': the tensor handle is null" 'encode 2 nothing'
 ends 1 "$model.training_step: $maps.forward: tensor handle 0x" 'forward 2 stale'
-ends 1 "$model.training_step: the backbone emitted nothing" 'forward 2 nothing'
-ends 1 "$model.features: 'pixels' must be [16, …], it is f32 [15, 3, 8, 8]" 'features 2 shape' --cfg-options "$probe"
-ends 3 "$model.features: 'pixels' must be [1, …], it is f32 [1, 0, 8, 8]" 'features 1 empty' --cfg-options "$probe"
+ends 1 "$model.training_step: $maps.forward: layer 'map' was asked for and not emitted" 'forward 2 nothing'
+ends 1 "$model.features: 'pixels' must be f32 [16, C], it is f32 [15, 192]" 'features 2 shape' --cfg-options "$probe"
+ends 3 "$model.features: 'pixels' must be f32 [1, C], it is f32 [1, 0]" 'features 1 empty' --cfg-options "$probe"
+ends 3 "$model.features: 'pixels' must be f32 [1, C], it is f32 [1, 3, 8, 8]" 'features 1 map' --cfg-options "$probe"
 
 # warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
 warns() {

@@ -92,7 +92,7 @@ class Maps {
   explicit Maps(const Scope&) { at("maps.create"); }
   ~Maps() noexcept(false) { at("maps.destroy"); }
   std::vector<LayerInfo> layers(int64_t h, int64_t w) const {
-    return {{"map", SSP_SHAPE_MAP, at("layer") == "shape" ? -1 : 3, h, w, 0, true}};
+    return {{"map", SSP_SHAPE_MAP, at("layers") == "shape" ? -1 : 3, h, w, 0, true}};
   }
   Outputs forward(const ForwardInput& in, const Call& call) const {
     const std::string fault = at("forward");
@@ -137,9 +137,11 @@ class Thrower {
   }
   Outputs features(const Tensor& images, const Call&, const Names&) const {
     const std::string fault = at("features");
-    if (fault == "shape") return {{"pixels", images.slice(0, 1)}};
+    const Tensor pixels = images.flatten(1);
+    if (fault == "shape") return {{"pixels", pixels.slice(0, 1)}};
+    if (fault == "map") return {{"pixels", images}};
     if (fault == "nothing") return {};
-    return {{"pixels", fault == "empty" ? images.slice(1, 3) : images}};
+    return {{"pixels", fault == "empty" ? pixels.slice(1, pixels.size(1)) : pixels}};
   }
   Outputs reconstruct(const Batch& batch, const Call&) const {
     const std::string fault = at("reconstruct");

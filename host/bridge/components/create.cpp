@@ -40,11 +40,6 @@ void check_promises(const plugin::Component& component) {
         "its caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS, but no code of a plugin runs in a captured step; "
         "take one of them away");
   }
-  const bool saves = SSP_HAS(ssp_algorithm, table, save_state), loads = SSP_HAS(ssp_algorithm, table, load_state);
-  if (saves != loads) {
-    refuse(saves ? "its table has save_state and no load_state: what is saved could not be resumed; give both or none"
-                 : "its table has load_state and no save_state: there is nothing to load; give both or none");
-  }
 }
 
 void refuse_cycle(const Session& session, const Instance& next) {

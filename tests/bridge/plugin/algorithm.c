@@ -255,13 +255,7 @@ const ssp_algorithm probe_table = {.struct_size = sizeof probe_table,
                                    .load_state = probe_load,
                                    .names = probe_names};
 
-/* Tables that promise what cannot be. */
-const ssp_algorithm saves_table = {.struct_size = sizeof saves_table,
-                                   .schema = probe_schema,
-                                   .create = probe_create,
-                                   .destroy = probe_destroy,
-                                   .training_step = probe_step,
-                                   .save_state = probe_save};
+/* Its caps promise what cannot be. */
 const ssp_algorithm captured_table = {.struct_size = sizeof captured_table,
                                       .caps = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS,
                                       .schema = probe_schema,

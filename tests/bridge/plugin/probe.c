@@ -89,7 +89,6 @@ static ssp_status get_factory(ssp_str kind, ssp_str name, const void** table) {
     const char *kind, *name;
     const void* table;
   } all[] = {{SSP_KIND_ALGORITHM, "Probe", &probe_table},
-             {SSP_KIND_ALGORITHM, "ProbeSaves", &saves_table},
              {SSP_KIND_ALGORITHM, "ProbeCaptured", &captured_table},
              {SSP_KIND_ALGORITHM, "ProbeAsks", &asks_table},
              {SSP_KIND_BACKBONE_TOKENS, "ProbeTokens", &tokens_table},

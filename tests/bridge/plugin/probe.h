@@ -19,7 +19,7 @@ extern ssp_op op_mm, op_mean, op_flatten, op_pow, op_detach, op_add_, op_mul_, o
 
 extern const ssp_backbone_tokens tokens_table;
 extern const ssp_backbone backbone_table, loop_table;
-extern const ssp_algorithm probe_table, saves_table, captured_table, asks_table;
+extern const ssp_algorithm probe_table, captured_table, asks_table;
 extern const ssp_transform invert_table, policy_table;
 
 /* A kind between plugins, of which no host knows more than the head. */

@@ -22,7 +22,7 @@ aten::clamp self=n[3,4] min=-0.5 max=0.5
 aten::clamp.Tensor self=n[3,4] min=u[3,4] max=p[3,4]
 aten::clamp_min self=n[3,4] min=0.1
 aten::clamp_max self=n[3,4] max=0.1
-aten::acosh self=x[1.2,1.5,2.5]
+aten::acosh self=p[3,4]
 aten::pow.Scalar self=1.7 exponent=u[3,4]
 aten::pow.Tensor_Tensor exponent=u[3,4]
 aten::relu self=n[3,4]
@@ -36,8 +36,8 @@ aten::bitwise_and.Tensor self=i9[3,4] other=i9[3,4]
 aten::bitwise_or.Tensor self=i9[3,4] other=i9[3,4]
 aten::bitwise_xor.Tensor self=i9[3,4] other=i9[3,4]
 aten::rsub.Scalar other=0.7
-aten::floor_divide self=p[3,4] other=u[3,4]
-aten::floor_divide.Scalar other=0.3
+aten::floor_divide self=p[3,4]! other=u[3,4]!
+aten::floor_divide.Scalar self=u[3,4]! other=0.3
 aten::lerp.Tensor weight=u[3,4]
 aten::lerp_.Tensor weight=u[3,4]
 aten::isclose rtol=0.1 atol=0.1
@@ -230,7 +230,7 @@ aten::randint.low_generator low=2 high=9
 aten::randperm.generator n=9
 aten::multinomial num_samples=2 replacement=false
 aten::_standard_gamma self=p[3,4]
-aten::_sample_dirichlet self=p[3,4]
+aten::_sample_dirichlet self=p[3,4]!
 aten::normal_ mean=0.5 std=2
 aten::uniform_ from=-1 to=2
 aten::bernoulli_.float p=0.4

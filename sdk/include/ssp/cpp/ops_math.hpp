@@ -89,8 +89,8 @@ namespace aten {
 SSP_OP(rsub, "rsub", "Scalar", "self,other");
 SSP_OP(remainder, "remainder", "Scalar", "self,other");
 SSP_OP(remainder_tensor, "remainder", "Tensor", "self,other");
-SSP_OP(floor_divide, "floor_divide", "", "self,other");
-SSP_OP(floor_divide_scalar, "floor_divide", "Scalar", "self,other");
+SSP_OP(div_mode, "div", "Tensor_mode", "self,other,rounding_mode");
+SSP_OP(div_mode_scalar, "div", "Scalar_mode", "self,other,rounding_mode");
 SSP_OP(clamp, "clamp", "", "self,min,max");
 SSP_OP(pow_scalar, "pow", "Tensor_Scalar", "self,exponent");
 SSP_OP(pow_tensor, "pow", "Tensor_Tensor", "self,exponent");
@@ -113,10 +113,10 @@ SSP_IF_USED inline Tensor remainder(const Tensor& self, const Tensor& other) {
   return call<aten::remainder_tensor>(self, other);
 }
 SSP_IF_USED inline Tensor floor_divide(const Tensor& self, const Tensor& other) {
-  return call<aten::floor_divide>(self, other);
+  return call<aten::div_mode>(self, other, "floor");
 }
 SSP_IF_USED inline Tensor floor_divide(const Tensor& self, Scalar other) {
-  return call<aten::floor_divide_scalar>(self, other);
+  return call<aten::div_mode_scalar>(self, other, "floor");
 }
 SSP_IF_USED inline Tensor clamp(const Tensor& self, std::optional<Scalar> low, std::optional<Scalar> high = {}) {
   return call<aten::clamp>(self, low, high);

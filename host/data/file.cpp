@@ -10,7 +10,7 @@
 namespace selfsup::data {
 namespace {
 
-// It is that picture's fault only if another file could still be read.
+// It is that image's fault only if another file could still be read.
 [[noreturn]] void fail(const FileError& failure) {
   switch (failure.error()) {
     case EMFILE:
@@ -21,7 +21,7 @@ namespace {
     case ESTALE:
     case ETIMEDOUT:
       throw Error(Exit::data,
-                  fmt::format("{} (the machine's fault, not the picture's: none takes its place)", failure.what()));
+                  fmt::format("{} (the machine's fault, not the image's: none takes its place)", failure.what()));
   }
   throw BadImage(failure.what());
 }

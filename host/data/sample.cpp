@@ -19,6 +19,22 @@ size_t size_of(FieldType type) {
   return 0;
 }
 
+Image& Sample::start(int64_t of_index, int64_t of_label, uint64_t of_epoch) {
+  views.resize(1);
+  fields.clear();
+  index = of_index;
+  label = of_label;
+  epoch = of_epoch;
+  whole = nullptr;
+  return views[0].blank();
+}
+
+const Field* Sample::find_field(std::string_view name, int view) const {
+  for (const Field& field : fields)
+    if (field.name == name && field.view == view) return &field;
+  return whole != nullptr ? whole->find_field(name, view) : nullptr;
+}
+
 void Sample::set_field(Field field) {
   for (Field& old : fields) {
     if (old.name == field.name && old.view == field.view) {

@@ -6,7 +6,7 @@
 #include "base/type_name.h"
 #include "bridge/components/algorithm.h"
 #include "data/datasets/dataset.h"
-#include "data/schema.h"
+#include "data/transforms/transform.h"
 #include "ssp/entry.h"
 #include "train/optimizers/optimizer.h"
 #include "train/schedules/schedules.h"
@@ -35,11 +35,9 @@ const Json* ComponentSchemaCache::find(std::string_view kind, std::string_view t
   if (kind == "dataset") return schema_in(data::dataset_types(), type.empty() ? data::kDefaultDataset : type);
   const TypeName asked = split_type(type);
   const bool built_in = kind == "transform" && (asked.owner.empty() || asked.owner == kBuiltIn);
-  if (const std::string_view text = built_in ? data::transform_schema(asked.name) : ""; !text.empty()) {
+  if (const Json* own = built_in ? schema_in(data::transform_types(), asked.name) : nullptr) {
     if (asked.owner.empty()) refuse_namesake(kind, type);
-    const auto key = std::make_pair(std::string(kind), std::string(asked.name));
-    if (const auto known = read_.find(key); known != read_.end()) return &known->second;
-    return &read_.emplace(key, config::parse_schema(text, fmt::format("{} '{}'", kind, asked.name))).first->second;
+    return own;
   }
   const plugin::Component* component = registry_.find_if_any(plugin_kind(kind), type);
   return component ? &bridge::component_schema(*component) : nullptr;
@@ -60,8 +58,7 @@ std::vector<std::string> ComponentSchemaCache::names(std::string_view kind) cons
   if (kind == "scheduler") return train::scheduler_types().names();
   if (kind == "dataset") return data::dataset_types().names();
   std::vector<std::string> names;
-  if (kind == "transform")
-    for (const std::string_view name : data::transform_types()) names.emplace_back(name);
+  if (kind == "transform") names = data::transform_types().names();
   for (std::string& name : registry_.names(plugin_kind(kind))) names.push_back(std::move(name));
   return names;
 }

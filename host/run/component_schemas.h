@@ -1,9 +1,8 @@
 // Where the schemas of nested components come from: plugins and the registries of built-in types. Checks nothing
 // itself.
 #pragma once
-#include <map>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "config/schema.h"
 #include "plugin/registry.h"
@@ -22,7 +21,6 @@ class ComponentSchemaCache {
   std::vector<std::string> names(std::string_view kind) const;
 
   const plugin::Registry& registry_;
-  mutable std::map<std::pair<std::string, std::string>, Json> read_;  // of the data room
 };
 
 }  // namespace selfsup::run

@@ -1,10 +1,14 @@
 // Transforms of plugins in the data pipeline: images, fields, random numbers, worker threads.
 #include "bridge/components/transform.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <thread>
 
 #include "base/errors.h"
 #include "bridge/support/window.h"
+#include "data/loader/loader.h"
 
 namespace selfsup::bridge::testing {
 namespace {
@@ -13,8 +17,7 @@ using Catch::Contains;
 
 data::Sample sample_of(int64_t index) {
   data::Sample s;
-  s.index = index;
-  data::Image& image = s.views.emplace_back();
+  data::Image& image = s.start(index, -1, 0);
   image.reshape(3, 2, 3);
   for (size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = static_cast<uint8_t>(i + static_cast<size_t>(index));
@@ -42,9 +45,9 @@ TEST_CASE("a plugin's transform changes samples, on any thread") {
   data::SampleRandom random(1, 0, 4);
   transform->apply(alone, random);
   REQUIRE(alone.views.size() == 2);
-  CHECK(alone.views[0].pixels[0] == 255 - 4);
-  CHECK(alone.views[1].channels == 1);
-  CHECK(alone.views[1].pixels == std::vector<uint8_t>(4, 7));
+  CHECK(alone.views[0].image().pixels[0] == 255 - 4);
+  CHECK(alone.views[1].image().channels == 1);
+  CHECK(alone.views[1].image().pixels == std::vector<uint8_t>(4, 7));
   REQUIRE(alone.fields.size() == 1);
   CHECK(alone.fields[0].name == "drawn");
   CHECK(alone.fields[0].type == data::FieldType::i64);
@@ -58,7 +61,7 @@ TEST_CASE("a plugin's transform changes samples, on any thread") {
         data::SampleRandom r(1, 0, t);
         transform->apply(s, r);
         data::SampleRandom again(1, 0, t);
-        wrong += s.views[0].pixels[1] != 255 - 1 - t || drawn(s) != static_cast<int64_t>(again.next() >> 1);
+        wrong += s.views[0].image().pixels[1] != 255 - 1 - t || drawn(s) != static_cast<int64_t>(again.next() >> 1);
       }
     });
   }
@@ -84,6 +87,69 @@ TEST_CASE("a transform that fails is named") {
     CHECK(e.what() == "transform (ProbeInvert of bridge_probe).apply: " + text);
     CHECK(e.exit() == Exit::plugin);
   }
+}
+
+namespace {
+
+// 4 x 4 pixels of the value of the index.
+class Plain : public data::Dataset {
+ public:
+  int64_t size() const override { return 40; }
+  int channels() const override { return 1; }
+  std::string describe(int64_t i) const override { return fmt::format("plain {}", i); }
+  void load(int64_t i, data::Image& out) const override {
+    out.reshape(4, 4, 1);
+    std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
+  }
+};
+
+std::string policy(const std::string& fault) { return R"([{"type": "ProbePolicy", "fault": ")" + fault + "\"}]"; }
+
+}  // namespace
+
+TEST_CASE("a policy in edits only makes views, and a sample that it calls bad is replaced") {
+  Host host;
+  plugin::Registry registry(host.table());
+  registry.load(SELFSUP_BRIDGE_PROBE);
+  const data::TransformFactory factory = transform_factory(registry, {});
+  const data::Pipeline pipeline(parse_json(policy("sample"), "t", "file"), factory);
+  const std::vector<data::ImageShape> shapes = pipeline.output_shapes({4, 4, 1});
+  CHECK((shapes == std::vector<data::ImageShape>{{2, 2, 1}, {2, 2, 1}}));
+  const Plain set;
+  data::Loader loader(set, pipeline, {.batch_size = 8, .num_workers = 2, .max_bad_fraction = 0.2});
+  loader.start(0);
+  data::Batch batch;
+  int64_t seen = 0;
+  while (loader.next(batch)) {
+    for (int64_t row = 0; row < batch.size; ++row, ++seen) {
+      const int64_t index = batch.sample_index[static_cast<size_t>(row)];
+      CHECK(index % 10 != 3);
+      CHECK(batch.views.at(0).pixels.get()[4 * row] == index);
+      CHECK(batch.views.at(1).pixels.get()[4 * row + 3] == 255 - index);
+    }
+  }
+  CHECK(seen == 40);
+  REQUIRE(loader.bad().files.size() == 4);
+  for (const data::BadFile& bad : loader.bad().files) {
+    CHECK(bad.path == fmt::format("plain {}", bad.index));
+    CHECK(bad.reason == "transform (ProbePolicy of bridge_probe).apply: too dark");
+  }
+}
+
+TEST_CASE("edits that were not asked for, and kinds that nobody draws, are refused") {
+  Host host;
+  plugin::Registry registry(host.table());
+  registry.load(SELFSUP_BRIDGE_PROBE);
+  const data::TransformFactory factory = transform_factory(registry, {});
+  CHECK_THROWS_WITH(data::Pipeline(parse_json(policy("kind"), "t", "file"), factory),
+                    Contains("transform (ProbePolicy of bridge_probe).create: edit.need: this host does not draw edits "
+                             "of kind 99"));
+  const data::Pipeline pipeline(parse_json(policy("undeclared"), "t", "file"), factory);
+  data::Sample sample = sample_of(0);
+  data::SampleRandom random(1, 0, 0);
+  CHECK_THROWS_WITH(pipeline.apply(sample, random),
+                    Contains("transform (ProbePolicy of bridge_probe).apply: sample.edit: edit 0 of image 1 is blur "
+                             "(kind 6), which this transform did not ask for"));
 }
 
 }  // namespace selfsup::bridge::testing

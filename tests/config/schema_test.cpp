@@ -9,7 +9,7 @@
 #include "base/errors.h"
 #include "config/host_schema.h"
 #include "data/datasets/dataset.h"
-#include "data/schema.h"
+#include "data/transforms/transform.h"
 
 using namespace selfsup;
 using namespace selfsup::config;
@@ -69,7 +69,10 @@ ComponentSchemas components() {
       const data::DatasetType* own = data::dataset_types().find(type.empty() ? data::kDefaultDataset : type);
       return own ? &own->schema : nullptr;
     }
-    if (kind == "transform") text = data::transform_schema(type);
+    if (kind == "transform") {
+      const data::TransformType* own = data::transform_types().find(type);
+      return own ? &own->schema : nullptr;
+    }
     if (text.empty()) return nullptr;
     return &read.try_emplace(std::string(kind) + "/" + std::string(type), parse_schema(text, "the test")).first->second;
   };
@@ -79,8 +82,7 @@ ComponentSchemas components() {
     if (kind == "ssp.algorithm/0") all = {"MAE"};
     if (kind == "ssp.backbone.tokens/0") all = {"MAEViT", "VisionTransformer"};
     if (kind == "dataset") all = data::dataset_types().names();
-    if (kind == "transform")
-      for (const auto name : data::transform_types()) all.emplace_back(name);
+    if (kind == "transform") all = data::transform_types().names();
     return all;
   };
   return {find, names};

@@ -6,6 +6,7 @@
 #include "base/errors.h"
 #include "data/loader/loader.h"
 #include "data/support/loader.h"
+#include "data/support/pipeline.h"
 #include "data/support/support.h"
 #include "resolved.h"
 
@@ -147,7 +148,7 @@ TEST_CASE("a folder with every kind of bad file trains on, and names each once")
   for (const auto& [name, bytes] : bad) write_file(dir / name, bytes);
   const auto set = make_dataset(selfsup::test::resolved(
       dataset_types(), json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"), kDefaultDataset));
-  const Pipeline pipeline(json(R"([{"type": "RandomResizedCrop", "size": 16}])"));
+  const Pipeline pipeline(test::resolved(R"([{"type": "RandomResizedCrop", "size": 16}])"));
   Loader loader(*set, pipeline, {.batch_size = 16, .num_workers = 2, .max_bad_fraction = 0.1});
   for (uint64_t epoch = 0; epoch < 3; ++epoch) CHECK(epoch_of(loader, epoch).size() == 5);
   std::set<std::string> named;

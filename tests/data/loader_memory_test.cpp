@@ -57,7 +57,7 @@ TEST_CASE("what keeps a batch from being begun comes out of next(), for any numb
     Batch batch;
     for (uint64_t epoch : {0, 1}) {
       loader.start(epoch);
-      CHECK_THROWS_WITH(loader.next(batch), Contains("2305843009213693952 pictures"));
+      CHECK_THROWS_WITH(loader.next(batch), Contains("2305843009213693952 images"));
     }
   }
   // The batches before it are delivered.

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "data/datasets/shapes.h"
 #include "data/support/loader.h"
+#include "data/support/pipeline.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {
@@ -27,7 +28,7 @@ namespace {
 using Catch::Matchers::Contains;
 using namespace test;
 
-Json json(const std::string& text) { return parse_json(text, "test.json", "test"); }
+Json json(const std::string& text) { return resolved(text); }
 
 // Leaves a field that depends on the draws, and one a view.
 struct Marks : Transform {
@@ -102,12 +103,14 @@ TEST_CASE("a batch holds what its parts say") {
       const int64_t index = batch.sample_index[static_cast<size_t>(row)];
       CHECK(batch.labels[static_cast<size_t>(row)] == set.label(index));
       Sample sample;
-      sample.views.push_back(set.load(index));
+      set.load(index, sample.start(index, -1, 2));
       SampleRandom random(5, 2, index);
       pipeline.apply(sample, random);
-      for (size_t v = 0; v < 2; ++v)
-        CHECK(std::equal(sample.views[v].pixels.begin(), sample.views[v].pixels.end(),
-                         batch.views[v].pixels.get() + static_cast<size_t>(row) * sample.views[v].pixels.size()));
+      for (size_t v = 0; v < 2; ++v) {
+        const std::vector<uint8_t>& want = sample.views[v].image().pixels;
+        CHECK(
+            std::equal(want.begin(), want.end(), batch.views[v].pixels.get() + static_cast<size_t>(row) * want.size()));
+      }
       ++seen;
     }
   }

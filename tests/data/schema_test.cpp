@@ -1,6 +1,4 @@
 // The schemas of the built-in types, under the checker that uses them.
-#include "data/schema.h"
-
 #include <catch2/catch.hpp>
 #include <map>
 
@@ -17,8 +15,8 @@ std::vector<config::Problem> problems_of(Json& value) {
   std::map<std::string, Json, std::less<>> schemas;
   for (const DatasetType& type : dataset_types())
     for (const std::string_view name : type.names) schemas.emplace(name, type.schema);
-  for (std::string_view type : transform_types())
-    schemas.emplace(type, config::parse_schema(transform_schema(type), std::string(type)));
+  for (const TransformType& type : transform_types())
+    for (const std::string_view name : type.names) schemas.emplace(name, type.schema);
   const config::ComponentSchemas components{[&](std::string_view, std::string_view type) {
                                               const auto found = schemas.find(type.empty() ? "image_folder" : type);
                                               return found == schemas.end() ? nullptr : &found->second;

@@ -57,7 +57,7 @@ TEST_CASE("samples to show are what training sees of them, with every view and f
   class Marked : public data::Transform {
    public:
     void apply(data::Sample& sample, data::SampleRandom& random) const override {
-      data::Image second = sample.views.front();
+      data::Image second = sample.views.front().pixels();
       random.view(1);
       second.pixels[0] = static_cast<uint8_t>(random.below(256));
       sample.views.push_back(second);

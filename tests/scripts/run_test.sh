@@ -115,7 +115,7 @@ status = pty.spawn([sys.argv[1], "--plugin", "mae.so", "bad.json", "--work-dir",
                     "train_dataloader.max_bad_fraction=0.5", "default_hooks.logger.interval=1000"], read)
 assert os.waitstatus_to_exitcode(status) == 0, status
 assert re.search(rb"epoch 1 .*%", text), "no progress bar"
-before = re.findall(rb"([^\r\n]*[\r\n]+(?:\x1b\[K)?)warning: images/.*another picture", text)
+before = re.findall(rb"([^\r\n]*[\r\n]+(?:\x1b\[K)?)warning: images/.*another image", text)
 assert len(before) == 3, before
 assert all(b.endswith((b"\n", b"\r\x1b[K")) for b in before), before
 assert before[-1].endswith(b"\r\x1b[K"), before

@@ -7,6 +7,7 @@
 
 #include "bridge/components/config_keys.h"
 #include "bridge/components/session.h"
+#include "bridge/edit_kinds.h"
 
 namespace selfsup::bridge {
 
@@ -26,6 +27,7 @@ struct Build {
   std::shared_ptr<const Json> node;
   KeysAt keys;  // which keys the node may have
   bool frozen = false;
+  EditKinds edits;          // what a transform says it will append
   bool overridden = false;  // node is not what the user's configuration was validated as
 
   std::deque<std::string> strings;  // what results point to

@@ -21,17 +21,19 @@ class PluginTransform : public data::Transform {
     build.config_path = "transform";
     build.node = node_;
     instance_ = create_alone(component, build);
+    edits_ = build.edits;
   }
 
   ~PluginTransform() override { destroy_component(*instance_); }
 
   void apply(data::Sample& sample, data::SampleRandom& random) const override {
-    SampleScope scope(sample, random);
+    SampleScope scope(sample, random, edits_);
     const plugin::Crossing note(instance_->plugin.c_str(), "apply");
     const uint64_t serial = error_serial();
     std::string text;
+    ssp_status status = SSP_E_PLUGIN;
     try {
-      const ssp_status status = instance_->table<ssp_transform>().apply(instance_->self, &sample_api, scope.get());
+      status = instance_->table<ssp_transform>().apply(instance_->self, &sample_api, scope.get());
       if (status == SSP_OK) return;
       text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
                                       : std::string(view(last_error()));
@@ -40,13 +42,16 @@ class PluginTransform : public data::Transform {
     } catch (...) {
       text = "it let an exception cross into the host";
     }
-    throw Error(Exit::plugin, fmt::format("{}.apply: {}", instance_->label, text));
+    text = fmt::format("{}.apply: {}", instance_->label, text);
+    if (status == SSP_E_SAMPLE) throw data::BadImage(text);
+    throw Error(Exit::plugin, text);
   }
 
  private:
   Facts facts_;
   std::shared_ptr<const Json> node_;
   std::unique_ptr<Instance> instance_;
+  EditKinds edits_;
 };
 
 }  // namespace

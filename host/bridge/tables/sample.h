@@ -1,7 +1,11 @@
 // A sample as a transform of a plugin sees it: the functions of ssp_sample_api. Any thread, one sample each.
 #pragma once
 #include <list>
+#include <map>
+#include <set>
+#include <vector>
 
+#include "bridge/edit_kinds.h"
 #include "data/sample.h"
 #include "ssp/transform.h"
 
@@ -13,8 +17,12 @@ extern const ssp_sample_api sample_api;
 
 struct ssp_sample {
   selfsup::data::Sample& sample;
-  selfsup::data::SampleRandom& random;
-  std::list<selfsup::data::Image> made;  // by alloc, not yet given to replace or append
+  const selfsup::data::SampleRandom& random;
+  selfsup::bridge::EditKinds kinds;                       // that the transform said it would append
+  std::map<uint32_t, selfsup::KeyedRandom> streams = {};  // by view, those that were drawn from
+  std::list<selfsup::data::Image> made = {};              // by alloc, not yet given to replace or append
+  std::set<uint32_t> lent = {};                           // images whose pixels the transform has got
+  std::vector<selfsup::data::Field> replaced = {};        // fields that get_field may have handed out
 };
 
 namespace selfsup::bridge {
@@ -22,7 +30,7 @@ namespace selfsup::bridge {
 // One apply from begin to end; nests, since a pipeline may run in a transform.
 class SampleScope {
  public:
-  SampleScope(data::Sample& sample, data::SampleRandom& random);
+  SampleScope(data::Sample& sample, const data::SampleRandom& random, EditKinds kinds);
   ~SampleScope();
   SampleScope(const SampleScope&) = delete;
   SampleScope& operator=(const SampleScope&) = delete;

@@ -11,7 +11,7 @@
 
 namespace selfsup::data {
 
-// count pictures of one size, uint8, NHWC, contiguous. While a copy of `pixels` lives nobody rewrites it.
+// count images of one size, uint8, NHWC, contiguous. While a copy of `pixels` lives nobody rewrites it.
 struct BatchView {
   std::shared_ptr<uint8_t> pixels;
   int64_t count = 0, height = 0, width = 0, channels = 0;
@@ -29,10 +29,10 @@ struct BatchField {
 struct Batch {
   uint64_t epoch = 0;
   int64_t index = 0;  // within the epoch, from 0
-  int64_t size = 0;   // pictures; the last batch of an epoch may hold fewer
+  int64_t size = 0;   // images; the last batch of an epoch may hold fewer
   std::vector<BatchView> views;
   std::vector<BatchField> fields;     // ordered by name, then view
-  std::vector<int64_t> sample_index;  // position in the dataset of what is shown (a bad picture's substitute: its own)
+  std::vector<int64_t> sample_index;  // position in the dataset of what is shown (a bad image's substitute: its own)
   std::vector<int64_t> labels;        // empty when the dataset has none
 };
 

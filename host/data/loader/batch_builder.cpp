@@ -56,7 +56,8 @@ void BatchBuilder::lay_out_once(const Sample& sample) {
 
 void BatchBuilder::lay_out(const Sample& sample) {
   std::vector<BatchView> views;
-  for (const Image& image : sample.views) {
+  for (const View& made : sample.views) {
+    const Image& image = made.image();
     BatchView view{nullptr, batch_.size, image.height, image.width, image.channels};
     view.pixels = allocate_(bytes_of(capacity_, image.pixels.size()));
     views.push_back(std::move(view));
@@ -80,14 +81,14 @@ void BatchBuilder::place(int64_t position, const Sample& sample) {
   lay_out_once(sample);
   const size_t at = static_cast<size_t>(position);
   if (sample.views.size() != batch_.views.size())
-    refuse(fmt::format("the pipeline made {} views, of another picture of the batch {}", sample.views.size(),
+    refuse(fmt::format("the pipeline made {} views, of another image of the batch {}", sample.views.size(),
                        batch_.views.size()));
   for (size_t v = 0; v < sample.views.size(); ++v) {
-    const Image& image = sample.views[v];
+    const Image& image = sample.views[v].image();
     const BatchView& view = batch_.views[v];
     if (image.height != view.height || image.width != view.width || image.channels != view.channels)
       refuse(
-          fmt::format("view {} is {} x {} with {} channels, of another picture of the batch {} x {} with {}; end the "
+          fmt::format("view {} is {} x {} with {} channels, of another image of the batch {} x {} with {}; end the "
                       "pipeline with a resize or a crop to one size",
                       v, image.height, image.width, image.channels, view.height, view.width, view.channels));
     std::memcpy(view.pixels.get() + at * image.pixels.size(), image.pixels.data(), image.pixels.size());
@@ -99,7 +100,7 @@ void BatchBuilder::place(int64_t position, const Sample& sample) {
 
 void BatchBuilder::place_fields(size_t position, const Sample& sample) {
   if (sample.fields.size() != batch_.fields.size())
-    refuse(fmt::format("the pipeline made {} fields, of another picture of the batch {}", sample.fields.size(),
+    refuse(fmt::format("the pipeline made {} fields, of another image of the batch {}", sample.fields.size(),
                        batch_.fields.size()));
   for (const BatchField& out : batch_.fields) {
     const auto field = std::find_if(sample.fields.begin(), sample.fields.end(),
@@ -107,7 +108,7 @@ void BatchBuilder::place_fields(size_t position, const Sample& sample) {
     const size_t bytes = bytes_per_sample(out);
     if (field == sample.fields.end() || !same_layout(out, *field) || field->bytes.size() != bytes)
       refuse(
-          fmt::format("field \"{}\" of view {} is missing, or differs in type or sizes from that of another picture "
+          fmt::format("field \"{}\" of view {} is missing, or differs in type or sizes from that of another image "
                       "of the batch",
                       out.name, out.view));
     if (bytes > 0) std::memcpy(out.data.get() + position * bytes, field->bytes.data(), bytes);

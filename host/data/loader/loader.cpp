@@ -22,7 +22,7 @@
 namespace selfsup::data {
 namespace {
 
-constexpr int kSubstitutes = 20;     // tried for a bad picture before the set is given up
+constexpr int kSubstitutes = 20;     // tried for a bad image before the set is given up
 constexpr size_t kNamedInError = 5;  // bad files in the error's text
 constexpr size_t kWarnings = 10;     // bad files that the log names one by one
 constexpr int64_t kSmallestAllowance = 3;
@@ -83,7 +83,7 @@ Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
                    .shuffle = o.shuffle,
                    .drop_last = o.drop_last});
   if (sampler.batches() == 0)
-    throw Error(Exit::usage, fmt::format("an epoch has no batch: {} pictures a rank, fewer than batch_size {}, and "
+    throw Error(Exit::usage, fmt::format("an epoch has no batch: {} images a rank, fewer than batch_size {}, and "
                                          "drop_last is true; lower batch_size or set drop_last to false",
                                          sampler.shard_size(), o.batch_size));
   return sampler;
@@ -163,7 +163,7 @@ struct Loader::State {
 std::vector<int64_t> Loader::State::order_of(uint64_t of_epoch) const {
   const auto too_large = [&] {
     return Error(Exit::data,
-                 fmt::format("the dataset has {} pictures; there is no memory to shuffle so many", dataset.size()));
+                 fmt::format("the dataset has {} images; there is no memory to shuffle so many", dataset.size()));
   };
   try {
     return sampler.order(of_epoch);
@@ -248,11 +248,7 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
       index = static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset.size())));
     }
     try {
-      sample.views.resize(1);
-      sample.fields.clear();
-      sample.index = index;
-      sample.label = dataset.label(index);
-      dataset.load(index, sample.views[0]);
+      dataset.load(index, sample.start(index, dataset.label(index), slot.epoch));
       // The draws of the place, not of the substitute: that one may be in this epoch already.
       SampleRandom random(options.seed, slot.epoch, wanted);
       pipeline.apply(sample, random);
@@ -266,7 +262,7 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
       throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
     }
   }
-  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} pictures drawn in its place",
+  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} images drawn in its place",
                                       dataset.describe(wanted), kSubstitutes));
 }
 
@@ -275,14 +271,12 @@ void Loader::State::account(const std::vector<std::pair<int64_t, BadFile>>& bad)
     if (!known_bad.insert(file.index).second) continue;
     report.files.push_back(file);
     if (report.files.size() <= kWarnings)
-      log_warning(fmt::format("{}: {}; another picture takes its place", file.path, file.reason));
-    if (report.files.size() == kWarnings)
-      log_warning("further pictures that cannot be used are counted, not named here");
+      log_warning(fmt::format("{}: {}; another image takes its place", file.path, file.reason));
+    if (report.files.size() == kWarnings) log_warning("further images that cannot be used are counted, not named here");
   }
   if (static_cast<int64_t>(report.files.size()) <= report.allowed) return;
-  std::string text = fmt::format(
-      "{} of {} pictures could not be used; max_bad_fraction {} allows {}. The first of them:", report.files.size(),
-      dataset.size(), options.max_bad_fraction, report.allowed);
+  std::string text = fmt::format("{} of {} images could not be used; max_bad_fraction {} allows {}. The first of them:",
+                                 report.files.size(), dataset.size(), options.max_bad_fraction, report.allowed);
   for (size_t i = 0; i < std::min(report.files.size(), kNamedInError); ++i)
     text += fmt::format("\n  {}: {}", report.files[i].path, report.files[i].reason);
   throw Error(Exit::data, text);

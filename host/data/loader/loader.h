@@ -28,14 +28,14 @@ struct LoaderOptions {
   uint64_t seed = 0;  // equal for all shards
   Shard shard = {};
   int prefetch = 2;  // batches in the making or waiting; no fewer than 1
-  // Share of the set that may be bad before the run ends. A share above 0 allows three pictures at least, but never
+  // Share of the set that may be bad before the run ends. A share above 0 allows three images at least, but never
   // more than half of the set; 0 allows none.
   double max_bad_fraction = 0;
   // Found by a loader that this one takes over from: they count as if this one had found them.
   std::vector<BadFile> known_bad = {};
 };
 
-// The pictures that could not be used among those that the batches so far asked for, each once, in order of appearance.
+// The images that could not be used among those that the batches so far asked for, each once, in order of appearance.
 struct BadReport {
   int64_t allowed = 0;
   std::vector<BadFile> files;
@@ -62,7 +62,7 @@ class Loader {
   void start(uint64_t epoch, int64_t first_batch = 0);
 
   // Waits for the next batch; false when the epoch is over. Errors of the workers come out here, at the batch that they
-  // belong to: Error(data) when too many pictures are bad, Error(usage) when pictures of a batch differ in shape.
+  // belong to: Error(data) when too many images are bad, Error(usage) when images of a batch differ in shape.
   bool next(Batch& batch);
 
   const BadReport& bad() const;

@@ -1,9 +1,12 @@
-// What a step of the pipeline is, and where transforms come from. Knows no transform by name.
+// What a step of the pipeline is, and the built-in types of steps. Knows no type by name.
 #pragma once
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "base/json.h"
+#include "base/registry.h"
 #include "data/sample.h"
 
 namespace selfsup::data {
@@ -17,13 +20,33 @@ class Transform {
   virtual void apply(Sample& sample, SampleRandom& random) const = 0;
 };
 
-// A transform that makes one picture of one picture, view by view.
-class ImageTransform : public Transform {
+// Treats each view by itself.
+class ViewTransform : public Transform {
  public:
   void apply(Sample& sample, SampleRandom& random) const final;
-  // `out` is another object than `in`; its memory is reused.
-  virtual void transform(const Image& in, Image& out, SampleRandom& random) const = 0;
+  virtual void apply(Sample& sample, int view, SampleRandom& random) const = 0;
 };
+
+// A transform and its place in the pipeline, counted through nested ones.
+struct Step {
+  std::unique_ptr<Transform> transform;
+  int position;
+};
+using Steps = std::vector<Step>;
+void run(const Steps& steps, Sample& sample, SampleRandom& random);
+
+// Makes the steps of a list of specifications: for types that hold pipelines themselves.
+using StepsMaker = std::function<Steps(const Json& list)>;
+
+// What a file of this folder defines, and types.cpp lists.
+struct TransformType {
+  std::vector<std::string_view> names;
+  Json schema;  // of a specification {"type": …, …}
+  // spec: resolved, which means checked against the schema, defaults filled in. Null: nothing is to be done. What the
+  // schema cannot say is an Error(usage).
+  std::unique_ptr<Transform> (*make)(const Json& spec, const StepsMaker& nested);
+};
+const Registry<TransformType>& transform_types();
 
 // Makes the transform of a specification {"type": …, …}, or returns null when it does not know the type.
 using TransformFactory = std::function<std::unique_ptr<Transform>(const Json& spec)>;

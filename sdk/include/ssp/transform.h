@@ -42,7 +42,7 @@ typedef struct ssp_sample_api {
   ssp_status (*shape)(const ssp_sample*, uint32_t i, ssp_image* out);
   /* Appends to what is to be done to image i. Checked here: kinds, flags, ranges, boxes. */
   ssp_status (*edit)(ssp_sample*, uint32_t i, const ssp_edit* edits, uint32_t n);
-  /* The pixels of image i, with its edits drawn; they may be written. */
+  /* The pixels of image i, with its edits drawn; they may be written, until its next edit, get or replace. */
   ssp_status (*get)(ssp_sample*, uint32_t i, ssp_image* out);
   /* A new image, to be given to replace or append before apply returns. out says dtype, height, width and channels. */
   ssp_status (*alloc)(ssp_sample*, ssp_image* out);

@@ -94,6 +94,7 @@ static ssp_status get_factory(ssp_str kind, ssp_str name, const void** table) {
              {SSP_KIND_BACKBONE, "ProbeBackbone", &backbone_table},
              {SSP_KIND_BACKBONE, "ProbeLoop", &loop_table},
              {SSP_KIND_TRANSFORM, "ProbeInvert", &invert_table},
+             {SSP_KIND_TRANSFORM, "ProbePolicy", &policy_table},
              {KIND_TARGET, "ProbeTarget", &target_table}};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
     if (same(kind, all[i].kind) && same(name, all[i].name)) return *table = all[i].table, SSP_OK;

@@ -20,7 +20,7 @@ extern ssp_op op_mm, op_mean, op_flatten, op_pow, op_detach, op_add_, op_mul_, o
 extern const ssp_backbone_tokens tokens_table;
 extern const ssp_backbone backbone_table, loop_table;
 extern const ssp_algorithm probe_table, asks_table;
-extern const ssp_transform invert_table;
+extern const ssp_transform invert_table, policy_table;
 
 /* A kind between plugins, of which no host knows more than the head. */
 #define KIND_TARGET "probe.target/0"

@@ -22,6 +22,7 @@
 //                Outputs forward(const ForwardInput&, const Call&);
 //   may have     static constexpr bool takes_mask;          without it a mask is refused
 // Transform:     void apply(Sample&) const;                 on several threads at once
+//   may have     static constexpr uint32_t edits[];         the kinds of edits that it appends, SSP_EDIT_…
 #pragma once
 #include "ssp/cpp/optional.hpp"
 #include "ssp/cpp/sample.hpp"
@@ -262,15 +263,21 @@ struct BackboneOf : Named<T> {
 
 template <class T>
 struct TransformOf : ComponentOf<T> {
+  static ssp_status create(ssp_build* build, ssp_component* out) noexcept {
+    if constexpr (has_edits<T>()) {
+      const ssp_status asked = guarded([&] { check(edits().need(build, T::edits, std::size(T::edits))); });
+      if (asked != SSP_OK) return asked;
+    }
+    return ComponentOf<T>::create(build, out);
+  }
   static ssp_status apply(ssp_component self, const ssp_sample_api* api, ssp_sample* sample) noexcept {
     return guarded([&] {
       Sample s(api, sample);
       const_cast<const T&>(ComponentOf<T>::of(self)).apply(s);
     });
   }
-  SSP_PER_PLUGIN static constexpr ssp_transform table = {sizeof(ssp_transform),   caps_of<T>(),
-                                                         ComponentOf<T>::schema,  ComponentOf<T>::create,
-                                                         ComponentOf<T>::destroy, apply};
+  SSP_PER_PLUGIN static constexpr ssp_transform table = {
+      sizeof(ssp_transform), caps_of<T>(), ComponentOf<T>::schema, create, ComponentOf<T>::destroy, apply};
 };
 
 }  // namespace detail

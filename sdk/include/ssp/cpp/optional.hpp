@@ -51,6 +51,7 @@ SSP_OPTIONAL(load_state, "void load_state(uint32_t scope, std::string_view)",
 SSP_OPTIONAL(names, "NamePairs names(std::string_view format)",
              NamePairs(std::declval<T&>().names(std::string_view())));
 SSP_OPTIONAL(takes_mask, "static constexpr bool takes_mask", bool{T::takes_mask});
+SSP_OPTIONAL(edits, "static constexpr uint32_t edits[]", uint32_t{T::edits[0]});
 #undef SSP_OPTIONAL
 
 }  // namespace detail

@@ -1,0 +1,193 @@
+#include "data/edits/colour.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/edits/pixels.h"
+
+namespace selfsup::data {
+namespace {
+
+using Table = std::array<std::array<uint8_t, 256>, 3>;
+using Line = std::array<uint8_t, 256>;
+
+template <class Function>
+Line line(const Function& of) {
+  Line values;
+  for (int x = 0; x < 256; ++x) values[static_cast<size_t>(x)] = static_cast<uint8_t>(of(x));
+  return values;
+}
+
+Table same(const Line& values) { return {values, values, values}; }
+
+// Pillow's Image.blend: single precision, truncated.
+Line blended(int from, double factor) {
+  const float f = static_cast<float>(factor);
+  return line(
+      [&](int x) { return std::clamp(static_cast<float>(from) + f * static_cast<float>(x - from), 0.0f, 255.0f); });
+}
+
+Line contrast(const Edit& edit, const Statistic& of) {
+  if (of.kind == Statistic::Kind::grey)
+    return blended(static_cast<int>(static_cast<double>(of.grey_sum) / static_cast<double>(of.pixels) + 0.5),
+                   edit.v[0]);
+  const float mean = static_cast<float>(of.grey_sum) / static_cast<float>(of.pixels);
+  const float own = static_cast<float>(edit.v[0]), other = static_cast<float>(1.0 - edit.v[0]);
+  return line([&](int x) { return std::clamp(std::fma(mean, other, static_cast<float>(x) * own), 0.0f, 255.0f); });
+}
+
+Line identity() {
+  return line([](int x) { return x; });
+}
+
+Line autocontrast(const std::array<uint64_t, 256>& histogram) {
+  int low = 0, high = 255;
+  while (low < 255 && histogram[static_cast<size_t>(low)] == 0) ++low;
+  while (high > 0 && histogram[static_cast<size_t>(high)] == 0) --high;
+  if (high <= low) return identity();
+  const double scale = 255.0 / (high - low), offset = -low * scale;
+  return line([&](int x) { return std::clamp(static_cast<int>(x * scale + offset), 0, 255); });
+}
+
+Line equalize(const std::array<uint64_t, 256>& histogram) {
+  uint64_t sum = 0, last = 0;
+  for (const uint64_t count : histogram)
+    if (count > 0) sum += count, last = count;
+  const uint64_t step = (sum - last) / 255;
+  if (step == 0) return identity();
+  uint64_t n = step / 2;
+  return line([&](int x) {
+    const uint64_t value = n / step;
+    n += histogram[static_cast<size_t>(x)];
+    return std::min<uint64_t>(value, 255);
+  });
+}
+
+// Edits that are a function of one channel's value alone.
+bool table_of(const Edit& edit, const Statistic& statistic, Table& table) {
+  const double v = edit.v[0];
+  switch (edit.kind) {
+    case SSP_EDIT_BRIGHTNESS:
+      table = same(blended(0, v));
+      return true;
+    case SSP_EDIT_CONTRAST:
+      table = same(contrast(edit, statistic));
+      return true;
+    case SSP_EDIT_SOLARIZE:
+      table = same(line([&](int x) { return x < v ? x : 255 - x; }));
+      return true;
+    case SSP_EDIT_POSTERIZE:
+      table = same(line([&](int x) { return x & ~((1 << (8 - static_cast<int>(v))) - 1); }));
+      return true;
+    case SSP_EDIT_INVERT:
+      table = same(line([](int x) { return 255 - x; }));
+      return true;
+    case SSP_EDIT_GAMMA:
+      table = same(line([&](int x) { return std::floor(255 * std::pow(x / 255.0, v) + 0.5); }));
+      return true;
+    case SSP_EDIT_AUTOCONTRAST:
+      for (size_t c = 0; c < 3; ++c) table[c] = autocontrast(statistic.histogram[c]);
+      return true;
+    case SSP_EDIT_EQUALIZE:
+      for (size_t c = 0; c < 3; ++c) table[c] = equalize(statistic.histogram[c]);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void look_up(const Table& table, uint8_t* row, size_t width, int channels) {
+  if (channels == 1) {
+    for (size_t i = 0; i < width; ++i) row[i] = table[0][row[i]];
+    return;
+  }
+  for (size_t i = 0; i < 3 * width; i += 3)
+    for (size_t c = 0; c < 3; ++c) row[i + c] = table[c][row[i + c]];
+}
+
+void look_up(const Table& table, uint32_t* pixels, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t p = pixels[i];
+    pixels[i] = static_cast<uint32_t>(table[0][p & 255] | table[1][p >> 8 & 255] << 8 | table[2][p >> 16 & 255] << 16);
+  }
+}
+
+void run_step(const Edit& edit, uint32_t* pixels, size_t count) {
+  const bool torchvision = as_torchvision(edit);
+  switch (edit.kind) {
+    case SSP_EDIT_SATURATION:
+      if (torchvision) return pixels::torchvision::saturation(pixels, count, edit.v[0]);
+      return pixels::saturation(pixels, count, static_cast<float>(edit.v[0]));
+    case SSP_EDIT_HUE:
+      if (torchvision) return pixels::torchvision::hue(pixels, count, edit.v[0]);
+      return pixels::hue(pixels, count, static_cast<int>(edit.v[0] * 255) & 255);
+    default:
+      if (edit.v[0] != 0 || edit.v[1] != 0 || edit.v[2] != 0) return pixels::weighted_grey(pixels, count, edit.v);
+      if (torchvision) return pixels::torchvision::grey(pixels, count);
+      return pixels::grey(pixels, count);
+  }
+}
+
+}  // namespace
+
+bool is_colour(const Edit& edit) {
+  return edit.kind >= SSP_EDIT_BRIGHTNESS && edit.kind <= SSP_EDIT_GAMMA && edit.kind != SSP_EDIT_BLUR;
+}
+
+Statistic::Kind needed_by(const Edit& edit) {
+  if (edit.kind == SSP_EDIT_CONTRAST)
+    return as_torchvision(edit) ? Statistic::Kind::torchvision_grey : Statistic::Kind::grey;
+  if (edit.kind == SSP_EDIT_AUTOCONTRAST || edit.kind == SSP_EDIT_EQUALIZE) return Statistic::Kind::histogram;
+  return Statistic::Kind::none;
+}
+
+void Statistic::add(const uint8_t* row, int width, int channels) {
+  const size_t count = static_cast<size_t>(width);
+  pixels += count;
+  if (kind == Kind::histogram) {
+    const size_t step = static_cast<size_t>(channels);
+    for (size_t i = 0; i < count * step; i += step)
+      for (size_t c = 0; c < step; ++c) ++histogram[c][row[i + c]];
+  } else if (channels == 1) {
+    for (size_t i = 0; i < count; ++i) grey_sum += row[i];
+  } else {
+    grey_sum += kind == Kind::grey ? pixels::grey_sum(row, count) : pixels::torchvision::grey_sum(row, count);
+  }
+}
+
+void ColourChain::add(const Edit& edit, const Statistic& statistic) {
+  Table table;
+  if (table_of(edit, statistic, table))
+    add_table(table);
+  else if (channels_ == 3)  // on one channel these change nothing
+    steps_.push_back({edit, {}});
+}
+
+void ColourChain::add_table(const Table& table) {
+  if (!steps_.empty() && steps_.back().edit.kind == 0) {
+    for (size_t c = 0; c < 3; ++c)
+      for (uint8_t& value : steps_.back().table[c]) value = table[c][value];
+  } else {
+    steps_.push_back({{}, table});
+  }
+}
+
+void ColourChain::run(uint8_t* row, int width) const {
+  const size_t count = static_cast<size_t>(width);
+  if (steps_.empty()) return;
+  if (steps_.size() == 1 && steps_[0].edit.kind == 0) return look_up(steps_[0].table, row, count, channels_);
+  thread_local std::vector<uint32_t> scratch;
+  const size_t padded = (count + pixels::kGroup - 1) / pixels::kGroup * pixels::kGroup;
+  if (scratch.size() < padded) scratch.resize(padded);
+  uint32_t* line = scratch.data();
+  pixels::unpack(row, line, count);
+  for (const Step& step : steps_) {
+    if (step.edit.kind == 0)
+      look_up(step.table, line, count);
+    else
+      run_step(step.edit, line, padded);
+  }
+  pixels::pack(line, row, count);
+}
+
+}  // namespace selfsup::data

@@ -1,0 +1,37 @@
+// One edit: which numbers its kind takes, and the shape that it leaves. Knows no pixels.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "data/image.h"
+#include "ssp/edit.h"
+
+namespace selfsup::data {
+
+// The kinds, their numbers and their meaning are those of the SDK: there is one list of them.
+using Edit = ssp_edit;
+
+enum class Interpolation { nearest = SSP_EDIT_NEAREST, bilinear = SSP_EDIT_BILINEAR, bicubic = SSP_EDIT_BICUBIC };
+
+// Part of an image, in pixels.
+struct Box {
+  int top = 0, left = 0, height = 0, width = 0;
+};
+
+Edit crop_resize(const Box& box, int height, int width, Interpolation interpolation);
+inline Edit crop(const Box& box) { return crop_resize(box, box.height, box.width, Interpolation::nearest); }
+inline Edit flip_horizontal() { return {SSP_EDIT_FLIP_HORIZONTAL, 0, {}}; }
+inline Edit flip_vertical() { return {SSP_EDIT_FLIP_VERTICAL, 0, {}}; }
+
+std::string_view name_of(uint32_t kind);  // empty: no such kind
+
+// What is wrong with the edit of an image of that shape, "contrast: …"; empty: nothing.
+std::string problem_of(const Edit& edit, const ImageShape& shape);
+
+// Of an edit without a problem.
+ImageShape shape_after(const Edit& edit, ImageShape shape);
+
+inline uint32_t filter_of(const Edit& edit) { return edit.flags & SSP_EDIT_FILTER; }
+inline bool as_torchvision(const Edit& edit) { return (edit.flags & SSP_EDIT_TORCHVISION) != 0; }
+
+}  // namespace selfsup::data

@@ -1,0 +1,42 @@
+#include <utility>
+
+#include "config/schema.h"
+#include "data/transforms/transform.h"
+
+namespace selfsup::data {
+namespace {
+
+// All of its transforms with probability prob, or none; drawn once for the whole sample.
+class RandomApply : public Transform {
+ public:
+  RandomApply(double prob, Steps steps) : prob_(prob), steps_(std::move(steps)) {}
+  void apply(Sample& sample, SampleRandom& random) const override {
+    if (random.uniform() < prob_) run(steps_, sample, random);
+  }
+
+ private:
+  double prob_;
+  Steps steps_;
+};
+
+}  // namespace
+
+TransformType random_apply() {
+  return {{"RandomApply"},
+          config::parse_schema(R"({
+  "type": "object",
+  "description": "all of its transforms, or none",
+  "properties": {
+    "type": {"type": "string"},
+    "transforms": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}, "description": "in order"},
+    "prob": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "how often"}
+  },
+  "required": ["transforms"]
+})",
+                               "RandomApply"),
+          [](const Json& spec, const StepsMaker& nested) -> std::unique_ptr<Transform> {
+            return std::make_unique<RandomApply>(spec.get("prob").as_double(), nested(spec.get("transforms")));
+          }};
+}
+
+}  // namespace selfsup::data

@@ -1,4 +1,4 @@
-// Where the parts of this installation lie, wherever the tree was moved. Knows nobody.
+// Where the parts of this installation lie, wherever the tree was moved. Knows errors.
 #pragma once
 #include <string>
 

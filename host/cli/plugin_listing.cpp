@@ -43,13 +43,24 @@ std::vector<std::string> servers(const ComponentName& need, const NoteFile& aske
   return files;
 }
 
-Facts gather(const NoteFile& file, const plugin::Places& places, const std::vector<Candidate>& candidates) {
+// All of the folders, their digests looked at too; with none left open, since there may be many.
+std::vector<Candidate> examine_folders(const plugin::Places& places) {
+  std::vector<Candidate> candidates = plugin::scan_folders(places);
+  for (Candidate& candidate : candidates) {
+    candidate = plugin::examine(candidate.path, places.unstamped);
+    if (candidate.file) candidate.file->bytes.reset();
+  }
+  return candidates;
+}
+
+Facts gather(const Candidate& candidate, const plugin::Places& places, const std::vector<Candidate>& candidates) {
+  const NoteFile& file = *candidate.file;
   Facts facts{file, {}, {}, ""};
   for (const ComponentName& component : file.note.provides)
     if (!plugin::is_known_kind(component.first)) facts.unknown.push_back(component);
   for (const ComponentName& need : file.note.needs) facts.needs.push_back({need, servers(need, file, candidates)});
   try {
-    plugin::plan_plugins({file.path}, places, {});
+    plugin::plan_plugins({candidate}, places, {});
   } catch (const Error& error) {
     facts.problem = error.what();
   }
@@ -168,12 +179,12 @@ void print_all(std::ostream& out, const Facts& facts, const std::string& digest)
 
 void list_plugins(std::ostream& out, const plugin::Places& places, bool json) {
   const std::vector<std::string>& folders = places.folders;
-  const std::vector<Candidate> candidates = plugin::scan_folders(places);
+  const std::vector<Candidate> candidates = examine_folders(places);
   if (json) {
     Json::Array plugins, unreadable, searched(folders.begin(), folders.end());
     for (const Candidate& candidate : candidates) {
       if (candidate.file) {
-        plugins.push_back(to_json(gather(*candidate.file, places, candidates)));
+        plugins.push_back(to_json(gather(candidate, places, candidates)));
         continue;
       }
       Json entry = Json::object();
@@ -196,7 +207,7 @@ void list_plugins(std::ostream& out, const plugin::Places& places, bool json) {
       if (std::filesystem::path(candidate.path).parent_path() != folder) continue;
       any = true;
       if (candidate.file) {
-        print_brief(out, gather(*candidate.file, places, candidates));
+        print_brief(out, gather(candidate, places, candidates));
       } else {
         out << fmt::format("  {:<20} no plugin: {}\n", file_name(candidate.path), candidate.problem);
       }
@@ -206,9 +217,11 @@ void list_plugins(std::ostream& out, const plugin::Places& places, bool json) {
 }
 
 void inspect_plugin(std::ostream& out, const std::string& argument, const plugin::Places& places, bool json) {
-  const NoteFile file = plugin::read_note(plugin::find_plugin(argument, places.folders, "inspect " + argument));
-  const Facts facts = gather(file, places, plugin::scan_folders(places));
-  const std::string digest = file.bytes->sha256();
+  const Candidate candidate =
+      plugin::examine(plugin::find_plugin(argument, places.folders, "inspect " + argument), places.unstamped);
+  if (!candidate.file) throw Error(Exit::plugin, candidate.problem);
+  const Facts facts = gather(candidate, places, examine_folders(places));
+  const std::string digest = candidate.file->bytes->sha256();
   if (json) {
     Json result = to_json(facts);
     result.set("sha256", digest);

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <gnu/libc-version.h>
 
+#include <cstring>
 #include <optional>
 
 #include "base/errors.h"
 #include "plugin/elf.h"
-#include "plugin/versions.h"
 #include "ssp/base.h"
 
 namespace selfsup::plugin {
@@ -69,7 +69,7 @@ void check_compatible(const NoteFile& file, bool unstamped) {
                        has_isa(note.isa) ? "lacks" : "is not known to have (known: x86-64-v2, x86-64-v3, x86-64-v4)"));
   }
   const std::string glibc = gnu_get_libc_version();
-  if (version_less(glibc, file.newest_glibc)) {
+  if (::strverscmp(glibc.c_str(), file.newest_glibc.c_str()) < 0) {
     refuse(
         fmt::format("it needs glibc {}, this system has glibc {}; build the plugin on a system with glibc {} or older, "
                     "or run on a newer system",

@@ -36,8 +36,11 @@ std::shared_ptr<const ElfInput> ElfInput::sealed_copy() const {
     if (!ok) fail(fmt::format("cannot be copied into memory: {}", FileError("memfd", errno).what()));
   };
   // Under this name it stands in /proc/PID/maps.
-  Fd copy(::memfd_create(std::filesystem::path(path_).filename().c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  check(static_cast<bool>(copy));
+  const std::string name = std::filesystem::path(path_).filename();
+  constexpr unsigned kNoExecSeal = 8;  // MFD_NOEXEC_SEAL: Linux since 6.3 may demand it; before, it knows it not
+  Fd copy(::memfd_create(name.c_str(), MFD_CLOEXEC | kNoExecSeal));
+  if (!copy) copy = Fd(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!copy) return nullptr;
   for (uint64_t offset = 0; offset < size();) {
     const auto piece = read_all<char>(offset, std::min(kChunk, size() - offset), "file");
     for (size_t done = 0; done < piece.size();) {

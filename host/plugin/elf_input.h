@@ -17,7 +17,8 @@ class ElfInput {
   // Error(plugin), as from everything here, unless it is a regular file.
   explicit ElfInput(const std::string& path);
 
-  // The same bytes in memory that nobody can change any more: what is checked there is what is mapped from there.
+  // The same bytes in memory that nobody can change any more: what is checked there is what is mapped from there. Null
+  // where there is no such memory (an old system, a strict sandbox).
   std::shared_ptr<const ElfInput> sealed_copy() const;
 
   uint64_t size() const { return file_.size(); }

@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <link.h>
-#include <unistd.h>
 
 #include <boost/dll/shared_library.hpp>
+#include <filesystem>
 
 #include "base/errors.h"
 #include "plugin/crossing.h"
@@ -65,10 +65,12 @@ Library load_library(const NoteFile& file, const char* symbol) {
   const auto mode =
       dll::load_mode::rtld_now | dll::load_mode::rtld_local | static_cast<dll::load_mode::type>(RTLD_NODELETE);
   // ld.so knows the library by this name, so the descriptor stays open as long as the library is mapped: for ever. By
-  // the process's number, not by "self", so that a debugger finds the file too.
+  // the process's number, not by "self", so that a debugger finds the file too: the number that /proc has for it, which
+  // in a container may be another than getpid's.
   Fd fd(::fcntl(file.bytes->fd(), F_DUPFD_CLOEXEC, 0));
   if (!fd) throw Error(Exit::plugin, fmt::format("{}: no file descriptor is left", describe(file)));
-  const std::string name = fmt::format("/proc/{}/fd/{}", ::getpid(), fd.get());
+  const std::string name =
+      fmt::format("/proc/{}/fd/{}", std::filesystem::read_symlink("/proc/self").string(), fd.get());
   const Crossing crossing(file.note.id.c_str(), "constructors");
   try {
     const dll::shared_library library(dll::fs::path(name), mode);

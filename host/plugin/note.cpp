@@ -17,7 +17,6 @@
 #include "base/type_name.h"
 #include "plugin/digest.h"
 #include "plugin/elf.h"
-#include "plugin/versions.h"
 #include "ssp/entry.h"
 
 namespace selfsup::plugin {
@@ -162,35 +161,47 @@ std::optional<uint64_t> digits_at(const std::string& path, const ElfFile& elf, c
   return note.at + at;
 }
 
+ElfFile read_elf(const ElfInput& input) { return read_elf(input, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES); }
+
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+
+NoteFile note_file(const std::string& path, const ElfFile& elf) {
+  NoteFile file;
+  file.path = path;
+  file.note = parse_note(path, plugin_note(path, elf).text);
+  if (file.note.digest.empty()) file.digest = Digest::none;
+  file.elf_machine = elf.machine;
+  file.needed_libraries = elf.needed;
+  for (const std::string& version : elf.glibc)
+    if (::strverscmp(file.newest_glibc.c_str(), version.c_str()) < 0) file.newest_glibc = version;
+  return file;
+}
+
 }  // namespace
 
 NoteFile read_note(const std::string& path) {
-  NoteFile file;
-  file.path = std::filesystem::absolute(path).lexically_normal().string();
-  const auto read = [](const ElfInput& input) { return read_elf(input, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES); };
-  {
-    const ElfInput there(file.path);
-    plugin_note(file.path, read(there));  // other files are not worth a copy
-    file.bytes = there.sealed_copy();
+  const std::string whole = absolute(path);
+  return note_file(whole, read_elf(ElfInput(whole)));
+}
+
+NoteFile open_plugin(const std::string& path) {
+  const std::string whole = absolute(path);
+  auto input = std::make_shared<const ElfInput>(whole);
+  plugin_note(whole, read_elf(*input));  // other files are not worth a copy
+  if (auto copy = input->sealed_copy()) input = std::move(copy);
+  const ElfFile elf = read_elf(*input);
+  NoteFile file = note_file(whole, elf);
+  if (file.digest == Digest::unread) {
+    const uint64_t at = *digits_at(whole, elf, plugin_note(whole, elf), file.note.digest);
+    file.digest = digest_of(*input, elf, at) == file.note.digest ? Digest::right : Digest::wrong;
   }
-  const ElfFile elf = read(*file.bytes);
-  const ElfNote& note = plugin_note(file.path, elf);
-  file.note = parse_note(file.path, note.text);
-  file.elf_machine = elf.machine;
-  file.needed_libraries = elf.needed;
-  for (const std::string& version : elf.glibc) {
-    if (version_less(file.newest_glibc, version)) file.newest_glibc = version;
-  }
-  if (!file.note.digest.empty()) {
-    const uint64_t at = *digits_at(file.path, elf, note, file.note.digest);
-    file.digest = digest_of(*file.bytes, elf, at) == file.note.digest ? Digest::right : Digest::wrong;
-  }
+  file.bytes = std::move(input);
   return file;
 }
 
 bool stamp(const std::string& path) {
   const ElfInput input(path);
-  const ElfFile elf = read_elf(input, SSP_NOTE_OWNER, SSP_NOTE_MAX_BYTES);
+  const ElfFile elf = read_elf(input);
   const ElfNote& note = plugin_note(path, elf);
   const std::string before = parse_note(path, note.text).digest;
   const std::optional<uint64_t> at = digits_at(path, elf, note, before);

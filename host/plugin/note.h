@@ -22,22 +22,24 @@ struct Note {
   std::vector<ComponentName> needs;  // name "*": any
 };
 
-// Whether the file is what was stamped.
-enum class Digest { none, right, wrong };
+// Whether the file is what was stamped. unread: it has a digest, with which nobody has compared its bytes.
+enum class Digest { unread, none, right, wrong };
 
 struct NoteFile {
   std::string path;  // absolute
   Note note;
-  Digest digest = Digest::none;
+  Digest digest = Digest::unread;
   std::string elf_machine;                    // what the file was built for, by its ELF header
   std::string newest_glibc;                   // highest GLIBC_x.y that .gnu.version_r asks for, as "2.36"; empty: none
   std::vector<std::string> needed_libraries;  // DT_NEEDED
-  std::shared_ptr<const ElfInput> bytes;      // all of this is read from them, and they are what is loaded
+  std::shared_ptr<const ElfInput> bytes;      // of open_plugin: all of this is read from them, and they are loaded
 };
 
-// Bounds-checked at every step; the file is opened once. Anything but a regular file with a well-formed note is
-// Error(plugin) that says what was expected, what was found, and what to do.
+// Both are bounds-checked at every step, and open the file once. Anything but a regular file with a well-formed note is
+// Error(plugin) that says what was expected, what was found, and what to do. read_note reads the note, and keeps
+// nothing open; open_plugin takes a copy of the file, and compares it with its digest.
 NoteFile read_note(const std::string& path);
+NoteFile open_plugin(const std::string& path);
 
 // Writes the digest into the note of the file; false: it stands there already. Error(plugin) as read_note and if the
 // note has no place for one, Error(storage) if the file cannot be written.

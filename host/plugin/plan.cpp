@@ -18,12 +18,11 @@ class Planner {
  public:
   Planner(const Places& places, const std::vector<const NoteFile*>& loaded) : places_(places), known_(loaded) {}
 
-  void add_file(const std::string& path) {
-    Candidate candidate = examine(path, places_.unstamped);
-    if (!candidate.problem.empty()) {
-      problems_.push_back(candidate.problem);
+  void add(const Candidate& candidate) {
+    if (candidate.problem.empty()) {
+      accept(*candidate.file);
     } else {
-      accept(std::move(*candidate.file));
+      problems_.push_back(candidate.problem);
     }
   }
 
@@ -63,7 +62,7 @@ class Planner {
     }
     if (provides(asker.note, need)) return;
     if (!scanned_) scanned_ = scan_folders(places_);
-    Providers found = providers_of(need, *scanned_);
+    const Providers found = providers_of(need, *scanned_);
     if (found.usable.size() > 1) {
       problems_.push_back(
           fmt::format("{}: it needs {}, which both {} and {} provide; name the one to use with --plugin",
@@ -75,7 +74,7 @@ class Planner {
                                   "of the plugin folders"
                                 : "the one that would provide it cannot be used: " + found.problem));
     } else {
-      accept(std::move(found.usable.front()));
+      add(examine(found.usable.front().path, places_.unstamped));
     }
   }
 
@@ -106,10 +105,10 @@ class Planner {
 
 }  // namespace
 
-std::vector<NoteFile> plan_plugins(const std::vector<std::string>& paths, const Places& places,
+std::vector<NoteFile> plan_plugins(const std::vector<Candidate>& asked, const Places& places,
                                    const std::vector<const NoteFile*>& loaded) {
   Planner planner(places, loaded);
-  for (const std::string& path : paths) planner.add_file(path);
+  for (const Candidate& candidate : asked) planner.add(candidate);
   planner.resolve();
   return planner.result();
 }

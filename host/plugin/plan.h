@@ -8,12 +8,12 @@
 
 namespace selfsup::plugin {
 
-// The files given and, transitively, those of the folders that provide what they need by name; a provider comes before
-// whoever needs it. loaded: what the process has already; it is not in the result, and satisfies needs. A need for "*"
-// asks for nothing here: which of the kind is wanted, the configuration says (registry.h).
-// Every refusal at once, one a line, as Error(plugin): notes, versions, two files with one id, needs that no plugin or
-// more than one serves.
-std::vector<NoteFile> plan_plugins(const std::vector<std::string>& paths, const Places& places,
+// The files asked for and, transitively, those of the folders that provide what they need by name; a provider comes
+// before whoever needs it. loaded: what the process has already; it is not in the result, and satisfies needs. A need
+// for "*" asks for nothing here: which of the kind is wanted, the configuration says (registry.h). Every refusal at
+// once, one a line, as Error(plugin): notes, versions, two files with one id, needs that no plugin or more than one
+// serves.
+std::vector<NoteFile> plan_plugins(const std::vector<Candidate>& asked, const Places& places,
                                    const std::vector<const NoteFile*>& loaded);
 
 bool same_file(const std::string& a, const std::string& b);

@@ -137,7 +137,9 @@ void Registry::load_one(const NoteFile& file) const {
 std::vector<const Plugin*> Registry::load_all(const std::vector<std::string>& paths) const {
   std::vector<const NoteFile*> loaded;
   for (const Plugin& plugin : plugins_) loaded.push_back(&plugin.file);
-  for (const NoteFile& file : plan_plugins(paths, places_, loaded)) load_one(file);
+  std::vector<Candidate> candidates;
+  for (const std::string& path : paths) candidates.push_back(examine(path, places_.unstamped));
+  for (const NoteFile& file : plan_plugins(candidates, places_, loaded)) load_one(file);
   std::vector<const Plugin*> asked;
   for (const std::string& path : paths) {
     const auto same = [&path](const Plugin& plugin) { return same_file(plugin.file.path, path); };

@@ -38,6 +38,17 @@ bool exists(const fs::path& path) {
   return fs::exists(path, error);
 }
 
+Candidate checked(NoteFile (*read)(const std::string&), const std::string& path, bool unstamped) {
+  Candidate candidate{path, std::nullopt, ""};
+  try {
+    candidate.file = read(path);
+    check_compatible(*candidate.file, unstamped);
+  } catch (const Error& error) {
+    candidate.problem = error.what();
+  }
+  return candidate;
+}
+
 }  // namespace
 
 std::vector<std::string> plugin_folders(const std::vector<std::string>& plugin_dirs, const std::string& built_in) {
@@ -104,23 +115,15 @@ std::string find_plugin(const std::string& argument, const std::vector<std::stri
   throw refusal(text);
 }
 
-Candidate examine(const std::string& path, bool unstamped) {
-  Candidate candidate{path, std::nullopt, ""};
-  try {
-    candidate.file = read_note(path);
-    check_compatible(*candidate.file, unstamped);
-  } catch (const Error& error) {
-    candidate.problem = error.what();
-  }
-  return candidate;
-}
+Candidate glance(const std::string& path, bool unstamped) { return checked(read_note, path, unstamped); }
+Candidate examine(const std::string& path, bool unstamped) { return checked(open_plugin, path, unstamped); }
 
 std::vector<Candidate> scan_folders(const Places& places) {
   std::vector<Candidate> candidates;
   std::set<std::string> seen;
   for (const std::string& folder : places.folders) {
     for (const std::string& name : plugin_names(folder)) {
-      if (seen.insert(name).second) candidates.push_back(examine(folder + "/" + name, places.unstamped));
+      if (seen.insert(name).second) candidates.push_back(glance(folder + "/" + name, places.unstamped));
     }
   }
   return candidates;

@@ -31,10 +31,12 @@ struct Candidate {
   std::string problem;
 };
 
-// Reads a file's note and checks it, without throwing.
+// Both check without throwing: glance by read_note, examine by open_plugin.
+Candidate glance(const std::string& path, bool unstamped);
 Candidate examine(const std::string& path, bool unstamped);
 
-// Every *.so of the folders, by folder and then by name. A name that an earlier folder has too is left out.
+// Every *.so of the folders, at a glance, by folder and then by name. A name that an earlier folder has too is left
+// out.
 std::vector<Candidate> scan_folders(const Places& places);
 
 // Those of the candidates that provide a component; of each id the first, as of each file name.

@@ -44,7 +44,7 @@ std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& 
     for (const Json& name : listed->as_array()) {
       const std::string asked = fmt::format("{}: plugins.{}", describe(name.source), index++);
       const std::string path = plugin::find_plugin(name.as_string(), places.folders, asked);
-      if (line.plugins.empty() || !provides_algorithm(plugin::examine(path, places.unstamped))) add(path);
+      if (line.plugins.empty() || !provides_algorithm(plugin::glance(path, places.unstamped))) add(path);
     }
   }
   if (!paths.empty()) return paths;

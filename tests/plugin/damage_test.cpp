@@ -2,9 +2,14 @@
 // harm.
 #include <elf.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -53,7 +58,7 @@ class Patient {
   // "" if the file is taken.
   std::string refusal(const std::vector<std::pair<uint64_t, char>>& changes) {
     write(changes);
-    return error_of([&] { check_compatible(read_note(path_), false); });
+    return error_of([&] { check_compatible(open_plugin(path_), false); });
   }
   std::string refusal_of_flip(uint64_t offset, int bit) {
     return refusal({{offset, static_cast<char>(whole_[offset] ^ (1 << bit))}});
@@ -104,6 +109,16 @@ Outcome load_and_exit(const std::string& path) {
     }
     std::exit(code);
   });
+}
+
+// From now on this process gets no memory files, as in a strict sandbox or under an old Linux.
+bool refuse_memory_files() {
+  sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program{std::size(code), code};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 }  // namespace
@@ -190,13 +205,13 @@ TEST_CASE("a file cut short, or with a page of zeros, is refused") {
     KeyedRandom random(hash_key(20260103, i));
     CAPTURE(i);
     write_bytes(path, good.substr(0, random.below(good.size())));
-    CHECK(!error_of([&] { check_compatible(read_note(path), false); }).empty());
+    CHECK(!error_of([&] { check_compatible(open_plugin(path), false); }).empty());
   }
   for (size_t page = 0; page + 4096 < good.size(); page += 4096) {
     std::string bytes = good;
     std::fill_n(bytes.begin() + static_cast<long>(page), 4096, '\0');
     write_bytes(path, bytes);
-    const std::string text = error_of([&] { check_compatible(read_note(path), false); });
+    const std::string text = error_of([&] { check_compatible(open_plugin(path), false); });
     CAPTURE(page, text);
     const bool mapped = Patient(fixture("good")).covered(page + 100);
     CHECK((!mapped || !text.empty() || bytes == good ||
@@ -216,7 +231,7 @@ TEST_CASE("segments that overlap, so that a small file is much to hash, are refu
     segments[i].p_filesz = segments[i].p_memsz = bytes.size();
   }
   write_bytes(folder / "plugin.so", bytes);
-  CHECK_THAT(error_of([&] { read_note(folder / "plugin.so"); }), Contains("damaged: its segments overlap"));
+  CHECK_THAT(error_of([&] { open_plugin(folder / "plugin.so"); }), Contains("damaged: its segments overlap"));
 }
 
 TEST_CASE("a plugin that was stripped is what it was") {
@@ -229,7 +244,7 @@ TEST_CASE("a plugin that was stripped is what it was") {
       if (std::system(fmt::format("{} {} 2>/dev/null", tool, path).c_str()) != 0) continue;  // not every machine has it
       CAPTURE(tool, file);
       CHECK(read_bytes(path) != read_bytes(file));
-      CHECK(read_note(path).digest == Digest::right);
+      CHECK(open_plugin(path).digest == Digest::right);
       CHECK(load_and_exit(path).exit_code ==
             (file == kMae ? static_cast<int>(Exit::plugin) : 0));  // here are no operators
     }
@@ -241,7 +256,24 @@ TEST_CASE("what was read is what is loaded, whatever becomes of the file") {
   const std::string path = folder / "plugin.so";
   write_bytes(path, read_bytes(fixture("good")));
   const Outcome outcome = in_child([&] {
-    const NoteFile file = read_note(path);
+    const NoteFile file = open_plugin(path);
+    write_bytes(path, std::string(100, 'x'));
+    check_compatible(file, false);
+    const Library library = load_library(file, "ssp_plugin_v1");
+    return library.symbol ? 0 : 1;
+  });
+  CHECK(outcome.err == "");
+  CHECK(outcome.exit_code == 0);
+}
+
+TEST_CASE("without memory files, the file that was checked is loaded from its own descriptor") {
+  const TempFolder folder;
+  const std::string path = folder / "plugin.so";
+  write_bytes(path, read_bytes(fixture("good")));
+  const Outcome outcome = in_child([&] {
+    if (!refuse_memory_files()) return 2;
+    const NoteFile file = open_plugin(path);
+    std::filesystem::remove(path);  // as an installer does, before it puts another there
     write_bytes(path, std::string(100, 'x'));
     check_compatible(file, false);
     const Library library = load_library(file, "ssp_plugin_v1");

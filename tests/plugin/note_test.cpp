@@ -54,7 +54,8 @@ std::string with_sdk(int major, int minor) {
 }  // namespace
 
 TEST_CASE("a good plugin is read, and its constructor would write the marker") {
-  const NoteFile file = read_note(fixture("good"));
+  CHECK(read_note(fixture("good")).digest == Digest::unread);
+  const NoteFile file = open_plugin(fixture("good"));
   CHECK(file.note.id == "test.fixture");
   CHECK(file.note.version == "1.2.3");
   CHECK(file.note.provides ==
@@ -198,7 +199,7 @@ TEST_CASE("a file without a digest, or with another one's, is refused; stamping 
   wrong[at] = wrong[at] == '1' ? '2' : '1';
   write_bytes(path, wrong);
   CHECK_THAT(refusal(path), Contains("damaged: its digest is not that of its bytes") && Contains("selfsup-host stamp"));
-  CHECK_THAT(error_of([&] { check_compatible(read_note(path), true); }), Contains("damaged: its digest"));
+  CHECK_THAT(error_of([&] { check_compatible(open_plugin(path), true); }), Contains("damaged: its digest"));
   write_bytes(path, replace_in_note(good(), digest, digest.substr(1)));
   CHECK_THAT(refusal(path), Contains("malformed note: \"digest\" must be 64 digits"));
 

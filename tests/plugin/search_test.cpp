@@ -1,4 +1,5 @@
 // Names of plugins to files, needs to providers, and the commands that tell what is there. No plugin code may run.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -48,6 +49,12 @@ std::vector<std::string> names_of(const std::vector<NoteFile>& files) {
 }
 
 using Names = std::vector<std::string>;
+
+std::vector<NoteFile> plan(const Names& paths, const Places& places, const std::vector<const NoteFile*>& loaded) {
+  std::vector<Candidate> asked;
+  for (const std::string& path : paths) asked.push_back(examine(path, places.unstamped));
+  return plan_plugins(asked, places, loaded);
+}
 
 }  // namespace
 
@@ -123,26 +130,26 @@ TEST_CASE("needs are resolved from notes, providers first") {
   write_plugin(folder / "two/unasked.so", "test.unasked", R"([["ssp.backbone/0","Other"]])");
   write_bytes(folder / "two/library.so", "not a plugin");
 
-  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+  CHECK(names_of(plan({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
   // The same plugin in a later folder, an older one say, stands back.
   write_plugin(folder / "two/wanted-1.0.so", "test.wanted", tokens("Wanted"));
-  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
+  CHECK(names_of(plan({folder / "algo.so"}, places, {})) == Names{"deep.so", "wanted.so", "algo.so"});
 
   // Two plugins that provide it are a question that the user answers, whatever folders they are in.
   write_plugin(folder / "two/wanted_too.so", "test.wanted_too", tokens("Wanted"));
-  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, places, {}); }),
+  CHECK_THAT(error_of([&] { plan({folder / "algo.so"}, places, {}); }),
              Contains("needs ssp.backbone.tokens/0 Wanted, which both") && Contains("one/wanted.so") &&
                  Contains("two/wanted_too.so") && Contains("--plugin"));
   // What is named, or loaded already, is not looked for.
-  CHECK(names_of(plan_plugins({folder / "algo.so", folder / "two/wanted_too.so"}, places, {})) ==
+  CHECK(names_of(plan({folder / "algo.so", folder / "two/wanted_too.so"}, places, {})) ==
         Names{"wanted_too.so", "algo.so"});
   const NoteFile loaded = read_note(folder / "two/wanted_too.so");
-  CHECK(names_of(plan_plugins({folder / "algo.so"}, places, {&loaded})) == Names{"algo.so"});
-  CHECK(names_of(plan_plugins({}, places, {&loaded})).empty());
+  CHECK(names_of(plan({folder / "algo.so"}, places, {&loaded})) == Names{"algo.so"});
+  CHECK(names_of(plan({}, places, {&loaded})).empty());
 
   // Any name: the configuration will say which.
   write_plugin(folder / "any.so", "test.any", kAlgorithm, tokens("*"));
-  CHECK(names_of(plan_plugins({folder / "any.so"}, places, {})) == Names{"any.so"});
+  CHECK(names_of(plan({folder / "any.so"}, places, {})) == Names{"any.so"});
 
   // A provider that cannot be used here is named, with why.
   for (const char* name : {"one/wanted.so", "two/wanted-1.0.so", "two/wanted_too.so"}) fs::remove(folder / name);
@@ -150,8 +157,16 @@ TEST_CASE("needs are resolved from notes, providers first") {
   test::write_plugin(
       folder / "one/native.so",
       replace_in_note(replace_in_note(read_bytes(fixture("good")), provides, tokens("Wanted")), "portable", "native"));
-  CHECK_THAT(error_of([&] { plan_plugins({folder / "algo.so"}, places, {}); }),
+  CHECK_THAT(error_of([&] { plan({folder / "algo.so"}, places, {}); }),
              Contains("no plugin here provides") && Contains("native.so") && Contains("tier is \"native\""));
+
+  // One that is damaged is not taken for what its note says.
+  std::string hurt = read_bytes(folder / "two/deep.so");
+  hurt[hurt.find("{\"type\": \"object\"}") + 2] ^= 1;
+  write_bytes(folder / "two/deep.so", hurt);
+  write_plugin(folder / "one/wanted.so", "test.wanted", tokens("Wanted"), R"([["ssp.backbone/0","Deep"]])");
+  fs::remove(folder / "one/native.so");
+  CHECK_THAT(error_of([&] { plan({folder / "algo.so"}, places, {}); }), Contains("deep.so): damaged: its digest"));
   CHECK(marker.text() == "");
 }
 
@@ -220,4 +235,18 @@ TEST_CASE("list and inspect tell what notes say, and run nothing") {
                Contains("digest      none") && Contains(unstamped ? "loads here  yes" : "loads here  no: "));
   }
   CHECK(marker.text() == "");
+}
+
+TEST_CASE("a folder may hold more plugins than a process has descriptors") {
+  const TempFolder folder;
+  write_plugin(folder / "0.so", "test.algo", kAlgorithm);
+  for (int i = 1; i < 100; ++i) fs::create_hard_link(folder / "0.so", folder / (std::to_string(i) + ".so"));
+  const Outcome outcome = in_child([&] {
+    const rlimit few{50, 50};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) return 2;
+    std::ostringstream out;
+    cli::list_plugins(out, {{folder.path()}}, false);
+    return out.str().find("cannot be") == std::string::npos ? 0 : 1;
+  });
+  CHECK(outcome.exit_code == 0);
 }

@@ -153,6 +153,11 @@ grep -q '"digest" must be there, with 64 zeros' err || fail "stamp of a file wit
 "$host" stamp not_elf.so >out 2>err
 [ $? -eq 3 ] || fail "stamp of a text: not exit 3"
 
+# In a container that sees the machine's /proc, where its processes have other numbers.
+if unshare -Urpf true 2>/dev/null; then
+  unshare -Urpf "$host" config --plugin "$fixtures/fixture_good.so" run.json >out 2>err || fail "numbers of processes that are not /proc's: exit $?"
+fi
+
 # A name of two kinds has two schemas.
 "$host" inspect backbones.so --schema >out 2>err || fail "inspect --schema"
 for kind in ssp.backbone/0 ssp.backbone.tokens/0; do

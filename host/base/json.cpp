@@ -10,29 +10,12 @@
 namespace selfsup {
 namespace {
 
-const char* type_name(Json::Type type) {
-  switch (type) {
-    case Json::Type::null:
-      return "null";
-    case Json::Type::boolean:
-      return "a boolean";
-    case Json::Type::integer:
-      return "an integer";
-    case Json::Type::real:
-      return "a number";
-    case Json::Type::string:
-      return "a string";
-    case Json::Type::array:
-      return "a list";
-    case Json::Type::object:
-      break;
-  }
-  return "an object";
-}
+// In the order of Json::Type.
+constexpr const char* kTypes[] = {"null", "a boolean", "an integer", "a number", "a string", "a list", "an object"};
 
 [[noreturn]] void wrong_type(const Json& value, const char* expected) {
-  throw Error(Exit::usage,
-              fmt::format("{}: expected {}, found {}", describe(value.source), expected, type_name(value.type())));
+  throw Error(Exit::usage, fmt::format("{}: expected {}, found {}", describe(value.source), expected,
+                                       kTypes[static_cast<size_t>(value.type())]));
 }
 
 }  // namespace

@@ -30,14 +30,13 @@ class LossyFile {
   LossyFile(const LossyFile&) = delete;
   LossyFile& operator=(const LossyFile&) = delete;
 
-  void line(Severity severity, std::string_view text) {
-    static constexpr const char* names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+  void line(const char* severity, std::string_view text) {
     char stamp[32];
     const std::time_t now = std::time(nullptr);
     std::tm local;
     std::strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&now, &local));
-    const int written = std::fprintf(file_, "%s - selfsup - %s - %.*s\n", stamp, names[static_cast<int>(severity)],
-                                     static_cast<int>(text.size()), text.data());
+    const int written =
+        std::fprintf(file_, "%s - selfsup - %s - %.*s\n", stamp, severity, static_cast<int>(text.size()), text.data());
     if (written < 0 || std::fflush(file_) != 0) {
       dropped.fetch_add(1, std::memory_order_relaxed);
       std::clearerr(file_);
@@ -65,32 +64,28 @@ spdlog::logger& terminal() {
   return *logger;
 }
 
-spdlog::level::level_enum level_of(Severity severity) {
-  switch (severity) {
-    case Severity::debug:
-      return spdlog::level::debug;
-    case Severity::info:
-      return spdlog::level::info;
-    case Severity::warning:
-      return spdlog::level::warn;
-    case Severity::error:
-      break;
-  }
-  return spdlog::level::err;
-}
+struct Kind {
+  spdlog::level::level_enum level;
+  const char *prefix, *name;  // on the terminal, in the file
+};
+// In the order of Severity.
+constexpr Kind kKinds[] = {{spdlog::level::debug, "", "DEBUG"},
+                           {spdlog::level::info, "", "INFO"},
+                           {spdlog::level::warn, "warning: ", "WARNING"},
+                           {spdlog::level::err, "error: ", "ERROR"}};
 
 }  // namespace
 
 void log(Severity severity, std::string_view text) {
-  static constexpr const char* prefixes[] = {"", "", "warning: ", "error: "};
-  const auto write = [&] { terminal().log(level_of(severity), "{}{}", prefixes[static_cast<int>(severity)], text); };
+  const Kind& kind = kKinds[static_cast<size_t>(severity)];
+  const auto write = [&] { terminal().log(kind.level, "{}{}", kind.prefix, text); };
   const std::lock_guard lock(mutex);
-  if (terminal_sharer && terminal().should_log(level_of(severity))) {
+  if (terminal_sharer && terminal().should_log(kind.level)) {
     terminal_sharer(write);
   } else {
     write();
   }
-  if (file && severity != Severity::debug) file->line(severity, text);
+  if (file && severity != Severity::debug) file->line(kind.name, text);
 }
 
 void write_messages_through(std::function<void(const std::function<void()>& write)> through) {

@@ -19,28 +19,13 @@ namespace {
 constexpr size_t kShown = 20;       // problems; one more is looked for
 constexpr size_t kShownBytes = 60;  // of a key or value
 
-std::string type_name(const Json& value) {
-  switch (value.type()) {
-    case Json::Type::null:
-      return "null";
-    case Json::Type::boolean:
-      return "boolean";
-    case Json::Type::integer:
-      return "integer";
-    case Json::Type::real:
-      return "number";
-    case Json::Type::string:
-      return "string";
-    case Json::Type::array:
-      return "array";
-    case Json::Type::object:
-      break;
-  }
-  return "object";
-}
+// In the order of Json::Type.
+constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+
+std::string_view type_name(const Json& value) { return kTypes[static_cast<size_t>(value.type())]; }
 
 bool is_a(const Json& value, std::string_view type) {
-  const std::string actual = type_name(value);
+  const std::string_view actual = type_name(value);
   return actual == type || (type == "number" && actual == "integer");
 }
 
@@ -135,7 +120,7 @@ class Validator {
       return true;
     problem(value, path,
             fmt::format("expected {}, found {}{}", fmt::join(types, " or "),
-                        value.is_null() ? "" : type_name(value) + " ", shown(value)));
+                        value.is_null() ? "" : fmt::format("{} ", type_name(value)), shown(value)));
     return false;
   }
 
@@ -299,7 +284,6 @@ class Validator {
 constexpr std::string_view kWords[] = {
     "type",       "enum",     "minimum", "maximum",     "exclusiveMinimum", "items",        "minItems",   "maxItems",
     "properties", "required", "default", "description", "x-ssp-component",  "x-ssp-claims", "x-ssp-each", "x-ssp-idle"};
-constexpr std::string_view kTypes[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
 
 void check_dialect(const Json& schema, const std::string& owner, const std::string& path) {
   const auto refuse = [&](const std::string& text) {

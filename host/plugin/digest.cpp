@@ -14,8 +14,7 @@ struct Hole {
   char filling;
 };
 
-// Calls take(offset, bytes, filling) for each overlap of [at, at + bytes) with a hole, and with filling < 0 for what
-// lies between, in order.
+// The range's bytes in the file, holes filled.
 void hash_range(Sha256& hash, const ElfInput& file, const ElfRange& range, const std::vector<Hole>& holes) {
   constexpr uint64_t kChunk = uint64_t{1} << 20;
   for (uint64_t at = range.at; at < range.at + range.bytes;) {

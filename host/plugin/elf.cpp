@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "plugin/elf_dynamic.h"
 
@@ -17,27 +18,14 @@ static_assert(std::endian::native == std::endian::little, "the reader takes numb
 constexpr uint64_t kLargestNotes = uint64_t{1} << 20, kLargestAddress = uint64_t{8} << 30;
 constexpr size_t kMostHeaders = 256, kMostNotes = 1000;
 
+constexpr std::pair<unsigned, const char*> kMachines[] = {
+    {EM_X86_64, "x86_64"}, {EM_AARCH64, "aarch64"}, {EM_386, "i386"},      {EM_ARM, "arm"},
+    {EM_PPC64, "ppc64le"}, {EM_S390, "s390x"},      {EM_RISCV, "riscv64"}, {EM_LOONGARCH, "loongarch64"}};
+
 std::string machine_name(unsigned machine) {
-  switch (machine) {
-    case EM_X86_64:
-      return "x86_64";
-    case EM_AARCH64:
-      return "aarch64";
-    case EM_386:
-      return "i386";
-    case EM_ARM:
-      return "arm";
-    case EM_PPC64:
-      return "ppc64le";
-    case EM_S390:
-      return "s390x";
-    case EM_RISCV:
-      return "riscv64";
-    case EM_LOONGARCH:
-      return "loongarch64";
-    default:
-      return fmt::format("machine {}", machine);
-  }
+  for (const auto& [number, name] : kMachines)
+    if (number == machine) return name;
+  return fmt::format("machine {}", machine);
 }
 
 Elf64_Ehdr read_header(const ElfInput& file) {

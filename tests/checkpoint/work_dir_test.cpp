@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/errors.h"
+#include "refusal.h"
 #include "support.h"
 
 using namespace selfsup;
@@ -75,8 +76,6 @@ std::string refusal(Exit exit, const std::string& path, IfUsed if_used) {
   }
   return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 }  // namespace
 

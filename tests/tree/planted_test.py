@@ -31,7 +31,7 @@ PLANTED = {
                      ("host/distributed/planted.cpp", "#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>\n")],
     "plugin-includes": [("plugins/planted/planted.cpp", "#include <ATen/ATen.h>\n"),
                         ("plugins/planted/planted.cpp", '#include "base/errors.h"\n')],
-    "file-size": [("host/data/planted.cpp", "// a line\n" * 501), ("scripts/planted.sh", "# a line\n" * 501)],
+    "file-size": [("host/data/planted.cpp", "// a line\n" * 401), ("scripts/planted.sh", "# a line\n" * 401)],
     "main-size": [("host/start/main.cpp", "// a line\n" * 150)],
     "algorithm-name": [("host/train/planted.cpp", "int mae_step = 0;\n"), ("host/model/planted.cpp", "// as SimCLR does\n"),
                        ("host/base/planted.cpp", "class MAEViTPart;\n"), ("sdk/include/ssp/planted.h", "/* for resnet50 */\n")],

@@ -25,7 +25,7 @@ struct Need {
   std::vector<std::string> served_by;  // files; empty: none here
 };
 
-struct Facts {
+struct Listed {
   NoteFile file;
   std::vector<Need> needs;
   std::vector<ComponentName> unknown;  // of what it provides: kinds that this host does not know
@@ -53,21 +53,19 @@ std::vector<Candidate> examine_folders(const plugin::Places& places) {
   return candidates;
 }
 
-Facts gather(const Candidate& candidate, const plugin::Places& places, const std::vector<Candidate>& candidates) {
+Listed gather(const Candidate& candidate, const plugin::Places& places, const std::vector<Candidate>& candidates) {
   const NoteFile& file = *candidate.file;
-  Facts facts{file, {}, {}, ""};
+  Listed listed{file, {}, {}, ""};
   for (const ComponentName& component : file.note.provides)
-    if (!plugin::is_known_kind(component.first)) facts.unknown.push_back(component);
-  for (const ComponentName& need : file.note.needs) facts.needs.push_back({need, servers(need, file, candidates)});
+    if (!plugin::is_known_kind(component.first)) listed.unknown.push_back(component);
+  for (const ComponentName& need : file.note.needs) listed.needs.push_back({need, servers(need, file, candidates)});
   try {
     plugin::plan_plugins({candidate}, places, {});
   } catch (const Error& error) {
-    facts.problem = error.what();
+    listed.problem = error.what();
   }
-  return facts;
+  return listed;
 }
-
-Json component_json(const ComponentName& component) { return Json(Json::Array{component.first, component.second}); }
 
 const char* digest_text(plugin::Digest digest) {
   return digest == plugin::Digest::right ? "right" : digest == plugin::Digest::wrong ? "wrong" : "none";
@@ -75,37 +73,38 @@ const char* digest_text(plugin::Digest digest) {
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
-Json to_json(const Facts& facts) {
-  const plugin::Note& note = facts.file.note;
-  Json::Array provided, unknown, needs, libraries;
-  for (const ComponentName& component : facts.unknown) unknown.push_back(component_json(component));
-  for (const ComponentName& component : note.provides) provided.push_back(component_json(component));
-  for (const Need& need : facts.needs) {
-    Json::Array files(need.served_by.begin(), need.served_by.end());
-    Json entry = Json::object();
-    entry.set("component", component_json(need.component));
-    entry.set("served_by", Json(std::move(files)));
-    needs.push_back(std::move(entry));
-  }
-  for (const std::string& library : facts.file.needed_libraries) libraries.push_back(library);
-  Json json = Json::object();
-  json.set("path", facts.file.path);
-  json.set("id", note.id);
-  json.set("version", note.version);
-  json.set("sdk", Json(Json::Array{note.sdk_major, note.sdk_minor}));
-  json.set("tier", text_or_null(note.tier));
-  json.set("digest", digest_text(facts.file.digest));
-  json.set("machine", facts.file.elf_machine);
-  json.set("isa", text_or_null(note.isa));
-  json.set("torch", text_or_null(note.torch));
-  json.set("glibc", text_or_null(facts.file.newest_glibc));
-  json.set("libraries", Json(std::move(libraries)));
-  json.set("provides", Json(std::move(provided)));
-  json.set("unknown", Json(std::move(unknown)));
-  json.set("needs", Json(std::move(needs)));
-  json.set("loads_here", facts.problem.empty());
-  json.set("problem", text_or_null(facts.problem));
-  return json;
+Json to_json(const ComponentName& component) { return Json(Json::Array{component.first, component.second}); }
+Json to_json(const std::string& text) { return text; }
+Json to_json(const Need& need);
+template <class Item>
+Json to_json(const std::vector<Item>& items) {
+  Json::Array array;
+  for (const Item& item : items) array.push_back(to_json(item));
+  return array;
+}
+Json to_json(const Need& need) {
+  return Json::Object{{"component", to_json(need.component)}, {"served_by", to_json(need.served_by)}};
+}
+
+Json to_json(const Listed& listed) {
+  const NoteFile& file = listed.file;
+  const plugin::Note& note = file.note;
+  return Json::Object{{"path", file.path},
+                      {"id", note.id},
+                      {"version", note.version},
+                      {"sdk", Json::Array{note.sdk_major, note.sdk_minor}},
+                      {"tier", text_or_null(note.tier)},
+                      {"digest", digest_text(file.digest)},
+                      {"machine", file.elf_machine},
+                      {"isa", text_or_null(note.isa)},
+                      {"torch", text_or_null(note.torch)},
+                      {"glibc", text_or_null(file.newest_glibc)},
+                      {"libraries", to_json(file.needed_libraries)},
+                      {"provides", to_json(note.provides)},
+                      {"unknown", to_json(listed.unknown)},
+                      {"needs", to_json(listed.needs)},
+                      {"loads_here", listed.problem.empty()},
+                      {"problem", text_or_null(listed.problem)}};
 }
 
 // "ssp.backbone.tokens/0" as "backbone.tokens", for people.
@@ -122,22 +121,22 @@ std::string joined_names(const std::vector<std::string>& paths) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
-void print_brief(std::ostream& out, const Facts& facts) {
-  const plugin::Note& note = facts.file.note;
-  out << fmt::format("  {:<20} {} {}\n", file_name(facts.file.path), note.id, note.version);
+void print_brief(std::ostream& out, const Listed& listed) {
+  const plugin::Note& note = listed.file.note;
+  out << fmt::format("  {:<20} {} {}\n", file_name(listed.file.path), note.id, note.version);
   for (const auto& [kind, name] : note.provides) out << fmt::format("    {:<18} {}\n", short_kind(kind), name);
-  for (const ComponentName& component : facts.unknown)
+  for (const ComponentName& component : listed.unknown)
     out << fmt::format("    {}: a kind that this host does not know, for other plugins only\n", component.first);
-  for (const Need& need : facts.needs) {
+  for (const Need& need : listed.needs) {
     out << fmt::format("    {:<18} {} {} ({})\n", "needs", short_kind(need.component.first),
                        need.component.second == "*" ? "of any name" : need.component.second,
                        need.served_by.empty() ? std::string("not here") : joined_names(need.served_by));
   }
-  if (!facts.problem.empty()) out << fmt::format("    cannot be used here: {}\n", facts.problem);
+  if (!listed.problem.empty()) out << fmt::format("    cannot be used here: {}\n", listed.problem);
 }
 
-void print_all(std::ostream& out, const Facts& facts, const std::string& digest) {
-  const NoteFile& file = facts.file;
+void print_all(std::ostream& out, const Listed& listed, const std::string& digest) {
+  const NoteFile& file = listed.file;
   const plugin::Note& note = file.note;
   const auto row = [&out](std::string_view key, std::string_view value) {
     out << fmt::format("  {:<11} {}\n", key, value);
@@ -162,17 +161,17 @@ void print_all(std::ostream& out, const Facts& facts, const std::string& digest)
       file.needed_libraries.empty() ? std::string("none") : fmt::format("{}", fmt::join(file.needed_libraries, ", ")));
   std::vector<std::string> provided, needed;
   for (const ComponentName& component : note.provides) provided.push_back(plugin::describe(component));
-  for (const Need& need : facts.needs) {
+  for (const Need& need : listed.needs) {
     needed.push_back(fmt::format("{}, {}", plugin::describe(need.component),
                                  need.served_by.empty()
                                      ? std::string("served by nobody here")
                                      : fmt::format("served by {}", fmt::join(need.served_by, ", "))));
   }
   rows("provides", provided);
-  for (const ComponentName& component : facts.unknown)
+  for (const ComponentName& component : listed.unknown)
     row("", fmt::format("{}: a kind that this host does not know, for other plugins only", component.first));
   rows("needs", needed);
-  row("loads here", facts.problem.empty() ? "yes" : "no: " + facts.problem);
+  row("loads here", listed.problem.empty() ? "yes" : "no: " + listed.problem);
 }
 
 }  // namespace
@@ -181,21 +180,14 @@ void list_plugins(std::ostream& out, const plugin::Places& places, bool json) {
   const std::vector<std::string>& folders = places.folders;
   const std::vector<Candidate> candidates = examine_folders(places);
   if (json) {
-    Json::Array plugins, unreadable, searched(folders.begin(), folders.end());
+    Json::Array plugins, unreadable;
     for (const Candidate& candidate : candidates) {
-      if (candidate.file) {
+      if (candidate.file)
         plugins.push_back(to_json(gather(candidate, places, candidates)));
-        continue;
-      }
-      Json entry = Json::object();
-      entry.set("path", candidate.path);
-      entry.set("problem", candidate.problem);
-      unreadable.push_back(std::move(entry));
+      else
+        unreadable.push_back(Json::Object{{"path", candidate.path}, {"problem", candidate.problem}});
     }
-    Json result = Json::object();
-    result.set("folders", Json(std::move(searched)));
-    result.set("plugins", Json(std::move(plugins)));
-    result.set("unreadable", Json(std::move(unreadable)));
+    const Json result = Json::Object{{"folders", to_json(folders)}, {"plugins", plugins}, {"unreadable", unreadable}};
     out << to_text(result, 2) << '\n';
     return;
   }
@@ -220,14 +212,14 @@ void inspect_plugin(std::ostream& out, const std::string& argument, const plugin
   const Candidate candidate =
       plugin::examine(plugin::find_plugin(argument, places.folders, "inspect " + argument), places.unstamped);
   if (!candidate.file) throw Error(Exit::plugin, candidate.problem);
-  const Facts facts = gather(candidate, places, examine_folders(places));
+  const Listed listed = gather(candidate, places, examine_folders(places));
   const std::string digest = candidate.file->bytes->sha256();
   if (json) {
-    Json result = to_json(facts);
+    Json result = to_json(listed);
     result.set("sha256", digest);
     out << to_text(result, 2) << '\n';
   } else {
-    print_all(out, facts, digest);
+    print_all(out, listed, digest);
   }
 }
 

@@ -234,6 +234,25 @@ TEST_CASE("segments that overlap, so that a small file is much to hash, are refu
   CHECK_THAT(error_of([&] { open_plugin(folder / "plugin.so"); }), Contains("damaged: its segments overlap"));
 }
 
+TEST_CASE("a note that stands in two segments is no plugin's") {
+  const TempFolder folder;
+  std::string bytes = read_bytes(fixture("good"));
+  const auto* header = reinterpret_cast<const Elf64_Ehdr*>(bytes.data());
+  auto* segments = reinterpret_cast<Elf64_Phdr*>(bytes.data() + header->e_phoff);
+  const size_t note = bytes.find("{\"id\"");
+  const auto has_note = [note](const Elf64_Phdr& s) {
+    return s.p_type == PT_NOTE && s.p_offset <= note && note < s.p_offset + s.p_filesz;
+  };
+  const auto with_note = std::find_if(segments, segments + header->e_phnum, has_note);
+  const auto spare = std::find_if(segments, segments + header->e_phnum,
+                                  [](const Elf64_Phdr& s) { return s.p_type == PT_GNU_EH_FRAME; });
+  REQUIRE(std::max(with_note, spare) < segments + header->e_phnum);
+  *spare = *with_note;
+  write_bytes(folder / "plugin.so", bytes);
+  CHECK_THAT(error_of([&] { read_note(folder / "plugin.so"); }),
+             Contains("two plugin notes in one file, expected one"));
+}
+
 TEST_CASE("a plugin that was stripped is what it was") {
   const TempFolder folder;
   for (const char* tool : {"strip", "strip -g", "strip --strip-unneeded", "objcopy --remove-section=.comment",

@@ -151,6 +151,19 @@ TEST_CASE("needs are resolved from notes, providers first") {
   write_plugin(folder / "any.so", "test.any", kAlgorithm, tokens("*"));
   CHECK(names_of(plan({folder / "any.so"}, places, {})) == Names{"any.so"});
 
+  // Plugins that need each other are each there once, and so is a file by several names.
+  write_plugin(folder / "egg.so", "test.egg", tokens("Egg"), tokens("Hen"));
+  write_plugin(folder / "two/hen.so", "test.hen", tokens("Hen"), tokens("Egg"));
+  fs::create_symlink("../egg.so", folder / "one/link.so");
+  fs::create_hard_link(folder / "egg.so", folder / "one/same.so");
+  CHECK(names_of(plan({folder / "egg.so", folder / "one/link.so", folder / "one/same.so"}, places, {})) ==
+        Names{"hen.so", "egg.so"});
+  fs::copy(folder / "egg.so", folder / "copy.so");
+  CHECK_THAT(error_of([&] {
+               plan({folder / "egg.so", folder / "copy.so"}, places, {});
+             }),
+             Contains("two plugin files have one id, test.egg: " + folder / "egg.so") && Contains(folder / "copy.so"));
+
   // A provider that cannot be used here is named, with why.
   for (const char* name : {"one/wanted.so", "two/wanted-1.0.so", "two/wanted_too.so"}) fs::remove(folder / name);
   const std::string provides = R"([["ssp.algorithm/0","Fixture"],["ssp.transform/0","FixtureTransform"]])";

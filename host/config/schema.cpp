@@ -38,7 +38,7 @@ std::vector<std::string> types_of(const Json& schema) {
   return types;
 }
 
-std::string join_path(const std::string& path, std::string_view key) {
+std::string key_path(const std::string& path, std::string_view key) {
   return fmt::format("{}{}{}", path, path.empty() ? "" : ".", shortened(key, kShownBytes));
 }
 
@@ -92,7 +92,7 @@ class Validator {
     const Json* items = value.is_array() ? schema.find("items") : nullptr;
     if (!items) return;
     size_t index = 0;
-    for (const Json& element : value.as_array()) check_types(element, *items, join_path(path, std::to_string(index++)));
+    for (const Json& element : value.as_array()) check_types(element, *items, key_path(path, std::to_string(index++)));
   }
 
   void check_keys(const Json& value, const Place& place) {
@@ -162,12 +162,12 @@ class Validator {
     const Json* items = schema.find("items");
     if (!items) return;
     size_t index = 0;
-    for (Json& element : value.as_array()) check(element, *items, join_path(path, std::to_string(index++)));
+    for (Json& element : value.as_array()) check(element, *items, key_path(path, std::to_string(index++)));
   }
 
   void check_object(Json& value, const Json& schema, const std::string& path) {
     if (const Json* each = schema.find("x-ssp-each"))
-      for (auto& [key, member] : value.as_object()) check(member, *each, join_path(path, key));
+      for (auto& [key, member] : value.as_object()) check(member, *each, key_path(path, key));
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
     if (const Json* properties = schema.find("properties"))
@@ -179,7 +179,7 @@ class Validator {
     std::string name;
     if (const Json* type = value.find("type")) {
       if (!type->is_string())
-        return problem(*type, join_path(path, "type"), fmt::format("expected a string, found {}", shown(*type)));
+        return problem(*type, key_path(path, "type"), fmt::format("expected a string, found {}", shown(*type)));
       name = type->as_string();
     }
     const Json* own = nullptr;
@@ -187,7 +187,7 @@ class Validator {
       own = components_.find(kind, name);
     } catch (const Error& error) {  // several have that name
       if (error.exit() != Exit::usage) throw;
-      return problem(value.get("type"), join_path(path, "type"), error.what());
+      return problem(value.get("type"), key_path(path, "type"), error.what());
     }
     if (!own) {
       const std::vector<std::string> names = components_.names(kind);
@@ -196,8 +196,8 @@ class Validator {
       if (name.empty())
         for (const auto& [key, member] : value.as_object())
           if (edit_distance(key, "type") <= 2)  // one edit
-            return problem(member, join_path(path, key), "no such key; did you mean 'type'?");
-      return problem(at, join_path(path, "type"),
+            return problem(member, key_path(path, key), "no such key; did you mean 'type'?");
+      return problem(at, key_path(path, "type"),
                      name.empty()
                          ? fmt::format("expected the name of a {}; {}", kind, have)
                          : fmt::format("there is no {} named '{}'; {}{}{}", kind, name, have, suggestion(name, names),
@@ -216,9 +216,9 @@ class Validator {
       if (place.component && key == "type" && member.is_string()) {  // "owner:Name" is a Name
         Json name = std::string(split_type(member.as_string()).name);
         name.source = member.source;
-        check(name, *member_schema, join_path(place.path, key));
+        check(name, *member_schema, key_path(place.path, key));
       } else {
-        check(member, *member_schema, join_path(place.path, key));
+        check(member, *member_schema, key_path(place.path, key));
       }
     }
     if (const Json* required = schema.find("required"))
@@ -237,7 +237,7 @@ class Validator {
       Json filled = *otherwise;
       filled.source = Source{"default", "the default", 0, 0};
       Json& placed = value.set(key, std::move(filled));
-      if (placed.is_object() || placed.is_array()) check(placed, schema, join_path(path, key));
+      if (placed.is_object() || placed.is_array()) check(placed, schema, key_path(path, key));
     }
   }
 
@@ -252,7 +252,7 @@ class Validator {
       if (!set_beside(object, member, name)) names.push_back(name);
     std::string hint = suggestion(key, names);
     if (hint.empty()) hint = suggestion(key, known);
-    problem(member, join_path(place.path, key), "no such key" + hint);
+    problem(member, key_path(place.path, key), "no such key" + hint);
     if (hint.empty() && key != "type") unplaced_.emplace_back(problems_.size() - 1, key);
   }
 
@@ -271,7 +271,7 @@ class Validator {
     };
     for (const Place& place : seen_)
       if (place.knows(key) && (!best || nearness(place) > nearness(*best))) best = &place;
-    if (best) problem.text += fmt::format("; did you mean '{}'?", join_path(best->path, key));
+    if (best) problem.text += fmt::format("; did you mean '{}'?", key_path(best->path, key));
   }
 
   const Source whole_;
@@ -300,9 +300,9 @@ void check_dialect(const Json& schema, const std::string& owner, const std::stri
           refuse(fmt::format("unknown type {}", to_text(name)));
     } else if (word == "properties" || word == "x-ssp-claims") {
       if (!value.is_object()) refuse(fmt::format("{}: expected an object", word));
-      for (const auto& [key, inner] : value.as_object()) check_dialect(inner, owner, join_path(path, key));
+      for (const auto& [key, inner] : value.as_object()) check_dialect(inner, owner, key_path(path, key));
     } else if (word == "items" || word == "x-ssp-each") {
-      check_dialect(value, owner, join_path(path, word));
+      check_dialect(value, owner, key_path(path, word));
     } else if (word == "required" || word == "enum") {
       if (!value.is_array()) refuse(fmt::format("{}: expected an array", word));
       for (const Json& key : value.as_array())

@@ -16,7 +16,7 @@ struct Hole {
 
 // The range's bytes in the file, holes filled.
 void hash_range(Sha256& hash, const ElfInput& file, const ElfRange& range, const std::vector<Hole>& holes) {
-  constexpr uint64_t kChunk = uint64_t{1} << 20;
+  constexpr uint64_t kChunk = uint64_t{64} << 10;  // memory that malloc gives again without asking the system
   for (uint64_t at = range.at; at < range.at + range.bytes;) {
     std::vector<char> piece = file.read_all<char>(at, std::min(kChunk, range.at + range.bytes - at), "loaded segment");
     for (const Hole& hole : holes) {

@@ -14,7 +14,7 @@
 namespace selfsup::plugin {
 namespace {
 
-constexpr uint64_t kLargest = uint64_t{8} << 30, kChunk = uint64_t{1} << 20;
+constexpr uint64_t kLargest = uint64_t{8} << 30, kChunk = uint64_t{64} << 10;
 
 RegularFile open_plugin(const std::string& path) try {
   RegularFile file(path);

@@ -31,9 +31,9 @@ struct Library {
   const void* symbol;  // inside the image, and not code
 };
 
-// Maps the bytes that were read and checked, whatever the file at that path is by now, and runs the constructors; call
-// it only after check_compatible. The library stays mapped for the life of the
-// process, whatever happens later: live graphs and deleters may point into it. Error(plugin) with the loader's text.
+// Maps the bytes that open_plugin took, whatever the file at that path is by now, and runs the constructors; call it
+// only after check_compatible. The library stays mapped for the life of the process, whatever happens later: live
+// graphs and deleters may point into it. Error(plugin) with the loader's text.
 Library load_library(const NoteFile& file, const char* symbol);
 
 }  // namespace selfsup::plugin

@@ -119,7 +119,7 @@ class Turns : public train::Outside {
     say(fmt::format(R"({{"wall": [{}], "cpu": {}}})", fmt::join(walls_, ", "), cpu_seconds() - cpu_));
     wait();
   }
-  std::optional<Exit> stop_requested() override { return over_ ? std::optional(Exit::ok) : std::nullopt; }
+  std::optional<Exit> stop_requested() override { return over_ ? std::optional(Exit::interrupted) : std::nullopt; }
   std::string save(const std::string&, const train::Position&) override { return {}; }
 
  private:
@@ -248,7 +248,9 @@ void serve(const Arguments& arguments) {
   train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, at::kCPU}, amp, {});
   const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
                              bridge::Origin::fresh);
-  train::Loop({loader, step, task, *optimizer, schedules, group, turns}, options, course).run();
+  train::Loop loop({loader, step, task, *optimizer, schedules, group}, options, course);
+  loop.begin();
+  loop.run(turns);
 }
 
 }  // namespace

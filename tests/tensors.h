@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
 #include "reference.h"
-#include "train/optimizers/tensor_views.h"
+#include "train/state_dict.h"
 
 namespace selfsup::test {
 

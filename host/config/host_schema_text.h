@@ -76,7 +76,7 @@ inline constexpr char kHostTop[] = R"({
     "default_hooks": {"type": "object", "default": {}, "properties": {
       "logger": {"type": "object", "default": {}, "properties": {
         "type": {"type": "string", "enum": ["LoggerHook"]},
-        "interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10, "description": "iterations between two log lines"}}},
+        "interval": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10, "description": "iterations between two log lines, which show means since the one before"}}},
       "checkpoint": {"type": "object", "default": {}, "properties": {
         "type": {"type": "string", "enum": ["CheckpointHook"]},
         "interval": {"type": "integer", "maximum": 1000000000, "description": "epochs, or iterations; 0 or less: only the last. Absent: 1 epoch; a run counted in iterations saves at its end"},

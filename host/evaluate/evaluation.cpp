@@ -9,13 +9,16 @@
 
 #include "base/errors.h"
 #include "evaluate/probe.h"
+#include "evaluate/probe_sets.h"
 #include "evaluate/samples.h"
 #include "report/table.h"
 
 namespace selfsup::evaluate {
 namespace {
 
-std::vector<std::string> row(const std::string& name, const ProbeResult& result) {
+using Baselines = std::vector<std::pair<std::string, Accuracies>>;
+
+std::vector<std::string> row(const std::string& name, const Accuracies& result) {
   const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
   return {name, percent(result.knn), percent(result.linear)};
 }
@@ -27,9 +30,8 @@ std::string against(double mine, double pixels) {
 
 class ProbeEvaluation final : public Evaluation {
  public:
-  ProbeEvaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
-                  model::ParameterStore& model, const input::Preprocessor& preprocess, data::ImageShape view,
-                  uint64_t seed);
+  ProbeEvaluation(const config::RunConfig& config, std::shared_ptr<const ProbeSets> sets, const data::ImageShape& view,
+                  const Subject& subject);
   void rehearse(const bridge::Step& at) override;
   void run(const bridge::Step& at, const Report& report) override;
   std::vector<std::function<void()>> closing(const bridge::Step& at, const Report& report) override;
@@ -38,53 +40,41 @@ class ProbeEvaluation final : public Evaluation {
  private:
   const Probe& probe();
   Probe::Features features(const bridge::Step& at);
-  std::string table(const std::vector<std::pair<std::string, ProbeResult>>& baselines);
+  std::string table(const Baselines& baselines);
 
   const config::ProbeConfig& asked_;
   const config::DataConfig& data_;
-  const ProbeSets& sets_;
-  bridge::Algorithm& algorithm_;
-  model::ParameterStore& model_;
-  const input::Preprocessor& preprocess_;
+  std::shared_ptr<const ProbeSets> sets_;
   data::ImageShape view_;
   data::Pipeline pipeline_;
-  uint64_t seed_;
-  std::unique_ptr<Probe> probe_;  // once it has been needed
+  Subject subject_;
+  std::unique_ptr<Probe> probe_;  // its images are read when they are first needed, if a run gets there
   ProbeResult last_;
 };
 
-ProbeEvaluation::ProbeEvaluation(const config::RunConfig& config, const ProbeSets& sets, bridge::Algorithm& algorithm,
-                                 model::ParameterStore& model, const input::Preprocessor& preprocess,
-                                 data::ImageShape view, uint64_t seed)
+ProbeEvaluation::ProbeEvaluation(const config::RunConfig& config, std::shared_ptr<const ProbeSets> sets,
+                                 const data::ImageShape& view, const Subject& subject)
     : asked_(*config.probe),
       data_(config.data),
-      sets_(sets),
-      algorithm_(algorithm),
-      model_(model),
-      preprocess_(preprocess),
+      sets_(std::move(sets)),
       view_(view),
       pipeline_(data::evaluation_pipeline(view.height, view.width)),
-      seed_(seed) {
-  if (!algorithm.can_extract_features())
+      subject_(subject) {
+  if (!subject.algorithm.can_extract_features())
     throw Error(Exit::usage,
                 "probe: this algorithm offers no features to judge; take \"probe\" out of the configuration");
-  for (const auto* set : {&sets.bank, &sets.queries})
-    if ((*set)->channels() != view.channels)
-      throw Error(Exit::usage,
-                  fmt::format("probe.{} has images of {} channels where training has {}",
-                              set == &sets.bank ? "dataset" : "test_dataset", (*set)->channels(), view.channels));
 }
 
 void ProbeEvaluation::rehearse(const bridge::Step& at) {
-  const data::Batch batch = spread_batch(*sets_.bank, pipeline_, 1, 0, 0);
+  const data::Batch batch = spread_batch(*sets_->bank, pipeline_, 1, 0, 0);
   if (batch.size == 0) return;  // reading the bank will say so
   const at::NoGradGuard no_grad;
-  features(at)(preprocess_.prepare(batch).views.front());
+  features(at)(subject_.preprocess.prepare(batch).views.front());
 }
 
 void ProbeEvaluation::run(const bridge::Step& at, const Report& report) {
   last_ = probe().evaluate(features(at));
-  const Gauges gauges = last_.gauges.value();
+  const Gauges& gauges = last_.gauges;
   report(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
                      at.iter, 100 * last_.knn, 100 * last_.linear, gauges.feature_std, gauges.effective_rank),
          {{"probe/knn", last_.knn},
@@ -96,7 +86,7 @@ void ProbeEvaluation::run(const bridge::Step& at, const Report& report) {
 // The run's own features, the baselines, and a table of both.
 std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& at, const Report& report) {
   std::vector<std::function<void()>> works = {[=, this] { run(at, report); }};
-  const auto baselines = std::make_shared<std::vector<std::pair<std::string, ProbeResult>>>();
+  const auto baselines = std::make_shared<Baselines>();
   if (asked_.baselines) {
     works.emplace_back([=, this] {
       const bool smaller = std::max(view_.height, view_.width) > raw_pixel_side;
@@ -105,7 +95,7 @@ std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& 
     });
     works.emplace_back([=, this] {
       baselines->emplace_back("random initialisation",
-                              probe().evaluate_random_initialisation(features(at), model_, seed_));
+                              probe().evaluate_random_initialisation(features(at), subject_.model, subject_.seed));
     });
   }
   works.emplace_back([=, this] { report(table(*baselines), {}); });
@@ -113,14 +103,14 @@ std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& 
 }
 
 // Ends with a sentence on how to read it.
-std::string ProbeEvaluation::table(const std::vector<std::pair<std::string, ProbeResult>>& baselines) {
+std::string ProbeEvaluation::table(const Baselines& baselines) {
   std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked_.k),
                                                  fmt::format("linear probe, {} labels", probe().linear_labels())}};
   for (const auto& [name, result] : baselines) rows.push_back(row(name, result));
   rows.push_back(row("this run", last_));
   std::string text = report::table_text(rows);
   if (baselines.empty()) return text;
-  const ProbeResult& raw = baselines.front().second;
+  const Accuracies& raw = baselines.front().second;
   return text + fmt::format(
                     "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by "
                     "the linear probe.",
@@ -140,36 +130,32 @@ const Probe& ProbeEvaluation::probe() {
       throw Error(error.exit(), fmt::format("probe.{}: {}", key, error.what()));
     }
   };
-  const ProbeOptions options{.k = asked_.k,
-                             .temperature = asked_.temperature,
-                             .few_labels = asked_.few_labels,
-                             .draws = asked_.draws,
-                             .batch_size = asked_.batch_size,
-                             .seed = seed_};
-  LabelledImages bank = load("dataset", *sets_.bank, asked_.bank),
-                 queries = load("test_dataset", *sets_.queries, asked_.queries);
-  probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), preprocess_, options);
+  LabelledImages bank = load("dataset", *sets_->bank, asked_.bank),
+                 queries = load("test_dataset", *sets_->queries, asked_.queries);
+  probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), subject_.preprocess, asked_, subject_.seed);
   return *probe_;
 }
 
 Probe::Features ProbeEvaluation::features(const bridge::Step& at) {
-  bridge::Step step = at;
-  step.mode = bridge::Mode::eval;
-  return [this, step](const at::Tensor& images) {
+  return [this, at](const at::Tensor& images) {
     std::vector<std::string> layers;
     if (!asked_.feature.empty()) layers.push_back(asked_.feature);
-    return algorithm_.features(step, images, layers).front().value.flatten(1);
+    return subject_.algorithm.features(at, images, layers).front().value.flatten(1);
   };
 }
 
 }  // namespace
 
-std::unique_ptr<Evaluation> make_evaluation(const config::RunConfig& config, const std::optional<ProbeSets>& sets,
-                                            bridge::Algorithm& algorithm, model::ParameterStore& model,
-                                            const input::Preprocessor& preprocess, data::ImageShape view,
-                                            uint64_t seed) {
-  if (!sets) return std::make_unique<Evaluation>();
-  return std::make_unique<ProbeEvaluation>(config, *sets, algorithm, model, preprocess, view, seed);
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view) {
+  if (!config.probe) return [](const Subject&) { return std::make_unique<Evaluation>(); };
+  const auto sets = std::make_shared<const ProbeSets>(open_probe_sets(*config.probe));
+  for (const auto& [key, set] : {std::pair("dataset", sets->bank.get()), {"test_dataset", sets->queries.get()}})
+    if (set->channels() != view.channels)
+      throw Error(Exit::usage, fmt::format("probe.{} has images of {} channels where training has {}", key,
+                                           set->channels(), view.channels));
+  return [&config, sets, view](const Subject& subject) {
+    return std::make_unique<ProbeEvaluation>(config, sets, view, subject);
+  };
 }
 
 }  // namespace selfsup::evaluate

@@ -2,14 +2,12 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
-#include "evaluate/probe_sets.h"
 #include "input/preprocess.h"
 #include "model/store.h"
 #include "report/log_line.h"
@@ -32,11 +30,20 @@ class Evaluation {
   virtual std::vector<data::BadFile> bad_files() const { return {}; }
 };
 
-// The probe, if the configuration has one: sets are there then. References outlive the result. view: the shape of the
-// first view that training sees. Error(usage) when the algorithm or the sets do not allow it.
-std::unique_ptr<Evaluation> make_evaluation(const config::RunConfig& config, const std::optional<ProbeSets>& sets,
-                                            bridge::Algorithm& algorithm, model::ParameterStore& model,
-                                            const input::Preprocessor& preprocess, data::ImageShape view,
-                                            uint64_t seed);
+// What is judged.
+struct Subject {
+  bridge::Algorithm& algorithm;
+  model::ParameterStore& model;
+  const input::Preprocessor& preprocess;
+  uint64_t seed;
+};
+
+// Error(usage) when the algorithm offers nothing to judge. References outlive the result.
+using EvaluationMaker = std::function<std::unique_ptr<Evaluation>(const Subject&)>;
+
+// Of the probe, if the configuration has one: its sets are opened now, the algorithm may come later. view: the shape of
+// the first view that training sees. config outlives the result. Error as of open_probe_sets, and Error(usage) for sets
+// of other channels.
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view);
 
 }  // namespace selfsup::evaluate

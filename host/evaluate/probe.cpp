@@ -13,8 +13,8 @@
 
 namespace selfsup::evaluate {
 Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-             const ProbeOptions& options)
-    : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), options_(options) {
+             const config::ProbeConfig& asked, uint64_t seed)
+    : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), asked_(asked), seed_(seed) {
   if (bank_.classes != queries_.classes)
     throw Error(Exit::usage,
                 fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
@@ -28,14 +28,14 @@ std::vector<data::BadFile> Probe::bad_files() const {
 
 int64_t Probe::linear_labels() const {
   const int64_t rows = bank_.labels.size(0);
-  return options_.few_labels > 0 ? std::min(options_.few_labels, rows) : rows;
+  return asked_.few_labels > 0 ? std::min(asked_.few_labels, rows) : rows;
 }
 
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> out;
-  for (int64_t start = 0; start < images.pixels.size(0); start += options_.batch_size) {
-    const int64_t stop = std::min(images.pixels.size(0), start + options_.batch_size);
+  for (int64_t start = 0; start < images.pixels.size(0); start += asked_.batch_size) {
+    const int64_t stop = std::min(images.pixels.size(0), start + asked_.batch_size);
     out.push_back(features(preprocess_.normalise(images.pixels.slice(0, start, stop))).detach().to(at::kFloat));
     const at::Tensor& got = out.back();
     if (got.dim() != 2 || got.size(0) != stop - start)
@@ -45,24 +45,25 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-ProbeResult Probe::evaluate(const Features& features, bool with_gauges) const {
-  const at::Tensor queries = extract(queries_, features);
-  ProbeResult result =
-      judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, options_);
-  if (with_gauges) result.gauges = gauges_of(queries);
-  return result;
+Accuracies Probe::judge(const Features& features, const at::Tensor& queries) const {
+  return judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_);
 }
 
-ProbeResult Probe::evaluate_raw_pixels() const {
+ProbeResult Probe::evaluate(const Features& features) const {
+  const at::Tensor queries = extract(queries_, features);
+  return {judge(features, queries), gauges_of(queries)};
+}
+
+Accuracies Probe::evaluate_raw_pixels() const {
   const auto pixels = [](const at::Tensor& images) {
     const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
     return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
   };
-  return evaluate(pixels, /*with_gauges=*/false);
+  return judge(pixels, extract(queries_, pixels));
 }
 
-ProbeResult Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
-                                                  uint64_t seed) const {
+Accuracies Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                                 uint64_t seed) const {
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> trained;
   for (const model::Entry& entry : model.entries()) trained.push_back(entry.tensor.detach().clone());
@@ -71,7 +72,7 @@ ProbeResult Probe::evaluate_random_initialisation(const Features& features, mode
   };
   try {
     model.initialise(seed);
-    const ProbeResult result = evaluate(features, /*with_gauges=*/false);
+    const Accuracies result = judge(features, extract(queries_, features));
     put_back();
     return result;
   } catch (...) {
@@ -80,16 +81,17 @@ ProbeResult Probe::evaluate_random_initialisation(const Features& features, mode
   }
 }
 
-ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
-                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options) {
+Accuracies judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                          const at::Tensor& query_labels, int64_t classes, const config::ProbeConfig& asked,
+                          uint64_t seed) {
   at::NoGradGuard no_grad;
-  ProbeResult out;
-  const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, options.k, options.temperature);
+  Accuracies out;
+  const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, asked.k, asked.temperature);
   out.knn = accuracy(nearest.predictions.cpu(), query_labels);
-  const int64_t count = options.few_labels > 0 ? options.few_labels : bank.size(0);
-  const int64_t draws = count < bank.size(0) ? options.draws : 1;
+  const int64_t count = asked.few_labels > 0 ? asked.few_labels : bank.size(0);
+  const int64_t draws = count < bank.size(0) ? asked.draws : 1;
   for (int64_t draw = 0; draw < draws; ++draw) {
-    const auto rows = draw_labelled(bank_labels, classes, count, hash_key(options.seed, hash_name("probe"), draw));
+    const auto rows = draw_labelled(bank_labels, classes, count, hash_key(seed, hash_name("probe"), draw));
     const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows), at::kLong);
     const Ridge ridge(bank.index_select(0, index.to(bank.device())), bank_labels.index_select(0, index), classes);
     out.linear += accuracy(ridge.predict(queries), query_labels) / static_cast<double>(draws);

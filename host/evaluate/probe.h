@@ -4,8 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "evaluate/gauges.h"
@@ -15,18 +13,12 @@
 
 namespace selfsup::evaluate {
 
-struct ProbeOptions {
-  int64_t k = 1;
-  double temperature = 1;
-  int64_t few_labels = 0;  // for the linear probe; 0: every label of the bank
-  int64_t draws = 1;       // of the few labels; the accuracy is their mean
-  int64_t batch_size = 1;
-  uint64_t seed = 0;
+// On the queries, 0 .. 1.
+struct Accuracies {
+  double knn = 0, linear = 0;
 };
-
-struct ProbeResult {
-  double knn = 0, linear = 0;    // accuracies on the queries, 0 .. 1
-  std::optional<Gauges> gauges;  // of the queries; not of a baseline
+struct ProbeResult : Accuracies {
+  Gauges gauges;  // of the queries
 };
 
 // The longest side of images that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
@@ -39,26 +31,30 @@ class Probe {
   using Features = std::function<at::Tensor(const at::Tensor& images)>;
 
   Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-        const ProbeOptions& options);
+        const config::ProbeConfig& asked, uint64_t seed);
 
   std::vector<data::BadFile> bad_files() const;
   int64_t linear_labels() const;  // how many the linear probe learns from
-  ProbeResult evaluate(const Features& features, bool with_gauges = true) const;
-  ProbeResult evaluate_raw_pixels() const;
+  ProbeResult evaluate(const Features& features) const;
+  Accuracies evaluate_raw_pixels() const;
   // The same model with the values that it starts from; the run's values are put back, bit for bit.
-  ProbeResult evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
-                                             uint64_t seed) const;
+  Accuracies evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
+                                            uint64_t seed) const;
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
+  Accuracies judge(const Features& features, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;
   const input::Preprocessor& preprocess_;
-  ProbeOptions options_;
+  config::ProbeConfig asked_;
+  uint64_t seed_;
 };
 
-// The accuracies of given features; bank and queries on one device.
-ProbeResult judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
-                           const at::Tensor& query_labels, int64_t classes, const ProbeOptions& options);
+// The accuracies of given features; bank and queries on one device. The linear probe learns from `few_labels` of the
+// bank, 0: from all; its accuracy is the mean over that many draws of them.
+Accuracies judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
+                          const at::Tensor& query_labels, int64_t classes, const config::ProbeConfig& asked,
+                          uint64_t seed);
 
 }  // namespace selfsup::evaluate

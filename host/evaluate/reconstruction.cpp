@@ -22,12 +22,10 @@ std::string draw_reconstruction(bridge::Algorithm& algorithm, const input::Prepr
   if (!algorithm.can_reconstruct()) return "";
   const data::Batch batch = spread_batch(dataset, pipeline, kSamples, seed, at.epoch);
   if (batch.size == 0) return "";
-  bridge::Step step = at;
-  step.mode = bridge::Mode::eval;
   std::vector<std::vector<ImageView>> rows(static_cast<size_t>(batch.size));
   std::vector<std::string> names;
   std::vector<at::Tensor> columns;  // keeps the pixels that the rows borrow
-  for (const bridge::NamedTensor& column : algorithm.reconstruct(step, preprocess.prepare(batch))) {
+  for (const bridge::NamedTensor& column : algorithm.reconstruct(at, preprocess.prepare(batch))) {
     columns.push_back(preprocess.denormalise(column.value).contiguous());
     const at::Tensor& bytes = columns.back();
     names.push_back(column.name);

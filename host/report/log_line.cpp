@@ -3,42 +3,27 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace selfsup::report {
 namespace {
-
-bool is_smoothed(std::string_view name) {
-  for (const std::string_view part : {"loss", "time", "grad_norm"}) {
-    if (name.find(part) != name.npos) return true;
-  }
-  return false;
-}
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 }  // namespace
 
-void Smoother::add(std::string_view name, double value) {
-  auto at = history_.find(name);
-  if (at == history_.end()) at = history_.emplace(std::string(name), std::deque<double>()).first;
-  std::deque<double>& values = at->second;
-  values.push_back(value);
-  if (values.size() > (is_smoothed(name) ? window_ : 1)) values.pop_front();
+void Means::add(std::string_view name, double value) {
+  auto mean = std::ranges::find(means_, name, &Mean::name);
+  if (mean == means_.end()) mean = means_.insert(mean, {std::string(name)});
+  mean->sum += value;
+  mean->count += 1;
 }
 
-double Smoother::value(std::string_view name) const {
-  const auto at = history_.find(name);
-  if (at == history_.end()) return std::numeric_limits<double>::quiet_NaN();
-  double sum = 0;
-  for (const double v : at->second) sum += v;
-  return sum / static_cast<double>(at->second.size());
-}
-
-Scalars Smoother::values(const std::vector<std::string>& names) const {
+Scalars Means::take() {
   Scalars out;
-  for (const std::string& name : names) out.emplace_back(name, value(name));
+  for (const Mean& mean : means_) out.emplace_back(mean.name, mean.sum / static_cast<double>(mean.count));
+  means_.clear();
   return out;
 }
 

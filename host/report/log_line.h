@@ -1,9 +1,7 @@
-// Owns the text of a training line and the numbers in it: means over the last iterations, time left, memory.
+// Owns the text of a training line and the numbers in it: means since the line before, time left, memory.
 // Knows no tensor and no file. The form is MMEngine's.
 #pragma once
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,19 +13,19 @@ namespace selfsup::report {
 
 using Scalars = std::vector<std::pair<std::string, double>>;  // in the order in which they are printed
 
-// Means over the last iterations, as MMEngine's log does: names that contain loss, time or grad_norm are averaged over
-// the window, of others the last value counts. Kept by name; a name that misses an iteration keeps its older values.
-class Smoother {
+// Means by name, each over the values that were added under it since they were last taken.
+class Means {
  public:
-  explicit Smoother(size_t window = 10) : window_(window) {}
   void add(std::string_view name, double value);
-  double value(std::string_view name) const;  // NaN when the name was never added
-  // The given names with their values, for TrainPoint.
-  Scalars values(const std::vector<std::string>& names) const;
+  Scalars take();  // in the order in which the names came; none of them is left
 
  private:
-  size_t window_;
-  std::map<std::string, std::deque<double>, std::less<>> history_;
+  struct Mean {
+    std::string name;
+    double sum = 0;
+    int64_t count = 0;
+  };
+  std::vector<Mean> means_;
 };
 
 // Time left = mean time of an iteration since this process began to train × iterations to come.

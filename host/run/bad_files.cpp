@@ -7,26 +7,12 @@
 #include "base/errors.h"
 
 namespace selfsup::run {
-namespace {
-
-class BadFilesKeeper final : public train::Keeper {
- public:
-  explicit BadFilesKeeper(const data::Loader& loader) : loader_(loader) {}
-  void save(train::Kept& into) override {
-    if (const std::string text = bad_files_text(loader_.bad().files); !text.empty()) into.blobs[bad_files_name] = text;
-  }
-  std::function<void()> load(const train::Kept&) override {
-    return [] {};
-  }
-
- private:
-  const data::Loader& loader_;
-};
-
-}  // namespace
-
-std::unique_ptr<train::Keeper> keep_bad_files(const data::Loader& loader) {
-  return std::make_unique<BadFilesKeeper>(loader);
+train::Keeper keep_bad_files(const data::Loader& loader) {
+  return {[&](train::Kept& into) {
+            const std::string text = bad_files_text(loader.bad().files);
+            if (!text.empty()) into.blobs[bad_files_name] = text;
+          },
+          [](const train::Kept&) { return [] {}; }};
 }
 
 std::string bad_files_text(const std::vector<data::BadFile>& files) {

@@ -1,7 +1,6 @@
 // The list of images that a run could not use: for its user in the work folder, and in its checkpoints, where it
 // travels from process to process.
 #pragma once
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +16,7 @@ inline constexpr const char* bad_files_name = "bad_files.txt";
 // One line an image: "INDEX<tab>PATH<tab>REASON".
 std::string bad_files_text(const std::vector<data::BadFile>& files);
 // Has the loader's list saved. A loader that goes on has been made with the saved one.
-std::unique_ptr<train::Keeper> keep_bad_files(const data::Loader& loader);
+train::Keeper keep_bad_files(const data::Loader& loader);
 // The way back. source: for messages. Error(checkpoint).
 std::vector<data::BadFile> parse_bad_files(std::string_view text, const std::string& source);
 

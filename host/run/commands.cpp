@@ -49,8 +49,7 @@ int schema_command(const cli::CommandLine& line) {
   const bridge::Host host;
   const plugin::Places places = plugin_places(line);
   const plugin::Registry registry(host.table(), places);
-  const ComponentSchemaCache cache(registry);
-  const config::ComponentSchemas schemas = cache.lookup();
+  const config::ComponentSchemas schemas = component_schemas(registry);
   Json all = Json::object();
   const auto add = [&](const std::string& kind, const std::string& name, const std::string& owner) {
     all.set(fmt::format("{}:{}", kind, name), *schemas.find(kind, owner + name));

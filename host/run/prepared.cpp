@@ -142,8 +142,7 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   if (!tree.at_path("model.type"))
     config::set_by_path(tree, "model.type", algorithm.name, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
 
-  const ComponentSchemaCache schemas(registry);
-  config::throw_if_any(config::validate(tree, config::host_schema(), "", schemas.lookup()));
+  config::throw_if_any(config::validate(tree, config::host_schema(), "", component_schemas(registry)));
   record_plugins(tree, line, paths);
   report_keys_without_effect(tree);
   prepared->config = std::move(tree);

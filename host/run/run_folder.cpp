@@ -59,7 +59,6 @@ void RunFolder::open_log() {
 }
 
 void RunFolder::begin(const Json& config) {
-  begun_ = true;
   dir_.keep();
   const std::string old = overwrite_ ? dir_.move_aside() : "";
   open_log();
@@ -69,7 +68,6 @@ void RunFolder::begin(const Json& config) {
 }
 
 void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
-  if (!begun_) return;
   const std::string file = fmt::format("{}/{}", path(), bad_files_name);
   if (bad.empty()) {
     std::error_code nothing_there;

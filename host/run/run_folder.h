@@ -38,7 +38,6 @@ class RunFolder {
   void begin(const Json& config);
 
   // Writes the list of images that the run could not use, if there are any, and says so; else takes an old one away.
-  // Nothing before begin().
   void list_bad_files(const std::vector<data::BadFile>& bad) const;
 
  private:
@@ -49,7 +48,7 @@ class RunFolder {
   checkpoint::WorkDir dir_;
   checkpoint::CheckpointStore store_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
-  bool begun_ = false, logging_ = false;
+  bool logging_ = false;
 };
 
 }  // namespace selfsup::run

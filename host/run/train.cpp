@@ -1,13 +1,11 @@
 #include "run/train.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <random>
 
 #include "base/log.h"
-#include "evaluate/reconstruction.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/run_folder.h"
@@ -87,49 +85,23 @@ void announce(const Settings& settings, const Training& training, const RunFolde
   for (const std::string& note : training.notes) log_info(note);
 }
 
-// A picture that fails does not end the run that it is of.
-void draw(Training& training, const bridge::Step& step, const std::string& folder) try {
-  const std::string path =
-      evaluate::draw_reconstruction(training.model.algorithm, training.model.preprocess, *training.data.dataset,
-                                    training.data.pipeline, training.seed, step, folder);
-  if (!path.empty()) log_info(fmt::format("drew {}", path));
-} catch (const c10::Error& error) {
-  log_warning(fmt::format("no picture was drawn: {}", error.what_without_backtrace()));
-} catch (const std::exception& error) {
-  log_warning(fmt::format("no picture was drawn: {}", error.what()));
-}
-
-// The last evaluation and the picture belong to the end of the run, wherever it was resumed. A stop may come between
-// any two.
-Exit finish(train::Loop& loop, Watch& watch, Training& training, const std::string& folder) {
-  const bridge::Step step = loop.course().step();
-  std::vector<std::function<void()>> works = watch.closing(step);
-  works.push_back([&] { draw(training, step, folder); });
-  for (const auto& work : works) {
-    if (const auto stop = loop.stop_requested()) {
-      loop.save();
-      return *stop;
-    }
-    work();
-  }
-  return Exit::ok;
+// The loop up to the first batch: what can be refused beforehand is refused here.
+train::Loop begun_loop(Training& training, const std::string& last_good = "") {
+  train::Loop loop = training.loop(last_good);
+  loop.begin();
+  training.evaluation->rehearse(loop.course().step());
+  return loop;
 }
 
 Exit train_in(RunFolder& folder, Prepared& prepared, const Settings& settings, Training& training) {
-  const std::string metrics = folder.path() + "/metrics.jsonl";
+  train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
-  const std::string from = folder.checkpoint() ? folder.checkpoint()->path() : "";
-  const auto begin_folder = [&] {
-    folder.begin(prepared.config);
-    announce(settings, training, folder, manifest);
-    report::cut_metrics(metrics, training.course.at().iter, training.evaluates_at_start());
-  };
-  Watch watch({training, folder.store(), manifest, begin_folder, metrics});
-  train::Loop loop = training.loop(watch, from);
+  folder.begin(prepared.config);
+  announce(settings, training, folder, manifest);
+  Watch watch(training, folder, manifest);
   Exit exit;
   try {
-    exit = loop.run();
-    if (exit == Exit::ok) exit = finish(loop, watch, training, folder.path());
+    exit = loop.run(watch);
   } catch (...) {
     try {
       folder.list_bad_files(training.bad_files());
@@ -144,17 +116,6 @@ Exit train_in(RunFolder& folder, Prepared& prepared, const Settings& settings, T
                                           loop.course().at().iter));
   return exit;
 }
-
-// The outside of a loop that is not run: no more than its beginning.
-class Rehearsal final : public train::Outside {
- public:
-  explicit Rehearsal(evaluate::Evaluation& evaluation) : evaluation_(evaluation) {}
-  void begin(const bridge::Step& step) override { evaluation_.rehearse(step); }
-  std::string save(const std::string&, const train::Position&) override { return ""; }
-
- private:
-  evaluate::Evaluation& evaluation_;
-};
 
 }  // namespace
 
@@ -189,8 +150,7 @@ double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   Start start;
   if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
   Training training(prepared, settings, data, seed, start);
-  Rehearsal rehearsal(*training.evaluation);
-  return training.loop(rehearsal).first_loss();
+  return begun_loop(training).first_loss();
 }
 
 }  // namespace selfsup::run

@@ -26,9 +26,8 @@ train::Schedules make_schedules(const config::RunConfig& config, const train::Co
 
 }  // namespace
 
-AllData::AllData(const Prepared& prepared, const config::RunConfig& config) : data(open_data(prepared, config.data)) {
-  if (config.probe) probe_sets = evaluate::open_probe_sets(*config.probe);
-}
+AllData::AllData(const Prepared& prepared, const config::RunConfig& config)
+    : data(open_data(prepared, config.data)), evaluation(evaluate::open_evaluation(config, data.views.front())) {}
 
 Training::Training(Prepared& prepared, const Settings& settings, const AllData& all, uint64_t seed_, const Start& start)
     : group(prepared.group),
@@ -40,19 +39,15 @@ Training::Training(Prepared& prepared, const Settings& settings, const AllData& 
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, data, course, group), seed, choose_device(prepared.host)),
-      update(settings, model.store, group.world(), device.device, notes),
+      update(settings, model.store, group, device.device, notes),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, device.device}, update.amp,
-           settings.clip) {
-  keepers.push_back(train::keep_optimizer(*update.optimizer));
-  keepers.push_back(train::keep_scaler(update.scaler));
-  keepers.push_back(train::keep_model(model.store));
-  keepers.push_back(keep_bad_files(loader));
-  keepers.push_back(train::keep_task(model.task, group));
+           settings.clip),
+      keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
+              train::keep_scaler(update.scaler), train::keep_task(model.task, group), keep_bad_files(loader)},
+      evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed})) {
   if (start.origin == bridge::Origin::loaded)
     notes.push_back(fmt::format("weights of {}: {}", config.load_from,
                                 train::load_weights(model.store, checkpoint::open_weights(config.load_from)).text()));
-  evaluation = evaluate::make_evaluation(config, all.probe_sets, model.algorithm, model.store, model.preprocess,
-                                         data.views.front(), seed);
 }
 
 at::Device Training::choose_device(bridge::Host& host) {
@@ -68,13 +63,13 @@ at::Device Training::choose_device(bridge::Host& host) {
   return device.device;
 }
 
-train::Loop Training::loop(train::Outside& outside, const std::string& last_good) {
+train::Loop Training::loop(const std::string& last_good) {
   train::LoopOptions options;
   options.log_interval = config.log_interval;
   options.save = {config.checkpoint.interval, config.checkpoint.by_epoch};
   options.save_last = config.checkpoint.save_last;
   options.evaluate = evaluation_interval();
-  return {{loader, step, model.task, *update.optimizer, schedules, group, outside}, options, course, last_good};
+  return {{loader, step, model.task, *update.optimizer, schedules, group}, options, course, last_good};
 }
 
 train::Interval Training::evaluation_interval() const {

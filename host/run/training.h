@@ -2,12 +2,10 @@
 // no folder.
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "evaluate/evaluation.h"
-#include "evaluate/probe_sets.h"
 #include "run/data.h"
 #include "run/model.h"
 #include "run/prepared.h"
@@ -31,7 +29,7 @@ struct AllData {
   explicit AllData(const Prepared& prepared, const config::RunConfig& config);
 
   Data data;
-  std::optional<evaluate::ProbeSets> probe_sets;
+  evaluate::EvaluationMaker evaluation;
 };
 
 struct Training {
@@ -39,7 +37,7 @@ struct Training {
   // load_from if they are the origin. References outlive this object.
   Training(Prepared& prepared, const Settings& settings, const AllData& all, uint64_t seed, const Start& start);
 
-  train::Loop loop(train::Outside& outside, const std::string& last_good = "");
+  train::Loop loop(const std::string& last_good = "");
   bool evaluates_at_start() const;  // before the first batch, or at once at the end
   std::vector<data::BadFile> bad_files() const;
 

@@ -28,10 +28,10 @@ std::unique_ptr<train::Optimizer> make_optimizer(const Json& node, const train::
 
 }  // namespace
 
-Update::Update(const Settings& settings, model::ParameterStore& store, int world, at::Device device,
-               std::vector<std::string>& notes)
+Update::Update(const Settings& settings, model::ParameterStore& store, const distributed::Group& group,
+               at::Device device, std::vector<std::string>& notes)
     : amp(train::amp_settings(settings.config.optim_wrapper, device.type())),
-      optimizer(make_optimizer(scaled_optimizer(settings.config, world, notes), settings.rules, store)),
+      optimizer(make_optimizer(scaled_optimizer(settings.config, group.world(), notes), settings.rules, store)),
       scaler(amp, device) {}
 
 }  // namespace selfsup::run

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/group.h"
 #include "model/store.h"
 #include "run/settings.h"
 #include "train/amp.h"
@@ -12,8 +13,8 @@
 namespace selfsup::run {
 
 struct Update {
-  // world: ranks of the run. notes: is told what auto_scale_lr has made of the rate.
-  Update(const Settings& settings, model::ParameterStore& store, int world, at::Device device,
+  // notes: is told what auto_scale_lr has made of the rate.
+  Update(const Settings& settings, model::ParameterStore& store, const distributed::Group& group, at::Device device,
          std::vector<std::string>& notes);
 
   train::AmpSettings amp;

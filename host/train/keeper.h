@@ -3,7 +3,6 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,28 +27,25 @@ struct Kept {
   const std::string& blob(const std::string& file) const;
 };
 
-class Keeper {
- public:
-  virtual ~Keeper() = default;
+struct Keeper {
   // Adds what is to be kept, as it is now. Tensors are shared.
-  virtual void save(Kept& into) = 0;
-  // Judges what was kept, and changes nothing: Error(checkpoint). Returns what takes it in; that may refuse too, if it
-  // has changed nothing then.
-  virtual std::function<void()> load(const Kept& from) = 0;
+  std::function<void(Kept& into)> save;
+  // Judges what was kept, and changes nothing: Error(checkpoint). Returns what takes it in.
+  std::function<std::function<void()>(const Kept& from)> load;
 };
+using Keepers = std::vector<Keeper>;
 
-// In this order they are loaded: those that may refuse late come before those that change something.
-using Keepers = std::vector<std::unique_ptr<Keeper>>;
-
+// Of these, which outlive the result:
 // "optimizer.safetensors": an optimizer's and a loss scaler's tensors, the latter as "scaler/<name>". A loss scaler
 // that the saved run did not have starts afresh.
-std::unique_ptr<Keeper> keep_optimizer(Optimizer& optimizer);
-std::unique_ptr<Keeper> keep_scaler(GradScaler& scaler);
+Keeper keep_optimizer(Optimizer& optimizer);
+Keeper keep_scaler(GradScaler& scaler);
 // "model.safetensors": all tensors but the transient ones. One that is missing, too many or of another shape or type is
 // refused, with the list.
-std::unique_ptr<Keeper> keep_model(model::ParameterStore& model);
-// Files below "state/", one a component and, where it says so, a rank. The component reads it last, and may refuse it.
-std::unique_ptr<Keeper> keep_task(Task& task, const distributed::Group& group);
+Keeper keep_model(model::ParameterStore& model);
+// Files below "state/", one a component and, where it says so, a rank. A component judges its bytes by itself, when it
+// takes them in.
+Keeper keep_task(Task& task, const distributed::Group& group);
 
 inline constexpr const char* model_file = "model.safetensors";
 inline constexpr const char* optimizer_file = "optimizer.safetensors";

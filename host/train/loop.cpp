@@ -24,47 +24,59 @@ Loop::Loop(const LoopParts& parts, const LoopOptions& options, const Course& cou
       last_good_(last_good),
       saved_at_(last_good.empty() ? -1 : course.at().iter) {}
 
-void Loop::begin() {
-  event(bridge::Event::ready);
-  parts_.outside.begin(course_.step());
-}
+void Loop::begin() { event(bridge::Event::ready); }
 
 double Loop::first_loss() {
-  begin();
   enter_epoch();
   fetch();
   return parts_.step.forward(course_.step(), batch_).total.item<double>();
 }
 
-Exit Loop::run() {
+Exit Loop::run(Outside& outside) {
+  if (const auto stop = train(outside)) return *stop;
+  event(bridge::Event::end);
+  return close(outside).value_or(Exit::ok);
+}
+
+std::optional<Exit> Loop::train(Outside& outside) {
   const Position& at = course_.at();
-  begin();
-  if (at.iter > 0 && !course_.ended() && options_.evaluate.due(at)) parts_.outside.evaluate(course_.step());
+  if (at.iter > 0 && !course_.ended() && options_.evaluate.due(at)) outside.evaluate(course_.step());
   bool in_epoch = false, save_pending = false;
   mark_ = Clock::now();
   while (!course_.ended()) {
     if (!std::exchange(in_epoch, true)) enter_epoch();
     train_on_batch();
+    if (log_is_due()) log(outside);
     if (course_.epoch_ended()) {
       course_.count_epoch();
       in_epoch = false;
     }
-    parts_.outside.progress(at, course_.max_iters());
+    outside.progress(at, course_.max_iters());
 
     // Saves and stops happen only where an optimizer step ends.
     save_pending = save_pending || options_.save.due(at);
-    const auto stop = stop_requested();
+    const auto stop = stop_requested(outside);
     const bool saves = course_.step_ended() && (save_pending || stop || (course_.ended() && options_.save_last));
-    if (saves) save();
+    if (saves) save(outside);
     save_pending = save_pending && !saves;
-    if (course_.step_ended() && stop) return *stop;
+    if (course_.step_ended() && stop) return stop;
     const bool evaluates = !course_.ended() && options_.evaluate.due(at);
-    if (evaluates) parts_.outside.evaluate(course_.step());
+    if (evaluates) outside.evaluate(course_.step());
     if (saves || evaluates) mark_ = Clock::now();  // their time is no part of an iteration's
   }
   telemetry_.read(last_good_);
-  event(bridge::Event::end);
-  return Exit::ok;
+  return std::nullopt;
+}
+
+std::optional<Exit> Loop::close(Outside& outside) {
+  for (const auto& work : outside.closing(course_.step())) {
+    if (const auto stop = stop_requested(outside)) {
+      save(outside);
+      return stop;
+    }
+    work();
+  }
+  return std::nullopt;
 }
 
 void Loop::enter_epoch() {
@@ -91,7 +103,6 @@ void Loop::train_on_batch() {
   telemetry_.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
   if (telemetry_.due()) telemetry_.read(last_good_);
   if (course_.epoch_ended()) event(bridge::Event::epoch_end);
-  log_if_due();
 }
 
 void Loop::set_rates() {
@@ -108,45 +119,44 @@ void Loop::event(bridge::Event event) {
   telemetry_.add(course_.at(), parts_.task.on_event(course_.step(), event));
 }
 
-std::optional<Exit> Loop::stop_requested() const {
-  const auto here = parts_.outside.stop_requested();
+// The code of a stop that was asked of any rank.
+std::optional<Exit> Loop::stop_requested(Outside& outside) const {
+  const auto here = outside.stop_requested();
   const auto code = static_cast<int>(parts_.group.highest(here ? static_cast<double>(*here) : 0));
   return code > 0 ? std::optional(static_cast<Exit>(code)) : std::nullopt;
 }
 
-// Called before a whole epoch is counted: its last iteration belongs to it.
-void Loop::log_if_due() {
-  const Position& at = course_.at();
-  const Length& length = course_.length();
-  const int64_t epoch_iters = course_.epoch_iters();
-  const int64_t count = length.by_epoch ? at.iter_in_epoch : at.iter;
-  const bool short_epoch = length.by_epoch && epoch_iters <= options_.log_interval && course_.epoch_ended();
-  if (count % options_.log_interval != 0 && !short_epoch && !course_.ended()) return;
+// Asked before a whole epoch is counted: its last iteration belongs to it.
+bool Loop::log_is_due() const {
+  const bool by_epoch = course_.length().by_epoch;
+  const int64_t count = by_epoch ? course_.at().iter_in_epoch : course_.at().iter;
+  const bool short_epoch = by_epoch && course_.epoch_iters() <= options_.log_interval && course_.epoch_ended();
+  return count % options_.log_interval == 0 || short_epoch || course_.ended();
+}
+
+void Loop::log(Outside& outside) {
   telemetry_.read(last_good_);
+  const Position& at = course_.at();
   report::TrainPoint point;
-  point.by_epoch = length.by_epoch;
+  point.by_epoch = course_.length().by_epoch;
   point.epoch = at.epoch + 1;
-  point.max_epochs = length.max_epochs;
+  point.max_epochs = course_.length().max_epochs;
   point.epoch_iter = at.iter_in_epoch;
-  point.epoch_iters = epoch_iters;
+  point.epoch_iters = course_.epoch_iters();
   point.iter = at.iter;
   point.max_iters = course_.max_iters();
   point.rates = {{"lr", parts_.optimizer.groups().at(0).lr}};
-  point.time = telemetry_.mean_seconds();
-  point.data_time = telemetry_.mean_data_seconds();
-  point.eta_seconds = telemetry_.eta().seconds(course_.max_iters() - at.iter);
-  point.memory_mib = parts_.outside.memory_mib();
-  point.scalars = telemetry_.scalars();
-  parts_.outside.log(point);
+  telemetry_.tell(point);
+  outside.log(std::move(point));
 }
 
-void Loop::save() {
+// What has been done, unless it is saved; where an optimizer step has ended.
+void Loop::save(Outside& outside) {
   const Position& at = course_.at();
   if (saved_at_ == at.iter) return;
   telemetry_.read(last_good_);  // never save what has diverged
   const bool whole_epoch = course_.length().by_epoch && at.iter_in_epoch == 0;
-  last_good_ =
-      parts_.outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);
+  last_good_ = outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);
   saved_at_ = at.iter;
 }
 

@@ -2,8 +2,10 @@
 // no plugin, no file and no gradient.
 #pragma once
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/errors.h"
 #include "data/loader/loader.h"
@@ -31,20 +33,19 @@ struct LoopOptions {
   int64_t log_interval = 10;  // iterations
   Interval save{1, true};
   bool save_last = true;
-  Interval evaluate;  // before the end; the last evaluation is the caller's
+  Interval evaluate;  // before the end
 };
 
 // What the loop tells and asks of the outside. Called on the loop's thread, between iterations.
 class Outside {
  public:
   virtual ~Outside() = default;
-  virtual void begin(const bridge::Step&) {
-  }  // all values are in place, no batch asked for; what it throws refuses the run
-  virtual void log(const report::TrainPoint&) {}                           // a log line is due
+  virtual void log(report::TrainPoint) {}                                  // a log line is due; memory is not filled in
   virtual void progress(const Position&, int64_t /*max_iters*/) {}         // after every iteration
   virtual std::string save(const std::string& name, const Position&) = 0;  // commits; returns the path
   virtual void evaluate(const bridge::Step&) {}  // must leave the model and the optimizer as they are
-  virtual int64_t memory_mib() { return report::peak_memory_mib(); }  // for the log: the device's, or the process's
+  // What the end of a run is judged by and shown with, wherever it was resumed; a stop may come between any two.
+  virtual std::vector<std::function<void()>> closing(const bridge::Step&) { return {}; }
   virtual std::optional<Exit> stop_requested() { return std::nullopt; }
 };
 
@@ -55,7 +56,6 @@ struct LoopParts {
   Optimizer& optimizer;
   Schedules& schedules;
   const distributed::Group& group;
-  Outside& outside;
 };
 
 class Loop {
@@ -63,29 +63,29 @@ class Loop {
   // last_good: the checkpoint that the course starts from, "" for none.
   Loop(const LoopParts& parts, const LoopOptions& options, const Course& course, const std::string& last_good = "");
 
+  // Once, before either of the next two: all values are in place, and no batch has been asked for.
+  void begin();
   // Trains to the end of the course: Exit::ok, or to a requested stop: its exit code, after a save. Error(diverged) and
   // whatever the collaborators throw. An evaluation that was due at the start is made first: a stop there came before
   // it. Once.
-  Exit run();
-
+  Exit run(Outside& outside);
   // Instead of run(): the loss of the first batch, as the first step would compute it.
   double first_loss();
 
   const Course& course() const { return course_; }
 
-  // Saves what has been done, unless it is saved; where an optimizer step has ended.
-  void save();
-  // The code of a stop that was asked of any rank.
-  std::optional<Exit> stop_requested() const;
-
  private:
-  void begin();
+  std::optional<Exit> train(Outside& outside);
+  std::optional<Exit> close(Outside& outside);
   void enter_epoch();
   void fetch();
   void train_on_batch();
   void set_rates();
   void event(bridge::Event event);
-  void log_if_due();
+  bool log_is_due() const;
+  void log(Outside& outside);
+  void save(Outside& outside);
+  std::optional<Exit> stop_requested(Outside& outside) const;
 
   LoopParts parts_;
   LoopOptions options_;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
-#include "train/optimizers/tensor_views.h"
 #include "train/state_dict.h"
 
 namespace selfsup::train {
@@ -28,7 +27,7 @@ Position position_of(const checkpoint::Manifest& manifest) {
 std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, const std::string& name,
                  const Position& position, checkpoint::Manifest manifest) {
   Kept kept;
-  for (const auto& keeper : keepers) keeper->save(kept);
+  for (const Keeper& keeper : keepers) keeper.save(kept);
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
   manifest.iter = position.iter;
   manifest.update = position.update;
@@ -56,7 +55,7 @@ void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
     }
   }
   std::vector<std::function<void()>> take_in;
-  for (const auto& keeper : keepers) take_in.push_back(keeper->load(kept));
+  for (const Keeper& keeper : keepers) take_in.push_back(keeper.load(kept));
   for (const auto& take : take_in) take();
 }
 

@@ -19,7 +19,7 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
                  const Position& position, checkpoint::Manifest manifest);
 
 // Takes everything from a checkpoint but the position, in place. Error(checkpoint) when something does not fit; nothing
-// has been changed then, unless the last keeper was the one to refuse.
+// has been changed then, unless it is a component that refuses its own state.
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint);
 
 // Values of the model only, for --load-from; another dtype is converted. The report says what matched; tensors that

@@ -2,14 +2,26 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
 
+#include <cstring>
 #include <string_view>
 #include <unordered_map>
 
-#include "train/optimizers/tensor_views.h"
+#include "base/errors.h"
 
 namespace selfsup::train {
 namespace {
+
+constexpr std::pair<at::ScalarType, std::string_view> dtypes[] = {
+    {at::kDouble, "F64"}, {at::kFloat, "F32"}, {at::kHalf, "F16"}, {at::kBFloat16, "BF16"}, {at::kLong, "I64"},
+    {at::kInt, "I32"},    {at::kShort, "I16"}, {at::kChar, "I8"},  {at::kByte, "U8"},       {at::kBool, "BOOL"}};
+
+std::string dtype_name(at::ScalarType type) {
+  for (const auto& [known, text] : dtypes)
+    if (known == type) return std::string(text);
+  throw Error(Exit::failed, fmt::format("a checkpoint cannot hold tensors of dtype {}", c10::toString(type)));
+}
 
 std::vector<checkpoint::TensorSpec> specs(const StateDict& tensors) {
   std::vector<checkpoint::TensorSpec> out;
@@ -19,6 +31,28 @@ std::vector<checkpoint::TensorSpec> specs(const StateDict& tensors) {
 }
 
 }  // namespace
+
+checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor) {
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous())
+    throw Error(Exit::failed, fmt::format("tensor \"{}\" is not a dense tensor on the host", name));
+  return {std::move(name), dtype_name(tensor.scalar_type()), tensor.sizes().vec(), tensor.const_data_ptr(),
+          tensor.nbytes()};
+}
+
+at::Tensor to_tensor(const checkpoint::TensorView& view) {
+  for (const auto& [type, text] : dtypes) {
+    if (view.dtype != text) continue;
+    const auto options = at::TensorOptions().dtype(type);
+    const size_t element = c10::elementSize(type);
+    if (view.bytes > 0 && reinterpret_cast<uintptr_t>(view.data) % element == 0)
+      return at::from_blob(const_cast<void*>(view.data), view.shape, options);
+    at::Tensor copy = at::empty(view.shape, options);
+    if (view.bytes > 0) std::memcpy(copy.mutable_data_ptr(), view.data, view.bytes);
+    return copy;
+  }
+  throw Error(Exit::checkpoint,
+              fmt::format("tensor \"{}\" has dtype {}, which this host does not use", view.name, view.dtype));
+}
 
 StateDict model_tensors(model::ParameterStore& model) {
   StateDict out;

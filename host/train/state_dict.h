@@ -1,4 +1,5 @@
-// Tensors by name, as checkpoints and their readers compare and copy them. Knows no file.
+// Tensors by name, as checkpoints and their readers compare and copy them, and the checkpoint room's views of their
+// bytes. Knows no file.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -13,6 +14,12 @@
 namespace selfsup::train {
 
 using StateDict = std::vector<std::pair<std::string, at::Tensor>>;
+
+// A view of a dense, contiguous CPU tensor, which keeps the bytes alive. Error(failed) for another, or for a dtype that
+// checkpoints do not hold.
+checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor);
+// A tensor over the view's bytes, which must outlive it and which are not to be written. Unaligned bytes are copied.
+at::Tensor to_tensor(const checkpoint::TensorView& view);
 
 // The declared tensors but the transient ones, shared with the store.
 StateDict model_tensors(model::ParameterStore& model);

@@ -80,7 +80,8 @@ void OptimizerStep::update(const bridge::Step& at, Outcome& outcome) {
   for (const at::Tensor& gradient : gradients) parts_.group.all_reduce(gradient, distributed::Reduce::mean);
   std::optional<at::Tensor> found_inf;
   if (parts_.scaler.enabled()) found_inf = parts_.scaler.unscale(gradients);
-  if (parts_.task.wants_gradients()) std::ranges::move(parts_.task.on_gradients(at), std::back_inserter(outcome.terms));
+  if (parts_.task.wants_gradients())
+    std::ranges::move(parts_.task.on_event(at, bridge::Event::gradients), std::back_inserter(outcome.terms));
   if (judges_norm() || logs_norm()) outcome.norm = gradient_norm(gradients, logs_norm() ? clip_.norm_type : 2);
   if (!parts_.scaler.enabled()) found_inf = mask(*outcome.norm);
   clip_gradients(gradients, outcome.norm, clip_);

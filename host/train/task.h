@@ -15,10 +15,9 @@ class Task {
   virtual ~Task() = default;
   virtual std::string name() const { return "the algorithm"; }  // for messages
   virtual std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) = 0;
-  // Both return metrics for the log.
+  // Returns metrics for the log. At Event::gradients, between backward and optimizer, the gradients are in place,
+  // reduced over the ranks and unscaled, not yet clipped; for a task that wants it.
   virtual std::vector<bridge::NamedTensor> on_event(const bridge::Step&, bridge::Event) { return {}; }
-  // Between backward and optimizer: the gradients are in place, reduced over the ranks and unscaled, not yet clipped.
-  virtual std::vector<bridge::NamedTensor> on_gradients(const bridge::Step&) { return {}; }
   virtual bool wants_gradients() const { return false; }
   virtual std::vector<State> save_state() { return {}; }
   virtual void load_state(const std::vector<State>&) {}
@@ -33,9 +32,6 @@ class AlgorithmTask final : public Task {
   }
   std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
     return algorithm_.on_event(step, event);
-  }
-  std::vector<bridge::NamedTensor> on_gradients(const bridge::Step& step) override {
-    return algorithm_.on_event(step, bridge::Event::gradients);
   }
   bool wants_gradients() const override { return algorithm_.wants_gradients(); }
   std::vector<State> save_state() override { return algorithm_.save_state(); }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 #include "base/errors.h"
 
@@ -22,8 +23,9 @@ std::string text_of(float value) { return std::isnan(value) ? "nan" : fmt::forma
 
 void Telemetry::add(const Position& at, const Outcome& outcome, double seconds, double data_seconds) {
   at::NoGradGuard no_grad;
-  smoother_.add("time", seconds);
-  smoother_.add("data_time", data_seconds);
+  seconds_ += seconds;
+  data_seconds_ += data_seconds;
+  iterations_ += 1;
   eta_.add(seconds);
   on_cpu_ = outcome.total.device().is_cpu();
 
@@ -57,7 +59,13 @@ void Telemetry::add(const Position& at, const std::vector<bridge::NamedTensor>& 
 }
 
 void Telemetry::read(const std::string& last_good) {
-  if (unread_.empty()) return;
+  const std::string complaint = unread_.empty() ? "" : read_here(last_good);
+  if (!group_.any(!complaint.empty())) return;
+  throw Error(Exit::diverged, complaint.empty() ? "training diverged on another rank, which says where" : complaint);
+}
+
+// The first complaint; empty when all is well.
+std::string Telemetry::read_here(const std::string& last_good) {
   std::vector<at::Tensor> all;
   for (const Record& record : unread_) all.push_back(record.values.to(unread_.back().values.device()));
   const at::Tensor host = at::cat(all).cpu();  // one wait
@@ -65,28 +73,26 @@ void Telemetry::read(const std::string& last_good) {
   std::string first_complaint;
   for (const Record& record : unread_) {
     if (first_complaint.empty()) first_complaint = complaint(record, values, last_good);
-    std::vector<std::string>& known = record.of_event ? event_names_ : names_;
-    for (size_t i = 0; i < record.names.size(); ++i) {
-      if (record.is_norm(i) && !log_norm_) continue;
-      smoother_.add(record.names[i], values[i]);
-      if (std::ranges::find(known, record.names[i]) == known.end()) known.push_back(record.names[i]);
-    }
+    report::Means& means = record.of_event ? of_events_ : of_steps_;
+    for (size_t i = 0; i < record.names.size(); ++i)
+      if (!record.is_norm(i) || log_norm_) means.add(record.names[i], values[i]);
     values += record.names.size();
   }
   unread_.clear();
-  if (!group_.any(!first_complaint.empty())) return;
-  throw Error(Exit::diverged,
-              first_complaint.empty() ? "training diverged on another rank, which says where" : first_complaint);
+  return first_complaint;
 }
 
-report::Scalars Telemetry::scalars() const {
-  report::Scalars scalars = smoother_.values(names_);
-  std::ranges::move(smoother_.values(event_names_), std::back_inserter(scalars));
+void Telemetry::tell(report::TrainPoint& point) {
+  const auto iterations = static_cast<double>(std::exchange(iterations_, 0));
+  point.time = std::exchange(seconds_, 0) / iterations;
+  point.data_time = std::exchange(data_seconds_, 0) / iterations;
+  point.eta_seconds = eta_.seconds(point.max_iters - point.iter);
+  point.scalars = of_steps_.take();
+  std::ranges::move(of_events_.take(), std::back_inserter(point.scalars));
   std::vector<double> values;
-  for (const auto& [name, value] : scalars) values.push_back(value);
+  for (const auto& [name, value] : point.scalars) values.push_back(value);
   group_.all_reduce(values, distributed::Reduce::mean);
-  for (size_t i = 0; i < values.size(); ++i) scalars[i].second = values[i];
-  return scalars;
+  for (size_t i = 0; i < values.size(); ++i) point.scalars[i].second = values[i];
 }
 
 // Empty when all is well.

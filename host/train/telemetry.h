@@ -1,5 +1,5 @@
-// The numbers of the last iterations: means for the log, over the ranks too, and the watch for values that are not
-// finite. Never waits for the device but when asked to read. Knows no optimizer and writes nothing.
+// The numbers of the iterations since the last log line: means, over the ranks too, and the watch for values that are
+// not finite. Never waits for the device but when asked to read. Knows no optimizer and writes nothing.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -32,10 +32,9 @@ class Telemetry {
   // that a divergence is noticed soon and little is kept.
   bool due() const { return on_cpu_ || unread_.size() >= most_unread; }
 
-  double mean_seconds() const { return smoother_.value("time"); }
-  double mean_data_seconds() const { return smoother_.value("data_time"); }
-  report::Scalars scalars() const;  // means over the ranks: grad_norm, loss, the other terms, metrics of events
-  const report::Eta& eta() const { return eta_; }
+  // What has been read since the last call, as means over the iterations that had a value, and over the ranks: time,
+  // data_time, and of scalars grad_norm, loss, the other terms, metrics of events.
+  void tell(report::TrainPoint& point);
 
  private:
   static constexpr size_t most_unread = 64;  // iterations
@@ -47,14 +46,16 @@ class Telemetry {
     at::Tensor values = {};  // f32 [n] on the device
     bool is_norm(size_t i) const { return has_norm && i == 0; }
   };
+  std::string read_here(const std::string& last_good);
   std::string complaint(const Record& record, const float* values, const std::string& last_good) const;
 
   const distributed::Group& group_;
   bool judge_norm_, log_norm_, on_cpu_ = true;
   std::vector<Record> unread_;
-  report::Smoother smoother_;
+  report::Means of_steps_, of_events_;
+  double seconds_ = 0, data_seconds_ = 0;  // of the iterations since the last line
+  int64_t iterations_ = 0;
   report::Eta eta_;
-  std::vector<std::string> names_, event_names_;  // in the order of their first appearance
 };
 
 }  // namespace selfsup::train

@@ -42,8 +42,7 @@ constexpr char kRest[] = R"({
 })";
 
 std::vector<Problem> check(Json config) {
-  static const run::ComponentSchemaCache schemas(selfsup::testing::registry());
-  return validate(config, host_schema(), "", schemas.lookup());
+  return validate(config, host_schema(), "", run::component_schemas(selfsup::testing::registry()));
 }
 
 std::string all_texts(const std::vector<Problem>& problems) {

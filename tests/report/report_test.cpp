@@ -72,25 +72,17 @@ TEST_CASE("the metrics object has MMEngine's keys in its order") {
                                          "memory", "step"});
 }
 
-TEST_CASE("losses and times are means over the window, other values are the last") {
-  Smoother smoother(10);
-  for (int i = 1; i <= 25; ++i) {
-    smoother.add("loss", i);
-    smoother.add("data_time", 2 * i);
-    smoother.add("grad_norm", 3 * i);
-    smoother.add("lr", i);
-    if (i == 4) smoother.add("loss_rare", 7);
+TEST_CASE("means are over what came under a name since they were last taken") {
+  Means means;
+  CHECK(means.take().empty());
+  for (int i = 1; i <= 4; ++i) {
+    means.add("loss", i);
+    if (i % 2 == 0) means.add("grad_norm", 10 * i);
   }
-  CHECK(smoother.value("loss") == 20.5);  // 16 to 25
-  CHECK(smoother.value("data_time") == 41);
-  CHECK(smoother.value("grad_norm") == 61.5);
-  CHECK(smoother.value("lr") == 25);
-  CHECK(smoother.value("loss_rare") == 7);
-  CHECK(std::isnan(smoother.value("absent")));
-  Smoother few;
-  few.add("loss", 1);
-  few.add("loss", 2);
-  CHECK(few.values({"loss"}) == Scalars{{"loss", 1.5}});
+  means.add("rare", 7);
+  CHECK(means.take() == Scalars{{"loss", 2.5}, {"grad_norm", 30}, {"rare", 7}});
+  means.add("loss", 5);
+  CHECK(means.take() == Scalars{{"loss", 5}});
 }
 
 TEST_CASE("durations read as Python prints them") {

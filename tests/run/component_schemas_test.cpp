@@ -28,8 +28,7 @@ TEST_CASE("every integer that is computed with has a maximum") {
   visit(config::host_schema(), "");
   const bridge::Host host;
   const plugin::Registry registry(host.table());
-  const ComponentSchemaCache cache(registry);
-  const config::ComponentSchemas schemas = cache.lookup();
+  const config::ComponentSchemas schemas = component_schemas(registry);
   for (const char* kind : {"optimizer", "scheduler", "dataset", "transform"})
     for (const std::string& name : schemas.names(kind)) visit(*schemas.find(kind, name), name);
   CHECK(all.size() > 40);
@@ -41,11 +40,10 @@ TEST_CASE("every integer that is computed with has a maximum") {
 TEST_CASE("types that are known by name only are refused with the names that there are") {
   const bridge::Host host;
   const plugin::Registry registry(host.table());
-  const ComponentSchemaCache cache(registry);
   const auto refused = [&](const char* kind, const char* type) {
     Json value = Json(Json::Object{{"type", type}});
     const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", kind}});
-    const auto problems = config::validate(value, schema, "it", cache.lookup());
+    const auto problems = config::validate(value, schema, "it", component_schemas(registry));
     REQUIRE(!problems.empty());
     return problems[0].text;
   };

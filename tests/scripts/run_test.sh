@@ -6,6 +6,7 @@
 host=$1/bin/selfsup-host
 probe=$2
 another=$3
+ranks=$1/tests/plugins/sdk_ranks.so
 picture=$(cd "$(dirname "$0")/../../docs/images" && pwd)/reconstruction.png
 cd "$scratch" || exit 1
 
@@ -99,6 +100,28 @@ run run.json --work-dir listed "$@" || fail "a probe of sets with few bad images
 run run.json --work-dir limited "$@" train_dataloader.max_bad_fraction=0
 [ $? -eq 4 ] || fail "a probe of sets with more bad images than allowed does not end with 4"
 grep -q 'probe.dataset: .*bad_' out || fail "the message does not say that the probe's images are bad"
+
+# features and reconstruct are told where the run stands: before its first batch, between its epochs, at its end.
+cat >ranks.json <<'END'
+{
+  "train_dataloader": { "batch_size": 8, "dataset": { "type": "shapes", "size": 16, "image_size": 8 } },
+  "optim_wrapper": { "optimizer": { "type": "SGD", "lr": 0.001 }, "accumulative_counts": 2 },
+  "train_cfg": { "max_epochs": 2 },
+  "randomness": { "seed": 1 },
+  "probe": {
+    "dataset": { "type": "shapes", "size": 16, "image_size": 8 }, "test_dataset": { "type": "shapes", "size": 16, "image_size": 8 },
+    "interval": 1, "k": 3, "baselines": false
+  }
+}
+END
+places() { grep -o '\(features\|reconstruct\)\( in training\)\{0,1\} at .*' "$1" | uniq | tr '\n' ';'; }
+"$host" --plugin "$ranks" ranks.json --work-dir told >out 2>&1 || fail "a run whose plugin says where it stands"
+want='features at 0/4, update 0, epoch 0, origin 0;features at 2/4, update 1, epoch 1, origin 0;'
+want="${want}features at 4/4, update 2, epoch 2, origin 0;reconstruct at 4/4, update 2, epoch 2, origin 0;"
+[ "$(places out)" = "$want" ] || fail "features and reconstruct are told: $(places out)"
+"$host" --plugin "$ranks" ranks.json --work-dir told_again --resume told/checkpoints/epoch_1 >out 2>&1 || fail "the same run, resumed"
+want='features at 2/4, update 1, epoch 1, origin 2;features at 4/4, update 2, epoch 2, origin 2;reconstruct at 4/4, update 2, epoch 2, origin 2;'
+[ "$(places out)" = "$want" ] || fail "resumed, they are told: $(places out)"
 
 # On a terminal, three bad images among good ones, one image to a batch: the bar is there when the later ones are found.
 rm images/[4-9].jpg

@@ -46,6 +46,16 @@ class Ranks {
             {"epochs", epochs_}};
   }
 
+  // Both say where the run stands.
+  Outputs features(const Tensor& images, const Call& call, const Names& names) const {
+    tell("features", call);
+    return {{names.among({"pixels"}).front(), images.flatten(1) * scale_}};
+  }
+  Outputs reconstruct(const Batch& batch, const Call& call) const {
+    tell("reconstruct", call);
+    return {{"scaled", batch.view(0) * scale_}};
+  }
+
   void on_event(const Call&, const Event& event) { epochs_ += event.kind == SSP_EVENT_EPOCH_END; }
 
   // Steps are the run's, epochs a rank's own.
@@ -60,6 +70,14 @@ class Ranks {
   }
 
  private:
+  static void tell(const char* what, const Call& call) {
+    const ssp_call_info at = call.info();
+    logging::info(std::string(what) + (at.mode == SSP_MODE_EVAL ? " at " : " in training at ") +
+                  std::to_string(at.iter) + "/" + std::to_string(at.max_iters) + ", update " +
+                  std::to_string(at.update) + ", epoch " + std::to_string(at.epoch) + ", origin " +
+                  std::to_string(at.origin));
+  }
+
   Tensor scale_;
   int64_t steps_ = 0, epochs_ = 0;
 };

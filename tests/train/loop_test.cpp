@@ -14,7 +14,6 @@
 #include "checkpoint/store.h"
 #include "ssp/sink.h"
 #include "toy_run.h"
-#include "train/optimizers/tensor_views.h"
 #include "train/signals.h"
 #include "train/state.h"
 
@@ -177,6 +176,7 @@ TEST_CASE("a checkpoint with a state that does not fit is refused and changes no
     hold.reserve(64);
     for (const auto& entry : run.store.entries()) model.tensors.push_back(view(entry.name, entry.tensor));
     for (const auto& [name, tensor] : run.optimizer->state()) training.tensors.push_back(view(name, tensor));
+    if (what == "optimizer") training.tensors.pop_back();
     training.tensors.push_back(view("scaler/scale", what == "shape" ? at::ones({3}) : at::full({}, 8.0)));
     if (what != "missing") training.tensors.push_back(view("scaler/growth_tracker", at::full({}, 5, at::kInt)));
     checkpoint::Manifest manifest;
@@ -188,7 +188,7 @@ TEST_CASE("a checkpoint with a state that does not fit is refused and changes no
     return checkpoint::Checkpoint(
         store.save("epoch_1", manifest, {model, training}, {{"state/algorithm.bin", "01234567"}}));
   };
-  for (const char* wrong : {"shape", "missing", "blob"}) {
+  for (const char* wrong : {"shape", "missing", "blob", "optimizer"}) {
     INFO(wrong);
     Run fresh(setup);
     fresh.remember();
@@ -201,6 +201,7 @@ TEST_CASE("a checkpoint with a state that does not fit is refused and changes no
     CHECK(fresh.unchanged_since_remembered());
     CHECK(at::equal(fresh.optimizer->state().at(0).second, Run(setup).optimizer->state().at(0).second));
     CHECK(fresh.scaler.scale_value().item<float>() == 65536);
+    CHECK(fresh.task.memory == 1);
   }
   Run fresh(setup);
   restore(fresh.keepers, saved_with("nothing"));
@@ -211,42 +212,41 @@ TEST_CASE("a checkpoint with a state that does not fit is refused and changes no
 
 TEST_CASE("what else a run keeps is one more keeper, and is judged before anything changes") {
   // A second set of tensors and some bytes beside them.
-  class Shadow : public Keeper {
-   public:
-    void save(Kept& into) override {
-      into.tensors["shadow.safetensors"] = {{"weight", weight}};
-      into.blobs["state/shadow.bin"] = bytes;
-    }
-    std::function<void()> load(const Kept& from) override {
-      const at::Tensor saved = from.tensors_of("shadow.safetensors").at(0).second;
-      if (saved.sizes() != weight.sizes()) throw Error(Exit::checkpoint, "the shadow does not fit");
-      return [this, saved, text = from.blob("state/shadow.bin")] {
-        weight.copy_(saved);
-        bytes = text;
-      };
-    }
+  struct Shadow {
     at::Tensor weight = at::ones({2});
     std::string bytes = "nothing";
+
+    Keeper keeper() {
+      return {[this](Kept& into) {
+                into.tensors["shadow.safetensors"] = {{"weight", weight}};
+                into.blobs["state/shadow.bin"] = bytes;
+              },
+              [this](const Kept& from) {
+                const at::Tensor saved = from.tensors_of("shadow.safetensors").at(0).second;
+                if (saved.sizes() != weight.sizes()) throw Error(Exit::checkpoint, "the shadow does not fit");
+                return [this, saved, text = from.blob("state/shadow.bin")] {
+                  weight.copy_(saved);
+                  bytes = text;
+                };
+              }};
+    }
   };
   const std::filesystem::path folder = test::fresh_folder();
   const Setup setup{.images = 8, .batch_size = 4, .max_epochs = 1};
-  const auto with_shadow = [](Run& run) {
-    run.keepers.push_back(std::make_unique<Shadow>());
-    return static_cast<Shadow*>(run.keepers.back().get());
-  };
   Run run(setup), second(setup), third(setup), without(setup);
-  Shadow& kept = *with_shadow(run);
+  Shadow kept, found, other;
+  run.keepers.push_back(kept.keeper());
+  second.keepers.push_back(found.keeper());
+  third.keepers.push_back(other.keeper());
   kept.weight.fill_(5);
   kept.bytes = "five";
   run.outside.keep_in(folder, run.keepers);
   run.go();
   const auto checkpoint = checkpoint::CheckpointStore(folder, -1).newest_valid();
   REQUIRE(checkpoint);
-  Shadow& found = *with_shadow(second);
   restore(second.keepers, *checkpoint);
   CHECK(at::equal(found.weight, kept.weight));
   CHECK(found.bytes == "five");
-  Shadow& other = *with_shadow(third);
   other.weight = at::ones({3});
   third.remember();
   CHECK_THROWS_WITH(restore(third.keepers, *checkpoint), "the shadow does not fit");
@@ -257,7 +257,7 @@ TEST_CASE("what else a run keeps is one more keeper, and is judged before anythi
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("log points carry the rate in force, means and counts") {
+TEST_CASE("log points carry the rate in force, means of their interval and counts") {
   Run run({.images = 8,
            .batch_size = 2,
            .max_epochs = 1,
@@ -272,7 +272,7 @@ TEST_CASE("log points carry the rate in force, means and counts") {
   CHECK(point.epoch_iters == 4);
   CHECK(point.rates.at(0).second == Approx(0.01 * 0.875));
   CHECK(point.scalars.at(0).first == "loss");
-  CHECK(point.scalars.at(0).second == Approx(run.task.mean_loss()));
+  CHECK(point.scalars.at(0).second == Approx((run.task.losses.at(2) + run.task.losses.at(3)) / 2));
 }
 
 TEST_CASE("gradients are clipped as asked, with a loss scaler and without") {
@@ -357,7 +357,6 @@ TEST_CASE("the first loss is that of the first step, and trains nothing") {
   CHECK(asked.task.losses.size() == 1);
   CHECK(asked.unchanged_since_remembered());
   CHECK(asked.task.events == std::vector<std::string>{"ready 0", "begin 0"});
-  CHECK(asked.outside.begun == 1);
 }
 
 TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {

@@ -21,21 +21,30 @@ TEST_CASE("on a device the numbers are read now and then, whatever the interval 
   CHECK(on_cpu.due());
 }
 
-TEST_CASE("numbers that wait for each other are read each to its name") {
+TEST_CASE("a line has the means of its own interval, each over the iterations that had the number") {
   const distributed::SingleProcess group;
   Telemetry telemetry(group, true, true);
-  telemetry.add({}, {{{"other", at::full({}, 1.0), 0}}, at::full({}, 2.0), std::nullopt}, 1, 0);
-  telemetry.add({}, {{{"other", at::full({}, 3.0), 0}}, at::full({}, 4.0), at::full({}, 5.0)}, 1, 0);
-  telemetry.read("");
-  const report::Scalars scalars = telemetry.scalars();
-  const auto value = [&](const std::string& name) {
-    for (const auto& [key, mean] : scalars)
-      if (key == name) return mean;
-    return -1.0;
+  const auto add = [&](bridge::NamedTensor term, double loss, std::optional<at::Tensor> norm, double seconds) {
+    telemetry.add({}, {{std::move(term)}, at::full({}, loss), std::move(norm)}, seconds, seconds / 2);
   };
-  CHECK(value("other") == Approx(3));  // the last: only losses are means
-  CHECK(value("loss") == Approx(3));
-  CHECK(value("grad_norm") == Approx(5));
+  const auto line = [&] {
+    telemetry.read("");
+    report::TrainPoint point;
+    telemetry.tell(point);
+    return point;
+  };
+  add({"other", at::full({}, 1.0), 0}, 2, std::nullopt, 1);
+  add({"rare", at::full({}, 6.0), 0}, 3, std::nullopt, 2);
+  telemetry.add({}, {{"of an event", at::full({}, 7.0), 0}});
+  add({"other", at::full({}, 3.0), 0}, 4, at::full({}, 5.0), 6);
+  const report::TrainPoint first = line();
+  CHECK(first.scalars == report::Scalars{{"loss", 3}, {"other", 2}, {"rare", 6}, {"grad_norm", 5}, {"of an event", 7}});
+  CHECK(first.time == 3);
+  CHECK(first.data_time == 1.5);
+  add({"other", at::full({}, 9.0), 0}, 1, std::nullopt, 4);
+  const report::TrainPoint second = line();
+  CHECK(second.scalars == report::Scalars{{"loss", 1}, {"other", 9}});
+  CHECK(second.time == 4);
 }
 
 }  // namespace selfsup::train

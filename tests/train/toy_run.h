@@ -79,6 +79,7 @@ class ToyTask : public train::Task {
     return {{"loss_main", loss, SSP_EMIT_LOSS}, {"size", at::tensor(static_cast<float>(x.size(0))), SSP_EMIT_METRIC}};
   }
   std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
+    if (event == bridge::Event::gradients) return at_gradients(step);
     static const char* const names[] = {"", "ready", "begin", "updated", "end", "over"};
     const std::string name = names[static_cast<int>(event)];
     events.push_back(name + " " + std::to_string(step.iter));
@@ -87,7 +88,6 @@ class ToyTask : public train::Task {
     return {{name, at::tensor(static_cast<float>(step.iter)), SSP_EMIT_METRIC}};
   }
   bool wants_gradients() const override { return at_gradients != nullptr; }
-  std::vector<bridge::NamedTensor> on_gradients(const bridge::Step& step) override { return at_gradients(step); }
   std::vector<State> save_state() override {
     const auto* bytes = reinterpret_cast<const std::byte*>(&memory);
     return {{"", false, {bytes, bytes + sizeof memory}}};
@@ -95,12 +95,6 @@ class ToyTask : public train::Task {
   void load_state(const std::vector<State>& states) override {
     std::memcpy(&memory, states.at(0).bytes.data(), sizeof memory);
   }
-  double mean_loss() const {
-    double sum = 0;
-    for (double loss : losses) sum += loss;
-    return sum / static_cast<double>(losses.size());
-  }
-
   int64_t bad_iter = -1;
   bool spoils_backward = false;
   bool bad_gradient_only = false;
@@ -122,12 +116,11 @@ class ToyOutside : public train::Outside {
     store_ = std::make_unique<checkpoint::CheckpointStore>(folder.string(), -1);
     keepers_ = &keepers;
   }
-  void log(const report::TrainPoint& point) override { points.push_back(point); }
+  void log(report::TrainPoint point) override { points.push_back(point); }
   std::string save(const std::string& name, const train::Position& position) override {
     saved.push_back(name);
     return store_ ? train::save(*keepers_, *store_, name, position, {}) : name;
   }
-  void begin(const bridge::Step&) override { begun += 1; }
   void evaluate(const bridge::Step& step) override { evaluated.push_back(static_cast<int64_t>(step.iter)); }
   void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }
   std::optional<Exit> stop_requested() override {
@@ -135,7 +128,6 @@ class ToyOutside : public train::Outside {
   }
 
   int64_t stop_at = -1;
-  int begun = 0;
   std::vector<int64_t> evaluated;
   std::vector<report::TrainPoint> points;
   std::vector<std::string> saved;
@@ -160,12 +152,9 @@ class Run {
                  .shard = {group.rank(), group.world()}}),
         task((fill(), store)),
         optimizer(make_optimizer()),
-        scaler({.scaled = setup.scaled}, at::kCPU) {
-    keepers.push_back(train::keep_optimizer(*optimizer));
-    keepers.push_back(train::keep_scaler(scaler));
-    keepers.push_back(train::keep_model(store));
-    keepers.push_back(train::keep_task(task, group));
-  }
+        scaler({.scaled = setup.scaled}, at::kCPU),
+        keepers{train::keep_task(task, group), train::keep_model(store), train::keep_scaler(scaler),
+                train::keep_optimizer(*optimizer)} {}
 
   Exit go(const train::Position& start = {}, const std::string& last_good = "") {
     const int64_t epoch = loader_.batches_per_epoch();
@@ -181,9 +170,10 @@ class Run {
         {epoch, by_epoch ? setup_.max_epochs * epoch : setup_.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
     train::OptimizerStep step({preprocess_, task, *optimizer, scaler, group_, at::kCPU}, {},
                               train::clip_settings(parse_json(setup_.clip, "test", "test")));
-    loop = std::make_unique<train::Loop>(train::LoopParts{loader_, step, task, *optimizer, schedules, group_, outside},
-                                         options, course, last_good);
-    return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run();
+    loop = std::make_unique<train::Loop>(train::LoopParts{loader_, step, task, *optimizer, schedules, group_}, options,
+                                         course, last_good);
+    loop->begin();
+    return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run(outside);
   }
   void remember() {
     remembered_.clear();

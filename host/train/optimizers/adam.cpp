@@ -15,7 +15,7 @@ class Adam final : public Optimizer {
   // decoupled: AdamW's decay; else Adam's, which adds weight_decay * w to the gradient.
   Adam(std::vector<Group> groups, bool decoupled, double beta2, double eps);
   StateDict state() const override;
-  void load_state(const StateDict& state) override;
+  std::function<void()> load_state(const StateDict& saved) override;
 
  private:
   struct State {
@@ -82,7 +82,10 @@ StateDict Adam::state() const {
   return out;
 }
 
-void Adam::load_state(const StateDict& saved) { copy_state(state(), saved, /*partial=*/false); }
+std::function<void()> Adam::load_state(const StateDict& saved) {
+  judge_state(state(), saved, /*partial=*/false);
+  return [own = state(), saved] { copy_values(own, saved); };
+}
 
 template <bool decoupled>
 std::unique_ptr<Optimizer> make(const Json& config, std::vector<Optimizer::Group> groups) {

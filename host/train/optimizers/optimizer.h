@@ -2,6 +2,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,8 +50,9 @@ class Optimizer {
 
   // State as "<parameter>/<field>", tensors shared with the optimizer; a parameter never updated may have none.
   virtual StateDict state() const = 0;
-  // Takes the values of state(). A name or shape that does not fit is Error(checkpoint); nothing is changed then.
-  virtual void load_state(const StateDict& state) = 0;
+  // Judges what state() gave once: a name or shape that does not fit is Error(checkpoint). Changes nothing before what
+  // it returns is called, which takes the values in, from the same tensors.
+  virtual std::function<void()> load_state(const StateDict& saved) = 0;
 
  protected:
   virtual void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) = 0;

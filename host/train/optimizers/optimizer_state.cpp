@@ -1,10 +1,6 @@
 #include "train/optimizers/optimizer_state.h"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
-
-#include <unordered_map>
 
 #include "base/errors.h"
 
@@ -24,28 +20,11 @@ std::vector<at::Tensor> gather_gradients(const std::vector<at::Tensor>& params, 
   return out;
 }
 
-void copy_state(const StateDict& into, const StateDict& from, bool partial) {
-  std::unordered_map<std::string_view, const at::Tensor*> targets;
-  for (const auto& [name, tensor] : into) targets.emplace(name, &tensor);
-  if (!partial && from.size() != into.size())
-    throw Error(Exit::checkpoint, fmt::format("the optimizer's saved state has {} tensors where this run has {}: it "
-                                              "belongs to another optimizer or model",
-                                              from.size(), into.size()));
-  for (const auto& [name, tensor] : from) {
-    const auto target = targets.find(name);
-    if (target == targets.end())
-      throw Error(Exit::checkpoint, fmt::format("the optimizer's saved state has \"{}\", which this run's optimizer "
-                                                "does not have: it belongs to another optimizer or model",
-                                                name));
-    const at::Tensor& own = *target->second;
-    if (tensor.sizes() != own.sizes() || tensor.scalar_type() != own.scalar_type())
-      throw Error(Exit::checkpoint,
-                  fmt::format("the optimizer's saved state \"{}\" is {} {} where this run has {} {}", name,
-                              c10::toString(tensor.scalar_type()), fmt::join(tensor.sizes(), "x"),
-                              c10::toString(own.scalar_type()), fmt::join(own.sizes(), "x")));
-  }
-  at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : from) targets.at(name)->copy_(tensor);
+void judge_state(const StateDict& own, const StateDict& saved, bool partial) {
+  const checkpoint::StrictReport report = compare(own, saved, /*check_dtype=*/true);
+  if (report.unexpected.empty() && report.mismatched.empty() && (partial || report.missing.empty())) return;
+  throw Error(Exit::checkpoint,
+              fmt::format("the saved state of the optimizer is that of another optimizer or model. {}", report.text()));
 }
 
 }  // namespace selfsup::train

@@ -2,7 +2,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/errors.h"
 #include "config/schema.h"
@@ -12,11 +13,13 @@
 namespace selfsup::train {
 namespace {
 
+constexpr const char* buffer_name = "/momentum_buffer";
+
 class Sgd final : public Optimizer {
  public:
   Sgd(std::vector<Group> groups, double dampening, bool nesterov);
   StateDict state() const override;
-  void load_state(const StateDict& state) override;
+  std::function<void()> load_state(const StateDict& saved) override;
 
  private:
   void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
@@ -61,29 +64,29 @@ StateDict Sgd::state() const {
   StateDict out;
   for (size_t g = 0; g < groups_.size(); ++g)
     for (size_t i = 0; i < groups_[g].params.size(); ++i)
-      if (buffers_[g][i].defined()) out.emplace_back(groups_[g].names[i] + "/momentum_buffer", buffers_[g][i]);
+      if (buffers_[g][i].defined()) out.emplace_back(groups_[g].names[i] + buffer_name, buffers_[g][i]);
   return out;
 }
 
-void Sgd::load_state(const StateDict& saved) {
+std::function<void()> Sgd::load_state(const StateDict& saved) {
   // A saved state without a buffer means that the parameter has had no step yet.
-  auto fresh = buffers_;
-  StateDict into;
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    for (size_t i = 0; i < groups_[g].params.size(); ++i) {
-      fresh[g][i] = at::zeros_like(groups_[g].params[i], at::MemoryFormat::Preserve);
-      into.emplace_back(groups_[g].names[i] + "/momentum_buffer", fresh[g][i]);
+  std::unordered_set<std::string_view> stepped;
+  for (const auto& [name, tensor] : saved) stepped.insert(name);
+  std::vector<std::vector<at::Tensor>> fresh;
+  StateDict own;
+  for (const Group& group : groups_) {
+    std::vector<at::Tensor>& buffers = fresh.emplace_back(group.params.size());
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      const std::string name = group.names[i] + buffer_name;
+      own.emplace_back(name, at::zeros_like(group.params[i], at::MemoryFormat::Preserve));
+      if (stepped.contains(name)) buffers[i] = own.back().second;
     }
   }
-  copy_state(into, saved, /*partial=*/true);
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    for (size_t i = 0; i < groups_[g].params.size(); ++i) {
-      const std::string name = groups_[g].names[i] + "/momentum_buffer";
-      const bool has = std::ranges::any_of(saved, [&](const auto& s) { return s.first == name; });
-      if (!has) fresh[g][i].reset();
-    }
-  }
-  buffers_ = std::move(fresh);
+  judge_state(own, saved, /*partial=*/true);
+  return [this, own, saved, fresh] {
+    copy_values(own, saved);
+    buffers_ = fresh;
+  };
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ enum {
   SSP_EVENT_EPOCH_BEGIN = 2, /* before the sampler draws this epoch; collectives and long work allowed */
   SSP_EVENT_UPDATED = 3,     /* after each optimizer step, before a save can happen; info.update counts it */
   SSP_EVENT_EPOCH_END = 4,
-  SSP_EVENT_END = 5,
+  SSP_EVENT_END = 5, /* the run's last: its metrics come after the last log line, and are in none */
   /* Between backward and optimizer, once an optimizer step: gradients are in place, reduced over ranks and unscaled,
    * not yet clipped. ops.gradient reads them. Sent to who has SSP_CAP_GRADIENTS. */
   SSP_EVENT_GRADIENTS = 6

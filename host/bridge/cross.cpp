@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <utility>
 
 #include "base/log.h"
 #include "bridge/status.h"
-#include "bridge/testing.h"
 
 namespace selfsup::bridge {
 namespace {
-
-std::atomic<bool> g_strict{false};
 
 // What follows reads the host's state: this thread is its main one from here on.
 HostState& adopted(const Instance& who) {
@@ -21,8 +17,6 @@ HostState& adopted(const Instance& who) {
 }
 
 }  // namespace
-
-void testing::set_strict(bool on) { g_strict = on; }
 
 Cross::Cross(Instance& who, const char* function, Phase phase)
     : who_(who),
@@ -47,31 +41,13 @@ Cross::~Cross() {
 std::string Cross::name() const { return fmt::format("{}.{}", who_.label, function_); }
 
 void Cross::returned(ssp_status status) {
-  if (status != SSP_OK) {
-    if (error_serial() == serial_) {
-      fail(status, fmt::format("{}: it reported {} and gave no text", name(), describe_status(status)));
-    }
-    fail(status, fmt::format("{}: {}", name(), view(last_error())));
-  }
+  if (status != SSP_OK) fail(status, fmt::format("{}: {}", name(), text_left_since(serial_, status)));
   const std::string imbalance = modes_.imbalance();
-  if (imbalance.empty()) return;
-  const std::string text = fmt::format("{}: {}; the host puts it back", name(), imbalance);
-  if (g_strict) fail(SSP_E_PLUGIN, text);
-  if (!std::exchange(who_.unbalanced, true)) log_warning(text);
+  if (imbalance.empty() || std::exchange(who_.unbalanced, true)) return;
+  log_warning(fmt::format("{}: {}; the host puts it back", name(), imbalance));
 }
 
-void Cross::threw() {
-  std::string what = "an exception that is no std::exception";
-  try {
-    throw;
-  } catch (const Failure& e) {
-    what = e.text;
-  } catch (const std::exception& e) {
-    what = e.what();
-  } catch (...) {
-  }
-  fail(SSP_E_PLUGIN, fmt::format("{}: it let an exception cross into the host: {}", name(), what));
-}
+void Cross::threw() { fail(SSP_E_PLUGIN, fmt::format("{}: {}", name(), text_of_crossed_exception())); }
 
 void hand_over(Instance& from, int64_t references) {
   from.references -= references;

@@ -2,6 +2,7 @@
 #pragma once
 #include "bridge/components/session.h"
 #include "bridge/host_state.h"
+#include "bridge/status.h"
 #include "plugin/crossing.h"
 
 namespace selfsup::bridge {
@@ -44,6 +45,13 @@ void cross(Instance& who, const char* function, Phase phase, Body&& body) {
     crossing.threw();
   }
   crossing.returned(status);
+}
+
+// Runs a function of a requester's own sink; receiver: whose it is, null in tests.
+template <class Body>
+void cross_back(const HostState& host, Instance* receiver, Body&& body) {
+  if (receiver) return cross(*receiver, "sink", host.phase, body);
+  if (const ssp_status status = body(); status != SSP_OK) fail(status, std::string(view(last_error())));
 }
 
 // A result's reference goes from the component that made it to the one that asked for it.

@@ -4,7 +4,6 @@
 
 #include "base/errors.h"
 #include "bridge/host_state.h"
-#include "bridge/testing.h"
 
 namespace selfsup::bridge {
 

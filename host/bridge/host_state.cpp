@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "bridge/components/session.h"
+#include "bridge/components/build.h"
 #include "bridge/status.h"
 #include "bridge/tables/call.h"
 #include "bridge/tables/extensions.h"
@@ -36,6 +36,8 @@ HostState::HostState()
       builds(handles.number()),
       calls(handles.number()),
       instances(handles.number()),
+      batches(handles.number()),
+      sinks(handles.number()),
       operators(*this) {
   g_hosts[handles.number()].store(this, std::memory_order_release);
 }
@@ -88,31 +90,19 @@ void require_values(const HostState& host, const at::Tensor& tensor) {
 }
 
 Build& checked(ssp_build* token, Needs needs) {
-  require(token != nullptr, SSP_E_ARGUMENT, "the ssp_build is null");
-  const HostState* host = host_by_number(host_number(token));
-  if (host) require_main(*host, "an ssp_build is for the thread of the create in progress; this is another thread");
-  Build* build = host ? host->builds.find(token) : nullptr;
-  require(build != nullptr, SSP_E_PRECONDITION,
-          "this ssp_build is not alive: it is for the create that got it, and is not to be kept");
-  if (host->phase == Phase::create) return *build;
-  if (host->phase == Phase::configure) {
+  Build& build = alive(&HostState::builds, token, "ssp_build");
+  const Phase phase = build.host.phase;
+  if (phase == Phase::create) return build;
+  if (phase == Phase::configure) {
     require(needs != Needs::session, SSP_E_PRECONDITION,
             "a transform gets its configuration, no parameters or components");
-    return *build;
+    return build;
   }
-  require(host->phase == Phase::describe, SSP_E_PRECONDITION, "only inside create");
+  require(phase == Phase::describe, SSP_E_PRECONDITION, "only inside create");
   require(needs == Needs::facts, SSP_E_PRECONDITION, "in defaults only config.fact answers");
-  return *build;
+  return build;
 }
 
-Call& checked(const ssp_call* token) {
-  require(token != nullptr, SSP_E_ARGUMENT, "the ssp_call is null");
-  const HostState* host = host_by_number(host_number(token));
-  if (host) require_main(*host, "an ssp_call is for the thread of the call in progress; this is another thread");
-  Call* call = host ? host->calls.find(token) : nullptr;
-  require(call != nullptr, SSP_E_PRECONDITION,
-          "this ssp_call is not alive: it is for the per-step call that got it, and is not to be kept");
-  return *call;
-}
+Call& checked(const ssp_call* token) { return alive(&HostState::calls, token, "ssp_call"); }
 
 }  // namespace selfsup::bridge

@@ -3,6 +3,8 @@
 #pragma once
 #include <ATen/core/stack.h>
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "bridge/declared.h"
@@ -13,13 +15,16 @@
 #include "bridge/operators/int_lists.h"
 #include "bridge/operators/modes.h"
 #include "bridge/operators/operator.h"
+#include "bridge/status.h"
 #include "bridge/tokens.h"
 
 namespace selfsup::bridge {
 
+class BatchTable;
 struct Build;
 struct Call;
 struct Instance;
+class Sink;
 
 // What the main thread is doing: decides which table functions may be called.
 enum class Phase {
@@ -41,12 +46,14 @@ struct HostState : ssp_host {
   Environment environment;
   Phase phase = Phase::idle;
   Instance* current = nullptr;  // whose code runs
-  bool has_gradients = false;   // the event SSP_EVENT_GRADIENTS is in progress
+  bool has_gradients = false;   // SSP_EVENT_GRADIENTS is in progress, until its call ends
 
   // Alive. Calls: the root and its forks.
   Tokens<Build> builds;
   Tokens<Call> calls;
   Tokens<Instance> instances;
+  Tokens<BatchTable> batches;
+  Tokens<Sink> sinks;
 
   Declared declared;
   Operators operators;
@@ -70,6 +77,20 @@ void require_main(const HostState& host, const char* text);            // on the
 void require_init();                                                   // in a plugin's init
 void require_operators(const HostState& host);                         // in create or a call, on the main thread
 void require_values(const HostState& host, const at::Tensor& tensor);  // not in the create that declared it
+
+// The object behind a number that a plugin holds; what: "ssp_call". Failure(SSP_E_PRECONDITION) when it is not alive,
+// or on another thread.
+template <class T>
+T& alive(Tokens<T> HostState::*kind, const void* token, const char* what) {
+  if (!token) fail(SSP_E_ARGUMENT, fmt::format("the {} is null", what));
+  const HostState* host = host_by_number(host_number(token));
+  if (host && !host->handles.on_main_thread())
+    fail(SSP_E_PRECONDITION,
+         fmt::format("the {} is for the thread of the callback that got it; this is another", what));
+  if (T* found = host ? (host->*kind).find(token) : nullptr) return *found;
+  fail(SSP_E_PRECONDITION,
+       fmt::format("this {} is not alive: it is for the callback that got it, and is not to be kept", what));
+}
 enum class Needs { facts, configuration, session };
 Build& checked(ssp_build* build, Needs needs = Needs::session);
 Call& checked(const ssp_call* call);

@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <iterator>
 #include <new>
 
 #include "base/errors.h"
@@ -45,37 +46,28 @@ ssp_str last_error() noexcept { return {t_text.data(), t_text.size()}; }
 uint64_t error_serial() noexcept { return t_serial; }
 
 std::string describe_status(ssp_status status) {
-  const char* meaning = "a status that this SDK does not name";
-  switch (status) {
-    case SSP_E_ARGUMENT:
-      meaning = "a bad argument";
-      break;
-    case SSP_E_HANDLE:
-      meaning = "a bad tensor handle";
-      break;
-    case SSP_E_OP:
-      meaning = "an operator failed";
-      break;
-    case SSP_E_UNSUPPORTED:
-      meaning = "not supported";
-      break;
-    case SSP_E_PLUGIN:
-      meaning = "the plugin failed";
-      break;
-    case SSP_E_CONFIG:
-      meaning = "a bad configuration";
-      break;
-    case SSP_E_MEMORY:
-      meaning = "out of memory";
-      break;
-    case SSP_E_PRECONDITION:
-      meaning = "called at the wrong time";
-      break;
-    case SSP_E_SAMPLE:
-      meaning = "a bad sample";
-      break;
+  static constexpr const char* kMeanings[] = {
+      "success",           "a bad argument",      "a bad tensor handle", "an operator failed",       "not supported",
+      "the plugin failed", "a bad configuration", "out of memory",       "called at the wrong time", "a bad sample"};
+  static_assert(std::size(kMeanings) == SSP_E_SAMPLE + 1);
+  const bool named = status >= 0 && status <= SSP_E_SAMPLE;
+  return fmt::format("{} (status {})", named ? kMeanings[status] : "a status that this SDK does not name", status);
+}
+
+std::string text_left_since(uint64_t serial, ssp_status status) {
+  if (t_serial == serial) return fmt::format("it reported {} and gave no text", describe_status(status));
+  return t_text;
+}
+
+std::string text_of_crossed_exception() {
+  std::string what = "an exception that is no std::exception";
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
   }
-  return fmt::format("{} (status {})", meaning, status);
+  return "it let an exception cross into the host: " + what;
 }
 
 ssp_status status_of_current_exception() noexcept {
@@ -101,6 +93,11 @@ ssp_status status_of_current_exception() noexcept {
 
 Error to_error(const Failure& failure) {
   return Error(failure.status == SSP_E_CONFIG ? Exit::usage : Exit::plugin, failure.text);
+}
+
+void fail_with_current_exception(const std::string& what) {
+  const ssp_status status = status_of_current_exception();
+  fail(status, fmt::format("{}: {}", what, t_text));
 }
 
 void fail(ssp_status status, std::string text) { throw Failure(status, std::move(text)); }

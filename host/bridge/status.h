@@ -30,6 +30,11 @@ uint64_t error_serial() noexcept;
 // "an operator failed (status 3)"
 std::string describe_status(ssp_status status);
 
+// Of a callback that failed: the text that it left since error_serial() was `serial`, or that it left none.
+std::string text_left_since(uint64_t serial, ssp_status status);
+// Of a callback that threw. Only inside a catch block.
+std::string text_of_crossed_exception();
+
 // The status of the exception in flight; its text goes to this thread's store. Only inside a catch block.
 ssp_status status_of_current_exception() noexcept;
 
@@ -46,6 +51,9 @@ ssp_status guarded(Body&& body) noexcept {
 
 // What the user is told: Error(usage) when the configuration asks for what cannot be, else Error(plugin).
 Error to_error(const Failure& failure);
+
+// The exception in flight as a Failure, `what` before its text. Only inside a catch block.
+[[noreturn]] void fail_with_current_exception(const std::string& what);
 
 [[noreturn]] void fail(ssp_status status, std::string text);
 inline void require(bool condition, ssp_status status, const char* text) {

@@ -1,4 +1,4 @@
-// Doors for tests alone: recorded noise instead of drawn, strictness. Of the process, for all hosts.
+// A door for tests alone: recorded noise instead of drawn. Of the process, for all hosts.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -10,8 +10,5 @@ namespace selfsup::bridge::testing {
 // per_sample gives f(site, rows, n), f32 [rows, n], instead of drawing; an empty function draws again.
 using PerSample = std::function<at::Tensor(std::string_view site, int64_t rows, int64_t n)>;
 void replace_per_sample(PerSample function);
-
-// An imbalance of grad mode or autocast is then a failure of the callback, not a warning.
-void set_strict(bool on);
 
 }  // namespace selfsup::bridge::testing

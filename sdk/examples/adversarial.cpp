@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An adversarial term and clipping of each parameter by its own size: gradients inside a step by `grad`, and those that
-// wait for the optimizer in SSP_EVENT_GRADIENTS.
+// An adversarial term on the images and clipping of each parameter by its own size: gradients inside a step by `grad`,
+// and those that wait for the optimizer in SSP_EVENT_GRADIENTS.
 #include <ssp/cpp/plugin.hpp>
 
 using namespace ssp;
@@ -38,16 +38,16 @@ class Adversarial {
   }
 
   Outputs training_step(const Batch& batch, const Call& call) const {
-    const Tensor images = batch.view(0), code = gelu(encoder_(images));
-    AutocastOff fp32(call);
-    const Tensor plain = loss(code, images);
-    // The code, moved to where it is rebuilt worst; the move itself is no part of the graph.
-    const Tensor uphill = grad({plain}, {code}, SSP_GRAD_RETAIN_GRAPH)[0];
-    const Tensor moved = code + step_ * uphill.to(f32) / clamp(uphill.norm(), 1e-12);
-    // The gradient's own length, differentiated once more.
+    const Tensor images = batch.view(0), pixels = leaf(images, call), code = gelu(encoder_(pixels));
+    const Tensor plain = loss(code, images, call);
+    // The images, moved to where they are rebuilt worst; the move itself is no part of the graph.
+    const Tensor uphill = grad({plain}, {pixels}, SSP_GRAD_RETAIN_GRAPH)[0];
+    const Tensor moved = images + step_ * uphill / clamp(uphill.norm(), 1e-12);
+    // The length of the code's gradient, differentiated once more.
     const Tensor slope = grad({plain}, {code}, SSP_GRAD_CREATE_GRAPH)[0];
-    return {
-        {"rebuilt", plain}, {"adversarial", 0.5 * loss(moved, images)}, {"smooth", 0.1 * slope.to(f32).pow(2).sum()}};
+    return {{"rebuilt", plain},
+            {"adversarial", 0.5 * loss(gelu(encoder_(moved)), images, call)},
+            {"smooth", 0.1 * slope.to(f32).pow(2).sum()}};
   }
 
   Outputs features(const Tensor& images, const Call&, const Names& names) const {
@@ -70,8 +70,10 @@ class Adversarial {
   }
 
  private:
-  Tensor loss(const Tensor& code, const Tensor& images) const {
-    return mse_loss(pixel_shuffle(decoder_(code), 4).to(f32), images);
+  Tensor loss(const Tensor& code, const Tensor& images, const Call& call) const {
+    const Tensor rebuilt = pixel_shuffle(decoder_(code), 4);
+    AutocastOff fp32(call);
+    return mse_loss(rebuilt.to(f32), images);
   }
   double step_, clip_;
   nn::Conv2d encoder_, decoder_;

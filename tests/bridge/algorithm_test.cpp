@@ -180,21 +180,6 @@ TEST_CASE_METHOD(World, "events and the step at the same place in the run draw n
   CHECK(begin != of_step);
 }
 
-TEST_CASE_METHOD(World, "a leaked handle shows in the count") {
-  auto algorithm = make(plain("leak"));
-  algorithm->training_step({}, batch());
-  const int64_t before = host.live_handles();
-  const auto held = algorithm->held_handles();
-  algorithm->training_step({}, batch());
-  CHECK(host.live_handles() == before + 1);
-  const auto now = algorithm->held_handles();
-  REQUIRE(now.size() == 4);
-  for (size_t i = 0; i < now.size(); ++i) {
-    INFO(now[i].first);
-    CHECK(now[i].second == held[i].second + (now[i].first == "model (Probe of bridge_probe)"));
-  }
-}
-
 TEST_CASE_METHOD(World, "a component that leaks with every step is named in the log, once") {
   const std::string fault = GENERATE("leak", "");
   const CapturedLog log;

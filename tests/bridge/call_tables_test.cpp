@@ -365,10 +365,20 @@ TEST_CASE_METHOD(Tables, "batch norm follows the mode of the call") {
   args.x = one;
   CHECK(norm.forward(window.call(), &args, &out) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("one value a channel"));
+  const ssp_tensor short_weight = give(host, at::zeros({2}));
+  args = {sizeof args, SSP_SYNC_LOCAL, h[0], short_weight, {0}, {0}, {0}, h[5], 0.2, 1e-3};
+  const int64_t seen = count.item<int64_t>();
+  CHECK(norm.forward(window.call(), &args, &out) == SSP_E_OP);
+  CHECK_THAT(error_text(), Contains("batch_norm: ") && Contains("weight"));
+  CHECK(count.item<int64_t>() == seen);
+  args.weight = {0};
+  args.count = h[3];
+  CHECK(norm.forward(window.call(), &args, &out) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("count must be i64 of no dimension"));
   args.struct_size = 16;
   CHECK(norm.forward(window.call(), &args, &out) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("ssp_batch_norm_args.struct_size is 16"));
-  release(one);
+  for (ssp_tensor t : {one, short_weight}) release(t);
   for (ssp_tensor t : h) release(t);
 }
 

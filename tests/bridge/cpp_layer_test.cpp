@@ -203,6 +203,8 @@ TEST_CASE_METHOD(Layer, "grad: first and second derivatives, and inputs that not
   CHECK(at::allclose(peek(second[0].handle()), at::tensor({6.0f, 12.0f})));
   CHECK_FALSE(leaf.grad().defined());
   CHECK_THROWS_WITH(ssp::grad({cube}, {x}, 0, {cube, cube}), Contains("grad_outputs"));
+  const ssp::Tensor pixels = ssp::leaf(to_layer(at::tensor({2.0f})), call());
+  CHECK(ssp::grad({pixels.pow(2).sum()}, {pixels})[0].item() == 4.0);
 }
 
 TEST_CASE_METHOD(Layer, "an operator that the host does not offer leaves the one for each tensor") {

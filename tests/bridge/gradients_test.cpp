@@ -1,4 +1,4 @@
-// ssp.ops' grad and gradient.
+// ssp.ops' grad, leaf and gradient.
 #include "bridge/support/window.h"
 
 namespace selfsup::bridge::testing {
@@ -72,6 +72,24 @@ TEST_CASE_METHOD(Graph, "what grad cannot do is named") {
   host.state().phase = Phase::create;
   CHECK(ops.grad(&out, 1, &in, 1, nullptr, 0, &d) == SSP_E_PRECONDITION);
   host.state().phase = Phase::call;
+}
+
+TEST_CASE_METHOD(Graph, "a leaf takes gradients for values that require none, and shares no memory with them") {
+  const ssp_tensor images = hold(at::tensor({1.0, 2.0})), labels = hold(at::zeros({2}, at::kLong));
+  ssp_tensor leaf{}, d{};
+  {
+    const c10::NoGradGuard off;
+    REQUIRE(ops.leaf(window.call(), images, &leaf) == SSP_OK);
+  }
+  held.push_back(leaf);
+  const ssp_tensor out = hold((peek(leaf) * peek(leaf)).sum());
+  REQUIRE(ops.grad(&out, 1, &leaf, 1, nullptr, 0, &d) == SSP_OK);
+  CHECK(at::equal(take(d), 2 * peek(images)));
+  CHECK_FALSE(peek(leaf).is_alias_of(peek(images)));
+  CHECK_FALSE(peek(images).requires_grad());
+  CHECK(ops.leaf(window.call(), labels, &leaf) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("leaf: a tensor of i64 has no gradient"));
+  CHECK(ops.leaf(nullptr, images, &leaf) == SSP_E_ARGUMENT);
 }
 
 TEST_CASE_METHOD(Graph, "gradient is for trained parameters, in its event") {

@@ -222,6 +222,10 @@ TEST_CASE_METHOD(Built, "a requester marks a part of what is below it") {
   REQUIRE(params.mark(student, text("bias"), SSP_PARAM, SSP_ROLE_BIAS) == SSP_OK);
   CHECK(entry("student.embed.bias")->tensor.requires_grad());
   REQUIRE(params.mark(student, text("head.weight"), 0, SSP_ROLE_NO_DECAY) == SSP_OK);
+  REQUIRE(params.mark(student, text("head.weight"), SSP_PARAM_FROZEN, SSP_ROLE_KEEP | SSP_ROLE_TOKEN) == SSP_OK);
+  CHECK(w.store.find("student.head.weight")->kind == model::Kind::frozen);
+  CHECK(w.store.find("student.head.weight")->roles == (SSP_ROLE_NO_DECAY | SSP_ROLE_TOKEN));
+  REQUIRE(params.mark(student, text("head.weight"), SSP_PARAM, SSP_ROLE_NO_DECAY) == SSP_OK);
   CHECK(entry("student.head.weight")->kind == model::Kind::parameter);
   CHECK(entry("student.head.weight")->roles == SSP_ROLE_NO_DECAY);
 

@@ -86,7 +86,8 @@ TEST_CASE_METHOD(Maps, "what is asked of a backbone is checked before it is call
   CHECK_THAT(error_text(), Contains("'map' is asked for twice"));
   const ssp_tensor wide = give(host, at::zeros({2, 4})), mask = give(host, at::zeros({2, 2, 2}, at::kBool));
   CHECK(forward({"map"}, got, wide) == SSP_E_ARGUMENT);
-  CHECK_THAT(error_text(), Contains("the mask must be bool or f32 [2, grid_h, grid_w], it is f32 [2, 4]"));
+  CHECK_THAT(error_text(), Contains("the mask must be bool or f32 [B, grid_h, grid_w] of the images' B, the "
+                                    "caller gave f32 [2, 4]"));
   const ssp_forward flagged{sizeof flagged, 1, images, {0}, nullptr, 0, 0, &got.sink};
   CHECK(given->forward(component, window->call(), &flagged) == SSP_E_ARGUMENT);
   const ssp_forward deaf{sizeof deaf, 0, images, {0}, nullptr, 0, 0, nullptr};

@@ -88,6 +88,8 @@ for folder in template in_c readme documented plugin; do
   readelf -dW "$plugin" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux.*)$' &&
     fail "$plugin needs more than libc and libm"
   [ "$(nm -D --defined-only "$plugin" | awk '{ print $3 }')" = ssp_plugin_v1 ] || fail "$plugin exports more than ssp_plugin_v1"
+  newest=$(readelf -VW "$plugin" | grep -oE 'GLIBC_2\.[0-9]+' | cut -d. -f2 | sort -n | tail -n 1)
+  [ "${newest:-0}" -le 35 ] || fail "$plugin needs glibc 2.$newest, expected 2.35 or older"
 done
 
 "$prefix/bin/selfsup-host" inspect "$scratch/in_c/build/in_c.so" >"$scratch/out" 2>&1

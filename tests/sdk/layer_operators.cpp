@@ -325,7 +325,7 @@ std::vector<Tensor> gradients(const Tensor& loss, const Tensor& x, const Call& c
   Autocast low(call, bf16);
   Autocast runs(call);
   const std::vector<Tensor> first = grad({loss}, {x}, SSP_GRAD_CREATE_GRAPH);
-  return grad({first[0]}, {x}, SSP_GRAD_ALLOW_UNUSED, {first[0]});
+  return grad({first[0]}, {x, leaf(x, call)}, SSP_GRAD_ALLOW_UNUSED, {first[0]});
 }
 
 }  // namespace operators

@@ -31,7 +31,7 @@ struct Algorithm::Impl {
   bool stepped = false;
 
   Impl(HostState& h, const plugin::Registry& registry, const Facts& f, model::ParameterStore& store)
-      : facts(f), host(h), session{h, registry, facts, store}, leaks(h.handles.dropped_elsewhere()) {
+      : facts(f), host(h), session{h, registry, facts, store} {
     host.declared.use(&store);
   }
   ~Impl() {
@@ -40,6 +40,13 @@ struct Algorithm::Impl {
   }
 
   const ssp_algorithm& table() const { return self->table<ssp_algorithm>(); }
+
+  // A function that the table may lack; null: it does.
+  template <class Function>
+  Function offered(Function ssp_algorithm::*field) const {
+    const auto end = reinterpret_cast<const char*>(&(table().*field) + 1) - reinterpret_cast<const char*>(&table());
+    return end <= table().struct_size ? table().*field : nullptr;
+  }
 
   // Once a step has been through, it is no longer the configuration that cannot work.
   Error told(const Failure& e) const { return to_error({stepped ? ssp_status{SSP_E_PLUGIN} : e.status, e.text}); }
@@ -98,15 +105,8 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
 
 bool Algorithm::stepped() const { return impl_->stepped; }
 
-bool Algorithm::can_extract_features() const {
-  const auto* table = &impl_->table();
-  return SSP_HAS(ssp_algorithm, table, features);
-}
-
-bool Algorithm::can_reconstruct() const {
-  const auto* table = &impl_->table();
-  return SSP_HAS(ssp_algorithm, table, reconstruct);
-}
+bool Algorithm::can_extract_features() const { return impl_->offered(&ssp_algorithm::features) != nullptr; }
+bool Algorithm::can_reconstruct() const { return impl_->offered(&ssp_algorithm::reconstruct) != nullptr; }
 
 std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor& images,
                                              std::span<const std::string> layers) {
@@ -142,9 +142,8 @@ std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatc
 }
 
 std::vector<NamedTensor> Algorithm::on_event(const Step& step, Event event) {
-  const auto* table = &impl_->table();
-  if (!SSP_HAS(ssp_algorithm, table, on_event)) return {};
-  if (event == Event::gradients && !wants_gradients()) return {};
+  const auto react = impl_->offered(&ssp_algorithm::on_event);
+  if (!react || (event == Event::gradients && !wants_gradients())) return {};
   HostState& host = impl_->host;
   const modes::Guard modes(host.modes);
   c10::GradMode::set_enabled(false);
@@ -154,13 +153,7 @@ std::vector<NamedTensor> Algorithm::on_event(const Step& step, Event event) {
   TensorCollector metrics(*impl_->self, "on_event", Emits::metrics, 0);
   const ssp_event told{sizeof told, static_cast<uint32_t>(event), metrics.get()};
   host.has_gradients = event == Event::gradients;
-  try {
-    impl_->run("on_event", [&] { return table->on_event(impl_->self->self, call.root(), &told); });
-  } catch (...) {
-    host.has_gradients = false;
-    throw;
-  }
-  host.has_gradients = false;
+  impl_->run("on_event", [&] { return react(impl_->self->self, call.root(), &told); });
   return impl_->take(metrics);
 }
 
@@ -168,30 +161,30 @@ bool Algorithm::wants_gradients() const { return (impl_->table().caps & SSP_CAP_
 
 std::vector<Algorithm::State> Algorithm::save_state() {
   std::vector<State> states;
-  const auto* table = &impl_->table();
-  if (!SSP_HAS(ssp_algorithm, table, save_state)) return states;
+  const auto save = impl_->offered(&ssp_algorithm::save_state);
+  if (!save) return states;
   for (uint32_t scope : {SSP_STATE_SHARED, SSP_STATE_RANK}) {
     ByteCollector collector(impl_->host);
-    impl_->run("save_state", [&] { return table->save_state(impl_->self->self, scope, collector.get()); });
+    impl_->run("save_state", [&] { return save(impl_->self->self, scope, collector.get()); });
     if (collector.any()) states.push_back({impl_->self->path, scope == SSP_STATE_RANK, std::move(collector.bytes)});
   }
   return states;
 }
 
 void Algorithm::load_state(const std::vector<State>& states) {
-  const auto* table = &impl_->table();
+  const auto load = impl_->offered(&ssp_algorithm::load_state);
   for (const State& state : states) {
     if (state.component != impl_->self->path) {
       throw Error(Exit::checkpoint,
                   fmt::format("saved state of component '{}', which this model does not have", state.component));
     }
-    if (!SSP_HAS(ssp_algorithm, table, load_state)) {
+    if (!load) {
       throw Error(Exit::checkpoint,
                   fmt::format("{} saved a state but offers no load_state", impl_->self->component->name));
     }
     impl_->run("load_state", [&] {
-      return table->load_state(impl_->self->self, state.per_rank ? SSP_STATE_RANK : SSP_STATE_SHARED,
-                               state.bytes.data(), state.bytes.size());
+      return load(impl_->self->self, state.per_rank ? SSP_STATE_RANK : SSP_STATE_SHARED, state.bytes.data(),
+                  state.bytes.size());
     });
   }
 }
@@ -213,12 +206,6 @@ std::vector<std::pair<std::string, std::string>> Algorithm::export_names(const s
     }
   }
   return all;
-}
-
-std::vector<std::pair<std::string, int64_t>> Algorithm::held_handles() const {
-  std::vector<std::pair<std::string, int64_t>> held;
-  for (const auto& instance : impl_->session.instances) held.emplace_back(instance->label, instance->references);
-  return held;
 }
 
 }  // namespace selfsup::bridge

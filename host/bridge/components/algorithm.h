@@ -91,10 +91,6 @@ class Algorithm {
   // a tensor that is not there.
   std::vector<std::pair<std::string, std::string>> export_names(const std::string& format);
 
-  // The references to tensor handles that each component ("backbone (NAME of PLUGIN)") has taken and not dropped on
-  // the main thread. A component whose references grow with every training step is named in a warning.
-  std::vector<std::pair<std::string, int64_t>> held_handles() const;
-
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,6 +1,7 @@
 // The host's table of kind "ssp.backbone" for components that asked for one.
 #include <fmt/format.h>
 
+#include "bridge/components/layers.h"
 #include "bridge/components/names.h"
 #include "bridge/components/relay_sink.h"
 #include "bridge/components/result_checks.h"
@@ -13,26 +14,14 @@ namespace selfsup::bridge {
 namespace {
 
 // Takes what a plugin tells of its layers, checked one by one.
-class LayerCollector {
+class LayerCollector : public Sink {
  public:
-  LayerCollector(const HostState& host, int64_t h, int64_t w) : host_(host), got{h, w, {}} {
-    table_.struct_size = sizeof table_;
-    table_.receiver = this;
-    table_.layer = receive;
-  }
+  LayerCollector(HostState& host, int64_t h, int64_t w) : Sink(host), got{h, w, {}} {}
   const ssp_layer_sink* get() const { return &table_; }
+  LayersAt got;
 
  private:
-  static ssp_status receive(const ssp_layer_sink* self, const ssp_layer_info* info) {
-    return guarded([&] {
-      require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-      auto& collector = *static_cast<LayerCollector*>(self->receiver);
-      require_main(collector.host_, "the sink is for the thread of the callback that got it");
-      collector.add(read_in(info, offsetof(ssp_layer_info, prefix) + sizeof info->prefix, "ssp_layer_info"));
-    });
-  }
-
-  void add(const ssp_layer_info& info) {
+  void take_layer(const ssp_layer_info& info) override {
     check_word(view(info.name), "the name of a layer");
     const std::string name(view(info.name));
     if (info.shape < SSP_SHAPE_VECTOR || info.shape > SSP_SHAPE_TOKENS)
@@ -49,51 +38,31 @@ class LayerCollector {
     got.layers.push_back({name, info});
   }
 
-  const HostState& host_;
-  ssp_layer_sink table_{};
-
- public:
-  LayersAt got;
+  const ssp_layer_sink table_ = for_layers();
 };
 
-const LayersAt& layers_of(Instance& who, int64_t h, int64_t w) {
-  if (const LayersAt* known = who.layers.find(h, w)) return *known;
+LayersAt layers_of(Instance& who, int64_t h, int64_t w) {
   LayerCollector collector(*who.host, h, w);
   cross(who, "layers", who.host->phase,
         [&] { return who.table<ssp_backbone>().layers(who.self, h, w, collector.get()); });
-  if (!collector.got.main())
-    bad_result(who, "layers",
-               fmt::format("{}x{} pixels: no layer is flagged SSP_LAYER_MAIN; flag the one that stands for "
-                           "the whole",
-                           h, w));
-  return who.layers.add(std::move(collector.got));
+  if (!collector.got.main()) {
+    bad_result(
+        who, "layers",
+        fmt::format("{}x{} pixels: no layer is flagged SSP_LAYER_MAIN; flag the one that stands for the whole", h, w));
+  }
+  return std::move(collector.got);
 }
 
 ssp_status layers(ssp_component component, int64_t h, int64_t w, const ssp_layer_sink* sink) {
   return guarded([&] {
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE);
     require(SSP_HAS(ssp_layer_sink, sink, layer), SSP_E_ARGUMENT, "layers: the sink is null or takes nothing");
-    const LayersAt at = layers_of(who, h, w);  // a copy: the sink may ask for other sizes
-    for (const Layer& layer : at.layers) {
+    for (const LayersAt at = layers_of(who, h, w); const Layer& layer : at.layers) {
       ssp_layer_info info = layer.info;
-      info.struct_size = sizeof info;
       info.name = borrow(layer.name);
-      const auto forward = [&] { return sink->layer(sink, &info); };
-      if (Instance* receiver = who.host->current) {
-        cross(*receiver, "sink", who.host->phase, forward);
-      } else if (const ssp_status status = forward(); status != SSP_OK) {
-        fail(status, std::string(view(last_error())));
-      }
+      cross_back(*who.host, who.host->current, [&] { return sink->layer(sink, &info); });
     }
   });
-}
-
-void check_mask(const Instance& who, const at::Tensor& mask, int64_t batch) {
-  const bool good =
-      mask.dim() == 3 && mask.size(0) == batch && (mask.scalar_type() == at::kBool || mask.scalar_type() == at::kFloat);
-  if (good) return;
-  fail(SSP_E_ARGUMENT, fmt::format("{}.forward: the mask must be bool or f32 [{}, grid_h, grid_w], it is {}", who.label,
-                                   batch, shape_text(mask)));
 }
 
 ssp_status forward(ssp_component component, ssp_call* call, const ssp_forward* request) {
@@ -103,11 +72,14 @@ ssp_status forward(ssp_component component, ssp_call* call, const ssp_forward* r
     ssp_forward mine = read_in(request, offsetof(ssp_forward, layers) + sizeof request->layers, "ssp_forward");
     if (mine.flags & 0xffff) fail(SSP_E_ARGUMENT, fmt::format("forward: unknown flags {:#x}", mine.flags));
     const at::Tensor& x = who.host->handles.peek(mine.images);
-    if (x.dim() != 4)
-      fail(SSP_E_ARGUMENT,
-           fmt::format("{}.forward: images must be [B, C, h, w], they are {}", who.label, shape_text(x)));
-    if (mine.mask.id) check_mask(who, who.host->handles.peek(mine.mask), x.size(0));
-    const LayersAt& known = layers_of(who, x.size(2), x.size(3));
+    require_argument(x.dim() == 4, who, "forward", "images must be [B, C, h, w]", x);
+    if (mine.mask.id) {
+      const at::Tensor& mask = who.host->handles.peek(mine.mask);
+      const bool is_mask = mask.scalar_type() == at::kBool || mask.scalar_type() == at::kFloat;
+      require_argument(is_mask && mask.dim() == 3 && mask.size(0) == x.size(0), who, "forward",
+                       "the mask must be bool or f32 [B, grid_h, grid_w] of the images' B", mask);
+    }
+    const LayersAt known = layers_of(who, x.size(2), x.size(3));
     std::vector<std::string> wanted = checked_names(who.label + ".forward", mine.names, mine.n_names, known);
     if (wanted.empty()) wanted.push_back(known.main()->name);
     RelaySink relay(*who.host, mine.layers, std::move(wanted));

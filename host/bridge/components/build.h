@@ -8,13 +8,14 @@
 #include "bridge/components/config_keys.h"
 #include "bridge/components/session.h"
 #include "bridge/edit_kinds.h"
+#include "bridge/host_state.h"
 
 namespace selfsup::bridge {
 
 // Children live in their parent's list until the create returns.
 struct Build {
-  explicit Build(HostState& host);
-  ~Build();
+  explicit Build(HostState& h) : host(h), token(static_cast<ssp_build*>(host.builds.add(*this))) {}
+  ~Build() { host.builds.remove(*this); }
   Build(const Build&) = delete;
   Build& operator=(const Build&) = delete;
 

@@ -42,29 +42,16 @@ void check_number(const std::string& name, const at::Tensor& value, uint32_t fla
 
 TensorCollector::TensorCollector(const Instance& emitter, const char* function, Emits emits, int64_t batch,
                                  int64_t channels)
-    : emitter_(emitter), function_(function), emits_(emits), batch_(batch), channels_(channels) {
-  table_.struct_size = sizeof table_;
-  table_.receiver = this;
-  table_.tensor = receive;
-}
+    : Sink(*emitter.host), emitter_(emitter), function_(function), emits_(emits), batch_(batch), channels_(channels) {}
 
-ssp_status TensorCollector::receive(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags) {
-  return guarded([&] {
-    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-    auto& collector = *static_cast<TensorCollector*>(self->receiver);
-    require_operators(*collector.emitter_.host);
-    collector.add(view(name), tensor, flags);
-  });
-}
-
-void TensorCollector::add(std::string_view name_view, ssp_tensor tensor, uint32_t flags) {
+void TensorCollector::take_tensor(std::string_view name_view, ssp_tensor tensor, uint32_t flags) {
   check_word(name_view, "the name of an emitted tensor");
   const std::string name(name_view);
   if (flags & 0xffff & ~kFlags) refuse(fmt::format("'{}': unknown flags {:#x}", name, flags));
   for (const NamedTensor& t : got_) {
     if (t.name == name) refuse(fmt::format("'{}' was emitted twice", name));
   }
-  const at::Tensor& value = emitted(*emitter_.host, name, tensor);
+  const at::Tensor& value = emitted(host_, name, tensor);
   const bool for_batch = value.dim() > 0 && value.size(0) == batch_ && value.numel() > 0;
   switch (emits_) {
     case Emits::losses:
@@ -99,60 +86,32 @@ void TensorCollector::check_features(std::span<const std::string> asked) const {
                   fmt::join(names, ", ")));
 }
 
+void TensorCollector::check_losses() const {
+  const auto losses = std::ranges::count_if(got_, &NamedTensor::is_loss);
+  if (losses == 0) bad_result(emitter_, function_, "no loss was emitted");
+  const auto total = std::ranges::find(got_, "loss", &NamedTensor::name);
+  if (total != got_.end() && !(total->is_loss() && losses == 1))
+    bad_result(emitter_, function_, "the name 'loss' is kept for the total, unless it is the only loss");
+}
+
 std::vector<NamedTensor> TensorCollector::take(std::span<const std::string> asked) {
   if (got_.empty() && emits_ != Emits::metrics) bad_result(emitter_, function_, "nothing was emitted");
   if (emits_ == Emits::features) check_features(asked);
-  if (emits_ == Emits::losses) {
-    int losses = 0;
-    bool named_total = false, total_is_loss = false;
-    for (const NamedTensor& t : got_) {
-      losses += t.is_loss();
-      named_total = named_total || t.name == "loss";
-      total_is_loss = total_is_loss || (t.name == "loss" && t.is_loss());
-    }
-    if (losses == 0) bad_result(emitter_, function_, "no loss was emitted");
-    if (named_total && !(total_is_loss && losses == 1)) {
-      bad_result(emitter_, function_, "the name 'loss' is kept for the total, unless it is the only loss");
-    }
-  }
+  if (emits_ == Emits::losses) check_losses();
   return std::move(got_);
 }
 
-ByteCollector::ByteCollector(const HostState& host) : host_(host) {
-  table_.struct_size = sizeof table_;
-  table_.receiver = this;
-  table_.bytes = receive;
+void ByteCollector::take_bytes(std::span<const std::byte> more) {
+  bytes.insert(bytes.end(), more.begin(), more.end());
+  any_ = true;
 }
 
-ssp_status ByteCollector::receive(const ssp_sink* self, const void* data, uint64_t size) {
-  return guarded([&] {
-    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-    auto& collector = *static_cast<ByteCollector*>(self->receiver);
-    require_main(collector.host_, "the sink is for the thread of the callback that got it");
-    require(data != nullptr || size == 0, SSP_E_ARGUMENT, "bytes at a null address");
-    const auto* bytes = static_cast<const std::byte*>(data);
-    collector.bytes.insert(collector.bytes.end(), bytes, bytes + size);
-    collector.any_ = true;
-  });
-}
-
-PairCollector::PairCollector(const HostState& host) : host_(host) {
-  table_.struct_size = sizeof table_;
-  table_.receiver = this;
-  table_.pair = receive;
-}
-
-ssp_status PairCollector::receive(const ssp_sink* self, ssp_str key, ssp_str value) {
-  return guarded([&] {
-    require(self != nullptr, SSP_E_ARGUMENT, "the sink is null");
-    auto& collector = *static_cast<PairCollector*>(self->receiver);
-    require_main(collector.host_, "the sink is for the thread of the callback that got it");
-    check_word(view(key), "the own name of a tensor");
-    check_word(view(value), "the exported name of a tensor");
-    for (const auto& [known, name] : collector.pairs)
-      if (known == view(key)) refuse(fmt::format("'{}' has two names, '{}' and '{}'", known, name, view(value)));
-    collector.pairs.emplace_back(view(key), view(value));
-  });
+void PairCollector::take_pair(std::string_view key, std::string_view value) {
+  check_word(key, "the own name of a tensor");
+  check_word(value, "the exported name of a tensor");
+  for (const auto& [known, name] : pairs)
+    if (known == key) refuse(fmt::format("'{}' has two names, '{}' and '{}'", known, name, value));
+  pairs.emplace_back(key, value);
 }
 
 }  // namespace selfsup::bridge

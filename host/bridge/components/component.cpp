@@ -5,6 +5,7 @@
 #include "bridge/components/algorithm.h"
 #include "bridge/components/build.h"
 #include "bridge/components/collector.h"
+#include "bridge/components/result_checks.h"
 #include "bridge/cross.h"
 #include "bridge/status.h"
 #include "config/schema.h"
@@ -19,6 +20,7 @@ Json read_schema(const plugin::Component& component) {
     text = static_cast<const ssp_table_head*>(component.table)->schema();
     return text.size ? SSP_OK : SSP_E_PLUGIN;  // it has no status to return
   });
+  if (!text.data) bad_result(who, "schema", "the text has a length but no address");
   return config::parse_schema(view(text), fmt::format("{} ({})", component.name, who.plugin));
 }
 

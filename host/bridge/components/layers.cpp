@@ -20,18 +20,6 @@ const Layer* LayersAt::main() const {
   return it == layers.end() ? nullptr : &*it;
 }
 
-const LayersAt* KnownLayers::find(int64_t height, int64_t width) const {
-  for (const LayersAt& at : known_)
-    if (at.height == height && at.width == width) return &at;
-  return nullptr;
-}
-
-const LayersAt& KnownLayers::add(LayersAt at) {
-  if (known_.size() == 8) known_.erase(known_.begin());
-  known_.push_back(std::move(at));
-  return known_.back();
-}
-
 std::vector<std::string> checked_names(const std::string& who, const ssp_str* names, uint32_t n,
                                        const LayersAt& known) {
   require(names != nullptr || n == 0, SSP_E_ARGUMENT, "names of layers at a null address");

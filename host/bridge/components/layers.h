@@ -22,16 +22,6 @@ struct LayersAt {
   const Layer* main() const;  // null: none is flagged
 };
 
-// Of the sizes that were asked for last: a backbone says the same of one size every time.
-class KnownLayers {
- public:
-  const LayersAt* find(int64_t height, int64_t width) const;
-  const LayersAt& add(LayersAt at);
-
- private:
-  std::vector<LayersAt> known_;
-};
-
 // The names asked for: all known, none twice. Failure(SSP_E_CONFIG) with what is known; who: "backbone (…).forward".
 std::vector<std::string> checked_names(const std::string& who, const ssp_str* names, uint32_t n, const LayersAt& known);
 

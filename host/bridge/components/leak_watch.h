@@ -1,7 +1,9 @@
-// Watches the references to tensor handles that each component holds: growth with every step, by more than other
-// threads dropped in it, is a leak with a name.
+// Watches the tensor handles that are alive: growth with every training step is a leak, and the component that holds
+// the most of it has a name.
 #pragma once
-#include <unordered_map>
+#include <cstdint>
+#include <limits>
+#include <vector>
 
 #include "bridge/components/session.h"
 
@@ -9,21 +11,16 @@ namespace selfsup::bridge {
 
 class LeakWatch {
  public:
-  // dropped_elsewhere: Handles::dropped_elsewhere, at the start.
-  explicit LeakWatch(int64_t dropped_elsewhere) : dropped_elsewhere_(dropped_elsewhere) {}
   static constexpr int kSteps = 50;  // of growth without a pause, before it is said
 
-  // After each training step. Warns once a component.
+  // After each training step. Warns once.
   void look(const Session& session);
 
  private:
-  struct Seen {
-    int64_t references = 0, at_start = 0;
-    int growing = 0;
-    bool told = false;
-  };
-  std::unordered_map<const Instance*, Seen> seen_;
-  int64_t dropped_elsewhere_;
+  int64_t live_ = std::numeric_limits<int64_t>::max();
+  int growing_ = 0;
+  bool told_ = false;
+  std::vector<int64_t> at_start_;  // references of each instance when the growth began
 };
 
 }  // namespace selfsup::bridge

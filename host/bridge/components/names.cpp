@@ -36,12 +36,8 @@ void relay_names(Instance& who, ssp_str format, const ssp_sink* pairs) {
   require(SSP_HAS(ssp_sink, pairs, pair), SSP_E_ARGUMENT, "names: the sink is null or takes no pairs");
   view(format);
   for (const auto& [own, name] : names_of(who, format)) {
-    const auto forward = [&, &own = own, &name = name] { return pairs->pair(pairs, borrow(own), borrow(name)); };
-    if (Instance* receiver = who.host->current) {
-      cross(*receiver, "sink", who.host->phase, forward);
-    } else if (const ssp_status status = forward(); status != SSP_OK) {
-      fail(status, std::string(view(last_error())));
-    }
+    cross_back(*who.host, who.host->current,
+               [&, &own = own, &name = name] { return pairs->pair(pairs, borrow(own), borrow(name)); });
   }
 }
 

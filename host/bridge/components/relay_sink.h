@@ -5,25 +5,22 @@
 #include <vector>
 
 #include "bridge/components/session.h"
+#include "bridge/components/sink.h"
 
 namespace selfsup::bridge {
 
-class RelaySink {
+class RelaySink : public Sink {
  public:
   // Nothing wanted: get() is null. sink must outlive this object; Failure when it takes no tensors.
   RelaySink(HostState& host, const ssp_sink* sink, std::vector<std::string> wanted);
-  RelaySink(const RelaySink&) = delete;
-  RelaySink& operator=(const RelaySink&) = delete;
   const ssp_sink* get() const { return wanted_.empty() ? nullptr : &table_; }
   // After the callback: Failure naming what is missing.
   void require_all(const Instance& who, const char* function) const;
 
  private:
-  static ssp_status relay(const ssp_sink* self, ssp_str name, ssp_tensor tensor, uint32_t flags);
-  void take(std::string_view name);
+  void take_tensor(std::string_view name, ssp_tensor tensor, uint32_t flags) override;
 
-  HostState& host_;
-  ssp_sink table_{};
+  const ssp_sink table_ = for_tensors();
   const ssp_sink* target_;
   Instance* receiver_;
   std::vector<std::string> wanted_, came_;

@@ -11,6 +11,12 @@
 
 namespace selfsup::bridge {
 
+void require_argument(bool good, const Instance& who, const char* function, const char* expected,
+                      const at::Tensor& tensor) {
+  if (good) return;
+  fail(SSP_E_ARGUMENT, fmt::format("{}.{}: {}, the caller gave {}", who.label, function, expected, shape_text(tensor)));
+}
+
 const at::Tensor& checked_result(const Instance& who, const char* function, const char* what, ssp_tensor handle) {
   try {
     return who.host->handles.peek(handle);

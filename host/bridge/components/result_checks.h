@@ -10,6 +10,10 @@
 
 namespace selfsup::bridge {
 
+// Failure(SSP_E_ARGUMENT) "backbone (NAME of PLUGIN).forward: images must be [B, C, h, w], the caller gave f32 [3, 8]".
+void require_argument(bool good, const Instance& who, const char* function, const char* expected,
+                      const at::Tensor& tensor);
+
 // The tensor behind a result; Failure naming `what` when the handle is null, stale or foreign.
 const at::Tensor& checked_result(const Instance& who, const char* function, const char* what, ssp_tensor handle);
 

@@ -4,6 +4,7 @@
 
 #include "bridge/host_state.h"
 #include "bridge/status.h"
+#include "bridge/tables/call.h"
 
 namespace selfsup::bridge {
 
@@ -18,6 +19,11 @@ Instance& checked_instance(ssp_component component, std::string_view kind) {
          fmt::format("{} is a component of kind {}, not {}", instance->label, instance->component->kind, kind));
   }
   return *instance;
+}
+
+void require_same_host(const Instance& who, const ssp_call* call) {
+  if (&checked(call).scope.host == who.host) return;
+  fail(SSP_E_ARGUMENT, fmt::format("{}: the ssp_call is of another host of this process", who.label));
 }
 
 Instance instance_of(const plugin::Component& component, std::string_view place) {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "bridge/components/algorithm.h"
-#include "bridge/components/layers.h"
 #include "ssp/abi.h"
 
 namespace selfsup::bridge {
@@ -26,7 +25,6 @@ struct Instance {
   int64_t references = 0;         // to tensor handles, taken and not dropped on the main thread
   bool unbalanced = false;        // it has been said that modes were not put back
   const Json* node = nullptr;     // its configuration while it is being created
-  KnownLayers layers;             // of a backbone
 
   template <class Table>
   const Table& table() const {
@@ -49,6 +47,9 @@ struct Session {
 // The instance that a requester's handle stands for; Failure(SSP_E_ARGUMENT) for another pointer,
 // Failure(SSP_E_PRECONDITION) on another thread.
 Instance& checked_instance(ssp_component component, std::string_view kind);
+
+// Failure when the call is not alive, or is of another host than the component.
+void require_same_host(const Instance& who, const ssp_call* call);
 
 // "encoder_k.backbone" + "cls_token"
 std::string join_names(std::string_view prefix, std::string_view name);

@@ -1,6 +1,7 @@
 // The host's table of kind "ssp.backbone.tokens" for components that asked for one.
 #include <fmt/format.h>
 
+#include "bridge/components/layers.h"
 #include "bridge/components/names.h"
 #include "bridge/components/relay_sink.h"
 #include "bridge/components/result_checks.h"
@@ -25,33 +26,32 @@ ssp_token_info ask(Instance& who, int64_t h, int64_t w) {
                fmt::format("{}x{} pixels: dim {}, grid {}x{}, out_dim {}: each must be positive", h, w, info.dim,
                            info.grid_h, info.grid_w, info.out_dim));
   }
-  require(info.layers != nullptr || info.n_layers == 0, SSP_E_PLUGIN, "info: names of layers at a null address");
   return info;
 }
 
 // What encode can emit.
-const LayersAt& layers_of(Instance& who, int64_t h, int64_t w) {
-  if (const LayersAt* known = who.layers.find(h, w)) return *known;
-  const ssp_token_info info = ask(who, h, w);
+LayersAt layers_of(Instance& who, const ssp_token_info& info, int64_t h, int64_t w) {
   LayersAt at{h, w, {}};
-  for (uint32_t i = 0; i < info.n_layers; ++i) {
-    const std::string_view name = view(info.layers[i]);
-    try {
+  try {
+    require(info.layers != nullptr || info.n_layers == 0, SSP_E_PLUGIN, "names of layers at a null address");
+    for (uint32_t i = 0; i < info.n_layers; ++i) {
+      const std::string_view name = view(info.layers[i]);
       check_word(name, "the name of a layer");
-    } catch (const Failure& e) {
-      bad_result(who, "info", e.text);
+      if (at.find(name)) fail(SSP_E_PLUGIN, fmt::format("layer '{}' is told twice", name));
+      at.layers.push_back({std::string(name), {}});
     }
-    if (at.find(name)) bad_result(who, "info", fmt::format("layer '{}' is told twice", name));
-    at.layers.push_back({std::string(name), {}});
+  } catch (const Failure& e) {
+    bad_result(who, "info", e.text);
   }
-  return who.layers.add(std::move(at));
+  return at;
 }
 
 ssp_status info(ssp_component component, int64_t h, int64_t w, ssp_token_info* out) {
   return guarded([&] {
     Instance& who = checked_instance(component, SSP_KIND_BACKBONE_TOKENS);
-    layers_of(who, h, w);  // checks the names
-    write_out(ask(who, h, w), out, "tokens.info");
+    const ssp_token_info info = ask(who, h, w);
+    layers_of(who, info, h, w);  // checks the names
+    write_out(info, out, "tokens.info");
   });
 }
 
@@ -61,10 +61,7 @@ ssp_status embed(ssp_component component, ssp_call* call, ssp_tensor images, ssp
     require_same_host(who, call);
     require(out != nullptr, SSP_E_ARGUMENT, "embed: out is null");
     const at::Tensor& x = who.host->handles.peek(images);
-    if (x.dim() != 4) {
-      fail(SSP_E_ARGUMENT,
-           fmt::format("{}.embed: images must be [B, C, h, w], they are [{}]", who.label, fmt::join(x.sizes(), ", ")));
-    }
+    require_argument(x.dim() == 4, who, "embed", "images must be [B, C, h, w]", x);
     const int64_t batch = x.size(0);
     ssp_tensor result{0};
     cross(who, "embed", Phase::call, [&] { return table_of(who).embed(who.self, call, images, &result); });
@@ -98,22 +95,19 @@ ssp_status encode(ssp_component component, ssp_call* call, const ssp_encode* req
     ssp_encode mine = read_in(request, offsetof(ssp_encode, layers) + sizeof request->layers, "ssp_encode");
     if (mine.flags & 0xffff) fail(SSP_E_ARGUMENT, fmt::format("encode: unknown flags {:#x}", mine.flags));
     const at::Tensor& tokens = who.host->handles.peek(mine.tokens);
-    if (tokens.dim() != 3) {
-      fail(SSP_E_ARGUMENT, fmt::format("{}.encode: tokens must be [B, K, dim], they are [{}]", who.label,
-                                       fmt::join(tokens.sizes(), ", ")));
-    }
-    const int64_t batch = tokens.size(0), kept = tokens.size(1);
+    require_argument(tokens.dim() == 3, who, "encode", "tokens must be [B, K, dim]", tokens);
+    const int64_t batch = tokens.size(0);
     if (mine.ids.id) {
       const at::Tensor& ids = who.host->handles.peek(mine.ids);
-      if (ids.scalar_type() != at::kLong || ids.dim() != 2 || ids.size(0) != batch || ids.size(1) != kept) {
-        fail(SSP_E_ARGUMENT, fmt::format("{}.encode: ids must be i64 [{}, {}], they are {} [{}]", who.label, batch,
-                                         kept, c10::toString(ids.scalar_type()), fmt::join(ids.sizes(), ", ")));
-      }
+      require_argument(ids.scalar_type() == at::kLong && ids.sizes() == tokens.sizes().slice(0, 2), who, "encode",
+                       "ids must be i64 [B, K] of the tokens' B and K", ids);
     }
     if (mine.bias.id) who.host->handles.peek(mine.bias);
     std::vector<std::string> wanted;
-    if (mine.n_names != 0)
-      wanted = checked_names(who.label + ".encode", mine.names, mine.n_names, layers_of(who, mine.h, mine.w));
+    if (mine.n_names != 0) {
+      const LayersAt known = layers_of(who, ask(who, mine.h, mine.w), mine.h, mine.w);
+      wanted = checked_names(who.label + ".encode", mine.names, mine.n_names, known);
+    }
     RelaySink relay(*who.host, mine.layers, std::move(wanted));
     mine.layers = relay.get();
     ssp_tensor result{0};

@@ -35,12 +35,9 @@ class PluginTransform : public data::Transform {
     try {
       status = instance_->table<ssp_transform>().apply(instance_->self, &sample_api, scope.get());
       if (status == SSP_OK) return;
-      text = error_serial() == serial ? fmt::format("it reported {} and gave no text", describe_status(status))
-                                      : std::string(view(last_error()));
-    } catch (const std::exception& e) {
-      text = fmt::format("it let an exception cross into the host: {}", e.what());
+      text = text_left_since(serial, status);
     } catch (...) {
-      text = "it let an exception cross into the host";
+      text = text_of_crossed_exception();
     }
     text = fmt::format("{}.apply: {}", instance_->label, text);
     if (status == SSP_E_SAMPLE) throw data::BadImage(text);

@@ -7,7 +7,4 @@ namespace selfsup::bridge {
 extern const ssp_backbone backbone_wrapper;
 extern const ssp_backbone_tokens tokens_wrapper;
 
-// Failure when the call is not alive, or is of another host than the component.
-void require_same_host(const Instance& who, const ssp_call* call);
-
 }  // namespace selfsup::bridge

@@ -9,31 +9,25 @@
 
 namespace selfsup::bridge {
 
+struct ElementType {
+  int32_t ssp;
+  at::ScalarType torch;
+  const char* name;
+};
+constexpr ElementType kElementTypes[] = {{SSP_F32, at::kFloat, "f32"},        {SSP_F64, at::kDouble, "f64"},
+                                         {SSP_F16, at::kHalf, "f16"},         {SSP_BF16, at::kBFloat16, "bf16"},
+                                         {SSP_I64, at::kLong, "i64"},         {SSP_I32, at::kInt, "i32"},
+                                         {SSP_U8, at::kByte, "u8"},           {SSP_BOOL, at::kBool, "bool"},
+                                         {SSP_C64, at::kComplexFloat, "c64"}, {SSP_C128, at::kComplexDouble, "c128"}};
+
 at::ScalarType to_torch(int64_t dtype);       // Failure(SSP_E_ARGUMENT) for a number that the SDK does not name
 const char* dtype_name(at::ScalarType type);  // "f32"; for messages
 
 // 0: a type that the SDK does not name.
 constexpr int32_t from_torch(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return SSP_F32;
-    case at::kDouble:
-      return SSP_F64;
-    case at::kHalf:
-      return SSP_F16;
-    case at::kBFloat16:
-      return SSP_BF16;
-    case at::kLong:
-      return SSP_I64;
-    case at::kInt:
-      return SSP_I32;
-    case at::kByte:
-      return SSP_U8;
-    case at::kBool:
-      return SSP_BOOL;
-    default:
-      return 0;
-  }
+  for (const ElementType& known : kElementTypes)
+    if (known.torch == type) return known.ssp;
+  return 0;
 }
 
 // Failure(SSP_E_UNSUPPORTED) for the result of `what` (an operator) whose type the SDK does not name.

@@ -162,11 +162,7 @@ void Handles::retain(ssp_tensor handle) {
     if (generation_of(state) != generation_in(handle) || references_of(state) == 0) stale(handle);
     if (references_of(state) == UINT32_MAX) fail(SSP_E_HANDLE, "a tensor handle was retained four billion times");
   } while (!s.state.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel));
-  if (on_main_thread()) {
-    ++*account_;
-  } else {
-    references_elsewhere_.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (on_main_thread()) ++*account_;
 }
 
 void Handles::release(ssp_tensor handle) {
@@ -180,11 +176,7 @@ void Handles::release(ssp_tensor handle) {
   } while (!s.state.compare_exchange_weak(state, last ? pack(after(generation_of(state)), 0) : state - 1,
                                           std::memory_order_acq_rel));
   const bool main = on_main_thread();
-  if (main) {
-    --*account_;
-  } else {
-    references_elsewhere_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (main) --*account_;
   if (!last) return;
   if (main) {
     s.tensor.reset();
@@ -199,8 +191,6 @@ void Handles::release(ssp_tensor handle) {
 }
 
 int64_t Handles::live() const { return given_ - dropped_ - died_elsewhere_.load(std::memory_order_relaxed); }
-
-int64_t Handles::dropped_elsewhere() const { return -references_elsewhere_.load(std::memory_order_relaxed); }
 
 int64_t* Handles::set_account(int64_t* account) {
   int64_t* before = account_;

@@ -39,11 +39,9 @@ class Handles {
 
   // Tensors that are alive.
   int64_t live() const;
-  // References taken minus references dropped go to the current account, so that a leak has a name; returns the one
-  // before. What other threads take and drop goes to nobody's: they are in no callback.
+  // References that the main thread takes, minus those it drops, go to the current account, so that a leak has a name;
+  // returns the one before.
   int64_t* set_account(int64_t* account);
-  // References that other threads dropped minus those that they took.
-  int64_t dropped_elsewhere() const;
 
  private:
   static constexpr uint32_t kChunk = 4096, kChunks = 4096;
@@ -71,7 +69,7 @@ class Handles {
   std::mutex parked_mutex_;
   std::vector<uint32_t> parked_;
   std::atomic<bool> has_parked_{false};
-  std::atomic<int64_t> died_elsewhere_{0}, references_elsewhere_{0};
+  std::atomic<int64_t> died_elsewhere_{0};
 };
 
 // Handles lent to a plugin for one call, released at its end, unless the plugin has released what it only borrowed.

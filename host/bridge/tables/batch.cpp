@@ -34,15 +34,16 @@ BatchTable::BatchTable(HostState& host, const StepBatch& batch)
   table_.n_views = static_cast<uint32_t>(batch.views.size());
   table_.views = views_.data();
   table_.size = batch_size(batch);
-  table_.owner = this;
+  table_.owner = host.batches.add(*this);
   table_.field = field;
 }
+
+BatchTable::~BatchTable() { host_.batches.remove(*this); }
 
 ssp_status BatchTable::field(const ssp_batch* self, ssp_str name, int32_t view, ssp_tensor* out) {
   return guarded([&] {
     require(self != nullptr && out != nullptr, SSP_E_ARGUMENT, "batch.field: a null argument");
-    auto& table = *static_cast<BatchTable*>(self->owner);
-    require_operators(table.host_);
+    BatchTable& table = alive(&HostState::batches, self->owner, "ssp_batch");
     *out = table.host_.handles.give(table.find(bridge::view(name), view));
   });
 }

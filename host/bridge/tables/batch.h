@@ -16,6 +16,7 @@ int64_t batch_size(const StepBatch& batch);
 class BatchTable {
  public:
   BatchTable(HostState& host, const StepBatch& batch);
+  ~BatchTable();
   BatchTable(const BatchTable&) = delete;
   BatchTable& operator=(const BatchTable&) = delete;
   const ssp_batch* get() const { return &table_; }

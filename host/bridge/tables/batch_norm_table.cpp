@@ -38,12 +38,19 @@ ssp_status forward(ssp_call* call, const ssp_batch_norm_args* args, ssp_tensor* 
       fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two",
                                        fmt::join(x.sizes(), ", ")));
     }
-    if (a.count.id && c.mode == Mode::train) {
-      const c10::NoGradGuard no_grad;
-      handles.peek(a.count).add_(1);
+    const std::optional<at::Tensor> count = maybe(handles, a.count);
+    require(!count || (count->scalar_type() == at::kLong && count->dim() == 0), SSP_E_ARGUMENT,
+            "batch_norm: count must be i64 of no dimension");
+    try {
+      *out = handles.give(at::batch_norm(x, maybe(handles, a.weight), maybe(handles, a.bias), maybe(handles, a.mean),
+                                         maybe(handles, a.var), from_batch, a.momentum, a.eps, /*cudnn_enabled=*/true));
+    } catch (...) {
+      fail_with_current_exception("batch_norm");
     }
-    *out = handles.give(at::batch_norm(x, maybe(handles, a.weight), maybe(handles, a.bias), maybe(handles, a.mean),
-                                       maybe(handles, a.var), from_batch, a.momentum, a.eps, /*cudnn_enabled=*/true));
+    if (count && c.mode == Mode::train) {
+      const c10::NoGradGuard no_grad;
+      count->add_(1);
+    }
   });
 }
 

@@ -12,6 +12,7 @@ CallScope::CallScope(HostState& h, const Step& s, int64_t b, at::Tensor index, u
 
 CallScope::~CallScope() {
   for (const Call& call : calls_) host.calls.remove(call);
+  host.has_gradients = false;
   host.generators.reclaim();
   host.drawn.clear();
 }

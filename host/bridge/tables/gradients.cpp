@@ -4,7 +4,9 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "bridge/host_state.h"
+#include "bridge/operators/dtype.h"
 #include "bridge/status.h"
+#include "bridge/tables/call.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -29,12 +31,27 @@ void require_graph(const torch::autograd::variable_list& tensors, const char* wh
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].requires_grad()) continue;
     fail(SSP_E_ARGUMENT, fmt::format("grad: {}[{}] is part of no graph; it must be computed from what requires a "
-                                     "gradient, or require one, while gradients are recorded (grad_push)",
+                                     "gradient while gradients are recorded (grad_push), or be a parameter or a leaf "
+                                     "(ops.leaf)",
                                      what, i));
   }
 }
 
 }  // namespace
+
+ssp_status leaf(ssp_call* call, ssp_tensor tensor, ssp_tensor* out) {
+  return guarded([&] {
+    Handles& handles = checked(call).scope.host.handles;
+    require(out != nullptr, SSP_E_ARGUMENT, "leaf: out is null");
+    const at::Tensor& values = handles.peek(tensor);
+    if (!values.is_floating_point() && !values.is_complex()) {
+      fail(SSP_E_ARGUMENT,
+           fmt::format("leaf: a tensor of {} has no gradient; convert it to a floating-point type first",
+                       dtype_name(values.scalar_type())));
+    }
+    *out = handles.give(values.detach().clone().set_requires_grad(true));
+  });
+}
 
 ssp_status grad(const ssp_tensor* outputs, uint32_t n_outputs, const ssp_tensor* inputs, uint32_t n_inputs,
                 const ssp_tensor* grad_outputs, uint32_t flags, ssp_tensor* outs) {
@@ -56,10 +73,8 @@ ssp_status grad(const ssp_tensor* outputs, uint32_t n_outputs, const ssp_tensor*
     try {
       results = torch::autograd::grad(from, to, weights, create || (flags & SSP_GRAD_RETAIN_GRAPH), create,
                                       (flags & SSP_GRAD_ALLOW_UNUSED) != 0);
-    } catch (const c10::OutOfMemoryError&) {
-      throw;
-    } catch (const c10::Error& e) {
-      fail(SSP_E_OP, fmt::format("grad: {}", e.what_without_backtrace()));
+    } catch (...) {
+      fail_with_current_exception("grad");
     }
     for (uint32_t i = 0; i < n_inputs; ++i) outs[i] = host.handles.give(std::move(results[i]));
   });

@@ -6,48 +6,26 @@
 #include "bridge/status.h"
 
 namespace selfsup::bridge {
+namespace {
+
+using model::InitKind;
+// From SSP_INIT_CONSTANT to SSP_INIT_DATA.
+constexpr InitKind kKinds[] = {
+    InitKind::constant,       InitKind::normal,         InitKind::uniform,         InitKind::trunc_normal,
+    InitKind::xavier_uniform, InitKind::kaiming_normal, InitKind::kaiming_uniform, InitKind::data};
+
+}  // namespace
 
 model::InitSpec to_spec(const ssp_init* given, const std::string& name) {
   const ssp_init init = read_in(given, offsetof(ssp_init, bytes) + sizeof given->bytes, "ssp_init");
-  using model::InitKind;
-  model::InitSpec spec;
-  spec.a = init.a;
-  spec.b = init.b;
-  spec.lo = init.lo;
-  spec.hi = init.hi;
-  spec.fan_in = init.fan_in;
-  spec.fan_out = init.fan_out;
-  switch (init.kind) {
-    case SSP_INIT_CONSTANT:
-      spec.kind = InitKind::constant;
-      break;
-    case SSP_INIT_NORMAL:
-      spec.kind = InitKind::normal;
-      break;
-    case SSP_INIT_UNIFORM:
-      spec.kind = InitKind::uniform;
-      break;
-    case SSP_INIT_TRUNC_NORMAL:
-      spec.kind = InitKind::trunc_normal;
-      break;
-    case SSP_INIT_XAVIER_UNIFORM:
-      spec.kind = InitKind::xavier_uniform;
-      break;
-    case SSP_INIT_KAIMING_NORMAL:
-      spec.kind = InitKind::kaiming_normal;
-      break;
-    case SSP_INIT_KAIMING_UNIFORM:
-      spec.kind = InitKind::kaiming_uniform;
-      break;
-    case SSP_INIT_DATA: {
-      spec.kind = InitKind::data;
-      require(init.data != nullptr || init.bytes == 0, SSP_E_ARGUMENT, "ssp_init: data is null");
-      const auto* bytes = static_cast<const std::byte*>(init.data);
-      spec.data.assign(bytes, bytes + init.bytes);
-      break;
-    }
-    default:
-      fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown initialiser {}", name, init.kind));
+  if (init.kind < SSP_INIT_CONSTANT || init.kind > SSP_INIT_DATA)
+    fail(SSP_E_ARGUMENT, fmt::format("'{}': unknown initialiser {}", name, init.kind));
+  model::InitSpec spec{
+      kKinds[init.kind - SSP_INIT_CONSTANT], init.a, init.b, init.lo, init.hi, init.fan_in, init.fan_out, {}};
+  if (init.kind == SSP_INIT_DATA) {
+    require(init.data != nullptr || init.bytes == 0, SSP_E_ARGUMENT, "ssp_init: data is null");
+    const auto* bytes = static_cast<const std::byte*>(init.data);
+    spec.data.assign(bytes, bytes + init.bytes);
   }
   return spec;
 }

@@ -77,22 +77,11 @@ const model::Entry* written_entry(const ssp_op_s& op, const ssp_value* args) {
   return found;
 }
 
-[[noreturn]] void operator_failed(const ssp_op_s& op, const ssp_value* args, uint32_t n, ssp_status status,
-                                  const std::string& why) {
-  fail(status, fmt::format("{}: {}", call_text(op, args, n), why));
-}
-
 void invoke(const ssp_op_s& op, const ssp_value* args, uint32_t n, Stack& stack) {
   try {
     op.handle.callBoxed(stack);
-  } catch (const c10::OutOfMemoryError& e) {
-    operator_failed(op, args, n, SSP_E_MEMORY, e.what_without_backtrace());
-  } catch (const c10::Error& e) {
-    operator_failed(op, args, n, SSP_E_OP, e.what_without_backtrace());
-  } catch (const std::bad_alloc&) {
-    operator_failed(op, args, n, SSP_E_MEMORY, "out of memory");
-  } catch (const std::exception& e) {
-    operator_failed(op, args, n, SSP_E_OP, e.what());
+  } catch (...) {
+    fail_with_current_exception(call_text(op, args, n));
   }
 }
 
@@ -226,7 +215,7 @@ ssp_status state_pop(ssp_call* call) {
 
 }  // namespace
 
-const ssp_ops ops_table = {sizeof(ssp_ops), 0,       resolve,   call,          retain,    release, info,
-                           from_host,       to_host, grad_push, autocast_push, state_pop, grad,    gradient};
+const ssp_ops ops_table = {sizeof(ssp_ops), 0,         resolve,       call,      retain, release, info,    from_host,
+                           to_host,         grad_push, autocast_push, state_pop, leaf,   grad,    gradient};
 
 }  // namespace selfsup::bridge

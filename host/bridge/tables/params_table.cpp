@@ -204,13 +204,14 @@ ssp_status mark(ssp_build* build, ssp_str suffix, uint32_t kind, uint32_t roles)
     const std::string end = suffix.size ? checked_name(suffix, "suffix") : std::string();
     if (kind != 0 && kind != SSP_PARAM && kind != SSP_PARAM_FROZEN)
       fail(SSP_E_ARGUMENT, fmt::format("mark: kind {:#x} is not SSP_PARAM, SSP_PARAM_FROZEN or 0", kind));
-    check_roles(roles, "mark");
+    const bool add = (roles & SSP_ROLE_KEEP) != 0;
+    check_roles(roles & ~uint32_t{SSP_ROLE_KEEP}, "mark");
     for (model::Entry* e : to_mark(b, end, kind)) {
       if (kind != 0) {
         e->kind = kind == SSP_PARAM ? model::Kind::parameter : model::Kind::frozen;
         e->tensor.set_requires_grad(kind == SSP_PARAM);
       }
-      e->roles = roles & kRoles;
+      e->roles = (add ? e->roles : 0) | (roles & kRoles);
     }
   });
 }

@@ -15,7 +15,7 @@ typedef struct ssp_batch {
   uint32_t struct_size, n_views;
   const ssp_tensor* views; /* f32 [B, C, H, W], normalised; sizes may differ between views */
   int64_t size;            /* B */
-  void* owner;             /* the host's: field reads it, in a copy of this struct too */
+  void* owner;             /* the host's: field reads it, in a copy of this struct too, while the call lasts */
   /* "sample_index" i64 [B], "label" i64 [B], and what the transforms set; view -1: not of one view.
    * Absent: SSP_OK with id 0. OWNERSHIP: the handle is the caller's. */
   ssp_status (*field)(const struct ssp_batch*, ssp_str name, int32_t view, ssp_tensor* out);

@@ -23,10 +23,12 @@ typedef struct ssp_layer_info {
   int64_t channels, height, width, prefix; /* 0 where the shape has none */
 } ssp_layer_info;
 
-/* OWNERSHIP: the caller's, dead when the call that took it returns; so is what it is given. */
+/* OWNERSHIP: the caller's, dead when the call that took it returns; so is what it is given. THREAD: the one of that
+ * call.
+ */
 typedef struct ssp_layer_sink {
   uint32_t struct_size, reserved;
-  void* receiver;
+  void* receiver; /* as in ssp_sink */
   ssp_status (*layer)(const struct ssp_layer_sink*, const ssp_layer_info*);
 } ssp_layer_sink;
 

@@ -19,6 +19,7 @@ enum { SSP_REDUCE_SUM = 0, SSP_REDUCE_AVG = 1, SSP_REDUCE_MAX = 2, SSP_REDUCE_MI
  */
 typedef struct ssp_dist {
   uint32_t struct_size, reserved;
+  /* Of a call that is not alive: rank 0 of world 1. */
   uint32_t (*rank)(const ssp_call*);
   uint32_t (*world)(const ssp_call*);
   /* [n, …] on each rank, equal sizes -> [world * n, …] in rank order. grad: NONE, LOCAL_SLICE (the own slice of the own

@@ -57,6 +57,11 @@ typedef struct ssp_ops {
   ssp_status (*grad_push)(ssp_call*, uint32_t on);
   ssp_status (*autocast_push)(ssp_call*, uint32_t on, int32_t dtype);
   ssp_status (*state_pop)(ssp_call*);
+  /* A copy of the values that requires a gradient and is part of no graph, whether gradients are recorded or not: what
+   * is computed from it while they are can be derived with respect to it by grad. For terms on images (adversarial
+   * steps, gradient penalties), whose tensors require none. Floating-point and complex types. OWNERSHIP: the caller's.
+   */
+  ssp_status (*leaf)(ssp_call*, ssp_tensor values, ssp_tensor* out);
   /* d outputs / d inputs, as torch.autograd.grad: outs[i] belongs to inputs[i], none where SSP_GRAD_ALLOW_UNUSED allows
    * it. grad_outputs: null for scalar outputs, else one an output, none allowed for scalars. Nothing is added to any
    * parameter's gradient. OWNERSHIP: outs are the caller's. THREAD: the one of the call in progress. */

@@ -29,7 +29,8 @@ enum {
   SSP_ROLE_EMBED = 4,
   SSP_ROLE_TOKEN = 8,
   SSP_ROLE_NO_DECAY = 16,
-  SSP_ROLE_LARS_EXCLUDE = 32
+  SSP_ROLE_LARS_EXCLUDE = 32,
+  SSP_ROLE_KEEP = 32768 /* to mark only: the roles that are there stay, those given with it are added */
 };
 
 /* Initial values, made in fp32 on the CPU and keyed by (seed, parameter path): one seed gives one model on every device
@@ -89,9 +90,10 @@ typedef struct ssp_params {
   ssp_status (*list)(ssp_build*, ssp_str prefix, uint32_t kinds, const ssp_sink*);
   /* New initial values for every tensor below this scope whose name ends in `suffix` (at a dot); none is an error. */
   ssp_status (*reinit)(ssp_build*, ssp_str suffix, const ssp_init*);
-  /* Another kind (SSP_PARAM or SSP_PARAM_FROZEN; 0: as it is) and other roles for every parameter below this scope
-   * whose name ends in `suffix` (at a dot; empty: all of them), a child's too: a requester freezes or re-roles a part
-   * of it. Below a frozen scope nothing becomes SSP_PARAM: that, a buffer, or no match is an error. */
+  /* Another kind (SSP_PARAM or SSP_PARAM_FROZEN; 0: as it is) and other roles (SSP_ROLE_KEEP: beside those that
+   * it has) for every parameter below this scope whose name ends in `suffix` (at a dot; empty: all of them), a child's
+   * too: a requester freezes or re-roles a part of it. Below a frozen scope nothing becomes SSP_PARAM: that, a buffer,
+   * or no match is an error. */
   ssp_status (*mark)(ssp_build*, ssp_str suffix, uint32_t kind, uint32_t roles);
 } ssp_params;
 

@@ -19,8 +19,9 @@ enum { SSP_RNG_RANK = 0, SSP_RNG_SHARED = 1 }; /* a stream of each rank, or one 
 typedef struct ssp_rng {
   uint32_t struct_size, reserved;
   /* Uniform f32 [rows, n] in [0, 1). `rows` must be the call's (root: B; fork: B times its views). Keyed by (seed,
-   * epoch, sample index, view, component, sites); after a fork with n_views 0: by (seed, rank, iteration, row,
-   * component, sites). The same site twice in one call would give the same numbers, so it is refused: SSP_E_ARGUMENT.
+   * epoch, sample index, view, component, sites); where rows are nobody's samples, any number of them (after a
+   * fork with n_views 0, in events and features): by (seed, rank, iteration, row, component, sites). The same site
+   * twice in one call would give the same numbers, so it is refused: SSP_E_ARGUMENT.
    */
   ssp_status (*per_sample)(ssp_call*, ssp_str site, int64_t rows, int64_t n, ssp_tensor* out);
   /* A generator for operators that take one, on the device of `like`; keyed by (seed, rank or shared, iteration,

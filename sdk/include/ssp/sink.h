@@ -21,7 +21,7 @@ enum {
  * OWNERSHIP: the caller's, dead when the call that took it returns. THREAD: the one of that call. */
 typedef struct ssp_sink {
   uint32_t struct_size, reserved;
-  void* receiver;
+  void* receiver; /* for whoever made the sink; nobody else reads or changes it */
   ssp_status (*tensor)(const struct ssp_sink*, ssp_str name, ssp_tensor, uint32_t flags);
   ssp_status (*bytes)(const struct ssp_sink*, const void* data, uint64_t size);
   ssp_status (*pair)(const struct ssp_sink*, ssp_str key, ssp_str value);

@@ -57,7 +57,8 @@ typedef struct ssp_sample_api {
                           const void* data);
   ssp_status (*get_field)(const ssp_sample*, ssp_str name, int32_t view, ssp_field* out);
   /* 64 random bits, keyed by (seed, epoch, sample, view, position in the pipeline, draw), where draw counts those of
-   * that view in this apply. A stream of its own for each view: what one view draws moves no other. */
+   * that view in this apply. A stream of its own for each view: what one view draws moves no other. Of a sample that is
+   * not the one of this apply: 0. */
   uint64_t (*random64)(ssp_sample*, uint32_t view);
 } ssp_sample_api;
 

@@ -14,6 +14,8 @@ typedef struct Probe {
   uint32_t listed, seen_layers;
   ssp_call* kept;
   ssp_build* build;
+  ssp_batch batch; /* copies, used beyond their time */
+  ssp_sink sink;
 } Probe;
 
 static int told(const Probe* p, const char* fault) { return strcmp(p->fault, fault) == 0; }
@@ -116,8 +118,12 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   ssp_value got;
   const int late = told(p, "config_late") && p->steps > 0;
   if (late || told(p, "config")) return host->set_error(host, str("these sizes do not fit")), SSP_E_CONFIG;
-  if (told(p, "kept_call") && p->kept) return calls->info(p->kept, &info);
-  if (told(p, "kept_build")) return config->get(p->build, str("fault"), &got);
+  if (p->kept && told(p, "kept ssp_call")) return calls->info(p->kept, &info);
+  if (p->kept && told(p, "kept ssp_build")) return config->get(p->build, str("fault"), &got);
+  if (p->kept && told(p, "kept ssp_batch")) return p->batch.field(&p->batch, str("label"), -1, &label);
+  if (p->kept && told(p, "kept sink")) return p->sink.tensor(&p->sink, str("loss"), p->head, SSP_EMIT_LOSS);
+  p->batch = *batch;
+  p->sink = *sink;
   if (p->kept == at) return fail("a call has the address of the one before");
   p->kept = at;
   TRY(calls->info(at, &info));
@@ -141,6 +147,9 @@ static ssp_status probe_step(ssp_component c, ssp_call* at, const ssp_batch* bat
   const ssp_value one[1] = {tensor(square)};
   TRY(call(op_mean, one, 1, &loss));
   ++p->steps;
+  const void* table;
+  ssp_component late_made;
+  if (told(p, "create_late")) return registry->create(p->build, SSP_KIND_BACKBONE_TOKENS, &table, &late_made);
   if (told(p, "gradient_early")) return ops->gradient(p->head, &label);
   const ssp_status status = emit(p, sink, loss, square);
   ops->release(square);
@@ -222,6 +231,7 @@ static ssp_status probe_event(ssp_component c, ssp_call* at, const ssp_event* ev
 }
 static ssp_status probe_save(ssp_component c, uint32_t scope, const ssp_sink* sink) {
   Probe* p = c;
+  if (told(p, "sink_exchanged")) return p->sink.tensor(sink, str("loss"), p->head, SSP_EMIT_LOSS);
   if (scope == SSP_STATE_SHARED) {
     TRY(sink->bytes(sink, &p->steps, sizeof p->steps));
     return sink->bytes(sink, &p->events, sizeof p->events);

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradients inside a step, and those that backward left for the optimizer.
 #pragma once
-#include "ssp/cpp/op.hpp"
+#include "ssp/cpp/call.hpp"
 
 namespace ssp {
 inline namespace v0 {
+
+// A copy of the values with respect to which grad gives derivatives: of images, which themselves require none.
+inline Tensor leaf(const Tensor& values, const Call& call) {
+  ssp_tensor out{0};
+  check(detail::runtime.ops->leaf(call.raw(), values.handle(), &out));
+  return Tensor(out);
+}
 
 // d outputs / d inputs, as torch.autograd.grad: one tensor an input, empty where SSP_GRAD_ALLOW_UNUSED allows it.
 // Nothing is added to any parameter's gradient. flags: SSP_GRAD_RETAIN_GRAPH, SSP_GRAD_CREATE_GRAPH,

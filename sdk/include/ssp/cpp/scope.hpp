@@ -77,9 +77,10 @@ class Scope {
     const ssp_init raw = init.raw();
     check(detail::params().reinit(here(), to_str(suffix), &raw));
   }
-  // Another kind (SSP_PARAM, SSP_PARAM_FROZEN; 0: as it is) and other roles for the parameters below this scope that
-  // end in suffix (at a dot; empty: all), those of a child's component too; none is an error.
-  void mark(const std::string& suffix, uint32_t kind, uint32_t roles) const {
+  // Another kind (SSP_PARAM, SSP_PARAM_FROZEN; 0: as it is) and other roles (SSP_ROLE_KEEP: beside those that they
+  // have) for the parameters below this scope that end in suffix (at a dot; empty: all), those of a child's component
+  // too; none is an error.
+  void mark(const std::string& suffix, uint32_t kind, uint32_t roles = SSP_ROLE_KEEP) const {
     check(detail::params().mark(here(), to_str(suffix), kind, roles));
   }
 

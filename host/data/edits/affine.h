@@ -1,5 +1,7 @@
 // Affine maps of 8-bit images, equal to Pillow's. Knows images only.
 #pragma once
+#include <algorithm>
+
 #include "data/image.h"
 
 namespace selfsup::data {
@@ -9,12 +11,13 @@ namespace selfsup::data {
 void affine_nearest(const Image& in, const double m[6], Image& out);
 void affine_bilinear(const Image& in, const double m[6], Image& out);
 
-// The nearest pixels for `count` places, `scale` apart.
+// The nearest pixels for `count` places, `scale` apart; -1 for all before the first pixel.
 // Pillow adds up the scale; that its sum is not a product shows in some sizes.
 template <class Use>
 void nearest_places(double first, double scale, int count, const Use& use) {
   double at = first;
-  for (int i = 0; i < count; ++i, at += scale) use(i, at < 0 ? -1 : static_cast<int>(at));
+  for (int i = 0; i < count; ++i, at += scale)
+    use(i, at < 0 ? -1 : static_cast<int>(std::min(at, double{kMaxImageSide})));
 }
 
 }  // namespace selfsup::data

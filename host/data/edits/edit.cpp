@@ -5,38 +5,45 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace selfsup::data {
 namespace {
 
-constexpr double kMaxSide = 65535;
+constexpr double kMaxSide = kMaxImageSide;
+constexpr double kMaxNumber = std::numeric_limits<float>::max();  // some are drawn in single precision
 
 struct Kind {
   std::string_view name;
   int numbers;
   uint32_t best_filter;  // the filters run up to it
   bool torchvision;      // differs there, or does not: the flag is taken. Else torchvision's is not drawn.
+  Drawn drawn;
 };
 
-constexpr std::array<Kind, SSP_EDIT_ERASE + 1> kKinds = {{{},
-                                                          {"brightness", 1, 0, true},
-                                                          {"contrast", 1, 0, true},
-                                                          {"saturation", 1, 0, true},
-                                                          {"hue", 1, 0, true},
-                                                          {"grey", 3, 0, true},
-                                                          {"blur", 2, 0, true},
-                                                          {"solarize", 1, 0, true},
-                                                          {"posterize", 1, 0, true},
-                                                          {"invert", 0, 0, true},
-                                                          {"autocontrast", 0, 0, false},
-                                                          {"equalize", 0, 0, false},
-                                                          {"gamma", 1, 0, false},
-                                                          {"crop_resize", 6, SSP_EDIT_BICUBIC, true},
-                                                          {"flip_horizontal", 0, 0, true},
-                                                          {"flip_vertical", 0, 0, true},
-                                                          {"affine", 6, SSP_EDIT_BILINEAR, false},
-                                                          {"erase", 5, 0, true}}};
+// By their numbers in ssp/edit.h. A new kind is named there, has its row here and its range in problem_of_numbers, and
+// is drawn in colour.cpp, or alone in draw.cpp.
+constexpr std::array<Kind, SSP_EDIT_ERASE + 1> kKinds = {{
+    {},
+    {"brightness", 1, 0, true, Drawn::colour},
+    {"contrast", 1, 0, true, Drawn::colour},
+    {"saturation", 1, 0, true, Drawn::colour},
+    {"hue", 1, 0, true, Drawn::colour},
+    {"grey", 3, 0, true, Drawn::colour},
+    {"blur", 2, 0, true, Drawn::alone},
+    {"solarize", 1, 0, true, Drawn::colour},
+    {"posterize", 1, 0, true, Drawn::colour},
+    {"invert", 0, 0, true, Drawn::colour},
+    {"autocontrast", 0, 0, false, Drawn::colour},
+    {"equalize", 0, 0, false, Drawn::colour},
+    {"gamma", 1, 0, false, Drawn::colour},
+    {"crop_resize", 6, SSP_EDIT_BICUBIC, true, Drawn::geometry},
+    {"flip_horizontal", 0, 0, true, Drawn::geometry},
+    {"flip_vertical", 0, 0, true, Drawn::geometry},
+    {"affine", 6, SSP_EDIT_BILINEAR, false, Drawn::alone},
+    {"erase", 5, 0, true, Drawn::alone},
+}};
 
 bool whole(double v) { return v == std::floor(v); }
 
@@ -58,12 +65,17 @@ std::string problem_of_box(const Edit& edit, const ImageShape& shape) {
                        left, shape.height, shape.width);
   if (!(edit.v[4] >= 1 && edit.v[4] <= kMaxSide && edit.v[5] >= 1 && edit.v[5] <= kMaxSide))
     return fmt::format("the result is {} x {}; sides run from 1 to {}", edit.v[4], edit.v[5], kMaxSide);
+  if (std::max(edit.v[4], height) * edit.v[5] > kMaxImagePixels)  // the columns are resized first
+    return fmt::format("{} x {} of {} x {} make an image of {} x {} on the way; images have {} million pixels at most",
+                       edit.v[4], edit.v[5], height, width, std::max(edit.v[4], height), edit.v[5],
+                       kMaxImagePixels / 1'000'000);
   return {};
 }
 
 std::string problem_of_blur(const Edit& edit, const ImageShape& shape) {
   const double sigma = edit.v[0], size = edit.v[1];
-  if (!(sigma > 0 && sigma <= kMaxSide)) return fmt::format("sigma is {}; expected above 0, to {}", sigma, kMaxSide);
+  if (!(static_cast<float>(sigma) > 0 && sigma <= kMaxSide))
+    return fmt::format("sigma is {}; expected above 0, to {}", sigma, kMaxSide);
   if (!as_torchvision(edit))
     return size == 0 ? std::string() : fmt::format("v[1] is {}; only torchvision's blur has a kernel size", size);
   const int side = std::min(shape.height, shape.width);
@@ -128,14 +140,16 @@ std::string problem_of(const Edit& edit, const ImageShape& shape) {
   const Kind& kind = kKinds[edit.kind];
   std::string text = problem_of_flags(edit, kind);
   for (int i = 0; i < 6 && text.empty(); ++i) {
-    if (!std::isfinite(edit.v[i]))
-      text = fmt::format("v[{}] is not a finite number", i);
+    if (!(std::abs(edit.v[i]) <= kMaxNumber))
+      text = fmt::format("v[{}] is {}, not a finite number of single precision", i, edit.v[i]);
     else if (i >= kind.numbers && edit.v[i] != 0)
       text = fmt::format("v[{}] is {}; this kind takes {} numbers, the others are 0", i, edit.v[i], kind.numbers);
   }
   if (text.empty()) text = problem_of_numbers(edit, shape);
   return text.empty() ? text : fmt::format("{}: {}", kind.name, text);
 }
+
+Drawn drawn(const Edit& edit) { return kKinds[edit.kind].drawn; }
 
 ImageShape shape_after(const Edit& edit, ImageShape shape) {
   if (edit.kind != SSP_EDIT_CROP_RESIZE) return shape;

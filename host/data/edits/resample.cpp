@@ -259,11 +259,4 @@ void Resampler::row(int y, uint8_t* out) const {
   }
 }
 
-void resize(const Image& in, Box box, int height, int width, Interpolation interpolation, Image& out,
-            Arithmetic arithmetic) {
-  out.reshape(height, width, in.channels);
-  const Resampler resampler(in, box, height, width, interpolation, arithmetic);
-  for (int y = 0; y < height; ++y) resampler.row(y, out.row(y));
-}
-
 }  // namespace selfsup::data

@@ -103,7 +103,7 @@ TEST_CASE("what an edit may not be is told with its place") {
   CHECK_THAT(error_text(), Contains("crop_resize (kind 13)") && Contains("ssp.edit"));
   const ssp_edit wrong[] = {kInvert, {SSP_EDIT_CONTRAST, 0, {-1}}};
   CHECK(api.edit(a.get(), 0, wrong, 2) == SSP_E_ARGUMENT);
-  CHECK_THAT(error_text(), Contains("sample.edit: edit 1 of image 0: contrast: the factor is -1"));
+  CHECK_THAT(error_text(), Contains("sample.edit: edit 1 of image 0: contrast: v[0] is -1"));
   const ssp_edit unknown = {77, 0, {}};
   CHECK(api.edit(a.get(), 0, &unknown, 1) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("kind 77"));

@@ -206,7 +206,7 @@ TEST_CASE("edits at the ends of their ranges leave an image") {
                       {SSP_EDIT_GREY, 0, {3e38, 3e38, 3e38}},
                       {SSP_EDIT_GAMMA, 0, {1e-37}},
                       {SSP_EDIT_BLUR, 0, {1e-37}},
-                      {SSP_EDIT_BLUR, 0, {65535}},
+                      {SSP_EDIT_BLUR, 0, {2000}},
                       {SSP_EDIT_BLUR, SSP_EDIT_TORCHVISION, {1e-37, 1}},
                       {SSP_EDIT_SOLARIZE, 0, {-3e38}},
                       {SSP_EDIT_GAMMA, 0, {3e38}},

@@ -14,16 +14,17 @@ class BadImage : public std::runtime_error {
   explicit BadImage(const std::string& reason) : std::runtime_error(reason) {}
 };
 
+constexpr int64_t kMaxImageSide = 65535;
+constexpr int64_t kMaxImagePixels = 64'000'000;
+
 // channels is 1 (grey) or 3 (RGB). pixels holds height * width * channels bytes without padding.
 struct Image {
   int height = 0, width = 0, channels = 0;
   std::vector<uint8_t> pixels;
 
-  // Sets the shape and the pixel count; keeps the memory when it is large enough. Contents are unspecified.
-  void reshape(int h, int w, int c) {
-    height = h, width = w, channels = c;
-    pixels.resize(static_cast<size_t>(h) * static_cast<size_t>(w) * static_cast<size_t>(c));
-  }
+  // Sets the shape and the pixel count; keeps the memory when it is large enough. Contents are unspecified. BadImage,
+  // before memory is taken, when that would be too large an image.
+  void reshape(int64_t h, int64_t w, int c);
   size_t row_bytes() const { return static_cast<size_t>(width) * static_cast<size_t>(channels); }
   uint8_t* row(int y) { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }
   const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }

@@ -1,6 +1,7 @@
 #include "run/data.h"
 
 #include "bridge/components/transform.h"
+#include "data/loader/view_shapes.h"
 #include "run/facts.h"
 
 namespace selfsup::run {
@@ -10,10 +11,7 @@ Data open_data(const Prepared& prepared, const config::DataConfig& config) {
             data::Pipeline(config.pipeline, bridge::transform_factory(*prepared.registry,
                                                                       stated_facts(prepared.config, prepared.group))),
             {}};
-  data::ImageShape shape = data.dataset->image_shape();
-  if (shape.height == 0)
-    shape = {512, 512, data.dataset->channels()};  // the pipeline decides; if not, the first batch will say
-  data.views = data.pipeline.output_shapes(shape);
+  data.views = data::view_shapes(*data.dataset, data.pipeline);
   return data;
 }
 

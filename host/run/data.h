@@ -17,7 +17,7 @@ struct Data {
   std::vector<data::ImageShape> views;  // of one sample, in order; at least one
 };
 
-// Reads listings and labels, no image, and tries the pipeline on a black one.
+// Reads listings and labels, and tries the pipeline on a black image, or on the first that it can use.
 Data open_data(const Prepared& prepared, const config::DataConfig& config);
 
 // device: where batches go; it is looked at when the first is made, so that it may be chosen later. Error(usage) when

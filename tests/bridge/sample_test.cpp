@@ -3,6 +3,8 @@
 
 #include <cstring>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "bridge/support/window.h"
 
@@ -101,7 +103,7 @@ TEST_CASE("what an edit may not be is told with its place") {
   CHECK_THAT(error_text(), Contains("crop_resize (kind 13)") && Contains("ssp.edit"));
   const ssp_edit wrong[] = {kInvert, {SSP_EDIT_CONTRAST, 0, {-1}}};
   CHECK(api.edit(a.get(), 0, wrong, 2) == SSP_E_ARGUMENT);
-  CHECK_THAT(error_text(), Contains("sample.edit: edit 1 of image 0: contrast: the factor is -1"));
+  CHECK_THAT(error_text(), Contains("sample.edit: edit 1 of image 0: contrast: v[0] is -1"));
   const ssp_edit unknown = {77, 0, {}};
   CHECK(api.edit(a.get(), 0, &unknown, 1) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("kind 77"));
@@ -109,7 +111,8 @@ TEST_CASE("what an edit may not be is told with its place") {
 
 TEST_CASE("images are made, given once, and given as they were made") {
   Applied a;
-  for (const ssp_image& wrong : {asked(0, 5, 3), asked(5, 70000, 3), asked(5, 5, 2), asked(5, 5, 3, SSP_F32)}) {
+  for (const ssp_image& wrong : {asked(0, 5, 3), asked(5, 70000, 3), asked(60000, 60000, 3), asked(-1, 5, 3),
+                                 asked(5, 5, 2), asked(5, 5, 3, SSP_F32)}) {
     ssp_image image = wrong;
     CHECK(api.alloc(a.get(), &image) == SSP_E_ARGUMENT);
     CHECK_THAT(error_text(), Contains("sample.alloc: "));
@@ -128,6 +131,46 @@ TEST_CASE("images are made, given once, and given as they were made") {
   CHECK(api.append(a.get(), &image) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("given away already"));
   CHECK(api.append_copy(a.get(), 9) == SSP_E_ARGUMENT);
+}
+
+TEST_CASE("a sample has a bounded number of images") {
+  Applied a;
+  ssp_image image = asked(1, 1, 1);
+  for (int i = 0; i < 400; ++i) REQUIRE(api.alloc(a.get(), &image) == SSP_OK);
+  REQUIRE(api.append(a.get(), &image) == SSP_OK);
+  for (int i = 0; i < 599; ++i) REQUIRE(api.append_copy(a.get(), 0) == SSP_OK);
+  CHECK(api.append_copy(a.get(), 0) == SSP_E_PRECONDITION);
+  CHECK_THAT(error_text(),
+             Contains("sample.append_copy: the sample has 601 images and 399 of alloc that were not given "
+                      "back; there may be 1000 together"));
+  CHECK(api.alloc(a.get(), &image) == SSP_E_PRECONDITION);
+}
+
+TEST_CASE("an image with edits that nobody has drawn is copied, got, edited and replaced in any order") {
+  Applied a;
+  REQUIRE(api.edit(a.get(), 0, &kInvert, 1) == SSP_OK);
+  REQUIRE(api.append_copy(a.get(), 0) == SSP_OK);
+  REQUIRE(api.append_copy(a.get(), 1) == SSP_OK);  // a copy of a copy
+  REQUIRE(api.edit(a.get(), 1, &kInvert, 1) == SSP_OK);
+  auto image = sized<ssp_image>();
+  const auto first = [&](uint32_t i) {
+    REQUIRE(api.get(a.get(), i, &image) == SSP_OK);
+    return static_cast<uint8_t*>(image.data)[0];
+  };
+  CHECK(first(1) == 10);
+  CHECK(first(0) == 245);
+  static_cast<uint8_t*>(image.data)[0] = 1;
+  REQUIRE(api.edit(a.get(), 0, &kInvert, 1) == SSP_OK);
+  CHECK(first(0) == 254);
+  CHECK(first(0) == 254);
+  CHECK(first(2) == 245);
+  REQUIRE(api.edit(a.get(), 2, &kHalve, 1) == SSP_OK);
+  ssp_image other = asked(9, 9, 1);
+  REQUIRE(api.alloc(a.get(), &other) == SSP_OK);
+  REQUIRE(api.replace(a.get(), 2, &other) == SSP_OK);
+  REQUIRE(api.shape(a.get(), 2, &image) == SSP_OK);
+  CHECK(image.height == 9);
+  CHECK(first(1) == 10);
 }
 
 TEST_CASE("fields belong to the sample or to an image of it, and can be asked for") {
@@ -161,8 +204,19 @@ TEST_CASE("fields belong to the sample or to an image of it, and can be asked fo
   CHECK(api.set_field(a.get(), text("x"), -1, SSP_F32, &huge, 1, box) == SSP_E_ARGUMENT);
   CHECK(api.set_field(a.get(), text("x"), -1, SSP_F32, nullptr, 1, box) == SSP_E_ARGUMENT);
   CHECK(api.set_field(a.get(), text("x"), -1, SSP_F32, &two, 9, box) == SSP_E_ARGUMENT);
+  for (const std::vector<int64_t>& sizes : {std::vector<int64_t>{0, huge}, {huge, 0}, {0, -1}})
+    CHECK(api.set_field(a.get(), text("x"), -1, SSP_F32, sizes.data(), 2, box) == SSP_E_ARGUMENT);
   CHECK(api.set_field(a.get(), text("x"), -1, SSP_F32, &two, 1, nullptr) == SSP_E_ARGUMENT);
   CHECK(a.sample.fields.size() == 1);
+
+  const int64_t none[] = {3, 0, 5};
+  for (const int32_t dtype : {SSP_F32, SSP_F64, SSP_I64, SSP_I32, SSP_U8, SSP_BOOL}) {
+    REQUIRE(api.set_field(a.get(), text("none"), -1, dtype, none, 3, nullptr) == SSP_OK);
+    REQUIRE(api.get_field(a.get(), text("none"), -1, &field) == SSP_OK);
+    CHECK(field.dtype == dtype);
+    CHECK(field.ndim == 3);
+    CHECK(a.sample.fields.at(1).bytes.empty());
+  }
 }
 
 TEST_CASE("each view has a stream of random numbers of its own") {
@@ -182,6 +236,9 @@ TEST_CASE("each view has a stream of random numbers of its own") {
   }
   CHECK(apart == mixed);
   CHECK(std::set<uint64_t>(apart.begin(), apart.end()).size() == 6);
+  Applied a;  // an image that is still to be appended has its stream already
+  CHECK(api.random64(a.get(), 1) == apart[3]);
+  CHECK(api.random64(a.get(), UINT32_MAX) != api.random64(a.get(), UINT32_MAX));
 }
 
 TEST_CASE("a sample is for the apply that got it") {
@@ -203,6 +260,11 @@ TEST_CASE("a sample is for the apply that got it") {
   CHECK(api.get(nullptr, 0, &image) == SSP_E_PRECONDITION);
   CHECK(api.get_field(nullptr, text("x"), 0, &field) == SSP_E_PRECONDITION);
   CHECK(api.random64(nullptr, 0) == 0);
+
+  ssp_status status = SSP_OK;
+  std::thread([&] { status = api.edit(other.get(), 0, &kInvert, 1); }).join();
+  CHECK(status == SSP_E_PRECONDITION);
+  CHECK(other.sample.views[0].edits().empty());
 }
 
 TEST_CASE("edit.need is for transforms") {

@@ -113,9 +113,9 @@ TEST_CASE("a policy in edits only makes views, and a sample that it calls bad is
   registry.load(SELFSUP_BRIDGE_PROBE);
   const data::TransformFactory factory = transform_factory(registry, {});
   const data::Pipeline pipeline(parse_json(policy("sample"), "t", "file"), factory);
-  const std::vector<data::ImageShape> shapes = pipeline.output_shapes({4, 4, 1});
-  CHECK((shapes == std::vector<data::ImageShape>{{2, 2, 1}, {2, 2, 1}}));
   const Plain set;
+  const std::vector<data::ImageShape> shapes = pipeline.output_shapes(set.data::Dataset::load(0));
+  CHECK((shapes == std::vector<data::ImageShape>{{2, 2, 1}, {2, 2, 1}}));
   data::Loader loader(set, pipeline, {.batch_size = 8, .num_workers = 2, .max_bad_fraction = 0.2});
   loader.start(0);
   data::Batch batch;

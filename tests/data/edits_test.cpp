@@ -74,6 +74,7 @@ Edit random_edit(KeyedRandom& random, const ImageShape& shape) {
     case SSP_EDIT_CROP_RESIZE: {
       const int height = 1 + static_cast<int>(random.below(static_cast<uint64_t>(shape.height)));
       const int width = 1 + static_cast<int>(random.below(static_cast<uint64_t>(shape.width)));
+      if (random.below(3) == 0) return crop({0, shape.width - width, height, width});
       const int side = 1 + static_cast<int>(random.below(40));
       return crop_resize({shape.height - height, shape.width - width, height, width}, side,
                          random.below(2) ? side : width, static_cast<Interpolation>(random.below(3)));
@@ -153,22 +154,88 @@ TEST_CASE("an edit that cannot be drawn is told by what is wrong with it") {
   CHECK_THAT(problem({SSP_EDIT_INVERT, SSP_EDIT_BILINEAR, {}}), Contains("the filter is 1"));
   CHECK_THAT(problem({SSP_EDIT_EQUALIZE, SSP_EDIT_TORCHVISION, {}}), Contains("TORCHVISION is not drawn"));
   CHECK_THAT(problem({SSP_EDIT_INVERT, 0, {0, 0, 5}}), Contains("v[2] is 5"));
-  CHECK_THAT(problem({SSP_EDIT_CONTRAST, 0, {-0.5}}), Contains("contrast: the factor is -0.5"));
-  CHECK_THAT(problem({SSP_EDIT_CONTRAST, 0, {std::nan("")}}), Contains("not a finite number"));
+  CHECK_THAT(problem({SSP_EDIT_CONTRAST, 0, {-0.5}}), Contains("contrast: v[0] is -0.5; expected 0 or more"));
+  for (const double never : {std::nan(""), HUGE_VAL, -HUGE_VAL, 1e39, -1e300})
+    for (uint32_t kind = SSP_EDIT_BRIGHTNESS; kind <= SSP_EDIT_ERASE; ++kind)
+      CHECK_THAT(problem({kind, 0, {never}}), Contains("v[0] is"));
   CHECK_THAT(problem({SSP_EDIT_HUE, 0, {0.6}}), Contains("-0.5 to 0.5"));
-  CHECK_THAT(problem({SSP_EDIT_GREY, 0, {0.5, -0.1, 0.6}}), Contains("weights"));
+  CHECK_THAT(problem({SSP_EDIT_GREY, 0, {0.5, -0.1, 0.6}}), Contains("v[1] is -0.1"));
   CHECK_THAT(problem({SSP_EDIT_BLUR, 0, {0}}), Contains("sigma is 0"));
+  CHECK_THAT(problem({SSP_EDIT_BLUR, SSP_EDIT_TORCHVISION, {1e-46, 1}}), Contains("expected above 0"));
   CHECK_THAT(problem({SSP_EDIT_BLUR, 0, {1, 3}}), Contains("only torchvision's blur"));
   CHECK_THAT(problem({SSP_EDIT_BLUR, SSP_EDIT_TORCHVISION, {1, 4}}), Contains("odd"));
   CHECK_THAT(problem({SSP_EDIT_BLUR, SSP_EDIT_TORCHVISION, {1, 41}}), Contains("from 1 to 39"));
-  CHECK_THAT(problem({SSP_EDIT_POSTERIZE, 0, {2.5}}), Contains("2.5 bits"));
-  CHECK_THAT(problem({SSP_EDIT_GAMMA, 0, {0}}), Contains("gamma is 0"));
+  CHECK_THAT(problem({SSP_EDIT_POSTERIZE, 0, {2.5}}), Contains("v[0] is 2.5; expected a whole number"));
+  CHECK_THAT(problem({SSP_EDIT_GAMMA, 0, {0}}), Contains("v[0] is 0; expected above 0"));
   CHECK_THAT(problem(crop_resize({0, 0, 21, 30}, 5, 5, Interpolation::bilinear)),
              Contains("not inside the image of 20 x 30"));
   CHECK_THAT(problem(crop_resize({0, 0, 20, 30}, 0, 5, Interpolation::bilinear)), Contains("sides run from 1"));
-  CHECK_THAT(problem({SSP_EDIT_CROP_RESIZE, 0, {0, 0.5, 1, 1, 1, 1}}), Contains("whole pixels"));
+  CHECK_THAT(problem({SSP_EDIT_CROP_RESIZE, 0, {0, 0.5, 1, 1, 1, 1}}),
+             Contains("v[1] is 0.5; expected a whole number"));
   CHECK_THAT(problem({SSP_EDIT_ERASE, 0, {0, 0, 1, 1, 300}}), Contains("the value is 300"));
   CHECK_THAT(problem({SSP_EDIT_AFFINE, 0, {1, 0, 1e9, 0, 1, 0}}), Contains("v[2]"));
+}
+
+TEST_CASE("an image that would be too large is refused before memory is taken") {
+  const auto resized = [](int height, int width, int to_height, int to_width) {
+    return problem(crop_resize({0, 0, height, width}, to_height, to_width, Interpolation::bilinear),
+                   {height, width, 3});
+  };
+  CHECK(resized(1, 1, 8000, 8000) == "");
+  CHECK(resized(1, 65535, 1, 1) == "");
+  CHECK_THAT(resized(1, 1, 65535, 65535), Contains("make an image of 65535 x 65535") && Contains("64 million pixels"));
+  // Neither the image nor the result is large, but what stands between the columns and the rows.
+  CHECK_THAT(resized(65535, 1, 1, 65535), Contains("1 x 65535 of 65535 x 1 make an image of 65535 x 65535 on the way"));
+  Image image;
+  CHECK_THROWS_AS(image.reshape(60000, 60000, 3), BadImage);
+  CHECK(image.height == 0);
+  for (const char* step :
+       {R"({"type": "Resize", "scale": 65535})", R"({"type": "RandomCrop", "size": 65535, "pad_if_needed": true})"}) {
+    const Pipeline pipeline(test::resolved("[" + std::string(step) + "]"));
+    CHECK_THROWS_AS(test::run(pipeline, noise(20, 20, 3, 1), 0), BadImage);
+  }
+}
+
+TEST_CASE("edits at the ends of their ranges leave an image") {
+  const Edit far[] = {{SSP_EDIT_BRIGHTNESS, 0, {3e38}},
+                      {SSP_EDIT_CONTRAST, 0, {3e38}},
+                      {SSP_EDIT_CONTRAST, SSP_EDIT_TORCHVISION, {3e38}},
+                      {SSP_EDIT_SATURATION, 0, {3e38}},
+                      {SSP_EDIT_SATURATION, SSP_EDIT_TORCHVISION, {3e38}},
+                      {SSP_EDIT_HUE, 0, {-0.5}},
+                      {SSP_EDIT_GREY, 0, {3e38, 3e38, 3e38}},
+                      {SSP_EDIT_GAMMA, 0, {1e-37}},
+                      {SSP_EDIT_BLUR, 0, {1e-37}},
+                      {SSP_EDIT_BLUR, 0, {2000}},
+                      {SSP_EDIT_BLUR, SSP_EDIT_TORCHVISION, {1e-37, 1}},
+                      {SSP_EDIT_SOLARIZE, 0, {-3e38}},
+                      {SSP_EDIT_GAMMA, 0, {3e38}},
+                      {SSP_EDIT_AFFINE, SSP_EDIT_NEAREST, {65535, 0, 65535, 0, 65535, -65535}},
+                      {SSP_EDIT_AFFINE, SSP_EDIT_NEAREST, {65535, 65535, -65535, 1e-300, 65535, 65535}},
+                      {SSP_EDIT_AFFINE, SSP_EDIT_BILINEAR, {65535, 65535, -65535, 65535, 65535, 65535}},
+                      {SSP_EDIT_ERASE, 0, {-65535, -65535, 65535, 65535, 255}},
+                      {SSP_EDIT_ERASE, 0, {65535, 65535, 65535, 65535, 255}}};
+  for (const int channels : {1, 3})
+    for (const ImageShape& shape :
+         {ImageShape{1, 1, channels}, {1, 40, channels}, {40, 1, channels}, {1, 65500, channels}}) {
+      const Image image = noise(shape.height, shape.width, channels, 9);
+      for (const Edit& edit : far) {
+        INFO(name_of(edit.kind) << " of " << shape.height << " x " << shape.width);
+        REQUIRE(problem(edit, shape) == "");
+        Image out;
+        draw(image, std::span(&edit, 1), out);
+        CHECK(out.pixels.size() == image.pixels.size());
+      }
+    }
+  // Thousands of edits on one image.
+  View view(noise(3, 5, 3, 2));
+  const Image before = view.image();
+  for (int i = 0; i < 5000; ++i) {
+    view.append(flip_horizontal());
+    view.append({SSP_EDIT_INVERT, 0, {}});
+    view.append({SSP_EDIT_SATURATION, 0, {1}});
+  }
+  CHECK(view.pixels().pixels == before.pixels);
 }
 
 TEST_CASE("a view tells its shape without drawing, and shares its pixels until it draws") {

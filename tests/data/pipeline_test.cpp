@@ -6,7 +6,8 @@
 #include <set>
 
 #include "base/errors.h"
-#include "data/edits/resample.h"
+#include "data/edits/draw.h"
+#include "data/loader/view_shapes.h"
 #include "data/support/pipeline.h"
 #include "data/support/support.h"
 
@@ -157,7 +158,7 @@ TEST_CASE("RandomCrop pads and shifts") {
 
 TEST_CASE("Resize, ResizeEdge and CenterCrop give the sizes that mmcv gives") {
   const auto size = [](const std::string& spec, int height, int width) {
-    const ImageShape shape = Pipeline(json("[" + spec + "]")).output_shapes({height, width, 3}).at(0);
+    const ImageShape shape = Pipeline(json("[" + spec + "]")).output_shapes(gradient(height, width, 3)).at(0);
     return std::pair{shape.height, shape.width};
   };
   CHECK(size(R"({"type": "Resize", "scale": [40, 30]})", 100, 100) == std::pair{30, 40});
@@ -173,7 +174,7 @@ TEST_CASE("Resize, ResizeEdge and CenterCrop give the sizes that mmcv gives") {
   CHECK(centre.row(0)[0] == 3);
   CHECK(centre.row(0)[1] == 8);
   const Pipeline evaluation(evaluation_pipeline(32, 24));
-  CHECK(evaluation.output_shapes({100, 300, 3}) == std::vector<ImageShape>{{32, 24, 3}});
+  CHECK(evaluation.output_shapes(gradient(100, 300, 3)) == std::vector<ImageShape>{{32, 24, 3}});
   const Image same = gradient(28, 28, 1);
   CHECK(run(Pipeline(evaluation_pipeline(28, 28)), same, 0).views[0].image().pixels == same.pixels);
 }
@@ -186,6 +187,10 @@ TEST_CASE("a resize of a box sees nothing outside it, and needs no byte past the
       if (y < box.top || y >= box.top + box.height || x < box.left || x >= box.left + box.width)
         for (int c = 0; c < 3; ++c) other.row(y)[3 * x + c] = 255;
   Image cropped, want, got;
+  const auto resize = [](const Image& in, const Box& of, int h, int w, Interpolation kind, Image& out) {
+    const Edit edit = crop_resize(of, h, w, kind);
+    draw(in, std::span(&edit, 1), out);
+  };
   resize(image, box, 20, 31, Interpolation::nearest, cropped);
   for (Interpolation kind : {Interpolation::nearest, Interpolation::bilinear, Interpolation::bicubic})
     for (auto [h, w] : {std::pair{16, 16}, {64, 80}, {20, 50}, {33, 31}, {1, 1}, {20, 31}}) {
@@ -193,6 +198,17 @@ TEST_CASE("a resize of a box sees nothing outside it, and needs no byte past the
       resize(other, box, h, w, kind, got);
       CHECK(got.pixels == want.pixels);
     }
+}
+
+TEST_CASE("a pipeline that cannot use a black picture is tried on those of the set") {
+  const test::MadeUp set(30, [](int64_t i, Image& out) {
+    if (i == 0) throw BadImage("broken");
+    out = gradient(i < 3 ? 100 : 700, 700, 1);
+  });
+  const Pipeline crop(json(R"([{"type": "RandomCrop", "size": 600}])"));
+  CHECK(view_shapes(set, crop) == std::vector<ImageShape>{{600, 600, 1}});
+  const Pipeline larger(json(R"([{"type": "RandomCrop", "size": 800}])"));
+  CHECK_THROWS_WITH(view_shapes(set, larger), Contains("of the set's first 20; of the last: 700 x 700, too small"));
 }
 
 TEST_CASE("MultiView makes views that differ, each from the whole picture") {
@@ -208,7 +224,7 @@ TEST_CASE("MultiView makes views that differ, each from the whole picture") {
     CHECK(sample.views[v].image().height == (v < 2 ? 32 : 16));
     for (size_t w = 0; w < v; ++w) CHECK(sample.views[v].image().pixels != sample.views[w].image().pixels);
   }
-  CHECK(pipeline.output_shapes({50, 60, 1}) ==
+  CHECK(pipeline.output_shapes(gradient(50, 60, 1)) ==
         std::vector<ImageShape>{{32, 32, 1}, {32, 32, 1}, {16, 16, 1}, {16, 16, 1}, {16, 16, 1}});
 }
 

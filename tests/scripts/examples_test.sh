@@ -23,7 +23,7 @@ digest() { (cd "$1/checkpoints/iter_8" && find . -name '*.safetensors' -o -path 
 train() {
   name=$1
   shift
-  set -- "$host" --plugin "$@" run.json --cfg-options
+  set -- "$host" --plugin "$@" "${config:-run.json}" --cfg-options
   "$@" train_dataloader.num_workers=0 --work-dir "$name" >"$scratch/out" 2>&1 || fail "$name does not train"
   mkdir -p "$name.resumed/checkpoints"
   cp -R "$name/checkpoints/iter_4" "$name.resumed/checkpoints/iter_4"
@@ -42,6 +42,12 @@ train swapped_assignment "$(plugin swapped_assignment)"
 train adversarial "$(plugin adversarial)"
 train token_prediction "$(plugin token_prediction)" --plugin "$(plugin tokenizer)"
 train linear_autoencoder "$(plugin linear_autoencoder)"
+
+# Views whose policies are plugins that describe edits.
+view='{ "type": "RandomResizedCrop", "size": 16 }, { "type": "RandomFlip" }'
+both="[$view, { \"type\": \"ContrastivePolicy\" }], [$view, { \"type\": \"SolarizedPolicy\" }]"
+sed "s/\"train_dataloader\": {/& \"pipeline\": [{ \"type\": \"MultiView\", \"num_views\": [1, 1], \"transforms\": [$both] }],/" run.json >policies.json
+config=policies.json train view_policies "$(plugin swapped_assignment)" --plugin "$(plugin view_policies)"
 
 python3 - <<'END' || fail "what an algorithm says and does in its steps"
 import array, glob, json, math, struct

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -12,7 +13,7 @@
 namespace selfsup::bridge {
 namespace {
 
-constexpr int64_t kMaxSide = 65535;
+constexpr size_t kMaxImages = 1000;
 constexpr uint64_t kMaxFieldBytes = uint64_t{1} << 30;
 
 thread_local const ssp_sample* t_current = nullptr;
@@ -110,17 +111,30 @@ ssp_status get(ssp_sample* sample, uint32_t i, ssp_image* out) {
   });
 }
 
+// For one more image.
+void check_room(const ssp_sample& s) {
+  if (s.sample.views.size() + s.made.size() >= kMaxImages) {
+    fail(SSP_E_PRECONDITION, fmt::format("the sample has {} images and {} of alloc that were not given back; there may "
+                                         "be {} together",
+                                         s.sample.views.size(), s.made.size(), kMaxImages));
+  }
+}
+
 ssp_status alloc(ssp_sample* sample, ssp_image* out) {
   return function(sample, "alloc", [&] {
     const ssp_image wanted = given(out);
-    if (wanted.height < 1 || wanted.width < 1 || wanted.height > kMaxSide || wanted.width > kMaxSide ||
-        (wanted.channels != 1 && wanted.channels != 3)) {
-      fail(SSP_E_ARGUMENT, fmt::format("{} x {} with {} channels; sides run from 1 to {}, channels are 1 or 3",
-                                       wanted.height, wanted.width, wanted.channels, kMaxSide));
+    if (wanted.height < 1 || wanted.width < 1 || (wanted.channels != 1 && wanted.channels != 3)) {
+      fail(SSP_E_ARGUMENT, fmt::format("{} x {} with {} channels; sides are 1 or more, channels 1 or 3", wanted.height,
+                                       wanted.width, wanted.channels));
     }
-    data::Image& image = sample->made.emplace_back();
-    image.reshape(static_cast<int>(wanted.height), static_cast<int>(wanted.width), static_cast<int>(wanted.channels));
-    write_out(described(image), out, "the ssp_image");
+    check_room(*sample);
+    data::Image image;
+    try {
+      image.reshape(wanted.height, wanted.width, static_cast<int>(wanted.channels));
+    } catch (const data::BadImage& e) {
+      fail(SSP_E_ARGUMENT, e.what());
+    }
+    write_out(described(sample->made.emplace_back(std::move(image))), out, "the ssp_image");
   });
 }
 
@@ -156,6 +170,7 @@ ssp_status append(ssp_sample* sample, const ssp_image* image) {
 ssp_status append_copy(ssp_sample* sample, uint32_t i) {
   return function(sample, "append_copy", [&] {
     data::View copy = checked_view(*sample, i);
+    check_room(*sample);
     if (sample->lent.count(i) != 0) copy.pixels();  // what is written to the lent ones is not to change these
     sample->sample.views.push_back(std::move(copy));
   });
@@ -198,13 +213,17 @@ ssp_status set_field(ssp_sample* sample, ssp_str text, int32_t of_view, int32_t 
                                        sizes == nullptr ? " and sizes is null" : ""));
     }
     uint64_t n = data::size_of(field.type);
+    bool empty = false;  // the other sizes of an empty field are bounded all the same
     for (uint32_t i = 0; i < ndim; ++i) {
-      if (sizes[i] < 0 || __builtin_mul_overflow(n, static_cast<uint64_t>(sizes[i]), &n) || n > kMaxFieldBytes) {
+      empty = empty || sizes[i] == 0;
+      const auto size = static_cast<uint64_t>(std::max(sizes[i], int64_t{1}));
+      if (sizes[i] < 0 || __builtin_mul_overflow(n, size, &n) || n > kMaxFieldBytes) {
         fail(SSP_E_ARGUMENT, fmt::format("'{}': size {} of dimension {}; a field has 0 to {} bytes", field.name,
                                          sizes[i], i, kMaxFieldBytes));
       }
       field.sizes.push_back(sizes[i]);
     }
+    if (empty) n = 0;
     if (bytes == nullptr && n > 0) fail(SSP_E_ARGUMENT, fmt::format("'{}': data is null", field.name));
     const auto* first = static_cast<const std::byte*>(bytes);
     field.bytes.assign(first, first + n);

@@ -49,14 +49,6 @@ class TiffReader {
 
 }  // namespace
 
-void check_image_size(uint64_t width, uint64_t height) {
-  if (width < 1 || height < 1) throw BadImage(fmt::format("an image of {} x {}", width, height));
-  const uint64_t side = kMaxImageSide, pixels = kMaxImagePixels;
-  if (width > side || height > side || width * height > pixels)
-    throw BadImage(
-        fmt::format("{} x {} pixels; sides may have {}, images {} million", width, height, side, pixels / 1'000'000));
-}
-
 void decode_image(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (bytes.empty()) throw BadImage("an empty file");
   for (const Codec& codec : codecs())

@@ -11,8 +11,6 @@
 namespace selfsup::data {
 
 constexpr uint64_t kMaxImageFileBytes = 512u << 20;
-constexpr int64_t kMaxImageSide = 65535;
-constexpr int64_t kMaxImagePixels = 64'000'000;  // checked before memory is taken
 
 // The format is told by the content. Results, for channels 3 (RGB) or 1 (grey):
 // - JPEG: 8 bits, baseline or progressive; CMYK and YCCK as Adobe writes them (inverted). A warning of libjpeg
@@ -36,9 +34,6 @@ const Registry<Codec>& codecs();
 
 // For the codecs.
 bool has_at(std::span<const uint8_t> bytes, size_t at, std::string_view magic);
-
-// BadImage when an image of that size is not to be decoded.
-void check_image_size(uint64_t width, uint64_t height);
 
 // The orientation (1 to 8) in a block of EXIF data (a TIFF header and what follows); 1 when there is none.
 int exif_orientation(std::span<const uint8_t> tiff);

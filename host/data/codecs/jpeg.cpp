@@ -116,7 +116,6 @@ void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
   const auto fail = [&] { throw BadImage(std::string("damaged JPEG: ") + decoder.message); };
   if (!read_header(decoder, bytes)) fail();
   jpeg_decompress_struct& info = decoder.info;
-  check_image_size(info.image_width, info.image_height);
   const int turned = orientation(info);  // the markers go with the end of the decompression
   const bool inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
@@ -124,7 +123,7 @@ void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
   if (info.jpeg_color_space == JCS_UNKNOWN) throw BadImage("a JPEG of an unknown colour space");
   const int components = inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3;
-  out.reshape(static_cast<int>(info.image_height), static_cast<int>(info.image_width), components);
+  out.reshape(info.image_height, info.image_width, components);
   if (!read_pixels(decoder, out.pixels.data(), out.row_bytes())) fail();
   if (inks) cmyk_to_rgb(out);
   convert_channels(channels, out);

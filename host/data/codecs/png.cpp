@@ -81,10 +81,9 @@ void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
   if (!read_header(decoder)) fail();
   const uint32_t width = png_get_image_width(decoder.png, decoder.info);
   const uint32_t height = png_get_image_height(decoder.png, decoder.info);
-  check_image_size(width, height);
   int stored = 0;
   if (!set_conversions(decoder, stored)) fail();
-  out.reshape(static_cast<int>(height), static_cast<int>(width), stored);
+  out.reshape(height, width, stored);
   if (png_get_rowbytes(decoder.png, decoder.info) != out.row_bytes()) throw BadImage("a PNG of an unexpected layout");
   decoder.rows.resize(height);
   for (uint32_t y = 0; y < height; ++y) decoder.rows[y] = out.row(static_cast<int>(y));

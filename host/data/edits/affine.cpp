@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <vector>
 
 namespace selfsup::data {
 namespace {
@@ -20,15 +19,7 @@ void copy_pixel(const Image& in, int64_t from_x, int64_t from_y, Image& out, int
               in.row(static_cast<int>(from_y)) + static_cast<size_t>(from_x) * channels, channels);
 }
 
-void scale_only(const Image& in, const double m[6], Image& out) {
-  std::vector<int> columns(static_cast<size_t>(out.width));
-  nearest_places(m[2] + m[0] * 0.5, m[0], out.width, [&](int x, int from) { columns[static_cast<size_t>(x)] = from; });
-  nearest_places(m[5] + m[4] * 0.5, m[4], out.height, [&](int y, int from) {
-    for (int x = 0; x < out.width; ++x) copy_pixel(in, columns[static_cast<size_t>(x)], from, out, x, y);
-  });
-}
-
-// Corners that 16 bits before the point can hold.
+// Corners that 16 bits before the point can hold: Pillow's way for all maps that do more than scale.
 bool fits_fixed_point(const double m[6], int x, int y) {
   return std::abs(x * m[0] + y * m[1] + m[2]) < 32768.0 && std::abs(x * m[3] + y * m[4] + m[5]) < 32768.0;
 }
@@ -56,8 +47,8 @@ double between(double a, double b, double share) { return a + share * (b - a); }
 
 void affine_nearest(const Image& in, const double m[6], Image& out) {
   start(in, out);
-  if (m[1] == 0 && m[3] == 0) return scale_only(in, m, out);
-  const bool fits = fits_fixed_point(m, 0, 0) && fits_fixed_point(m, out.width, out.height) &&
+  const bool scales_only = m[1] == 0 && m[3] == 0;
+  const bool fits = !scales_only && fits_fixed_point(m, 0, 0) && fits_fixed_point(m, out.width, out.height) &&
                     fits_fixed_point(m, 0, out.height) && fits_fixed_point(m, out.width, 0);
   return fits ? fixed_point(in, m, out) : floating_point(in, m, out);
 }

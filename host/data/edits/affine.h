@@ -9,12 +9,4 @@ namespace selfsup::data {
 void affine_nearest(const Image& in, const double m[6], Image& out);
 void affine_bilinear(const Image& in, const double m[6], Image& out);
 
-// The nearest pixels for `count` places, `scale` apart.
-// Pillow adds up the scale; that its sum is not a product shows in some sizes.
-template <class Use>
-void nearest_places(double first, double scale, int count, const Use& use) {
-  double at = first;
-  for (int i = 0; i < count; ++i, at += scale) use(i, at < 0 ? -1 : static_cast<int>(at));
-}
-
 }  // namespace selfsup::data

@@ -121,7 +121,7 @@ void run_step(const Edit& edit, uint32_t* pixels, size_t count) {
     case SSP_EDIT_HUE:
       if (torchvision) return pixels::torchvision::hue(pixels, count, edit.v[0]);
       return pixels::hue(pixels, count, static_cast<int>(edit.v[0] * 255) & 255);
-    default:
+    case SSP_EDIT_GREY:
       if (edit.v[0] != 0 || edit.v[1] != 0 || edit.v[2] != 0) return pixels::weighted_grey(pixels, count, edit.v);
       if (torchvision) return pixels::torchvision::grey(pixels, count);
       return pixels::grey(pixels, count);
@@ -129,10 +129,6 @@ void run_step(const Edit& edit, uint32_t* pixels, size_t count) {
 }
 
 }  // namespace
-
-bool is_colour(const Edit& edit) {
-  return edit.kind >= SSP_EDIT_BRIGHTNESS && edit.kind <= SSP_EDIT_GAMMA && edit.kind != SSP_EDIT_BLUR;
-}
 
 Statistic::Kind needed_by(const Edit& edit) {
   if (edit.kind == SSP_EDIT_CONTRAST)

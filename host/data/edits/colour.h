@@ -8,8 +8,6 @@
 
 namespace selfsup::data {
 
-bool is_colour(const Edit& edit);
-
 // What an edit must know of the whole image before it can treat a pixel.
 struct Statistic {
   enum class Kind { none, grey, torchvision_grey, histogram };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "data/edits/affine.h"
@@ -15,14 +16,12 @@ namespace {
 // A crop or resize, flips, colours: what is done to a line before the next one is looked at.
 struct Pass {
   explicit Pass(int channels) : colours(channels) {}
-  const Edit* crop_resize = nullptr;
+  std::optional<Edit> crop_resize;
   bool flip_horizontal = false, flip_vertical = false;
   ColourChain colours;
   Statistic statistic;  // of what the pass leaves, for the edit behind it
 
-  bool changes_nothing() const {
-    return crop_resize == nullptr && !flip_horizontal && !flip_vertical && colours.empty();
-  }
+  bool changes_nothing() const { return !crop_resize && !flip_horizontal && !flip_vertical && colours.empty(); }
 };
 
 void flip(uint8_t* row, int width, int channels) {
@@ -34,23 +33,21 @@ void flip(uint8_t* row, int width, int channels) {
     for (int c = 0; c < 3; ++c) std::swap(left[c], right[c]);
 }
 
-Resampler resampler(const Image& in, const Edit* edit) {
-  if (edit == nullptr) return {in, {0, 0, in.height, in.width}, in.height, in.width, Interpolation::nearest};
-  const auto number = [&](int i) { return static_cast<int>(edit->v[i]); };
+Resampler resampler(const Image& in, const Edit& edit) {
+  const auto number = [&](int i) { return static_cast<int>(edit.v[i]); };
   return {in,
           {number(0), number(1), number(2), number(3)},
           number(4),
           number(5),
-          static_cast<Interpolation>(filter_of(*edit)),
-          as_torchvision(*edit) ? Arithmetic::torchvision : Arithmetic::pillow};
+          static_cast<Interpolation>(filter_of(edit)),
+          as_torchvision(edit) ? Arithmetic::torchvision : Arithmetic::pillow};
 }
 
 void run(Pass& pass, const Image& in, Image& out) {
-  const Resampler source = resampler(in, pass.crop_resize);
-  if (pass.crop_resize != nullptr)
-    out.reshape(static_cast<int>(pass.crop_resize->v[4]), static_cast<int>(pass.crop_resize->v[5]), in.channels);
-  else
-    out.reshape(in.height, in.width, in.channels);
+  const Edit edit = pass.crop_resize.value_or(crop({0, 0, in.height, in.width}));
+  const ImageShape shape = shape_after(edit, {in.height, in.width, in.channels});
+  out.reshape(shape.height, shape.width, shape.channels);
+  const Resampler source = resampler(in, edit);
   for (int y = 0; y < out.height; ++y) {
     uint8_t* row = out.row(pass.flip_vertical ? out.height - 1 - y : y);
     source.row(y, row);
@@ -77,15 +74,46 @@ void erase(const Edit& edit, const Image& in, Image& out) {
 }
 
 void run_alone(const Edit& edit, const Image& in, Image& out) {
-  if (edit.kind == SSP_EDIT_ERASE) return erase(edit, in, out);
-  if (edit.kind == SSP_EDIT_BLUR)
-    return as_torchvision(edit) ? blur_torchvision(in, edit.v[0], static_cast<int>(edit.v[1]), out)
-                                : blur(in, edit.v[0], out);
-  return filter_of(edit) == SSP_EDIT_NEAREST ? affine_nearest(in, edit.v, out) : affine_bilinear(in, edit.v, out);
+  switch (edit.kind) {
+    case SSP_EDIT_BLUR:
+      if (as_torchvision(edit)) return blur_torchvision(in, edit.v[0], static_cast<int>(edit.v[1]), out);
+      return blur(in, edit.v[0], out);
+    case SSP_EDIT_AFFINE:
+      return filter_of(edit) == SSP_EDIT_NEAREST ? affine_nearest(in, edit.v, out) : affine_bilinear(in, edit.v, out);
+    case SSP_EDIT_ERASE:
+      return erase(edit, in, out);
+  }
 }
 
-bool stands_alone(const Edit& edit) {
-  return edit.kind == SSP_EDIT_ERASE || edit.kind == SSP_EDIT_BLUR || edit.kind == SSP_EDIT_AFFINE;
+bool is_crop(const Edit& edit) { return edit.v[2] == edit.v[4] && edit.v[3] == edit.v[5]; }
+
+// Takes edits from `i` on, as many as one pass can draw; the first that it leaves. known: of the image that is there.
+size_t gather(std::span<const Edit> edits, size_t i, Statistic& known, Pass& pass) {
+  std::optional<Edit>& box = pass.crop_resize;
+  for (; i < edits.size() && edits[i].kind == SSP_EDIT_CROP_RESIZE && (!box || is_crop(*box)); ++i) {
+    Edit inner = edits[i];
+    if (box) inner.v[0] += box->v[0], inner.v[1] += box->v[1];
+    box = inner;
+  }
+  for (; i < edits.size(); ++i) {
+    const Edit& edit = edits[i];
+    if (edit.kind == SSP_EDIT_FLIP_HORIZONTAL) {  // after colours it is one before them
+      pass.flip_horizontal = !pass.flip_horizontal;
+    } else if (edit.kind == SSP_EDIT_FLIP_VERTICAL) {
+      pass.flip_vertical = !pass.flip_vertical;
+    } else if (drawn(edit) == Drawn::colour) {
+      const Statistic::Kind needed = needed_by(edit);
+      if (needed != Statistic::Kind::none && known.kind != needed) {
+        pass.statistic.kind = needed;
+        break;
+      }
+      pass.colours.add(edit, known);
+      known.kind = Statistic::Kind::none;
+    } else {
+      break;
+    }
+  }
+  return i;
 }
 
 }  // namespace
@@ -94,39 +122,19 @@ void draw(const Image& source, std::span<const Edit> edits, Image& out) {
   thread_local Image spare;
   const Image* at = &source;
   const auto other = [&]() -> Image& { return at == &out ? spare : out; };
-  Statistic known;  // of *at
+  Statistic known;  // of *at; asked for by the edit that comes next
   for (size_t i = 0; i < edits.size();) {
-    if (stands_alone(edits[i])) {
-      Image& target = other();
+    Image& target = other();
+    if (drawn(edits[i]) == Drawn::alone) {
       run_alone(edits[i++], *at, target);
       at = &target;
       continue;
     }
     Pass pass(source.channels);
-    if (edits[i].kind == SSP_EDIT_CROP_RESIZE) pass.crop_resize = &edits[i++];
-    for (; i < edits.size(); ++i) {
-      const Edit& edit = edits[i];
-      // A flip after colours is one before them.
-      if (edit.kind == SSP_EDIT_FLIP_HORIZONTAL) {
-        pass.flip_horizontal = !pass.flip_horizontal;
-      } else if (edit.kind == SSP_EDIT_FLIP_VERTICAL) {
-        pass.flip_vertical = !pass.flip_vertical;
-      } else if (is_colour(edit)) {
-        const Statistic::Kind needed = needed_by(edit);
-        if (needed != Statistic::Kind::none && known.kind != needed) {
-          pass.statistic.kind = needed;
-          break;
-        }
-        pass.colours.add(edit, known);
-        known.kind = Statistic::Kind::none;
-      } else {
-        break;
-      }
-    }
+    i = gather(edits, i, known, pass);
     if (pass.changes_nothing()) {
       look_at(*at, pass.statistic);
     } else {
-      Image& target = other();
       run(pass, *at, target);
       at = &target;
     }

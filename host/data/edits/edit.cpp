@@ -5,40 +5,47 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace selfsup::data {
 namespace {
 
-constexpr double kMaxSide = 65535;
+constexpr double kSide = kMaxImageSide;
+constexpr double kMin = std::numeric_limits<float>::min(), kMax = std::numeric_limits<float>::max();
 
 struct Kind {
   std::string_view name;
   int numbers;
+  double low, high;      // each of them
+  bool whole;            // each of them
   uint32_t best_filter;  // the filters run up to it
   bool torchvision;      // differs there, or does not: the flag is taken. Else torchvision's is not drawn.
+  Drawn drawn;
 };
 
-constexpr std::array<Kind, SSP_EDIT_ERASE + 1> kKinds = {{{},
-                                                          {"brightness", 1, 0, true},
-                                                          {"contrast", 1, 0, true},
-                                                          {"saturation", 1, 0, true},
-                                                          {"hue", 1, 0, true},
-                                                          {"grey", 3, 0, true},
-                                                          {"blur", 2, 0, true},
-                                                          {"solarize", 1, 0, true},
-                                                          {"posterize", 1, 0, true},
-                                                          {"invert", 0, 0, true},
-                                                          {"autocontrast", 0, 0, false},
-                                                          {"equalize", 0, 0, false},
-                                                          {"gamma", 1, 0, false},
-                                                          {"crop_resize", 6, SSP_EDIT_BICUBIC, true},
-                                                          {"flip_horizontal", 0, 0, true},
-                                                          {"flip_vertical", 0, 0, true},
-                                                          {"affine", 6, SSP_EDIT_BILINEAR, false},
-                                                          {"erase", 5, 0, true}}};
-
-bool whole(double v) { return v == std::floor(v); }
+// By their numbers in ssp/edit.h. A new kind is named there, has its row here and in problem_of_numbers what the row
+// cannot say, and is drawn in colour.cpp, or alone in draw.cpp.
+constexpr std::array<Kind, SSP_EDIT_ERASE + 1> kKinds = {{
+    {},
+    {"brightness", 1, 0, kMax, false, 0, true, Drawn::colour},
+    {"contrast", 1, 0, kMax, false, 0, true, Drawn::colour},
+    {"saturation", 1, 0, kMax, false, 0, true, Drawn::colour},
+    {"hue", 1, -0.5, 0.5, false, 0, true, Drawn::colour},
+    {"grey", 3, 0, kMax, false, 0, true, Drawn::colour},
+    {"blur", 2, 0, kSide, false, 0, true, Drawn::alone},
+    {"solarize", 1, -kMax, kMax, false, 0, true, Drawn::colour},
+    {"posterize", 1, 0, 8, true, 0, true, Drawn::colour},
+    {"invert", 0, 0, 0, false, 0, true, Drawn::colour},
+    {"autocontrast", 0, 0, 0, false, 0, false, Drawn::colour},
+    {"equalize", 0, 0, 0, false, 0, false, Drawn::colour},
+    {"gamma", 1, kMin, kMax, false, 0, false, Drawn::colour},
+    {"crop_resize", 6, 0, kSide, true, SSP_EDIT_BICUBIC, true, Drawn::geometry},
+    {"flip_horizontal", 0, 0, 0, false, 0, true, Drawn::geometry},
+    {"flip_vertical", 0, 0, 0, false, 0, true, Drawn::geometry},
+    {"affine", 6, -kSide, kSide, false, SSP_EDIT_BILINEAR, false, Drawn::alone},
+    {"erase", 5, -kSide, kSide, true, 0, true, Drawn::alone},
+}};
 
 std::string problem_of_flags(const Edit& edit, const Kind& kind) {
   if ((edit.flags & 0xffffu & ~uint32_t{SSP_EDIT_FILTER | SSP_EDIT_TORCHVISION}) != 0)
@@ -49,66 +56,48 @@ std::string problem_of_flags(const Edit& edit, const Kind& kind) {
   return {};
 }
 
+std::string problem_of_number(double v, const Kind& kind) {
+  if (!(v >= kind.low && v <= kind.high))
+    return fmt::format("expected {}", kind.high < kMax    ? fmt::format("{} to {}", kind.low, kind.high)
+                                      : kind.low == -kMax ? "a finite number"
+                                      : kind.low == 0     ? "0 or more, finite"
+                                                          : "above 0, finite");
+  return kind.whole && v != std::floor(v) ? "expected a whole number" : "";
+}
+
 std::string problem_of_box(const Edit& edit, const ImageShape& shape) {
   const double top = edit.v[0], left = edit.v[1], height = edit.v[2], width = edit.v[3];
-  for (int i = 0; i < 6; ++i)
-    if (!whole(edit.v[i])) return fmt::format("v[{}] is {}; boxes and sizes are whole pixels", i, edit.v[i]);
-  if (top < 0 || left < 0 || height < 1 || width < 1 || top + height > shape.height || left + width > shape.width)
+  const double to_height = edit.v[4], to_width = edit.v[5];
+  if (height < 1 || width < 1 || top + height > shape.height || left + width > shape.width)
     return fmt::format("the box of {} x {} at row {}, column {} is not inside the image of {} x {}", height, width, top,
                        left, shape.height, shape.width);
-  if (!(edit.v[4] >= 1 && edit.v[4] <= kMaxSide && edit.v[5] >= 1 && edit.v[5] <= kMaxSide))
-    return fmt::format("the result is {} x {}; sides run from 1 to {}", edit.v[4], edit.v[5], kMaxSide);
+  if (to_height < 1 || to_width < 1)
+    return fmt::format("the result is {} x {}; sides run from 1 to {}", to_height, to_width, kSide);
+  const double most = std::max(to_height, height);  // the columns are resized first
+  if (most * to_width > kMaxImagePixels)
+    return fmt::format("{} x {} of {} x {} make an image of {} x {} on the way; images have {} million pixels at most",
+                       to_height, to_width, height, width, most, to_width, kMaxImagePixels / 1'000'000);
   return {};
 }
 
 std::string problem_of_blur(const Edit& edit, const ImageShape& shape) {
   const double sigma = edit.v[0], size = edit.v[1];
-  if (!(sigma > 0 && sigma <= kMaxSide)) return fmt::format("sigma is {}; expected above 0, to {}", sigma, kMaxSide);
+  if (sigma < kMin) return fmt::format("sigma is {}; expected above 0", sigma);
   if (!as_torchvision(edit))
     return size == 0 ? std::string() : fmt::format("v[1] is {}; only torchvision's blur has a kernel size", size);
-  const int side = std::min(shape.height, shape.width);
-  if (!whole(size) || size < 1 || std::fmod(size, 2) != 1 || size > 2 * side - 1)
+  const int most = 2 * std::min(shape.height, shape.width) - 1;
+  if (std::fmod(size, 2) != 1 || size > most)
     return fmt::format("the kernel's size is {}; expected an odd number from 1 to {}, twice the shorter side less one",
-                       size, 2 * side - 1);
+                       size, most);
   return {};
 }
 
 std::string problem_of_numbers(const Edit& edit, const ImageShape& shape) {
-  const double* v = edit.v;
-  switch (edit.kind) {
-    case SSP_EDIT_BRIGHTNESS:
-    case SSP_EDIT_CONTRAST:
-    case SSP_EDIT_SATURATION:
-      return v[0] >= 0 ? std::string() : fmt::format("the factor is {}; expected 0 or more", v[0]);
-    case SSP_EDIT_HUE:
-      return v[0] >= -0.5 && v[0] <= 0.5 ? std::string()
-                                         : fmt::format("the shift is {}; expected -0.5 to 0.5 turns", v[0]);
-    case SSP_EDIT_GREY:
-      return v[0] >= 0 && v[1] >= 0 && v[2] >= 0
-                 ? std::string()
-                 : fmt::format("the weights are {}, {}, {}; expected 0 or more", v[0], v[1], v[2]);
-    case SSP_EDIT_BLUR:
-      return problem_of_blur(edit, shape);
-    case SSP_EDIT_POSTERIZE:
-      return whole(v[0]) && v[0] >= 0 && v[0] <= 8 ? std::string()
-                                                   : fmt::format("{} bits; expected 0 to 8, a whole number", v[0]);
-    case SSP_EDIT_GAMMA:
-      return v[0] > 0 ? std::string() : fmt::format("gamma is {}; expected above 0", v[0]);
-    case SSP_EDIT_CROP_RESIZE:
-      return problem_of_box(edit, shape);
-    case SSP_EDIT_ERASE:
-      for (int i = 0; i < 5; ++i)
-        if (!whole(v[i]) || std::abs(v[i]) > kMaxSide) return fmt::format("v[{}] is {}; no whole pixels", i, v[i]);
-      if (v[2] < 0 || v[3] < 0) return fmt::format("the box is {} x {}", v[2], v[3]);
-      return v[4] >= 0 && v[4] <= 255 ? std::string() : fmt::format("the value is {}; expected 0 to 255", v[4]);
-    case SSP_EDIT_AFFINE:
-      for (int i = 0; i < 6; ++i)
-        if (std::abs(v[i]) > kMaxSide)
-          return fmt::format("v[{}] is {}; expected {} to {}", i, v[i], -kMaxSide, kMaxSide);
-      return {};
-    default:
-      return {};
-  }
+  if (edit.kind == SSP_EDIT_CROP_RESIZE) return problem_of_box(edit, shape);
+  if (edit.kind == SSP_EDIT_BLUR) return problem_of_blur(edit, shape);
+  if (edit.kind != SSP_EDIT_ERASE) return {};
+  if (edit.v[2] < 0 || edit.v[3] < 0) return fmt::format("the box is {} x {}", edit.v[2], edit.v[3]);
+  return edit.v[4] >= 0 && edit.v[4] <= 255 ? "" : fmt::format("the value is {}; expected 0 to 255", edit.v[4]);
 }
 
 }  // namespace
@@ -128,14 +117,17 @@ std::string problem_of(const Edit& edit, const ImageShape& shape) {
   const Kind& kind = kKinds[edit.kind];
   std::string text = problem_of_flags(edit, kind);
   for (int i = 0; i < 6 && text.empty(); ++i) {
-    if (!std::isfinite(edit.v[i]))
-      text = fmt::format("v[{}] is not a finite number", i);
-    else if (i >= kind.numbers && edit.v[i] != 0)
-      text = fmt::format("v[{}] is {}; this kind takes {} numbers, the others are 0", i, edit.v[i], kind.numbers);
+    if (i < kind.numbers)
+      text = problem_of_number(edit.v[i], kind);
+    else if (edit.v[i] != 0)
+      text = fmt::format("this kind takes {} numbers, the others are 0", kind.numbers);
+    if (!text.empty()) text = fmt::format("v[{}] is {}; {}", i, edit.v[i], text);
   }
   if (text.empty()) text = problem_of_numbers(edit, shape);
   return text.empty() ? text : fmt::format("{}: {}", kind.name, text);
 }
+
+Drawn drawn(const Edit& edit) { return kKinds[edit.kind].drawn; }
 
 ImageShape shape_after(const Edit& edit, ImageShape shape) {
   if (edit.kind != SSP_EDIT_CROP_RESIZE) return shape;

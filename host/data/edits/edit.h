@@ -28,7 +28,11 @@ std::string_view name_of(uint32_t kind);  // empty: no such kind
 // What is wrong with the edit of an image of that shape, "contrast: …"; empty: nothing.
 std::string problem_of(const Edit& edit, const ImageShape& shape);
 
+// How a kind is drawn: crops, resizes and flips with the colours behind them, line by line; the others by themselves.
+enum class Drawn { geometry, colour, alone };
+
 // Of an edit without a problem.
+Drawn drawn(const Edit& edit);
 ImageShape shape_after(const Edit& edit, ImageShape shape);
 
 inline uint32_t filter_of(const Edit& edit) { return edit.flags & SSP_EDIT_FILTER; }

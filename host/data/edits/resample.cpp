@@ -5,7 +5,6 @@
 #include <cstring>
 #include <vector>
 
-#include "data/edits/affine.h"
 #include "data/edits/clones.h"
 
 namespace selfsup::data {
@@ -205,7 +204,8 @@ void horizontal_pass(const Image& in, Box box, int width, Interpolation interpol
   for (int y = 0; y < box.height; ++y) horizontal_grey(in.row(box.top + y) + left, s.row(y), width, s.horizontal);
 }
 
-// torchvision takes the pixel at the corner, not at the centre.
+// torchvision takes the pixel at the corner, not at the centre. Pillow adds up the scale; that its sum is not a product
+// shows in some sizes.
 void find_nearest(std::vector<int>& at, int in_size, int out_size, Arithmetic arithmetic) {
   at.resize(static_cast<size_t>(out_size));
   if (arithmetic == Arithmetic::torchvision) {
@@ -215,8 +215,9 @@ void find_nearest(std::vector<int>& at, int in_size, int out_size, Arithmetic ar
     return;
   }
   const double scale = static_cast<double>(in_size) / out_size;
-  nearest_places(scale * 0.5, scale, out_size,
-                 [&](int i, int from) { at[static_cast<size_t>(i)] = std::min(from, in_size - 1); });
+  double from = scale * 0.5;
+  for (int i = 0; i < out_size; ++i, from += scale)
+    at[static_cast<size_t>(i)] = std::min(static_cast<int>(from), in_size - 1);
 }
 
 }  // namespace
@@ -257,13 +258,6 @@ void Resampler::row(int y, uint8_t* out) const {
     const size_t at = static_cast<size_t>(y);
     vertical(s.row(axis.first[at]), s.stride, axis.weights_of(y), axis.count[at], out, bytes, axis.bits);
   }
-}
-
-void resize(const Image& in, Box box, int height, int width, Interpolation interpolation, Image& out,
-            Arithmetic arithmetic) {
-  out.reshape(height, width, in.channels);
-  const Resampler resampler(in, box, height, width, interpolation, arithmetic);
-  for (int y = 0; y < height; ++y) resampler.row(y, out.row(y));
 }
 
 }  // namespace selfsup::data

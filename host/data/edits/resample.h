@@ -16,8 +16,7 @@ enum class Arithmetic { pillow, torchvision };
 // outside the box takes part. The box lies inside `in`, which outlives this.
 class Resampler {
  public:
-  Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation,
-            Arithmetic arithmetic = Arithmetic::pillow);
+  Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation, Arithmetic arithmetic);
   // width * channels bytes of `out`.
   void row(int y, uint8_t* out) const;
 
@@ -28,8 +27,5 @@ class Resampler {
   int height_, width_;
   Way way_;
 };
-
-void resize(const Image& in, Box box, int height, int width, Interpolation interpolation, Image& out,
-            Arithmetic arithmetic = Arithmetic::pillow);
 
 }  // namespace selfsup::data

@@ -37,9 +37,7 @@ TransformType center_crop() {
   "required": ["crop_size"]
 })",
                                "CenterCrop"),
-          [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> {
-            return std::make_unique<CenterCrop>(spec);
-          }};
+          make_of<CenterCrop>};
 }
 
 }  // namespace selfsup::data

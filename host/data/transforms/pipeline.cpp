@@ -47,10 +47,9 @@ void Pipeline::apply(Sample& sample, SampleRandom& random) const {
   for (View& view : sample.views) view.pixels();
 }
 
-std::vector<ImageShape> Pipeline::output_shapes(ImageShape input) const {
+std::vector<ImageShape> Pipeline::output_shapes(Image image) const {
   Sample sample;
-  Image& image = sample.start(0, -1, 0);
-  image.reshape(input.height, input.width, input.channels);
+  sample.start(0, -1, 0) = std::move(image);
   SampleRandom random(0, 0, 0);
   run(steps_, sample, random);
   std::vector<ImageShape> shapes;

@@ -17,8 +17,8 @@ class Pipeline {
   // Leaves no edit undrawn.
   void apply(Sample& sample, SampleRandom& random) const;
 
-  // Shapes of the views that an image of that shape leaves: a trial run on a black one. No side of `input` is 0.
-  std::vector<ImageShape> output_shapes(ImageShape input) const;
+  // Shapes of the views that an image leaves: a trial run. BadImage when a transform cannot use it.
+  std::vector<ImageShape> output_shapes(Image image) const;
 
  private:
   Steps steps_;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "config/schema.h"
 #include "data/transforms/arguments.h"
@@ -82,29 +83,18 @@ class RandomCrop : public ViewTransform {
   void window(const Image& in, int y0, int x0, Image& out) const {
     out.reshape(size_.height, size_.width, in.channels);
     const size_t channels = static_cast<size_t>(in.channels);
-    // Columns [begin, end) come from the image itself.
-    const int begin = std::clamp(-x0, 0, size_.width), end = std::clamp(in.width - x0, begin, size_.width);
+    std::vector<int> columns(static_cast<size_t>(size_.width));
+    for (int x = 0; x < size_.width; ++x) columns[static_cast<size_t>(x)] = source(x0 + x, in.width);
     for (int y = 0; y < size_.height; ++y) {
-      uint8_t* target = out.row(y);
       const int row = source(y0 + y, in.height);
-      if (row < 0) {
-        std::memset(target, pad_value_, out.row_bytes());
-        continue;
-      }
-      const uint8_t* from = in.row(row);
-      const auto outside = [&](int x) {
-        const int column = source(x0 + x, in.width);
-        uint8_t* pixel = target + static_cast<size_t>(x) * channels;
-        if (column < 0)
-          std::memset(pixel, pad_value_, channels);
+      uint8_t* target = out.row(y);
+      for (const int column : columns) {
+        if (row < 0 || column < 0)
+          std::memset(target, pad_value_, channels);
         else
-          std::memcpy(pixel, from + static_cast<size_t>(column) * channels, channels);
-      };
-      for (int x = 0; x < begin; ++x) outside(x);
-      if (end > begin)
-        std::memcpy(target + static_cast<size_t>(begin) * channels, from + static_cast<size_t>(x0 + begin) * channels,
-                    static_cast<size_t>(end - begin) * channels);
-      for (int x = end; x < size_.width; ++x) outside(x);
+          std::memcpy(target, in.row(row) + static_cast<size_t>(column) * channels, channels);
+        target += channels;
+      }
     }
   }
 
@@ -133,9 +123,7 @@ TransformType random_crop() {
   "required": ["size"]
 })",
                                "RandomCrop"),
-          [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> {
-            return std::make_unique<RandomCrop>(spec);
-          }};
+          make_of<RandomCrop>};
 }
 
 }  // namespace selfsup::data

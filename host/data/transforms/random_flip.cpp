@@ -59,9 +59,7 @@ TransformType random_flip() {
   }
 })",
                                "RandomFlip"),
-          [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> {
-            return std::make_unique<RandomFlip>(spec);
-          }};
+          make_of<RandomFlip>};
 }
 
 }  // namespace selfsup::data

@@ -82,9 +82,7 @@ TransformType random_resized_crop() {
   "required": ["size"]
 })",
                                "RandomResizedCrop"),
-          [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> {
-            return std::make_unique<RandomResizedCrop>(spec);
-          }};
+          make_of<RandomResizedCrop>};
 }
 
 }  // namespace selfsup::data

@@ -38,21 +38,20 @@ class Resize : public ViewTransform {
 }  // namespace
 
 TransformType resize() {
-  return {
-      {"Resize"},
-      config::parse_schema(std::string(R"({
+  return {{"Resize"},
+          config::parse_schema(std::string(R"({
   "type": "object",
   "description": "to a size",
   "properties": {
     "type": {"type": "string"},
     "scale": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "pixels, or [width, height] as in mmcv"},
     "keep_ratio": {"type": "boolean", "default": false, "description": "the largest size of the same ratio that fits"},)") +
-                               kInterpolationKeys + R"(
+                                   kInterpolationKeys + R"(
   },
   "required": ["scale"]
 })",
-                           "Resize"),
-      [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> { return std::make_unique<Resize>(spec); }};
+                               "Resize"),
+          make_of<Resize>};
 }
 
 }  // namespace selfsup::data

@@ -53,9 +53,7 @@ TransformType resize_edge() {
   "required": ["scale"]
 })",
                                "ResizeEdge"),
-          [](const Json& spec, const StepsMaker&) -> std::unique_ptr<Transform> {
-            return std::make_unique<ResizeEdge>(spec);
-          }};
+          make_of<ResizeEdge>};
 }
 
 }  // namespace selfsup::data

@@ -1,11 +1,17 @@
 #include "data/transforms/transform.h"
 
+#include <stdexcept>
+
 namespace selfsup::data {
 
 void ViewTransform::apply(Sample& sample, SampleRandom& random) const {
   for (int v = 0; v < static_cast<int>(sample.views.size()); ++v) {
     random.view(v);
-    apply(sample, v, random);
+    try {
+      apply(sample, v, random);
+    } catch (const std::invalid_argument& e) {
+      throw BadImage(e.what());
+    }
   }
 }
 

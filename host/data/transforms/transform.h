@@ -20,7 +20,7 @@ class Transform {
   virtual void apply(Sample& sample, SampleRandom& random) const = 0;
 };
 
-// Treats each view by itself.
+// Treats each view by itself. An edit that a view cannot have makes it a BadImage: the result would be too large.
 class ViewTransform : public Transform {
  public:
   void apply(Sample& sample, SampleRandom& random) const final;
@@ -47,6 +47,12 @@ struct TransformType {
   std::unique_ptr<Transform> (*make)(const Json& spec, const StepsMaker& nested);
 };
 const Registry<TransformType>& transform_types();
+
+// TransformType::make of a type that holds no pipelines.
+template <class Type>
+std::unique_ptr<Transform> make_of(const Json& spec, const StepsMaker&) {
+  return std::make_unique<Type>(spec);
+}
 
 // Makes the transform of a specification {"type": …, …}, or returns null when it does not know the type.
 using TransformFactory = std::function<std::unique_ptr<Transform>(const Json& spec)>;

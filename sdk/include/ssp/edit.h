@@ -53,7 +53,7 @@ enum {
   SSP_EDIT_TORCHVISION = 16
 };
 
-/* Frozen. Numbers that the kind does not use are 0. */
+/* Frozen. Numbers are finite, in single precision too; those that the kind does not use are 0. */
 typedef struct ssp_edit {
   uint32_t kind, flags;
   double v[6];

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* Rows of width * channels elements, row_stride bytes apart. OWNERSHIP: the sample. */
+/* Rows of width * channels elements, row_stride bytes apart. OWNERSHIP: the sample. At most 64 million pixels. */
 typedef struct ssp_image {
   uint32_t struct_size, channels;
   int32_t dtype; /* SSP_U8 */
@@ -19,7 +19,7 @@ typedef struct ssp_image {
 } ssp_image;
 
 typedef struct ssp_sample_info {
-  uint32_t struct_size, images; /* of this sample, that this position of the pipeline sees */
+  uint32_t struct_size, images; /* of this sample, that this position of the pipeline sees; at most 1000 */
   int64_t index;                /* in the data set */
   int64_t label;                /* -1: none */
   uint64_t epoch;               /* 0-based */
@@ -57,7 +57,7 @@ typedef struct ssp_sample_api {
                           const void* data);
   ssp_status (*get_field)(const ssp_sample*, ssp_str name, int32_t view, ssp_field* out);
   /* 64 random bits, keyed by (seed, epoch, sample, view, position in the pipeline, draw), where draw counts those of
-   * that view in this apply. A stream of its own for each view: what one view draws moves no other. Of a sample that is
+   * that view in this apply. Each view has a stream of its own, one that is still to be appended too. Of a sample that is
    * not the one of this apply: 0. */
   uint64_t (*random64)(ssp_sample*, uint32_t view);
 } ssp_sample_api;

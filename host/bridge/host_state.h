@@ -47,6 +47,7 @@ struct HostState : ssp_host {
   Phase phase = Phase::idle;
   Instance* current = nullptr;  // whose code runs
   bool has_gradients = false;   // SSP_EVENT_GRADIENTS is in progress, until its call ends
+  bool only_looks = false;      // features, reconstruct or save_state is in progress: the run goes on as if it were not
 
   // Alive. Calls: the root and its forks.
   Tokens<Build> builds;

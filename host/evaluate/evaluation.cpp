@@ -62,7 +62,8 @@ ProbeEvaluation::ProbeEvaluation(const config::RunConfig& config, std::shared_pt
       subject_(subject) {
   if (!subject.algorithm.can_extract_features())
     throw Error(Exit::usage,
-                "probe: this algorithm offers no features to judge; take \"probe\" out of the configuration");
+                "probe: this algorithm offers no features to judge (its plugin has no function `features`); take "
+                "\"probe\" out of the configuration");
 }
 
 void ProbeEvaluation::rehearse(const bridge::Step& at) {

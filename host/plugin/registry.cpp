@@ -187,12 +187,11 @@ const Component& Registry::find(std::string_view kind, std::string_view text) co
   for (const Component* component : of_kind(kind))
     described.push_back(fmt::format("{} ({})", component->name, file_name(component->plugin->file)));
   const std::string near = nearest_name(std::string(split_type(text).name), names(kind));
-  throw Error(
-      Exit::usage,
-      fmt::format("no loaded plugin provides {} \"{}\"; there {}{}{}", kind, text,
-                  described.empty() ? std::string("is none of that kind; name a plugin that provides it with --plugin")
-                                    : fmt::format("is: {}", fmt::join(described, ", ")),
-                  near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near), remedy(kind, text)));
+  throw Error(Exit::usage, fmt::format("no loaded plugin provides {} \"{}\"; there {}{}{}", kind, text,
+                                       described.empty() ? std::string("is none of that kind")
+                                                         : fmt::format("is: {}", fmt::join(described, ", ")),
+                                       near.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", near),
+                                       remedy(kind, text)));
 }
 
 std::vector<std::string> Registry::names(std::string_view kind) const {
@@ -214,7 +213,10 @@ std::string Registry::remedy(std::string_view kind, std::string_view text) const
   for (const NoteFile& file : found.usable)
     if (type.owner.empty() || file.note.id == type.owner)
       return fmt::format("; {0} provides it: add --plugin {0}", file_name(file));
-  return found.problem.empty() ? "" : fmt::format("; a plugin that would provide it cannot be used: {}", found.problem);
+  if (!found.problem.empty()) return fmt::format("; a plugin that would provide it cannot be used: {}", found.problem);
+  const bool of_plugins = kind.find('/') != kind.npos;  // optimizers, schedules and datasets are the host's
+  return of_plugins ? "; if a plugin of yours provides it, name that with --plugin, or its folder with --plugin-dir"
+                    : "";
 }
 
 std::vector<const Component*> Registry::of_kind(std::string_view kind) const {

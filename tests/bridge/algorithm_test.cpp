@@ -87,6 +87,11 @@ TEST_CASE_METHOD(World, "an event has metrics, no losses") {
   auto algorithm = make(plain("event_loss"));
   CHECK_THAT(error_of([&] { algorithm->on_event({}, Event::updated); }).first,
              Contains("model (Probe of bridge_probe).on_event: 'head' must be flagged METRIC"));
+  algorithm.reset();
+  store = model::ParameterStore();
+  algorithm = make(plain("event_total"));
+  CHECK_THAT(error_of([&] { algorithm->on_event({}, Event::updated); }).first,
+             Contains("'loss' is a name of the host's own numbers"));
 }
 
 TEST_CASE_METHOD(World, "between backward and optimizer an algorithm reads and changes gradients") {
@@ -121,6 +126,21 @@ TEST_CASE_METHOD(World, "names of tensors that are not there, or two of one, are
   const auto [what, exit] = error_of([&] { algorithm->export_names("timm"); });
   CHECK_THAT(what, Contains("backbone (ProbeTokens of bridge_probe).names: " + said));
   CHECK(exit == Exit::plugin);
+}
+
+TEST_CASE_METHOD(World, "what only looks leaves declared tensors as they are, and is no training") {
+  auto algorithm = make(plain("look_and_change"));
+  const at::Tensor head = store.find("head.weight")->tensor, before = head.clone();
+  CHECK_THAT(
+      error_of([&] { algorithm->features({}, batch().views[0]); }).first,
+      Contains("model (Probe of bridge_probe).features: aten::add_.Tensor: it changes the parameter 'head.weight' in "
+               "place in a call that only looks"));
+  CHECK(at::equal(head, before));
+  CHECK_FALSE(algorithm->on_event({}, Event::updated).empty());  // where it may be changed
+  algorithm.reset();
+  store = model::ParameterStore();
+  algorithm = make(plain("look_and_train"));
+  CHECK_THAT(error_of([&] { algorithm->features({}, batch().views[0]); }).first, Contains("fork: no training mode"));
 }
 
 TEST_CASE_METHOD(World, "features are f32 [B, C]") {

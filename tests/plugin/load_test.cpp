@@ -243,10 +243,12 @@ TEST_CASE("a name that nobody provides is an error with what is there and what t
     if (registry.plugins().size() != 1) say("loaded");
   });
   CHECK_THAT(out, StartsWith("no loaded plugin provides ssp.algorithm/0 \"Fixtrue\"; there is: Fixture (a.so); did you "
-                             "mean \"Fixture\"?\n"));
-  CHECK_THAT(out, Contains("ssp.backbone/0 \"ViT\"; there is none of that kind; name a plugin that provides it with "
-                           "--plugin; vit.so provides it: add --plugin vit.so\n"));
-  CHECK_THAT(out, EndsWith("; name a plugin that provides it with --plugin\n"));
+                             "mean \"Fixture\"?; if a plugin of yours provides it"));
+  CHECK_THAT(out, Contains("ssp.backbone/0 \"ViT\"; there is none of that kind; vit.so provides it: add --plugin "
+                           "vit.so\n"));
+  CHECK_THAT(out,
+             EndsWith("; there is none of that kind; if a plugin of yours provides it, name that with --plugin, or "
+                      "its folder with --plugin-dir\n"));
 }
 
 TEST_CASE("two components of one kind and name are told apart by their plugins' ids, or refused") {

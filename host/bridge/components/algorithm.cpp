@@ -70,6 +70,22 @@ struct Algorithm::Impl {
   }
 };
 
+namespace {
+
+// While it lives, declared tensors keep their values.
+class OnlyLooks {
+ public:
+  explicit OnlyLooks(HostState& host) : host_(host) { host_.only_looks = true; }
+  ~OnlyLooks() { host_.only_looks = false; }
+  OnlyLooks(const OnlyLooks&) = delete;
+  OnlyLooks& operator=(const OnlyLooks&) = delete;
+
+ private:
+  HostState& host_;
+};
+
+}  // namespace
+
 Algorithm::Algorithm(const plugin::Registry& registry, const Json& config, const Facts& facts,
                      model::ParameterStore& store) {
   const plugin::Component& component = registry.find(SSP_KIND_ALGORITHM, config.get("type").as_string());
@@ -113,6 +129,7 @@ std::vector<NamedTensor> Algorithm::features(const Step& step, const at::Tensor&
   if (!can_extract_features())
     throw Error(Exit::usage, fmt::format("{} offers no features", impl_->self->component->name));
   c10::NoGradGuard no_grad;
+  const OnlyLooks looks(impl_->host);
   Step eval = step;
   eval.mode = Mode::eval;
   CallScope call(impl_->host, eval, images.size(0), {}, 1);
@@ -131,6 +148,7 @@ std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatc
   if (!can_reconstruct())
     throw Error(Exit::usage, fmt::format("{} offers no reconstruct", impl_->self->component->name));
   c10::NoGradGuard no_grad;
+  const OnlyLooks looks(impl_->host);
   Step eval = step;
   eval.mode = Mode::eval;
   CallScope call(impl_->host, eval, batch_size(batch), batch.sample_index, static_cast<uint32_t>(batch.views.size()));
@@ -163,6 +181,7 @@ std::vector<Algorithm::State> Algorithm::save_state() {
   std::vector<State> states;
   const auto save = impl_->offered(&ssp_algorithm::save_state);
   if (!save) return states;
+  const OnlyLooks looks(impl_->host);
   for (uint32_t scope : {SSP_STATE_SHARED, SSP_STATE_RANK}) {
     ByteCollector collector(impl_->host);
     impl_->run("save_state", [&] { return save(impl_->self->self, scope, collector.get()); });

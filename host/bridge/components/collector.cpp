@@ -24,7 +24,7 @@ bool is_of_host(std::string_view name) {
 }
 
 void check_number(const std::string& name, const at::Tensor& value, uint32_t flags, bool losses_too) {
-  if (is_of_host(name))
+  if (is_of_host(name) || (name == "loss" && !losses_too))
     refuse(fmt::format("'{}' is a name of the host's own numbers in the log; choose another", name));
   const uint32_t kind = flags & kFlags;
   if (kind != SSP_EMIT_METRIC && !(kind == SSP_EMIT_LOSS && losses_too)) {

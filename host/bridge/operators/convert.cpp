@@ -34,8 +34,10 @@ const c10::Argument& schema_argument(const ssp_op_s& op, const Argument& a) {
 
 [[noreturn]] void wrong_kind(const ssp_op_s& op, const Argument& a, const ssp_value& value) {
   const c10::Argument& schema = schema_argument(op, a);
-  fail(SSP_E_ARGUMENT, fmt::format("{}: argument '{}' is {}, the plugin passed {}", op.name, schema.name(),
-                                   schema.real_type()->repr_str(), kind_name(value.kind)));
+  fail(SSP_E_ARGUMENT,
+       fmt::format("{}: argument '{}' is {}, the plugin passed {}{}", op.name, schema.name(),
+                   schema.real_type()->repr_str(), kind_name(value.kind),
+                   value.kind == SSP_V_NONE ? " (such as an empty tensor: a field that the batch does not have)" : ""));
 }
 
 void check_list(const ssp_op_s& op, const Argument& a, const ssp_value& value) {

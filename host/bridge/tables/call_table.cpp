@@ -41,6 +41,8 @@ ssp_status fork(ssp_call* call, const ssp_fork* fork, ssp_call** child) {
     require(request.mode <= SSP_MODE_EVAL, SSP_E_ARGUMENT, "fork: unknown mode");
     require(request.layout <= SSP_ROWS_INTERLEAVED, SSP_E_ARGUMENT, "fork: unknown layout");
     require(request.views != nullptr || request.n_views == 0, SSP_E_ARGUMENT, "fork: views is null");
+    require(request.mode != SSP_MODE_TRAIN || !c.scope.host.only_looks, SSP_E_PRECONDITION,
+            "fork: no training mode in features and reconstruct, which leave the run as it is");
     const std::string_view site = view(request.site);
     require(!site.empty(), SSP_E_ARGUMENT,
             "fork: the site is empty, so that two forwards would draw the same numbers; name each, as \"student\"");

@@ -68,12 +68,14 @@ const model::Entry* written_entry(const ssp_op_s& op, const ssp_value* args) {
       if (entry && (!found || entry->kind == model::Kind::parameter)) found = entry;
     });
   }
-  if (found && c10::GradMode::is_enabled()) {
-    fail(SSP_E_OP,
-         fmt::format("{}: it changes {} '{}' in place while gradients are recorded; turn recording off around it "
-                     "(grad_push(0), or a NoGrad of the C++ layer)",
-                     op.name, found->kind == model::Kind::buffer ? "the buffer" : "the parameter", found->name));
-  }
+  const auto refuse = [&](const char* when) {
+    fail(SSP_E_OP, fmt::format("{}: it changes {} '{}' in place {}", op.name,
+                               found->kind == model::Kind::buffer ? "the buffer" : "the parameter", found->name, when));
+  };
+  if (found && op.host->only_looks)
+    refuse("in a call that only looks (features, reconstruct, save_state): with it the run would be another; clone it");
+  if (found && c10::GradMode::is_enabled())
+    refuse("while gradients are recorded; turn recording off around it (grad_push(0), or a NoGrad of the C++ layer)");
   return found;
 }
 

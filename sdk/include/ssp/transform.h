@@ -57,8 +57,8 @@ typedef struct ssp_sample_api {
                           const void* data);
   ssp_status (*get_field)(const ssp_sample*, ssp_str name, int32_t view, ssp_field* out);
   /* 64 random bits, keyed by (seed, epoch, sample, view, position in the pipeline, draw), where draw counts those of
-   * that view in this apply. Each view has a stream of its own, one that is still to be appended too. Of a sample that is
-   * not the one of this apply: 0. */
+   * that view in this apply. Each view has a stream of its own, one that is still to be appended too. Of a sample that
+   * is not the one of this apply: 0. */
   uint64_t (*random64)(ssp_sample*, uint32_t view);
 } ssp_sample_api;
 

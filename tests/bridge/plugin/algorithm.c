@@ -173,6 +173,15 @@ static ssp_status probe_features(ssp_component c, ssp_call* at, ssp_tensor image
   if (n > 0 && !more && !same(layers[0], "mean")) return fail("unknown layer");
   TRY(encode(p, at, images, &tokens));
   if (told(p, "unpooled")) return out->tensor(out, str("mean"), tokens, 0);
+  if (told(p, "look_and_change")) {
+    const ssp_value args[2] = {tensor(p->head), tensor(p->head)};
+    return ops->call(op_add_, args, 2, NULL, &(uint32_t){0});
+  }
+  if (told(p, "look_and_train")) {
+    const ssp_fork spec = {.struct_size = sizeof spec, .mode = SSP_MODE_TRAIN, .site = str("again")};
+    ssp_call* child;
+    return calls->fork(at, &spec, &child);
+  }
   const ssp_value flatten[3] = {tensor(tokens), integer(0), integer(1)};
   TRY(call(op_flatten, flatten, 3, &flat));
   ops->release(tokens);
@@ -214,7 +223,7 @@ static ssp_status probe_event(ssp_component c, ssp_call* at, const ssp_event* ev
     ops->release(changed.u.tensor);
     ssp_tensor mean;
     TRY(call(op_mean, (const ssp_value[]){tensor(p->head)}, 1, &mean));
-    TRY(event->metrics->tensor(event->metrics, str("head"), mean,
+    TRY(event->metrics->tensor(event->metrics, str(told(p, "event_total") ? "loss" : "head"), mean,
                                told(p, "event_loss") ? SSP_EMIT_LOSS : SSP_EMIT_METRIC));
     ops->release(mean);
   }

@@ -167,6 +167,9 @@ class Tensor {
   SSP_IF_USED Tensor mean() const;
   SSP_IF_USED Tensor mean(Ints dims, bool keepdim = false) const;
   SSP_IF_USED Tensor mean(int64_t dim, bool keepdim = false) const { return mean(Ints{dim}, keepdim); }
+  // Two numbers are no dimension and keepdim: mean({1, 2}).
+  Tensor sum(int64_t, int) const = delete;
+  Tensor mean(int64_t, int) const = delete;
   SSP_IF_USED Tensor norm() const;  // of all elements, as of one vector
   SSP_IF_USED Tensor norm(double p, Ints dims, bool keepdim = false) const;
   SSP_IF_USED Tensor max() const;

@@ -74,7 +74,11 @@ std::optional<T> fact(ssp_build* build, const char* name) {
   ssp_value v{};
   check(config().fact(build, to_str(name), &v));
   if (v.kind == SSP_V_NONE) return std::nullopt;
-  return from_value<T>(v, name);
+  try {
+    return from_value<T>(v, name);
+  } catch (const Error& e) {  // no user's mistake
+    throw Error(SSP_E_ARGUMENT, std::string("fact: ") + e.what());
+  }
 }
 
 }  // namespace detail

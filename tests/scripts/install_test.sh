@@ -116,13 +116,13 @@ done
 
 # Where no host is at hand, the plugin is built without a digest, and stamped elsewhere.
 {
-  cmake -S "$scratch/in_c" -B "$scratch/in_c/bare" -DCMAKE_PREFIX_PATH="$prefix" -DSELFSUP_STAMP=OFF && cmake --build "$scratch/in_c/bare"
+  cmake -G Ninja -S "$scratch/in_c" -B "$scratch/in_c/bare" -DCMAKE_PREFIX_PATH="$prefix" -DSELFSUP_STAMP=OFF && cmake --build "$scratch/in_c/bare"
 } >"$scratch/out" 2>&1 || fail "a plugin without a stamp does not build"
 "$prefix/bin/selfsup-host" inspect "$scratch/in_c/bare/in_c.so" | grep -q '^ *digest *none' || fail "a plugin is stamped in spite of SELFSUP_STAMP=OFF"
 "$prefix/bin/selfsup-host" stamp "$scratch/in_c/bare/in_c.so" || fail "stamp: exit $?"
 cmp -s "$scratch/in_c/bare/in_c.so" "$scratch/in_c/build/in_c.so" || fail "a plugin stamped later is another than one stamped when built"
 mkdir "$scratch/headers" && cp -R "$prefix/include" "$prefix/share" "$scratch/headers"
-cmake -S "$scratch/in_c" -B "$scratch/in_c/headless" -DCMAKE_PREFIX_PATH="$scratch/headers" >"$scratch/out" 2>&1 && fail "an SDK without a host configures"
+cmake -G Ninja -S "$scratch/in_c" -B "$scratch/in_c/headless" -DCMAKE_PREFIX_PATH="$scratch/headers" >"$scratch/out" 2>&1 && fail "an SDK without a host configures"
 grep -q "SELFSUP_STAMP=OFF" "$scratch/out" || fail "an SDK without a host: not said what to do"
 
 # The note, byte for byte, through the program headers' PT_NOTE segment; and its digest, as sdk/ABI.md defines it.

@@ -41,6 +41,11 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
     if (got.dim() != 2 || got.size(0) != stop - start)
       throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
                                             fmt::join(got.sizes(), ", "), stop - start, stop - start));
+    if (!got.isfinite().all().item<bool>())
+      throw Error(
+          Exit::failed,
+          "probe: the algorithm's features have values that are not finite (NaN or infinity), so nothing can be "
+          "judged by them; look at what `features` divides by, or takes the logarithm or root of");
   }
   return at::cat(out);
 }

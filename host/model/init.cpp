@@ -146,7 +146,9 @@ std::string fault_of(const InitSpec& s, at::IntArrayRef sizes, uint64_t bytes) {
   for (const auto& [needed, name, value] :
        {std::tuple{needs_in, "fan_in", fan_in(s, sizes)}, std::tuple{needs_out, "fan_out", fan_out(s, sizes)}}) {
     if (needed && !(value > 0))
-      return fmt::format("a tensor of {} dimension(s) implies no {}; state it in ssp_init", sizes.size(), name);
+      return fmt::format(
+          "a tensor of {} dimension(s) implies no {}; state it in ssp_init (Init::fans of the C++ layer)", sizes.size(),
+          name);
   }
   return {};
 }

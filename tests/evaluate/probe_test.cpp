@@ -123,6 +123,8 @@ TEST_CASE("raw pixels are judged by no more than a small image holds") {
   });
   CHECK(dims == 64);
   CHECK(seen.gauges.effective_rank > 1);
+  CHECK_THROWS_WITH(probe.evaluate([](const at::Tensor& x) { return x.flatten(1).slice(1, 0, 64).log() * 0; }),
+                    Catch::Matchers::Contains("features have values that are not finite"));
 }
 
 TEST_CASE("labelled images come in the order of the set, spread over it, with others for bad ones") {

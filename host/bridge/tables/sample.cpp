@@ -92,7 +92,7 @@ ssp_status edit(ssp_sample* sample, uint32_t i, const ssp_edit* edits, uint32_t 
       if (!name.empty() && !sample->kinds.test(edits[k].kind)) {
         fail(SSP_E_PRECONDITION,
              fmt::format("edit {} of image {} is {} (kind {}), which this transform did not ask for; "
-                         "name the kind in ssp.edit's need, in create",
+                         "name the kind in ssp.edit's need, in create (in `edits` of a C++ transform)",
                          k, i, name, edits[k].kind));
       }
       try {

@@ -53,7 +53,8 @@ class Registry {
 
   std::vector<const Component*> of_kind(std::string_view kind) const;  // those that are loaded
   std::vector<std::string> names(std::string_view kind) const;         // those that find can give
-  // "; FILE provides it: add --plugin FILE", if a plugin of the folders does that was not loaded; else "".
+  // "; FILE provides it: add --plugin FILE", if a plugin of the folders does that was not loaded; else how to name one
+  // that lies elsewhere, or "" for a kind that no plugin provides.
   std::string remedy(std::string_view kind, std::string_view type) const;
   const std::deque<Plugin>& plugins() const { return plugins_; }
 

@@ -20,18 +20,35 @@
 namespace selfsup::cli {
 namespace {
 
-constexpr std::pair<const char*, Command> kCommands[] = {
-    {"train", Command::train}, {"config", Command::config},   {"validate", Command::validate},
-    {"list", Command::list},   {"inspect", Command::inspect}, {"stamp", Command::stamp},
-    {"env", Command::env},     {"help", Command::help},       {"version", Command::version}};
+constexpr std::pair<const char*, Command> kCommands[] = {{"train", Command::train},
+                                                         {"config", Command::config},
+                                                         {"validate", Command::validate},
+                                                         {"views", Command::views},
+                                                         {"benchmark", Command::benchmark},
+                                                         {"reconstruct", Command::reconstruct},
+                                                         {"knn", Command::knn},
+                                                         {"probe", Command::probe},
+                                                         {"embed", Command::embed},
+                                                         {"list", Command::list},
+                                                         {"export", Command::export_weights},
+                                                         {"inspect", Command::inspect},
+                                                         {"stamp", Command::stamp},
+                                                         {"env", Command::env},
+                                                         {"help", Command::help},
+                                                         {"version", Command::version}};
 
 [[noreturn]] void refuse(const std::string& text) {
   throw Error(Exit::usage, text + "\nselfsup-host --help lists commands and flags");
 }
 
 constexpr unsigned bit(Command command) { return 1u << static_cast<unsigned>(command); }
-constexpr unsigned kRuns = bit(Command::train) | bit(Command::config) | bit(Command::validate);
+// Those that look at a trained model.
+constexpr unsigned kTrained = bit(Command::reconstruct) | bit(Command::knn) | bit(Command::probe) | bit(Command::embed);
+constexpr unsigned kTrains = bit(Command::train) | bit(Command::config) | bit(Command::validate);
+constexpr unsigned kRuns = kTrains | kTrained | bit(Command::views) | bit(Command::benchmark);
+constexpr unsigned kWrites = bit(Command::views) | bit(Command::reconstruct) | bit(Command::embed);
 constexpr unsigned kNotes = bit(Command::list) | bit(Command::inspect);
+constexpr unsigned kPlugins = kRuns | kNotes | bit(Command::export_weights);
 
 const char* name_of(Command command) {
   return std::find_if(std::begin(kCommands), std::end(kCommands), [&](const auto& c) { return c.second == command; })
@@ -61,13 +78,17 @@ class Parser {
     constexpr unsigned all = ~0u;
     flags_ = {
         {"--plugin", {kRuns, [this] { line_.plugins.push_back(take_value()); }}},
-        {"--plugin-dir", {kRuns | kNotes, [this] { line_.plugin_dirs.push_back(take_value()); }}},
-        {"--unstamped", {kRuns | kNotes, on(line_.unstamped)}},
+        {"--plugin-dir", {kPlugins, [this] { line_.plugin_dirs.push_back(take_value()); }}},
+        {"--unstamped", {kPlugins, on(line_.unstamped)}},
         {"--work-dir", {kRuns, value(line_.work_dir)}},
-        {"--load-from", {kRuns, value(line_.load_from)}},
+        {"--load-from", {kTrains | bit(Command::benchmark), value(line_.load_from)}},
+        {"--checkpoint", {kTrained, value(line_.checkpoint)}},
+        {"--images", {bit(Command::embed), value(line_.images)}},
+        {"--format", {bit(Command::export_weights), value(line_.format)}},
+        {"--out", {kWrites, value(line_.out)}},
         {"--device", {kRuns, value(line_.device)}},
         {"--seed", {kRuns, [this] { line_.seed = take_int(); }}},
-        {"--overwrite", {kRuns, on(line_.overwrite)}},
+        {"--overwrite", {kTrains, on(line_.overwrite)}},
         {"--amp", {kRuns, on(line_.amp)}},
         {"--auto-scale-lr", {kRuns, on(line_.auto_scale_lr)}},
         {"--json", {kNotes, on(line_.json)}},
@@ -76,7 +97,7 @@ class Parser {
         {"--launcher", {kRuns, [this] { take_launcher(); }}},
         {"--local_rank", {kRuns, [this] { take_int(); }}},  // older launchers pass it; the environment says it too
         {"--local-rank", {kRuns, [this] { take_int(); }}},
-        {"--resume", {kRuns, [this] { take_resume(); }}},
+        {"--resume", {kTrains, [this] { take_resume(); }}},
         {"--cfg-options", {kRuns, [this] { take_options(); }}},
         {"--help", {all, [this] { no_value(), asked_ = Command::help; }}},
         {"-h", {all, [this] { no_value(), asked_ = Command::help; }}},
@@ -197,7 +218,7 @@ class Parser {
     const bool alone =
         command == Command::list || command == Command::env || command == Command::help || command == Command::version;
     const bool hosts_schema = command == Command::inspect && line_.schema && plain.empty();
-    const size_t wanted = alone || hosts_schema ? 0 : 1;
+    const size_t wanted = alone || hosts_schema ? 0 : command == Command::export_weights ? 2 : 1;
     std::error_code failed;
     if (plain.size() > wanted && beside_resume_ &&
         std::find(plain.begin(), plain.end(), *beside_resume_) != plain.end() &&
@@ -214,8 +235,11 @@ class Parser {
     if (plain.size() < wanted)
       refuse(command == Command::inspect || command == Command::stamp
                  ? fmt::format("{0} needs a plugin: selfsup-host {0} PLUGIN.so", name_of(command))
+             : command == Command::export_weights
+                 ? "export needs a checkpoint and a file: selfsup-host export --format FORMAT CHECKPOINT OUT"
                  : "a configuration file is missing");
     if (wanted) line_.target = plain.front();
+    if (wanted == 2) line_.out = plain[1];
     if (!named && line_.target.find_first_of("./") == std::string::npos &&
         !std::filesystem::exists(line_.target, failed))
       refuse_as_command(line_.target);
@@ -275,6 +299,14 @@ std::string help_text() {
   selfsup-host [train] CONFIG --plugin PLUGIN    train
   selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
   selfsup-host validate CONFIG                   check everything up to the first batch
+  selfsup-host views CONFIG                      draw what the pipeline makes of some images
+  selfsup-host benchmark CONFIG                  time loader and step, beside their limits
+  selfsup-host reconstruct CONFIG                draw what a trained model makes of some images
+  selfsup-host knn CONFIG                        judge a trained model's features by nearest neighbours
+  selfsup-host probe CONFIG                      judge them by a linear probe
+  selfsup-host embed CONFIG --out NAME           write features: NAME.npy and NAME.csv
+  selfsup-host export --format FORMAT CHECKPOINT OUT
+                                                 write weights for timm, torchvision, mmselfsup or safetensors
   selfsup-host list [--json]                     the plugins that are found, without running them
   selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
   selfsup-host inspect --schema                  the keys that the host itself takes
@@ -291,6 +323,9 @@ The run
   --resume [auto|PATH]   go on from the newest checkpoint of the work folder, or from PATH
   --overwrite            start anew in a used work folder; the old run is moved aside
   --load-from PATH       start from the weights of a checkpoint folder or a .safetensors file
+  --checkpoint PATH      of reconstruct, knn, probe, embed: not the newest of the work folder but this one
+  --images FOLDER        of embed: these images, not those of train_dataloader
+  --out PATH             of views, reconstruct and embed: where the result goes
   --cfg-options K=V ...  override keys: train_dataloader.batch_size=64 optim_wrapper.optimizer.lr=1e-3
   --amp                  mixed precision: bfloat16 on the CPU, float16 on CUDA
   --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size

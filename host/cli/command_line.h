@@ -9,14 +9,35 @@
 
 namespace selfsup::cli {
 
-enum class Command { train, config, validate, list, inspect, stamp, env, help, version };
+enum class Command {
+  train,
+  config,
+  validate,
+  views,
+  benchmark,
+  reconstruct,
+  knn,
+  probe,
+  embed,
+  export_weights,
+  list,
+  inspect,
+  stamp,
+  env,
+  help,
+  version
+};
 
 struct CommandLine {
   Command command = Command::train;
-  std::string target;  // CONFIG, or the plugin of inspect and stamp; "": inspect --schema of the host itself
+  // CONFIG, the plugin of inspect and stamp, or the checkpoint of export; "": inspect --schema of the host itself
+  std::string target;
   std::vector<std::string> plugins, plugin_dirs, cfg_options;
   std::optional<std::string> work_dir, load_from, device;
-  std::optional<std::string> resume;  // "": the newest of the work folder; else a path
+  std::optional<std::string> resume;      // "": the newest of the work folder; else a path
+  std::optional<std::string> checkpoint;  // of a command that looks at a trained model; none: the newest
+  std::optional<std::string> images, format,
+      out;  // of embed; of export; of what writes a file: the second word of export
   std::optional<int64_t> seed;
   bool overwrite = false, amp = false, auto_scale_lr = false;
   bool unstamped = false, json = false, schema = false, sources = false;

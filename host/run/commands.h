@@ -11,5 +11,13 @@ int config_command(const cli::CommandLine& line);
 // where "host" is the whole configuration.
 int schema_command(const cli::CommandLine& line);
 int env_command();
+int views_command(const cli::CommandLine& line);      // a grid of what training sees
+int benchmark_command(const cli::CommandLine& line);  // loader and step, beside their limits
+// Of a trained model.
+int reconstruct_command(const cli::CommandLine& line);
+int knn_command(const cli::CommandLine& line);
+int probe_command(const cli::CommandLine& line);
+int embed_command(const cli::CommandLine& line);
+int export_command(const cli::CommandLine& line);
 
 }  // namespace selfsup::run

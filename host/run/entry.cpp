@@ -26,6 +26,20 @@ int dispatch(const cli::CommandLine& line) {
       return run::config_command(line);
     case Command::inspect:
       return run::schema_command(line);
+    case Command::views:
+      return run::views_command(line);
+    case Command::benchmark:
+      return run::benchmark_command(line);
+    case Command::reconstruct:
+      return run::reconstruct_command(line);
+    case Command::knn:
+      return run::knn_command(line);
+    case Command::probe:
+      return run::probe_command(line);
+    case Command::embed:
+      return run::embed_command(line);
+    case Command::export_weights:
+      return run::export_command(line);
     case Command::env:
       return run::env_command();
     case Command::list:

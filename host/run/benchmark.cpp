@@ -1,0 +1,8 @@
+#include "base/errors.h"
+#include "run/commands.h"
+
+namespace selfsup::run {
+
+int benchmark_command(const cli::CommandLine&) { throw Error(Exit::failed, "not built yet"); }
+
+}  // namespace selfsup::run

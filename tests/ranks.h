@@ -6,6 +6,7 @@
 #include <barrier>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -57,6 +58,9 @@ class ThreadRanks {
       tensor.copy_(of_root);
     }
     at::Tensor all_gather(const at::Tensor& rows) const override { return at::cat(exchange(rows)); }
+    at::Tensor reduce_scatter(const at::Tensor& rows) const override {
+      return at::stack(exchange(rows)).sum(0).chunk(world())[static_cast<size_t>(rank_)].clone();
+    }
     void all_reduce(std::span<double> numbers, distributed::Reduce how) const override {
       const at::Tensor tensor = at::from_blob(numbers.data(), {static_cast<int64_t>(numbers.size())}, at::kDouble);
       if (!numbers.empty()) all_reduce(tensor, how);
@@ -79,6 +83,24 @@ class ThreadRanks {
   int world_;
   std::barrier<> meet_;
   std::vector<at::Tensor> given_;
+};
+
+// One rank's place among others that are not there: it has a number, and meets nobody.
+class Place final : public distributed::Group {
+ public:
+  Place(int rank, int world) : rank_(rank), world_(world) {}
+  int rank() const override { return rank_; }
+  int world() const override { return world_; }
+  void all_reduce(const at::Tensor&, distributed::Reduce) const override { alone(); }
+  void broadcast(const at::Tensor&, int) const override { alone(); }
+  at::Tensor all_gather(const at::Tensor&) const override { return alone(); }
+  at::Tensor reduce_scatter(const at::Tensor&) const override { return alone(); }
+  void all_reduce(std::span<double>, distributed::Reduce) const override { alone(); }
+
+ private:
+  [[noreturn]] static at::Tensor alone() { throw std::logic_error("a collective of a rank that is alone"); }
+
+  int rank_, world_;
 };
 
 }  // namespace selfsup::test

@@ -1,8 +1,5 @@
 #include "bridge/host.h"
 
-#include <fmt/format.h>
-
-#include "base/errors.h"
 #include "bridge/host_state.h"
 
 namespace selfsup::bridge {
@@ -14,9 +11,6 @@ Host::~Host() = default;
 const ssp_host* Host::table() const { return state_.get(); }
 
 void Host::set_environment(const Environment& environment) {
-  if (environment.world < 1 || environment.rank < 0 || environment.rank >= environment.world) {
-    throw Error(Exit::failed, fmt::format("rank {} of {}", environment.rank, environment.world));
-  }
   state_->environment = environment;
   state_->modes.device = environment.device.type();
 }

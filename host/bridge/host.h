@@ -9,13 +9,17 @@
 
 #include "ssp/entry.h"
 
+namespace selfsup::distributed {
+class Group;
+}
+
 namespace selfsup::bridge {
 
 struct HostState;
 
 struct Environment {
   uint64_t seed = 0;
-  int rank = 0, world = 1;
+  const distributed::Group* group = nullptr;  // outlives every call and its backward; null: one process
   at::Device device = at::kCPU;
   std::function<bool()> stop_requested = {};  // the run has been asked to stop; empty: it cannot be
 };

@@ -17,6 +17,7 @@
 #include "bridge/operators/operator.h"
 #include "bridge/status.h"
 #include "bridge/tokens.h"
+#include "distributed/single_process.h"
 
 namespace selfsup::bridge {
 
@@ -44,6 +45,7 @@ struct HostState : ssp_host {
 
   Handles& handles;  // the thread that they call the main one is this host's
   Environment environment;
+  const distributed::Group& group() const { return environment.group ? *environment.group : alone; }
   Phase phase = Phase::idle;
   Instance* current = nullptr;  // whose code runs
   bool has_gradients = false;   // SSP_EVENT_GRADIENTS is in progress, until its call ends
@@ -62,6 +64,7 @@ struct HostState : ssp_host {
   Generators generators;
   KeySet drawn;  // by the per-step call in progress
   IntLists int_lists;
+  const distributed::SingleProcess alone;
   std::vector<c10::IValue> stack;  // reused by every call of an operator
 };
 

@@ -15,11 +15,13 @@ class Group {
   virtual int rank() const = 0;  // 0 .. world() - 1
   virtual int world() const = 0;
 
-  // On the tensor's device; the host does not wait. The first two are in place.
+  // On the tensor's device, of contiguous tensors; the host does not wait. The first two are in place.
   virtual void all_reduce(const at::Tensor& tensor, Reduce how) const = 0;
   virtual void broadcast(const at::Tensor& tensor, int root) const = 0;
   // [n, …] on each rank, of equal sizes -> [world * n, …] in the order of ranks, a tensor of its own.
   virtual at::Tensor all_gather(const at::Tensor& rows) const = 0;
+  // [world * n, …] on each rank, of equal sizes -> the sum over ranks of the own [n, …], a tensor of its own.
+  virtual at::Tensor reduce_scatter(const at::Tensor& rows) const = 0;
 
   // Numbers of the host, in place: each rank waits for all.
   virtual void all_reduce(std::span<double> numbers, Reduce how) const = 0;
@@ -28,6 +30,12 @@ class Group {
     return number;
   }
   bool any(bool here) const { return highest(here ? 1 : 0) > 0; }
+  // Whether all ranks give one number.
+  bool same(double number) const {
+    double ends[] = {number, -number};
+    all_reduce(ends, Reduce::max);
+    return ends[0] == -ends[1];
+  }
 };
 
 }  // namespace selfsup::distributed

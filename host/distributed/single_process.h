@@ -11,6 +11,7 @@ class SingleProcess final : public Group {
   void all_reduce(const at::Tensor&, Reduce) const override {}
   void broadcast(const at::Tensor&, int) const override {}
   at::Tensor all_gather(const at::Tensor& rows) const override { return rows.detach().clone(); }
+  at::Tensor reduce_scatter(const at::Tensor& rows) const override { return rows.detach().clone(); }
   void all_reduce(std::span<double>, Reduce) const override {}
 };
 

@@ -14,9 +14,9 @@
 namespace selfsup::run {
 
 struct Prepared {
+  distributed::SingleProcess group;
   bridge::Host host;  // outlives the registry
   std::unique_ptr<plugin::Registry> registry;
-  distributed::SingleProcess group;
   Json config;  // the whole tree, defaults filled in
 };
 

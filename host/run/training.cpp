@@ -55,8 +55,7 @@ at::Device Training::choose_device(bridge::Host& host) {
   device::set_randomness({seed, config.deterministic});
   bridge::Environment environment;
   environment.seed = seed;
-  environment.rank = group.rank();
-  environment.world = group.world();
+  environment.group = &group;
   environment.device = device.device;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);

@@ -29,8 +29,8 @@ ssp_value tensor(ssp_tensor t) {
 TEST_CASE("two hosts train side by side, and do not know each other") {
   const Copy copy;
   World a, b(copy.path);
-  a.host.set_environment({1, 0, 1, at::kCPU, {}});
-  b.host.set_environment({2, 0, 1, at::kCPU, {}});
+  a.host.set_environment({.seed = 1});
+  b.host.set_environment({.seed = 2});
   auto first = a.make();
   const int64_t idle_a = a.host.live_handles();
   auto second = b.make();

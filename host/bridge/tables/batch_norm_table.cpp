@@ -1,4 +1,4 @@
-// The table "ssp.batch_norm" for one process: LibTorch's own.
+// The table "ssp.batch_norm": LibTorch's own over the rows of one process, else the synchronised one.
 #include <ATen/ops/batch_norm.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include "bridge/status.h"
 #include "bridge/tables/call.h"
 #include "bridge/tables/extensions.h"
+#include "distributed/batch_norm.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -27,23 +28,24 @@ ssp_status forward(ssp_call* call, const ssp_batch_norm_args* args, ssp_tensor* 
     require(a.sync <= SSP_SYNC_AS_RUN, SSP_E_ARGUMENT, "batch_norm: unknown sync");
     require((a.mean.id == 0) == (a.var.id == 0), SSP_E_ARGUMENT,
             "batch_norm: running mean and variance come together or not at all");
-    if (const int world = c.scope.host.environment.world; a.sync != SSP_SYNC_LOCAL && world != 1) {
-      fail(SSP_E_UNSUPPORTED,
-           fmt::format("synchronised batch norm over {} ranks is not built yet in this host", world));
-    }
     const at::Tensor& x = handles.peek(a.x);
     require(x.dim() >= 2, SSP_E_ARGUMENT, "batch_norm: x must be [N, C] or [N, C, …]");
     const bool from_batch = c.mode == Mode::train || a.mean.id == 0;
-    if (from_batch && x.numel() == x.size(1)) {
+    const distributed::Group& group = c.scope.host.group();
+    const bool over_ranks = c.mode == Mode::train && a.sync != SSP_SYNC_LOCAL && group.world() > 1;
+    if (from_batch && !over_ranks && x.numel() == x.size(1)) {
       fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two",
                                        fmt::join(x.sizes(), ", ")));
     }
     const std::optional<at::Tensor> count = maybe(handles, a.count);
     require(!count || (count->scalar_type() == at::kLong && count->dim() == 0), SSP_E_ARGUMENT,
             "batch_norm: count must be i64 of no dimension");
+    const auto weight = maybe(handles, a.weight), bias = maybe(handles, a.bias), mean = maybe(handles, a.mean),
+               var = maybe(handles, a.var);
     try {
-      *out = handles.give(at::batch_norm(x, maybe(handles, a.weight), maybe(handles, a.bias), maybe(handles, a.mean),
-                                         maybe(handles, a.var), from_batch, a.momentum, a.eps, /*cudnn_enabled=*/true));
+      *out = handles.give(over_ranks ? distributed::batch_norm(group, x, {weight, bias, mean, var, a.momentum, a.eps})
+                                     : at::batch_norm(x, weight, bias, mean, var, from_batch, a.momentum, a.eps,
+                                                      /*cudnn_enabled=*/true));
     } catch (...) {
       fail_with_current_exception("batch_norm");
     }

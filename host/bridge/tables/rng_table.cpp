@@ -36,7 +36,8 @@ uint64_t row_key(const Call& c, uint64_t site, int64_t row, const int64_t* sampl
   const Environment& e = c.scope.host.environment;
   const Step& s = c.scope.step;
   if (!c.known_rows || !samples)
-    return hash_key(e.seed, kOfPlace, static_cast<uint64_t>(e.rank), s.iter, static_cast<uint64_t>(row), site);
+    return hash_key(e.seed, kOfPlace, static_cast<uint64_t>(c.scope.host.group().rank()), s.iter,
+                    static_cast<uint64_t>(row), site);
   const auto views = static_cast<int64_t>(c.views.size());
   int64_t sample = row;
   uint64_t view = kNoView;
@@ -117,7 +118,7 @@ ssp_status generator(ssp_call* call, ssp_str site, uint64_t index, uint32_t scop
     const at::Device device = host.handles.peek(like).device();
     const Environment& e = host.environment;
     const Step& s = c.scope.step;
-    const uint64_t who = scope == SSP_RNG_SHARED ? kShared : static_cast<uint64_t>(e.rank);
+    const uint64_t who = scope == SSP_RNG_SHARED ? kShared : static_cast<uint64_t>(host.group().rank());
     const std::string_view name = view(site);
     const uint64_t key = hash_key(e.seed, who, s.iter, s.micro, component_key(host), c.site, hash_name(name), index);
     if (!host.drawn.insert(hash_key(kOfGenerator, key)))

@@ -12,9 +12,9 @@ const char* SimClr::schema() {
       "description": "The projection: fc0, bn0, then ReLU, fc1, bn1 and so on. It is thrown away after pretraining.",
       "properties": {
         "type": {"type": "string", "enum": ["NonLinearNeck"], "default": "NonLinearNeck"},
-        "in_channels": {"type": "integer", "minimum": 1, "maximum": 1048576, "description": "Width of what it gets; absent: the backbone's."},
-        "hid_channels": {"type": "integer", "minimum": 1, "maximum": 1048576, "description": "Width of the hidden layers; absent: as in_channels."},
-        "out_channels": {"type": "integer", "minimum": 1, "maximum": 1048576, "default": 128, "description": "Width of the projection."},
+        "in_channels": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Width of what it gets; absent: the backbone's."},
+        "hid_channels": {"type": "integer", "minimum": 1, "maximum": 65536, "description": "Width of the hidden layers; absent: as in_channels."},
+        "out_channels": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 128, "description": "Width of the projection."},
         "num_layers": {"type": "integer", "minimum": 1, "maximum": 100, "default": 2, "description": "Linear layers."},
         "with_bias": {"type": "boolean", "default": false, "description": "Biases of all linear layers but the last."},
         "with_last_bn": {"type": "boolean", "default": true, "description": "Batch norm after the last layer too."},

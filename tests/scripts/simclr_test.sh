@@ -62,14 +62,14 @@ refused() {
   grep -qF -- "$text" out || fail "$name: the message lacks '$text'"
   [ ! -e never ] || fail "$name: the work folder is there"
 }
-refused "a batch of 1" '`train_dataloader.batch_size` is 1' train_dataloader.batch_size=1
-refused "a last batch of 1" '`train_dataloader.drop_last`' train_dataloader.dataset.size=49
+refused "a batch of 1" 'is 1: an image is told from the others' train_dataloader.batch_size=1
+refused "a last batch of 1" 'the last batch of an epoch has 1 image (49 images in batches of 16)' train_dataloader.dataset.size=49
 train --work-dir dropped --cfg-options train_dataloader.dataset.size=49 train_dataloader.drop_last=true || fail "drop_last, as the message says"
 refused "one view" '1 view of an image' 'train_dataloader.pipeline=[{"type": "RandomResizedCrop", "size": 16}]'
 refused "three views" '"num_views": 2' 'train_dataloader.pipeline=[{"type": "MultiView", "num_views": 3, "transforms": [[{"type": "RandomFlip"}]]}]'
 refused "views of two sizes" '16 x 16 and 12 x 12' \
   'train_dataloader.pipeline=[{"type": "MultiView", "num_views": [1, 1], "transforms": [[{"type": "RandomResizedCrop", "size": 16}], [{"type": "RandomResizedCrop", "size": 12}]]}]'
-refused "a neck that does not fit" '`neck.in_channels` is 99' model.neck.in_channels=99
+refused "a neck that does not fit" "is 99, but the backbone's" model.neck.in_channels=99
 refused "a typo of the neck" "did you mean 'hid_channels'?" model.neck.hid_chanels=8
 
 # The checkpoint of another algorithm is no start, and stays as it is.

@@ -9,7 +9,7 @@ namespace {
 // Rows whose columns vary by very different amounts, in directions of their own.
 at::Tensor rows(int64_t count, int64_t dims) {
   at::manual_seed(5);
-  const at::Tensor scale = at::logspace(2, -1, dims);
+  const at::Tensor scale = at::logspace(1, -1, dims);
   return (at::randn({count, dims}) * scale).mm(at::randn({dims, dims})) + 7;
 }
 

@@ -23,10 +23,10 @@ const plugin::Registry& registry() {
 
 Json small(const std::string& neck = "{}") {
   registry();
-  return parse_json(R"({"type": "SimCLR",
+  return selfsup::testing::resolved(parse_json(R"({"type": "SimCLR",
     "backbone": {"type": "ResNet", "depth": 18, "stem": "small", "stem_channels": 4, "base_channels": 4, "stage_blocks": [1, 1]},
     "neck": )" + neck + "}",
-                    "test", "file");
+                                               "test", "file"));
 }
 
 bridge::Facts facts_of(int64_t views = 2) {
@@ -197,7 +197,7 @@ TEST_CASE("SimCLR: defaults make a model that trains on the images they are for"
       REQUIRE(view.get("type").as_string() == "RandomResizedCrop");
       REQUIRE(view.get("size").as_int() == size);
       facts.view_sizes = {size, size, size, size};
-      Model model(all.get("model"), facts);
+      Model model(selfsup::testing::resolved(all.get("model")), facts);
       model.store.initialise(1);
       const auto out = model.algorithm.training_step({}, batch_of(3, channels, size));
       CHECK(std::isfinite(out.at(0).value.item<double>()));

@@ -4,7 +4,10 @@
 
 #include "bridge/host.h"
 #include "checkpoint/safetensors.h"
+#include "config/schema.h"
 #include "reference.h"
+#include "run/component_schemas.h"
+#include "ssp/algorithm.h"
 
 namespace selfsup::testing {
 namespace {
@@ -53,6 +56,13 @@ Tensors load_tensors(const std::string& stem) {
 plugin::Registry& registry() {
   static Lab lab;
   return lab.registry;
+}
+
+Json resolved(Json model) {
+  const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", SSP_KIND_ALGORITHM}});
+  const auto problems = config::validate(model, schema, "model", run::component_schemas(registry()));
+  for (const config::Problem& p : problems) FAIL(p.path << ": " << p.text);
+  return model;
 }
 
 Json mae_config(const MaeSizes& s, bool norm_pix) {

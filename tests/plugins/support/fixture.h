@@ -21,6 +21,9 @@ Tensors load_tensors(const std::string& stem);  // copies
 // The one host of this process, with mae.so and backbones.so loaded.
 plugin::Registry& registry();
 
+// The node `model` with the defaults of the schemas filled in, as a run makes it; a problem fails the test.
+Json resolved(Json model);
+
 // An algorithm over its own store, whose values are not filled.
 struct Model {
   model::ParameterStore store;

@@ -17,15 +17,15 @@ struct BatchNorm {
   Sync sync;
   BatchNorm(const Scope& s, int64_t channels, bool affine = true, Sync sync_ = Sync::as_run, double momentum_ = 0.1,
             double eps_ = 1e-5, double initial_weight = 1)
-      : mean(s.buffer("running_mean", {channels}, Init::zeros())),
-        var(s.buffer("running_var", {channels}, Init::ones())),
-        count(s.buffer("num_batches_tracked", {}, Init::zeros(), i64)),
-        momentum(momentum_),
-        eps(eps_),
-        sync(sync_) {
-    if (!affine) return;
-    weight = s.parameter("weight", {channels}, Init::constant(initial_weight), SSP_ROLE_NORM | SSP_ROLE_LARS_EXCLUDE);
-    bias = s.parameter("bias", {channels}, Init::zeros(), SSP_ROLE_NORM | SSP_ROLE_LARS_EXCLUDE);
+      : momentum(momentum_), eps(eps_), sync(sync_) {
+    const uint32_t roles = SSP_ROLE_NORM | SSP_ROLE_LARS_EXCLUDE;
+    if (affine) {
+      weight = s.parameter("weight", {channels}, Init::constant(initial_weight), roles);
+      bias = s.parameter("bias", {channels}, Init::zeros(), roles);
+    }
+    mean = s.buffer("running_mean", {channels}, Init::zeros());
+    var = s.buffer("running_var", {channels}, Init::ones());
+    count = s.buffer("num_batches_tracked", {}, Init::zeros(), i64);
   }
   // Train or eval as the call says; in train the running statistics move also without gradients.
   Tensor operator()(const Tensor& x, const Call& call) const {

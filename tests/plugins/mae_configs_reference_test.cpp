@@ -135,7 +135,7 @@ TEST_CASE("MAE: the groups of ViT-B, and the size of every model", "[reference]"
   for (const Size& size : kSizes) {
     INFO(size.name);
     const Json tree = shipped_config(mae_name(size, false, 400));
-    Model model(*tree.find("model"));
+    Model model(model_of(tree));
     const int64_t parameters = model.store.count(model::Kind::parameter) + model.store.count(model::Kind::frozen);
     CHECK(parameters == size.parameters);
     if (&size != kSizes) continue;

@@ -139,7 +139,7 @@ TEST_CASE("the rates of SimCLR on ImageNet-1k", "[reference]") {
 
 TEST_CASE("SimCLR: decay and LARS of every parameter of ResNet-50", "[reference]") {
   const Json tree = shipped_config(name_of(kVariants[0], 200));
-  Model model(*tree.find("model"));
+  Model model(model_of(tree));
   CHECK(model.store.count(model::Kind::parameter) == 27968832);
   std::map<std::string, train::ParamSettings> made;
   const auto groups = groups_of(model.store, tree);

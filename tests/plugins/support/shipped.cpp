@@ -40,6 +40,12 @@ Json shipped_config(const std::string& name) {
   return tree;
 }
 
+Json model_of(const Json& tree) {
+  Json model = tree.get("model");
+  model.erase("data_preprocessor");  // the run's
+  return model;
+}
+
 std::vector<std::string> shipped_names() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kFolder)) {

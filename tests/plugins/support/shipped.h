@@ -11,6 +11,8 @@ namespace selfsup::testing {
 
 // Below configs/selfsup, without ".json"; as `selfsup-host config` prints it.
 Json shipped_config(const std::string& name);
+// Its node `model` as the algorithm gets it.
+Json model_of(const Json& tree);
 std::vector<std::string> shipped_names();  // but those that are only bases
 
 struct Row {

@@ -89,7 +89,8 @@ void check_recorded_rates(const std::string& name) {
   const Json tree = shipped_config(name);
   const double base = tree.at_path("optim_wrapper.optimizer.lr")->as_double();
   for (const std::string& stem : family("lr_schedules", ".json")) {
-    for (const Json& recorded : load_json(stem).get("configs").as_array()) {
+    const Json file = load_json(stem);
+    for (const Json& recorded : file.get("configs").as_array()) {
       if (recorded.get("config").as_string() != name) continue;
       INFO(recorded.get("name").as_string());
       ++compared;

@@ -35,11 +35,23 @@ std::vector<Json> take_bases(Json& own) {
   return bases;
 }
 
+// Users of MMSelfSup type the paths that they know.
+std::string instead_of_python(fs::path path) {
+  const std::string python = path.string();
+  path.replace_extension(".json");
+  std::error_code failed;
+  if (fs::exists(path, failed))
+    return fmt::format("{}: configurations are JSON files here; the one of this name is {}", python, path.string());
+  return fmt::format("{}: configurations are JSON files here; scripts/mmselfsup_config.py makes one of a Python file",
+                     python);
+}
+
 // named: the value of _base_ that leads here; null: the command line does.
 Json load(const fs::path& path, const Json* named, std::vector<std::string>& chain) {
   const auto refuse = [&](const std::string& text) {
     throw Error(Exit::usage, (named ? describe(named->source) + ": _base_: " : "") + text);
   };
+  if (path.extension() == ".py") refuse(instead_of_python(path));
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   if (!fs::exists(status)) refuse(fmt::format("there is no configuration file {}", path.string()));

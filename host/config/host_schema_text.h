@@ -45,8 +45,8 @@ inline constexpr char kHostTop[] = R"({
         "custom_keys": {"type": "object", "x-ssp-each": {"type": "object", "properties": {
           "lr_mult": {"type": "number", "minimum": 0, "description": "times the learning rate; absent: 1"},
           "decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay; absent: 1"},
-          "lars_exclude": {"type": "boolean", "description": "kept with the group; no optimizer here reads it"},
-          "momentum": {"type": "number", "minimum": 0, "description": "of SGD, instead of the optimizer's"}}},
+          "lars_exclude": {"type": "boolean", "description": "of LARS: true leaves these at the plain rate. Absent: as the plugin declares a parameter that no key fits"},
+          "momentum": {"type": "number", "minimum": 0, "description": "of SGD and LARS, instead of the optimizer's"}}},
           "description": "{part of a parameter's name: factors}; the longest part that fits wins, ties by the alphabet"},
         "norm_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of normalisation layers"},
         "bias_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of biases"},

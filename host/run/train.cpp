@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <random>
 
 #include "base/log.h"
@@ -66,6 +67,13 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   return manifest;
 }
 
+void warn_of_low_rate(const Training& training) {
+  double base_lr = 0;
+  for (const train::Optimizer::Group& group : training.update.optimizer->groups())
+    base_lr = std::max(base_lr, group.base_lr);
+  if (const std::string text = training.schedules.unfinished_rise(base_lr); !text.empty()) log_warning(text);
+}
+
 void announce(const Settings& settings, const Training& training, const RunFolder& folder,
               const checkpoint::Manifest& manifest) {
   const config::RunConfig& config = settings.config;
@@ -83,6 +91,7 @@ void announce(const Settings& settings, const Training& training, const RunFolde
       log_warning(fmt::format(
           "changed since the checkpoint, so the run is no longer exactly the one that was begun: {}", change));
   for (const std::string& note : training.notes) log_info(note);
+  warn_of_low_rate(training);
 }
 
 // The loop up to the first batch: what can be refused beforehand is refused here.
@@ -150,6 +159,7 @@ double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   Start start;
   if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
   Training training(prepared, settings, data, seed, start);
+  warn_of_low_rate(training);
   return begun_loop(training).first_loss();
 }
 

@@ -90,6 +90,7 @@ const char* vit_schema(bool learned_by_default) {
     "in_channels": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "Channels of the input; the data set's if left out."},
     "norm_cfg": {
       "type": "object",
+      "default": {},
       "description": "Layer norm.",
       "properties": {
         "type": {"type": "string", "enum": ["LN"], "default": "LN"},

@@ -23,6 +23,7 @@ const char* SimClr::schema() {
         "with_avg_pool": {"type": "boolean", "default": true, "description": "Maps are averaged over their places; false: taken as they are."},
         "norm_cfg": {
           "type": "object",
+          "default": {},
           "description": "Its batch norms.",
           "properties": {
             "type": {"type": "string", "enum": ["BN", "SyncBN"], "default": "SyncBN", "description": "SyncBN: over the images of all ranks. BN: of each rank, unless sync_bn says otherwise."},

@@ -96,6 +96,17 @@ TEST_CASE("what is no file is refused with what to do") {
   CHECK_FALSE(contains(refusal(folder / "sub"), "write it to one"));
 }
 
+TEST_CASE("the path of a Python configuration leads to the JSON one") {
+  const Folder folder;
+  folder.put("here.json", "{}");
+  CHECK(contains(refusal(folder / "here.py"), "the one of this name is " + (folder / "here.json")));
+  CHECK(contains(refusal(folder / "gone.py"), "scripts/mmselfsup_config.py"));
+  const std::string upper = folder.put("upper.json", R"({"_base_": "here.py"})");
+  CHECK(contains(refusal(upper), "upper.json:1:12: _base_: "));
+  CHECK(contains(refusal(upper), "here.json"));
+  CHECK(contains(refusal(folder.put("real.py", "a = 1")), "scripts/mmselfsup_config.py"));
+}
+
 TEST_CASE("a base may be named twice without being a circle") {
   const Folder folder;
   folder.put("root.json", R"({"k": 1})");

@@ -1,5 +1,6 @@
 // Loss and gradients of simclr.so's head against lightly's and MMSelfSup's, in one process.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 

@@ -47,7 +47,7 @@ TEST_CASE("types that are known by name only are refused with the names that the
     REQUIRE(!problems.empty());
     return problems[0].text;
   };
-  CHECK_THAT(refused("optimizer", "LARS"), Catch::Contains("named 'LARS'; there are Adam, AdamW, SGD"));
+  CHECK_THAT(refused("optimizer", "Lion"), Catch::Contains("named 'Lion'; there are Adam, AdamW, SGD, LARS"));
   CHECK_THAT(refused("scheduler", "OneCycleLR"), Catch::Contains("named 'OneCycleLR'") && Catch::Contains("LinearLR"));
   CHECK_THAT(refused("dataset", "CIFAR10"), Catch::Contains("named 'CIFAR10'") && Catch::Contains("image_folder"));
 }

@@ -1,6 +1,7 @@
 #include "train/optimizers/optimizer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -15,6 +16,8 @@
 namespace selfsup::train {
 namespace {
 
+constexpr uint32_t lars_exclude = 32;
+
 struct Model {
   std::deque<model::Entry> entries;
   std::vector<model::Entry*> trained;
@@ -25,6 +28,7 @@ struct Model {
          {std::pair<std::string, std::vector<int64_t>>{"a.weight", {5, 3}}, {"a.bias", {5}}, {"b.weight", {70000}}}) {
       model::Entry e;
       e.name = name;
+      e.roles = name == "a.bias" ? lars_exclude : 0;
       e.tensor = at::randn(sizes).set_requires_grad(true);
       entries.push_back(std::move(e));
       trained.push_back(&entries.back());
@@ -65,7 +69,24 @@ const char* const configs[] = {
     R"({"type": "Adam", "lr": 0.01, "weight_decay": 0.1})",
     R"({"type": "SGD", "lr": 0.1, "momentum": 0.9})",
     R"({"type": "SGD", "lr": 0.1, "momentum": 0.9, "dampening": 0.5})",
+    R"({"type": "LARS", "lr": 0.5, "momentum": 0.9, "weight_decay": 0.1, "eta": 0.02})",
+    R"({"type": "LARS", "lr": 0.5, "momentum": 0.9, "dampening": 0.5, "eta": 0.02})",
+    R"({"type": "LARS", "lr": 0.5, "momentum": 0.9, "nesterov": true, "eta": 0.02})",
 };
+
+// Operators called while `work` runs, on this thread.
+std::vector<std::string> operators_of(const std::function<void()>& work) {
+  static std::vector<std::string> names;
+  names.clear();
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback([](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+        names.emplace_back(function.name());
+        return nullptr;
+      }));
+  work();
+  at::removeCallback(handle);
+  return names;
+}
 
 }  // namespace
 
@@ -136,12 +157,71 @@ TEST_CASE("a parameter without a gradient keeps value and state, and joins later
   }
 }
 
+// On a GPU each of these would wait for all that has been launched. (Adam's kernel for the CPU reads its step counts.)
+TEST_CASE("a step reads no value of a tensor") {
+  for (const char* config : configs) {
+    if (std::string_view(config).find("Adam") != std::string_view::npos) continue;
+    INFO(config);
+    Model m(7);
+    const auto optimizer = m.optimizer(config);
+    const at::Tensor good = at::zeros({});
+    m.gradients(0), optimizer->step(good);
+    m.gradients(1);
+    const auto called = operators_of([&] { optimizer->step(good); });
+    CHECK(!called.empty());
+    CHECK(std::ranges::count(called, "aten::item") == 0);
+    CHECK(std::ranges::count(called, "aten::_local_scalar_dense") == 0);
+  }
+}
+
+TEST_CASE("a channels-last parameter moves as a plain one") {
+  for (const char* config : configs) {
+    INFO(config);
+    Model plain(8), last(8);
+    for (Model* m : {&plain, &last}) {
+      const auto format = m == &last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+      model::Entry& e = m->entries[2];
+      e.tensor = at::arange(2 * 3 * 4 * 5, at::kFloat).view({2, 3, 4, 5}).contiguous(format).set_requires_grad(true);
+      const auto optimizer = m->optimizer(config);
+      for (int step = 0; step < 3; ++step) {
+        m->gradients(step);
+        // As autograd lays gradients out: like their parameters.
+        e.tensor.mutable_grad() = (at::randn({2, 3, 4, 5})).contiguous(format);
+        optimizer->step();
+      }
+      CHECK(e.tensor.is_contiguous(format));
+    }
+    CHECK(at::allclose(plain.entries[2].tensor, last.entries[2].tensor, 1e-6, 1e-6));
+  }
+}
+
+TEST_CASE("LARS measures each tensor by itself, but for those that it leaves at the plain rate") {
+  for (const double size : {1.0, 1000.0}) {
+    Model m(9);
+    const auto before = m.values();
+    const auto optimizer = m.optimizer(R"({"type": "LARS", "lr": 2, "eta": 0.01})");
+    m.gradients(0, size);
+    std::vector<at::Tensor> gradients;
+    for (auto& e : m.entries) gradients.push_back(e.tensor.grad().clone());
+    optimizer->step();
+    for (size_t i = 0; i < before.size(); ++i) {
+      const at::Tensor moved = before[i] - m.values()[i];
+      const double rate =
+          m.entries[i].name == "a.bias" ? 2 : 2 * 0.01 * (before[i].norm() / gradients[i].norm()).item<double>();
+      CHECK(at::allclose(moved, gradients[i] * rate, 1e-3, 1e-5));
+    }
+  }
+}
+
 TEST_CASE("options that an optimizer does not have are refused by name") {
   const Model m(5);
   CHECK_THROWS_WITH(m.optimizer(R"({"type": "SGD", "lr": 1, "betas": [0.9, 0.95]})"), Catch::Contains("betas"));
   CHECK_THROWS_WITH(m.optimizer(R"({"type": "Lion", "lr": 1})"), Catch::Contains("AdamW"));
   CHECK_THROWS_WITH(m.optimizer(R"({"type": "AdamW", "lr": 1, "betas": [0.9, 1.0]})"), Catch::Contains("betas"));
+  CHECK_THROWS_WITH(m.optimizer(R"({"type": "AdamW", "lr": 1, "amsgrad": true})"), Catch::Contains("amsgrad"));
   CHECK_THROWS_WITH(m.optimizer(R"({"type": "AdamW", "lr": -1})"), Catch::Contains("lr"));
+  CHECK_THROWS_WITH(m.optimizer(R"({"type": "LARS", "lr": 1, "eta": 0})"), Catch::Contains("eta"));
+  CHECK_THROWS_WITH(m.optimizer(R"({"type": "LARS", "lr": 1, "nesterov": true})"), Catch::Contains("momentum"));
 }
 
 TEST_CASE("the gradient norm and clipping equal the definition") {

@@ -19,7 +19,7 @@ model::Entry entry(const std::string& name, uint32_t roles = 0, int64_t dims = 2
 
 ParamRules rules(const char* text) { return ParamRules(parse_json(text, "test", "test")); }
 Json resolved(const char* text) { return test::resolved_list(scheduler_types(), parse_json(text, "test", "test")); }
-constexpr uint32_t bias = 1, norm = 2, no_decay = 16;
+constexpr uint32_t bias = 1, norm = 2, no_decay = 16, lars_exclude = 32;
 
 }  // namespace
 
@@ -49,6 +49,17 @@ TEST_CASE("role rules apply in MMEngine's order, and NO_DECAY where none speaks"
   const ParamRules none{Json()};
   CHECK(none.settings(entry("l.bias", bias | no_decay, 1), 1, 1).weight_decay == 0);
   CHECK(none.settings(entry("l.bias", bias, 1), 1, 1).weight_decay == 1);
+}
+
+TEST_CASE("LARS leaves alone what its plugin says, unless a custom key speaks") {
+  const ParamRules r = rules(R"({"custom_keys": {"neck": {"decay_mult": 0}, "head": {"lars_exclude": true}}})");
+  const auto excluded = [&](const char* name, uint32_t roles) {
+    return r.settings(entry(name, roles), 1, 1).extras.get_bool("lars_exclude", false);
+  };
+  CHECK(excluded("backbone.bn1.weight", norm | lars_exclude));
+  CHECK(!excluded("backbone.bn1.weight", norm));
+  CHECK(!excluded("neck.bn0.weight", norm | lars_exclude));
+  CHECK(excluded("head.fc.weight", 0));
 }
 
 TEST_CASE("parameters with equal settings share a group") {

@@ -40,7 +40,8 @@ class Optimizer {
   std::vector<Group>& groups() { return groups_; }
   const std::vector<Group>& groups() const { return groups_; }
 
-  // One update of every parameter that has a gradient; the others keep value and state, as in torch.optim.
+  // One update of every parameter that has a gradient; the others keep value and state, as in torch.optim. What the
+  // gradients hold afterwards is the optimizer's business.
   // found_inf: f32 scalar on the parameters' device; 1 turns the step into nothing, without a host sync.
   void step(const std::optional<at::Tensor>& found_inf = std::nullopt);
   // Sets all gradients to none; nothing is zeroed.

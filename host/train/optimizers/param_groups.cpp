@@ -6,7 +6,7 @@ namespace selfsup::train {
 namespace {
 
 // Bits of model::Entry::roles.
-enum : uint32_t { role_bias = 1, role_norm = 2, role_no_decay = 16 };
+enum : uint32_t { role_bias = 1, role_norm = 2, role_no_decay = 16, role_lars_exclude = 32 };
 
 bool is_bias(const model::Entry& entry) {
   return (entry.roles & role_bias) || entry.name == "bias" || entry.name.ends_with(".bias");
@@ -53,6 +53,7 @@ ParamSettings ParamRules::settings(const model::Entry& entry, double base_lr, do
   } else if (entry.roles & role_no_decay) {
     settings.weight_decay = 0;
   }
+  if (entry.roles & role_lars_exclude) settings.extras.set("lars_exclude", true);
   return settings;
 }
 

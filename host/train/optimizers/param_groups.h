@@ -20,7 +20,8 @@ struct ParamSettings {
 
 // The node `optim_wrapper.paramwise_cfg`. The longest custom key that is a substring of the full name wins, ties
 // alphabetically, and decides alone. Otherwise bias_lr_mult, then the first that applies of norm_decay_mult,
-// bias_decay_mult and flat_decay_mult. Where nothing speaks about decay, the role NO_DECAY means none.
+// bias_decay_mult and flat_decay_mult. Where nothing speaks about decay, the role NO_DECAY means none. Where no custom
+// key fits, the role LARS_EXCLUDE is the extra `lars_exclude`.
 class ParamRules {
  public:
   explicit ParamRules(const Json& paramwise_cfg);  // null: no rules

@@ -1,13 +1,14 @@
-// SGD with momentum on LibTorch's fused kernel, with its state.
+#include "train/optimizers/sgd.h"
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include "base/errors.h"
 #include "config/schema.h"
-#include "train/optimizers/optimizer.h"
 #include "train/optimizers/optimizer_state.h"
 
 namespace selfsup::train {
@@ -15,34 +16,37 @@ namespace {
 
 constexpr const char* buffer_name = "/momentum_buffer";
 
-class Sgd final : public Optimizer {
- public:
-  Sgd(std::vector<Group> groups, double dampening, bool nesterov);
-  StateDict state() const override;
-  std::function<void()> load_state(const StateDict& saved) override;
+}  // namespace
 
- private:
-  void update(size_t group, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) override;
-
-  double dampening_;
-  bool nesterov_;
-  std::vector<std::vector<at::Tensor>> buffers_;  // per group and parameter; undefined before its first step
-};
-
-Sgd::Sgd(std::vector<Group> groups, double dampening, bool nesterov)
-    : Optimizer(std::move(groups)), dampening_(dampening), nesterov_(nesterov) {
-  for (const Group& group : groups_) buffers_.emplace_back(group.params.size());
+Sgd::Sgd(const Json& config, std::vector<Group> groups)
+    : Optimizer(std::move(groups)),
+      dampening_(config.get("dampening").as_double()),
+      nesterov_(config.get("nesterov").as_bool()) {
+  const double momentum = config.get("momentum").as_double();
+  if (nesterov_ && (momentum <= 0 || dampening_ != 0))
+    throw Error(Exit::usage,
+                fmt::format("{}: optim_wrapper.optimizer.nesterov: needs momentum above 0 and no dampening",
+                            describe(config.get("nesterov").source)));
+  for (Group& group : groups_) {
+    const Json* own = group.extras.find("momentum");  // of a custom key
+    group.set_momentum(own ? own->as_double() : momentum);
+    buffers_.emplace_back(group.params.size());
+  }
 }
 
 void Sgd::update(size_t index, const std::vector<size_t>& members, const std::optional<at::Tensor>& found_inf) {
+  descend(index, members, groups_[index].lr, groups_[index].weight_decay, found_inf);
+}
+
+void Sgd::descend(size_t index, const std::vector<size_t>& members, double lr, double weight_decay,
+                  const std::optional<at::Tensor>& found_inf) {
   const Group& group = groups_[index];
   std::vector<at::Tensor>& buffers = buffers_[index];
   const auto run = [&](const std::vector<size_t>& some, bool first) {
     if (some.empty()) return;
     const std::vector<at::Tensor> used = group.momentum != 0 ? pick(buffers, some) : std::vector<at::Tensor>{};
-    at::_fused_sgd_(pick(group.params, some), gather_gradients(group.params, some), used, group.weight_decay,
-                    group.momentum, group.lr, dampening_, nesterov_, /*maximize=*/false, first, /*grad_scale=*/{},
-                    found_inf);
+    at::_fused_sgd_(pick(group.params, some), gather_gradients(group.params, some), used, weight_decay, group.momentum,
+                    lr, dampening_, nesterov_, /*maximize=*/false, first, /*grad_scale=*/{}, found_inf);
   };
   if (group.momentum == 0) {
     run(members, false);
@@ -89,33 +93,12 @@ std::function<void()> Sgd::load_state(const StateDict& saved) {
   };
 }
 
-}  // namespace
-
 OptimizerType sgd() {
   return {{"SGD"},
-          config::parse_schema(R"({
-            "type": "object",
-            "properties": {
-              "type": {"type": "string"},
-              "lr": {"type": "number", "minimum": 0, "description": "before schedules and factors"},
-              "weight_decay": {"type": "number", "minimum": 0, "default": 0.0, "description": "before factors"},
-              "momentum": {"type": "number", "minimum": 0, "default": 0.0},
-              "dampening": {"type": "number", "minimum": 0, "default": 0.0},
-              "nesterov": {"type": "boolean", "default": false, "description": "needs momentum, and no dampening"}},
-            "required": ["lr"]})",
-                               "SGD"),
+          config::parse_schema(
+              std::string(R"({"type": "object", "properties": {)") + kSgdKeys + R"(}, "required": ["lr"]})", "SGD"),
           [](const Json& config, std::vector<Optimizer::Group> groups) -> std::unique_ptr<Optimizer> {
-            const double momentum = config.get("momentum").as_double(), dampening = config.get("dampening").as_double();
-            const bool nesterov = config.get("nesterov").as_bool();
-            if (nesterov && (momentum <= 0 || dampening != 0))
-              throw Error(Exit::usage, fmt::format("{}: optim_wrapper.optimizer.nesterov: needs momentum above 0 and "
-                                                   "no dampening",
-                                                   describe(config.get("nesterov").source)));
-            for (Optimizer::Group& group : groups) {
-              const Json* own = group.extras.find("momentum");  // of a custom key
-              group.set_momentum(own ? own->as_double() : momentum);
-            }
-            return std::make_unique<Sgd>(std::move(groups), dampening, nesterov);
+            return std::make_unique<Sgd>(config, std::move(groups));
           }};
 }
 

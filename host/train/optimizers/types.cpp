@@ -3,10 +3,10 @@
 
 namespace selfsup::train {
 
-OptimizerType adam(), adamw(), sgd();
+OptimizerType adam(), adamw(), sgd(), lars();
 
 const Registry<OptimizerType>& optimizer_types() {
-  static const Registry<OptimizerType> types({adam(), adamw(), sgd()});
+  static const Registry<OptimizerType> types({adam(), adamw(), sgd(), lars()});
   return types;
 }
 

@@ -12,7 +12,8 @@ ScheduleShape constant() {
               if (step == 0) return value * factor;
               return step == last ? value * (1 / factor) : value;
             };
-          }};
+          },
+          [](const Json& config) { return config.get("factor").as_double() < 1; }};
 }
 
 }  // namespace selfsup::train

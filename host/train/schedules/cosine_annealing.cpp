@@ -20,8 +20,8 @@ bool given(const Json& config, std::string_view key) {
 ScheduleShape cosine_annealing() {
   return {"CosineAnnealing", R"({"properties": {
             "T_max": {"type": "integer", "minimum": 1, "maximum": 1000000000, "description": "steps of the way down; absent: end - begin"},
-            "eta_min": {"type": ["number", "null"], "description": "the lowest value; absent: 0"},
-            "eta_min_ratio": {"type": ["number", "null"], "description": "the same as a share of the value at the start"}}})",
+            "eta_min": {"type": ["number", "null"], "minimum": 0, "description": "the lowest value; absent: 0"},
+            "eta_min_ratio": {"type": ["number", "null"], "minimum": 0, "description": "the same as a share of the value at the start"}}})",
           [](const Json& config, const Window& window) -> Curve {
             const Json* T_max = config.find("T_max");
             const int64_t period = T_max ? T_max->as_int() * window.unit : window.length;

@@ -9,7 +9,7 @@ namespace selfsup::train {
 ScheduleShape multi_step() {
   return {"MultiStep", R"({"properties": {
     "milestones": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 1000000000}, "description": "steps, counted from begin"},
-    "gamma": {"type": "number", "default": 0.1, "description": "factor at each milestone"}},
+    "gamma": {"type": "number", "minimum": 0, "default": 0.1, "description": "factor at each milestone"}},
     "required": ["milestones"]})",
           [](const Json& config, const Window& window) -> Curve {
             std::vector<int64_t> milestones;

@@ -26,6 +26,8 @@ struct ScheduleShape {
   std::string_view keys;  // {"properties": …, "required": …}: what it adds to the schema of all schedulers
   // config: resolved. Error(usage) for what no schema can say.
   Curve (*make)(const Json& config, const Window& window);
+  // Whether the value starts low and is brought back by the schedule's last step. Null: never.
+  bool (*rises)(const Json& config) = nullptr;
 };
 const std::vector<ScheduleShape>& schedule_shapes();
 

@@ -49,9 +49,9 @@ const Registry<SchedulerType>& scheduler_types() {
     std::vector<SchedulerType> all;
     for (const ScheduleShape& shape : schedule_shapes()) {
       const std::string stem(shape.stem);
-      all.push_back({{stem + "LR"}, schema_of(shape, false), Quantity::lr, shape.make});
-      all.push_back({{stem + "Momentum"}, schema_of(shape, false), Quantity::momentum, shape.make});
-      all.push_back({{stem + "ParamScheduler"}, schema_of(shape, true), std::nullopt, shape.make});
+      all.push_back({{stem + "LR"}, schema_of(shape, false), Quantity::lr, shape.make, shape.rises});
+      all.push_back({{stem + "Momentum"}, schema_of(shape, false), Quantity::momentum, shape.make, shape.rises});
+      all.push_back({{stem + "ParamScheduler"}, schema_of(shape, true), std::nullopt, shape.make, shape.rises});
     }
     return all;
   }());
@@ -64,8 +64,10 @@ Schedules::Schedule Schedules::read(const Json& config, const std::string& key) 
   };
   const SchedulerType& type = scheduler_types().get(config.get("type").as_string());
   Schedule s;
+  s.name = fmt::format("{}: {} ({})", describe(config.source), key, config.get("type").as_string());
   s.quantity = type.quantity ? *type.quantity : quantity_of(config.get("param_name").as_string());
   s.by_epoch = config.get("by_epoch").as_bool();
+  s.rises = type.rises && type.rises(config);
   s.begin = config.get("begin").as_int();
   const Json* end = config.find("end");
   s.end = end ? end->as_int() : s.by_epoch ? length_.max_epochs : length_.max_iters;
@@ -95,6 +97,23 @@ Schedules::Schedules(const Json& config, const RunLength& length) : length_(leng
 
 bool Schedules::changes(Quantity quantity) const {
   return std::ranges::any_of(schedules_, [&](const Schedule& s) { return s.quantity == quantity; });
+}
+
+std::string Schedules::unfinished_rise(double base_lr) const {
+  const auto steps = [&](const Schedule& s) { return s.by_epoch ? length_.max_epochs : length_.max_iters; };
+  const auto found = std::ranges::find_if(schedules_, [&](const Schedule& s) {
+    return s.quantity == Quantity::lr && s.rises && s.begin < steps(s) && (s.end - s.begin == 1 || steps(s) < s.end);
+  });
+  if (found == schedules_.end()) return {};
+  Schedules walk(*this);
+  double highest = 0;
+  for (int64_t i = 0; i < length_.max_iters; ++i) highest = std::max(highest, walk.value(Quantity::lr, base_lr, i));
+  const std::string why =
+      found->end - found->begin == 1
+          ? "has one step, the lowest, and all that follows is a share of it; give it two or more, or leave it out"
+          : fmt::format("rises for {} {}, and this run has {}; shorten it, or lengthen the run", found->end,
+                        found->by_epoch ? "epochs" : "iterations", steps(*found));
+  return fmt::format("{} {}. The learning rate reaches {:.4g} at most, not {:.4g}", found->name, why, highest, base_lr);
 }
 
 void Schedules::restart(Track& track) const {

@@ -26,6 +26,7 @@ struct SchedulerType {
   Json schema;
   std::optional<Quantity> quantity;  // absent: the key param_name says
   Curve (*make)(const Json& config, const Window& window);
+  bool (*rises)(const Json& config);  // may be null
 };
 const Registry<SchedulerType>& scheduler_types();
 
@@ -43,15 +44,21 @@ class Schedules {
   double value(Quantity quantity, double base, int64_t iteration);
   bool changes(Quantity quantity) const;
 
+  // What to tell a user whose learning rate never gets to where a schedule raises it: the run ends before, or the
+  // schedule has one step, which is its lowest, and all that follows is a share of that (MMEngine's rule). Empty: none.
+  std::string unfinished_rise(double base_lr) const;
+
  private:
   struct Track {  // one base value followed through the run
     Quantity quantity;
     double base, value;
     int64_t iteration;
   };
-  struct Schedule {  // one entry, converted to iterations where it asks for it
+  struct Schedule {    // one entry, converted to iterations where it asks for it
+    std::string name;  // for messages
     Quantity quantity;
     bool by_epoch;       // counts epochs, else iterations
+    bool rises;          // from a low start, which its last step ends
     int64_t begin, end;  // in effect for begin <= count < end
     Curve curve;
   };

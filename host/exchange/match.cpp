@@ -60,6 +60,11 @@ Reading read(const Format& format, const std::string& without, const std::vector
   return reading;
 }
 
+bool is_better(const Reading& reading, const Reading& than) {
+  if (reading.found.size() != than.found.size()) return reading.found.size() > than.found.size();
+  return !reading.found.empty() && reading.prefix.size() < than.prefix.size();
+}
+
 }  // namespace
 
 std::string component_of(const std::string& own_name) {
@@ -77,8 +82,7 @@ Match match_names(const std::vector<std::string>& own, const std::vector<Format>
     for (const std::string& component : components)
       if (!component.empty()) withouts.push_back(component + ".");
     for (const std::string& without : withouts)
-      if (Reading reading = read(format, without, file); reading.found.size() > best.found.size())
-        best = std::move(reading);
+      if (Reading reading = read(format, without, file); is_better(reading, best)) best = std::move(reading);
   }
 
   Match match;

@@ -29,9 +29,9 @@ struct Match {
   std::vector<std::pair<std::string, size_t>> untouched;  // components of which the file has nothing, and their tensors
 };
 
-// The format and prefix by which most names match; of equals the first format, then the prefix that comes first in the
-// file. The file may hold one component alone, under names without that component's. own: all names of the model, which
-// are the first format.
+// The format and prefix by which most names match; of equals the shorter prefix, then the first format, and the prefix
+// that comes first in the file. The file may hold one component alone, under names without that component's. own: all
+// names of the model, which are the first format.
 Match match_names(const std::vector<std::string>& own, const std::vector<Format>& formats,
                   const std::vector<std::string>& file);
 

@@ -8,6 +8,7 @@
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
+#include "evaluate/probe.h"
 #include "input/preprocess.h"
 #include "model/store.h"
 #include "report/log_line.h"
@@ -36,6 +37,7 @@ struct Subject {
   model::ParameterStore& model;
   const input::Preprocessor& preprocess;
   uint64_t seed;
+  JudgedBy by = JudgedBy::both;
 };
 
 // Error(usage) when the algorithm offers nothing to judge. References outlive the result.

@@ -50,13 +50,13 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-Accuracies Probe::judge(const Features& features, const at::Tensor& queries) const {
-  return judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_);
+Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {
+  return judge_features(bank, bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_);
 }
 
 ProbeResult Probe::evaluate(const Features& features) const {
-  const at::Tensor queries = extract(queries_, features);
-  return {judge(features, queries), gauges_of(queries)};
+  const at::Tensor queries = extract(queries_, features), bank = extract(bank_, features);
+  return {judge(bank, queries), gauges_of(queries), find_neighbours(bank, queries, queries_.labels, queries_.classes)};
 }
 
 Accuracies Probe::evaluate_raw_pixels() const {
@@ -64,7 +64,7 @@ Accuracies Probe::evaluate_raw_pixels() const {
     const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
     return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
   };
-  return judge(pixels, extract(queries_, pixels));
+  return judge(extract(bank_, pixels), extract(queries_, pixels));
 }
 
 Accuracies Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
@@ -77,7 +77,7 @@ Accuracies Probe::evaluate_random_initialisation(const Features& features, model
   };
   try {
     model.initialise(seed);
-    const Accuracies result = judge(features, extract(queries_, features));
+    const Accuracies result = judge(extract(bank_, features), extract(queries_, features));
     put_back();
     return result;
   } catch (...) {

@@ -21,7 +21,7 @@ namespace selfsup::evaluate {
 namespace {
 
 constexpr Color kGround{250, 250, 250}, kInk{72, 79, 88};
-constexpr int kMargin = 20, kGap = 10, kApart = 16, kFrame = 4;
+constexpr int kMargin = 20, kBareGap = 10, kApart = 16, kFrame = 4;
 
 void check(const ImageView& image) {
   constexpr int kMost = 16384;
@@ -74,6 +74,7 @@ std::vector<std::string> lines_of(std::string_view caption, int width) {
 struct Plan {
   explicit Plan(const Sheet& sheet);
 
+  int gap = kBareGap;                           // between cells
   int factor = 1;                               // of all images
   std::vector<int> widths, heights;             // of columns and rows, captions left out
   std::vector<int> left, top;                   // where columns and rows begin
@@ -85,7 +86,11 @@ struct Plan {
 Plan::Plan(const Sheet& sheet) {
   int longest = 0;
   for (const auto& row : sheet.rows)
-    for (const Cell& cell : row) check(cell.image), longest = std::max({longest, cell.image.width, cell.image.height});
+    for (const Cell& cell : row) {
+      check(cell.image);
+      longest = std::max({longest, cell.image.width, cell.image.height});
+      if (cell.frame) gap = kBareGap + 2 * kFrame;
+    }
   if (longest == 0) throw Error(Exit::failed, "a picture needs images");
   factor = std::max(1, (2 * sheet.side + longest) / (2 * longest));
   for (const auto& row : sheet.rows) {
@@ -102,20 +107,20 @@ Plan::Plan(const Sheet& sheet) {
   for (size_t c = 0; c < widths.size(); ++c) {
     if (c < sheet.columns.size() && sheet.columns[c].apart) at += kApart;
     left.push_back(at);
-    at += widths[c] + kGap;
+    at += widths[c] + gap;
   }
-  width = at - kGap + kMargin;
+  width = at - gap + kMargin;
   size_t lines = 0;
   for (size_t c = 0; c < std::min(sheet.columns.size(), widths.size()); ++c) {
-    heads.push_back(lines_of(sheet.columns[c].caption, widths[c] + kGap));
+    heads.push_back(lines_of(sheet.columns[c].caption, widths[c] + gap));
     lines = std::max(lines, heads.back().size());
   }
-  at = kMargin + (lines ? static_cast<int>(lines) * letter_height + kGap / 2 : 0);
+  at = kMargin + (lines ? static_cast<int>(lines) * letter_height + gap / 2 : 0);
   for (size_t r = 0; r < heights.size(); ++r) {
     top.push_back(at);
-    at += heights[r] + captions[r] + kGap;
+    at += heights[r] + captions[r] + gap;
   }
-  height = at - kGap + kMargin;
+  height = at - gap + kMargin;
 }
 
 class Canvas {
@@ -185,7 +190,7 @@ Picture compose(const Sheet& sheet) {
   for (size_t c = 0; c < plan.heads.size(); ++c)
     for (size_t i = 0; i < plan.heads[c].size(); ++i)  // the last line stands right above the images
       canvas.write(plan.heads[c][i], plan.left[c], plan.widths[c],
-                   plan.top.front() - kGap / 2 - letter_height * static_cast<int>(plan.heads[c].size() - i));
+                   plan.top.front() - plan.gap / 2 - letter_height * static_cast<int>(plan.heads[c].size() - i));
   for (size_t r = 0; r < sheet.rows.size(); ++r)
     for (size_t c = 0; c < sheet.rows[r].size(); ++c) {
       const Cell& cell = sheet.rows[r][c];
@@ -193,7 +198,7 @@ Picture compose(const Sheet& sheet) {
       const int left = plan.left[c] + (plan.widths[c] - width) / 2, top = plan.top[r] + (plan.heights[r] - height) / 2;
       if (cell.frame) canvas.fill({left - kFrame, top - kFrame, width + 2 * kFrame, height + 2 * kFrame}, *cell.frame);
       canvas.paint(cell.image, plan.factor, left, top);
-      canvas.write(cut(plain(cell.caption), plan.widths[c] + kGap), plan.left[c], plan.widths[c],
+      canvas.write(cut(plain(cell.caption), plan.widths[c] + plan.gap), plan.left[c], plan.widths[c],
                    plan.top[r] + plan.heights[r] + kFrame);
     }
   return canvas.finish();

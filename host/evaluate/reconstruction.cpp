@@ -15,6 +15,7 @@ constexpr int64_t kSamples = 8;
 // A name as a plugin gives it, for people.
 std::string words(std::string name) {
   std::ranges::replace(name, '_', ' ');
+  for (size_t at = name.find('+'); at != name.npos; at = name.find('+', at + 3)) name.replace(at, 1, " + ");
   return name;
 }
 
@@ -33,8 +34,8 @@ std::vector<std::string> draw_reconstruction(bridge::Algorithm& algorithm, const
   for (const bridge::NamedTensor& column : algorithm.reconstruct(at, preprocess.prepare(batch))) {
     columns.push_back(preprocess.denormalise(column.value).contiguous());
     const at::Tensor& bytes = columns.back();
-    names.push_back(column.name);
-    sheet.columns.push_back({words(column.name)});
+    names.push_back(words(column.name));
+    sheet.columns.push_back({names.back()});
     const int height = static_cast<int>(bytes.size(1)), width = static_cast<int>(bytes.size(2)),
               channels = static_cast<int>(bytes.size(3));
     const auto* first = bytes.const_data_ptr<uint8_t>();

@@ -37,7 +37,7 @@ Axis axis_over(double lowest, double highest, int count, bool outward) {
   axis.low = outward ? std::floor(lowest / axis.step + 1e-9) * axis.step : lowest;
   axis.high = outward ? std::ceil(highest / axis.step - 1e-9) * axis.step : highest;
   const auto first = std::ceil(axis.low / axis.step - 1e-9), last = std::floor(axis.high / axis.step + 1e-9);
-  for (double i = first; i <= last && axis.ticks.size() < 100; ++i) axis.ticks.push_back(i * axis.step);
+  for (double i = first; i <= last && axis.ticks.size() < 100; ++i) axis.ticks.push_back(i * axis.step + 0.0);  // no -0
   return axis;
 }
 

@@ -19,13 +19,27 @@ constexpr double kWidth = 800, kHeight = 360, kTop = 52, kBottom = 46, kSide = 6
 constexpr size_t kMostPoints = 1200, kMostMarks = 60;
 
 constexpr char kStyle[] = R"(<style>
-.chart{--ground:#fff;--frame:#d0d7de;--ink:#57606a;--c0:#0969da;--c1:#bc4c00;--c2:#8250df;--c3:#1a7f37;--c4:#bf3989}
-@media(prefers-color-scheme:dark){.chart{--ground:#0d1117;--frame:#30363d;--ink:#9198a1;--c0:#58a6ff;--c1:#f0883e;--c2:#bc8cff;--c3:#3fb950;--c4:#f778ba}}
-.chart .ground{fill:var(--ground)}
-.chart .grid{stroke:var(--frame);fill:none}
-.chart text{fill:var(--ink);font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif}
+.chart text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif}
 .chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}
 )";
+
+struct Shades {
+  const char *ground, *frame, *ink;
+  const char* lines[5];
+};
+constexpr Shades kLight = {"#ffffff", "#d0d7de", "#57606a", {"#0969da", "#bc4c00", "#8250df", "#1a7f37", "#bf3989"}};
+constexpr Shades kDark = {"#0d1117", "#30363d", "#9198a1", {"#58a6ff", "#f0883e", "#bc8cff", "#3fb950", "#f778ba"}};
+
+// Plain rules only: not every program that shows SVG knows custom properties.
+std::string rules(const Shades& shades) {
+  std::string out =
+      fmt::format(".chart .ground{{fill:{}}}\n.chart .grid{{fill:none;stroke:{}}}\n.chart text{{fill:{}}}\n",
+                  shades.ground, shades.frame, shades.ink);
+  for (size_t i = 0; i < std::size(shades.lines); ++i)
+    out += fmt::format(".chart .line.c{0}{{stroke:{1}}}\n.chart text.c{0},.chart circle.c{0}{{fill:{1}}}\n", i,
+                       shades.lines[i]);
+  return out;
+}
 
 // A chart in the making: what is drawn, in order.
 class Drawing {
@@ -36,9 +50,7 @@ class Drawing {
         R"(<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0:.0f} {1:.0f}" width="{0:.0f}" height="{1:.0f}" role="img">)"
         "\n<title>{2}</title>\n{3}",
         kWidth, kHeight, escaped(chart.title), kStyle);
-    for (size_t i = 0; i < 5; ++i)
-      out_ += fmt::format(
-          ".chart .c{0}{{stroke:var(--c{0})}}.chart text.c{0},.chart circle.c{0}{{fill:var(--c{0});stroke:none}}\n", i);
+    out_ += fmt::format("{}@media(prefers-color-scheme:dark){{\n{}}}\n", rules(kLight), rules(kDark));
     out_ += fmt::format("</style>\n<rect class=\"ground\" width=\"{:.0f}\" height=\"{:.0f}\" rx=\"8\"/>\n", kWidth,
                         kHeight);
   }

@@ -73,7 +73,7 @@ std::string page_html(const Page& page) {
   if (!page.charts.empty()) out += heading("Course");
   for (const std::string& chart : page.charts) out += card(chart);
   if (!page.tables.empty()) out += heading("Features");
-  for (const std::string& table : page.tables) out += card(lines(table));
+  for (const std::string& table : page.tables) out += card(lines(table, kWrapped));
   if (!page.figures.empty()) out += heading("Pictures");
   for (const Figure& each : page.figures) out += figure(each);
   if (!page.facts.empty()) out += heading("Run") + card(facts_table(page));

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <ctime>
+#include <filesystem>
 #include <utility>
 
 #include "base/file.h"
@@ -42,6 +43,13 @@ std::string now_text() {
   return text;
 }
 
+// Of the data: the last part of its folder's name, else its type.
+std::string data_name(const Json& dataset) {
+  const std::filesystem::path root = dataset.get_string("data_root", "");
+  const std::string last = (root.has_filename() ? root : root.parent_path()).filename().string();
+  return last.empty() || last == "." ? dataset.get_string("type", "image_folder") : last;
+}
+
 // A member as text; "" for none.
 std::string text_at(const Json& tree, std::string_view path) {
   const Json* value = tree.at_path(path);
@@ -49,14 +57,13 @@ std::string text_at(const Json& tree, std::string_view path) {
 }
 
 std::string gauges_text(const report::History& history) {
-  std::vector<std::vector<std::string>> rows = {{"at the last probe", "value", "reads"}};
-  const auto add = [&](const char* name, const char* series, int digits, const char* reads) {
-    if (const report::Point* last = history.last(series))
-      rows.push_back({name, fmt::format("{:.{}f}", last->value, digits), reads});
-  };
-  add("feature std", "probe/feature_std", 3, "near 1: features are spread; 0: collapsed");
-  add("effective rank", "probe/effective_rank", 1, "dimensions that the features make use of");
-  return rows.size() > 1 ? report::table_text(rows) : "";
+  const report::Point *spread = history.last("probe/feature_std"), *rank = history.last("probe/effective_rank");
+  if (!spread || !rank) return "";
+  return report::table_text({{"have they collapsed?", "last probe"},
+                             {"feature std", fmt::format("{:.3f}", spread->value)},
+                             {"effective rank", fmt::format("{:.1f}", rank->value)}}) +
+         "\nThe deviation of features of unit length is near 1 where they are spread, and 0 where they have collapsed "
+         "to a point; the rank is how many dimensions they make use of.";
 }
 
 }  // namespace
@@ -124,7 +131,7 @@ void Album::write_curve(const report::History& history) {
 std::string Album::page(const report::History& history, const std::string& outcome) const {
   report::Page page;
   page.title = fmt::format("{} on {}", text_at(manifest_.config, "model.type"),
-                           text_at(manifest_.config, "train_dataloader.dataset.type"));
+                           data_name(manifest_.config.get("train_dataloader").get("dataset")));
   page.outcome = fmt::format("{} · {}", outcome, now_text());
   page.command = command_text();
   page.facts = facts();

@@ -21,7 +21,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 # A room may include itself and rooms of a lower rank.
 RANK = {"base": 1, "config": 2, "data": 3, "model": 3, "distributed": 3, "device": 3, "plugin": 3, "cli": 4, "bridge": 4, "checkpoint": 4,
-        "report": 4, "input": 5, "train": 6, "evaluate": 6, "run": 7, "start": 8}
+        "report": 4, "input": 5, "exchange": 5, "train": 6, "evaluate": 6, "run": 7, "start": 8}
 KNOWS_LIBTORCH = {"device", "distributed", "model", "bridge", "input", "train", "evaluate", "run"}
 LIBTORCH = re.compile(r"^(ATen|c10|torch|caffe2|gloo)/")
 CUDA = re.compile(r"^(cuda\w*\.h|cuda/.*|nccl\.h|cublas\w*\.h|cudnn\w*\.h|c10/cuda/.*|ATen/cuda/.*|torch/.*(NCCL|Nccl).*)$")

@@ -116,15 +116,4 @@ std::string Checkpoint::blob(std::string_view file) const {
   return reading(fmt::format("{}/{}", path_, file), [&] { return open(file).read_all(UINT64_MAX); });
 }
 
-SafetensorsFile open_weights(const std::string& path) {
-  struct stat status;
-  const bool there = ::stat(path.c_str(), &status) == 0;
-  if (there && S_ISDIR(status.st_mode)) return Checkpoint(path).tensors("model.safetensors");
-  if (!there && (errno == ENOENT || errno == ENOTDIR))
-    throw Error(Exit::usage, fmt::format("there is nothing at {} to take weights from: expected a checkpoint folder or "
-                                         "a .safetensors file",
-                                         path));
-  return SafetensorsFile(path);
-}
-
 }  // namespace selfsup::checkpoint

@@ -36,10 +36,6 @@ class Checkpoint {
   std::vector<RegularFile> files_;  // as in manifest_.files
 };
 
-// `--load-from PATH`: a checkpoint folder (checked in full; its model.safetensors) or a bare .safetensors file.
-// Error(usage) when there is nothing.
-SafetensorsFile open_weights(const std::string& path);
-
 // The manifest of the checkpoint at `path`, checked for itself alone. Error as of Checkpoint.
 Manifest read_manifest(const std::string& path);
 // Cheap: the manifest if it is sound and every file is there with its size. For retention, which must not count ruins.

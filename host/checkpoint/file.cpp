@@ -164,17 +164,29 @@ FileRecord HashingFile::finish() {
   return {"", size_, hash_.hex()};
 }
 
+WholeFile::WholeFile(const std::string& path, uint64_t bytes)
+    : path_(path), folder_path_(parent_of(path)), name_(path.substr(path.find_last_of('/') + 1)) {
+  folder_ = open_folder(folder_path_);
+  ::unlinkat(folder_.get(), (name_ + ".tmp").c_str(), 0);  // left by a process that was killed
+  content_.emplace(folder_.get(), name_ + ".tmp", path_, bytes);
+}
+
+WholeFile::~WholeFile() {
+  if (content_) ::unlinkat(folder_.get(), (name_ + ".tmp").c_str(), 0);
+}
+
+void WholeFile::commit() {
+  content_->finish();
+  if (::renameat(folder_.get(), (name_ + ".tmp").c_str(), folder_.get(), name_.c_str()) != 0)
+    throw_storage("rename to", path_, errno);
+  content_.reset();
+  sync_folder(folder_.get(), folder_path_);
+}
+
 void write_file(const std::string& path, std::string_view bytes) {
-  const std::string folder_path = parent_of(path), name = path.substr(path.find_last_of('/') + 1),
-                    unfinished = name + ".tmp";
-  const Fd folder = open_folder(folder_path);
-  ::unlinkat(folder.get(), unfinished.c_str(), 0);  // left by a process that was killed
-  HashingFile file(folder.get(), unfinished, path, bytes.size());
-  file.write(bytes.data(), bytes.size());
-  file.finish();
-  if (::renameat(folder.get(), unfinished.c_str(), folder.get(), name.c_str()) != 0)
-    throw_storage("rename to", path, errno);
-  sync_folder(folder.get(), folder_path);
+  WholeFile file(path, bytes.size());
+  file.content().write(bytes.data(), bytes.size());
+  file.commit();
 }
 
 }  // namespace selfsup::checkpoint

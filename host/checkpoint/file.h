@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,7 +60,26 @@ class HashingFile {
   size_t buffered_ = 0;
 };
 
-// A small file, whole or not at all, and on the disk when this returns; one of that name is replaced. Error(storage).
+// A file that comes into being whole, with commit(), or not at all: it is written beside its place. One of that name is
+// replaced. Every failure is Error(storage).
+class WholeFile {
+ public:
+  // bytes: as of HashingFile.
+  explicit WholeFile(const std::string& path, uint64_t bytes = 0);
+  ~WholeFile();  // takes away what was not committed
+  WholeFile(const WholeFile&) = delete;
+  WholeFile& operator=(const WholeFile&) = delete;
+
+  HashingFile& content() { return *content_; }
+  void commit();  // once; the file is on the disk then
+
+ private:
+  std::string path_, folder_path_, name_;
+  Fd folder_;
+  std::optional<HashingFile> content_;
+};
+
+// A small one at once.
 void write_file(const std::string& path, std::string_view bytes);
 
 }  // namespace selfsup::checkpoint

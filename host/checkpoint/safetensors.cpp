@@ -1,11 +1,9 @@
 #include "checkpoint/safetensors.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <unordered_set>
 
@@ -96,6 +94,13 @@ void SafetensorsLayout::write(HashingFile& file) const {
   for (const TensorView* t : order_) file.write(t->data, t->bytes);
 }
 
+void write_safetensors(const std::string& path, const std::vector<TensorView>& tensors, const Metadata& metadata) {
+  const SafetensorsLayout layout(tensors, metadata);
+  WholeFile file(path, layout.file_bytes());
+  layout.write(file.content());
+  file.commit();
+}
+
 SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path) {
   try {
     map(RegularFile(path));
@@ -116,21 +121,21 @@ void SafetensorsFile::map(const RegularFile& file) {
     throw Error(Exit::checkpoint,
                 fmt::format("{}: not a safetensors file: {} bytes, at least 8 expected", path_, size_));
   }
-  void* at = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd(), 0);
-  if (at == MAP_FAILED) throw Error(Exit::checkpoint, fmt::format("cannot map {}: {}", path_, std::strerror(errno)));
-  bytes_.reset(static_cast<const char*>(at), [size = size_](const char* p) { ::munmap(const_cast<char*>(p), size); });
+  try {
+    bytes_.emplace(file);
+  } catch (const FileError& error) {
+    throw Error(Exit::checkpoint, fmt::format("{}: {}", path_, error.what()));
+  }
 }
 
 void SafetensorsFile::parse() try {
   const auto bad = [](const std::string& text) { throw Error(Exit::checkpoint, text); };
   uint64_t length = 0;
-  const char* const bytes = bytes_.get();
+  const char* const bytes = bytes_->bytes().data();
   std::memcpy(&length, bytes, sizeof length);
   const bool zip = std::memcmp(bytes, "PK\3\4", 4) == 0;
   const bool pickle = bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
-  if ((zip || pickle) && length > size_ - sizeof length)
-    bad("this is a PyTorch (pickle) file, which this program never opens; save its state_dict with "
-        "safetensors.torch.save_file in Python");
+  if ((zip || pickle) && length > size_ - sizeof length) bad("this is a PyTorch (pickle) file");
   if (length > max_header) bad(fmt::format("a header of {} bytes; at most {} are allowed", length, max_header));
   if (length > size_ - sizeof length) bad(fmt::format("the header claims {} bytes, the file has {}", length, size_));
   const std::string_view text(bytes + sizeof length, length);

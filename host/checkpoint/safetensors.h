@@ -3,13 +3,14 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/mapping.h"
 #include "checkpoint/file.h"
 
 namespace selfsup::checkpoint {
@@ -43,6 +44,9 @@ class SafetensorsLayout {
   uint64_t file_bytes_ = 0;
 };
 
+// A file by itself, whole or not at all; one of that name is replaced. Error(storage).
+void write_safetensors(const std::string& path, const std::vector<TensorView>& tensors, const Metadata& metadata = {});
+
 // A file, mapped read-only and checked in full before anything is handed out: header at most 100 MB and strict JSON, no
 // key twice, offsets that cover the data without hole or overlap, sizes equal to shape × dtype, no overflow. Anything
 // else is Error(checkpoint) naming the file. The views point into the mapping and live as long as this object; a file
@@ -65,7 +69,7 @@ class SafetensorsFile {
   void parse();
 
   std::string path_;
-  std::shared_ptr<const char> bytes_;  // the mapping
+  std::optional<Mapping> bytes_;
   size_t size_ = 0;
   std::vector<TensorView> tensors_;
   std::unordered_map<std::string_view, size_t> index_;  // keys live in tensors_

@@ -65,6 +65,60 @@ std::vector<std::string> names_set_aside(const std::string& directory) {
   return names;
 }
 
+// What is not whole among the checkpoints of a folder.
+struct Ruin {
+  std::string name, reason;
+  std::optional<int64_t> iter;
+};
+
+struct Search {
+  std::optional<Checkpoint> found;  // of those that are whole, the one with the largest step
+  std::vector<Ruin> ruins;          // newer than that
+
+  // Error(checkpoint) where there were checkpoints, and none is whole.
+  void throw_if_ruined(const std::string& directory, std::string_view advice) const {
+    const std::vector<std::string> aside = names_set_aside(directory);
+    if (ruins.empty() && aside.empty()) return;
+    std::string text = fmt::format("no valid checkpoint is left in {}", directory);
+    for (const Ruin& ruin : ruins) text += "\n  " + ruin.reason;
+    for (const std::string& name : aside) text += fmt::format("\n  {} was set aside by an earlier run", name);
+    throw Error(Exit::checkpoint, fmt::format("{}\nNothing was changed. {}", text, advice));
+  }
+};
+
+Search search_in(const std::string& directory) {
+  struct Candidate {
+    std::tuple<int64_t, int64_t> step;
+    std::string name;
+  };
+  Search search;
+  std::vector<Candidate> candidates;
+  const auto damaged_only = [](const Error& error) {
+    return error.exit() == Exit::checkpoint && !dynamic_cast<const NewerFormat*>(&error);
+  };
+  for (const std::string& name : checkpoint_names(directory)) {
+    const std::string path = directory + "/" + name;
+    try {
+      candidates.push_back({step_of(read_manifest(path)), name});
+    } catch (const Error& error) {
+      if (!damaged_only(error)) throw;
+      search.ruins.push_back({name, error.what(), std::nullopt});
+    }
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const Candidate& a, const Candidate& b) { return std::tie(a.step, a.name) > std::tie(b.step, b.name); });
+  for (const Candidate& candidate : candidates) {
+    try {
+      search.found.emplace(directory + "/" + candidate.name);
+      break;
+    } catch (const Error& error) {
+      if (!damaged_only(error)) throw;
+      search.ruins.push_back({candidate.name, error.what(), std::get<0>(candidate.step)});
+    }
+  }
+  return search;
+}
+
 }  // namespace
 
 CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(std::move(directory)), keep_(keep) {
@@ -198,61 +252,29 @@ void CheckpointStore::retain(const std::string& saved) const try {
 }
 
 std::optional<Checkpoint> CheckpointStore::newest_valid() {
-  struct Candidate {
-    std::tuple<int64_t, int64_t> step;
-    std::string name;
-  };
-  struct Damaged {
-    std::string name, reason;
-    std::optional<int64_t> iter;
-  };
-  std::vector<Candidate> candidates;
-  std::vector<Damaged> ruins;
-  const auto damaged_only = [](const Error& error) {
-    return error.exit() == Exit::checkpoint && !dynamic_cast<const NewerFormat*>(&error);
-  };
-  for (const std::string& name : checkpoint_names(directory_)) {
-    const std::string path = directory_ + "/" + name;
-    try {
-      candidates.push_back({step_of(read_manifest(path)), name});
-    } catch (const Error& error) {
-      if (!damaged_only(error)) throw;
-      ruins.push_back({name, error.what(), std::nullopt});
-    }
+  Search search = search_in(directory_);
+  if (!search.found) {
+    search.throw_if_ruined(directory_,
+                           "Give another checkpoint with --resume PATH, or start anew with --overwrite or another "
+                           "--work-dir");
+    return std::nullopt;
   }
-  std::sort(candidates.begin(), candidates.end(),
-            [](const Candidate& a, const Candidate& b) { return std::tie(a.step, a.name) > std::tie(b.step, b.name); });
-
-  std::optional<Checkpoint> found;
-  for (const Candidate& candidate : candidates) {
-    try {
-      found.emplace(directory_ + "/" + candidate.name);
-      break;
-    } catch (const Error& error) {
-      if (!damaged_only(error)) throw;
-      ruins.push_back({candidate.name, error.what(), std::get<0>(candidate.step)});
-    }
-  }
-  if (!found) {
-    const std::vector<std::string> aside = names_set_aside(directory_);
-    if (ruins.empty() && aside.empty()) return std::nullopt;
-    std::string text = fmt::format("no valid checkpoint is left in {}", directory_);
-    for (const Damaged& ruin : ruins) text += "\n  " + ruin.reason;
-    for (const std::string& name : aside) text += fmt::format("\n  {} was set aside by an earlier run", name);
-    text +=
-        "\nNothing was changed. Give another checkpoint with --resume PATH, or start anew with --overwrite or another "
-        "--work-dir";
-    throw Error(Exit::checkpoint, text);
-  }
-  const int64_t iter = found->manifest().iter;
-  for (const Damaged& ruin : ruins) {
+  const int64_t iter = search.found->manifest().iter;
+  for (const Ruin& ruin : search.ruins) {
     const std::string lost =
         ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
     const std::string moved = move_aside(ruin.name, ruin.name, damaged);
     log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
-                            found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
+                            search.found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
   }
-  return found;
+  return std::move(search.found);
+}
+
+std::optional<Checkpoint> newest_whole(const std::string& directory) {
+  Search search = search_in(directory);
+  if (!search.found) search.throw_if_ruined(directory, "Give another checkpoint with --checkpoint PATH");
+  for (const Ruin& ruin : search.ruins) log_warning(ruin.reason);
+  return std::move(search.found);
 }
 
 void CheckpointStore::go_on_from(const Manifest& resumed) {

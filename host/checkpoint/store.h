@@ -29,6 +29,10 @@ struct BlobFile {
 // Whether anything in that folder was once a checkpoint: damaged and superseded ones included. Changes nothing.
 bool holds_checkpoints(const std::string& directory);
 
+// For who only looks: the one that newest_valid() of a store would give, while nothing is renamed or removed; damaged
+// newer ones are a warning. Another process may be saving there.
+std::optional<Checkpoint> newest_whole(const std::string& directory);
+
 class CheckpointStore {
  public:
   // Removes what killed runs left unfinished there. The folder need not exist until the first save.

@@ -18,9 +18,12 @@ namespace {
 
 using Baselines = std::vector<std::pair<std::string, Accuracies>>;
 
-std::vector<std::string> row(const std::string& name, const Accuracies& result) {
+std::vector<std::string> row(const std::string& name, const Accuracies& result, JudgedBy by) {
   const auto percent = [](double share) { return fmt::format("{:.1f} %", 100 * share); };
-  return {name, percent(result.knn), percent(result.linear)};
+  std::vector<std::string> cells = {name};
+  if (by != JudgedBy::linear) cells.push_back(percent(result.knn));
+  if (by != JudgedBy::knn) cells.push_back(percent(result.linear));
+  return cells;
 }
 
 std::string against(double mine, double pixels) {
@@ -77,12 +80,20 @@ void ProbeEvaluation::rehearse(const bridge::Step& at) {
 void ProbeEvaluation::run(const bridge::Step& at, const Report& report) {
   last_ = probe().evaluate(features(at));
   const Gauges& gauges = last_.gauges;
-  report(fmt::format("Probe [{}]  kNN: {:.2f} %  linear probe: {:.2f} %  feature std: {:.3f}  effective rank: {:.1f}",
-                     at.iter, 100 * last_.knn, 100 * last_.linear, gauges.feature_std, gauges.effective_rank),
-         {{"probe/knn", last_.knn},
-          {"probe/linear", last_.linear},
-          {"probe/feature_std", gauges.feature_std},
-          {"probe/effective_rank", gauges.effective_rank}});
+  std::string line = fmt::format("Probe [{}]", at.iter);
+  report::Scalars numbers;
+  if (subject_.by != JudgedBy::linear) {
+    line += fmt::format("  kNN: {:.2f} %", 100 * last_.knn);
+    numbers.emplace_back("probe/knn", last_.knn);
+  }
+  if (subject_.by != JudgedBy::knn) {
+    line += fmt::format("  linear probe: {:.2f} %", 100 * last_.linear);
+    numbers.emplace_back("probe/linear", last_.linear);
+  }
+  numbers.emplace_back("probe/feature_std", gauges.feature_std);
+  numbers.emplace_back("probe/effective_rank", gauges.effective_rank);
+  report(line + fmt::format("  feature std: {:.3f}  effective rank: {:.1f}", gauges.feature_std, gauges.effective_rank),
+         numbers);
 }
 
 // The run's own features, the baselines, and a table of both.
@@ -106,12 +117,14 @@ std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& 
 
 // Ends with a sentence on how to read it.
 std::string ProbeEvaluation::table(const Baselines& baselines) {
-  std::vector<std::vector<std::string>> rows = {{"features", fmt::format("kNN (k={})", asked_.k),
-                                                 fmt::format("linear probe, {} labels", probe().linear_labels())}};
-  for (const auto& [name, result] : baselines) rows.push_back(row(name, result));
-  rows.push_back(row("this run", last_));
+  std::vector<std::vector<std::string>> rows = {{"features"}};
+  if (subject_.by == JudgedBy::both) rows[0].push_back(fmt::format("kNN (k={})", asked_.k));
+  if (subject_.by == JudgedBy::knn) rows[0].push_back(fmt::format("kNN (k={}, T={})", asked_.k, asked_.temperature));
+  if (subject_.by != JudgedBy::knn) rows[0].push_back(fmt::format("linear probe, {} labels", probe().linear_labels()));
+  for (const auto& [name, result] : baselines) rows.push_back(row(name, result, subject_.by));
+  rows.push_back(row("this run", last_, subject_.by));
   std::string text = report::table_text(rows);
-  if (baselines.empty()) return text;
+  if (baselines.empty() || subject_.by != JudgedBy::both) return text;
   const Accuracies& raw = baselines.front().second;
   return text + fmt::format(
                     "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by "
@@ -141,7 +154,8 @@ const Probe& ProbeEvaluation::probe() {
   };
   LabelledImages bank = load("dataset", *sets_->bank, asked_.bank),
                  queries = load("test_dataset", *sets_->queries, asked_.queries);
-  probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), subject_.preprocess, asked_, subject_.seed);
+  probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), subject_.preprocess, asked_, subject_.seed,
+                                   subject_.by);
   return *probe_;
 }
 

@@ -10,6 +10,7 @@
 #include "config/run_config.h"
 #include "data/loader/loader.h"
 #include "evaluate/picture.h"
+#include "evaluate/probe.h"
 #include "input/preprocess.h"
 #include "model/store.h"
 #include "report/log_line.h"
@@ -44,6 +45,7 @@ struct Subject {
   model::ParameterStore& model;
   const input::Preprocessor& preprocess;
   uint64_t seed;
+  JudgedBy by = JudgedBy::both;
 };
 
 // Error(usage) when the algorithm offers nothing to judge. References outlive the result.

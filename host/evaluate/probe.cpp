@@ -13,8 +13,13 @@
 
 namespace selfsup::evaluate {
 Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-             const config::ProbeConfig& asked, uint64_t seed)
-    : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), asked_(asked), seed_(seed) {
+             const config::ProbeConfig& asked, uint64_t seed, JudgedBy by)
+    : bank_(std::move(bank)),
+      queries_(std::move(queries)),
+      preprocess_(preprocess),
+      asked_(asked),
+      seed_(seed),
+      by_(by) {
   if (bank_.classes != queries_.classes)
     throw Error(Exit::usage,
                 fmt::format("the probe's bank has {} classes, its queries {}", bank_.classes, queries_.classes));
@@ -51,7 +56,7 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
 }
 
 Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {
-  return judge_features(bank, bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_);
+  return judge_features(bank, bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_, by_);
 }
 
 ProbeResult Probe::evaluate(const Features& features) const {
@@ -88,11 +93,14 @@ Accuracies Probe::evaluate_random_initialisation(const Features& features, model
 
 Accuracies judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
                           const at::Tensor& query_labels, int64_t classes, const config::ProbeConfig& asked,
-                          uint64_t seed) {
+                          uint64_t seed, JudgedBy by) {
   at::NoGradGuard no_grad;
   Accuracies out;
-  const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, asked.k, asked.temperature);
-  out.knn = accuracy(nearest.predictions.cpu(), query_labels);
+  if (by != JudgedBy::linear) {
+    const KnnResult nearest = knn(bank, bank_labels.to(bank.device()), queries, classes, asked.k, asked.temperature);
+    out.knn = accuracy(nearest.predictions.cpu(), query_labels);
+  }
+  if (by == JudgedBy::knn) return out;
   const int64_t count = asked.few_labels > 0 ? asked.few_labels : bank.size(0);
   const int64_t draws = count < bank.size(0) ? asked.draws : 1;
   for (int64_t draw = 0; draw < draws; ++draw) {

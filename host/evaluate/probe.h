@@ -14,6 +14,9 @@
 
 namespace selfsup::evaluate {
 
+// What features are judged by; the other accuracy is 0 then.
+enum class JudgedBy { both, knn, linear };
+
 // On the queries, 0 .. 1.
 struct Accuracies {
   double knn = 0, linear = 0;
@@ -33,7 +36,7 @@ class Probe {
   using Features = std::function<at::Tensor(const at::Tensor& images)>;
 
   Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-        const config::ProbeConfig& asked, uint64_t seed);
+        const config::ProbeConfig& asked, uint64_t seed, JudgedBy by = JudgedBy::both);
 
   std::vector<data::BadFile> bad_files() const;
   const LabelledImages& bank() const { return bank_; }
@@ -53,12 +56,13 @@ class Probe {
   const input::Preprocessor& preprocess_;
   config::ProbeConfig asked_;
   uint64_t seed_;
+  JudgedBy by_;
 };
 
 // The accuracies of given features; bank and queries on one device. The linear probe learns from `few_labels` of the
 // bank, 0: from all; its accuracy is the mean over that many draws of them.
 Accuracies judge_features(const at::Tensor& bank, const at::Tensor& bank_labels, const at::Tensor& queries,
                           const at::Tensor& query_labels, int64_t classes, const config::ProbeConfig& asked,
-                          uint64_t seed);
+                          uint64_t seed, JudgedBy by = JudgedBy::both);
 
 }  // namespace selfsup::evaluate

@@ -1,5 +1,8 @@
 #include "run/facts.h"
 
+#include <fmt/format.h>
+
+#include "base/errors.h"
 #include "data/datasets/dataset.h"
 
 namespace selfsup::run {
@@ -49,12 +52,42 @@ bridge::Facts stated_facts(const Json& tree, const distributed::Group& group) {
   return facts;
 }
 
-bridge::Facts known_facts(const config::RunConfig& config, const Data& data, const train::Course& course,
+Json views_json(const std::vector<data::ImageShape>& views) {
+  Json::Array all;
+  for (const data::ImageShape& view : views) all.push_back(Json(Json::Array{view.height, view.width, view.channels}));
+  return Json(std::move(all));
+}
+
+std::vector<data::ImageShape> parse_views(const Json& views, const std::string& source) try {
+  std::vector<data::ImageShape> shapes;
+  for (const Json& view : views.as_array()) {
+    std::vector<int> sizes;
+    for (const Json& size : view.as_array())
+      if (size.as_int() > 0 && size.as_int() <= data::kMaxImageSide) sizes.push_back(static_cast<int>(size.as_int()));
+    if (sizes.size() != 3 || view.as_array().size() != 3) throw Error(Exit::checkpoint, "");
+    shapes.push_back({sizes[0], sizes[1], sizes[2]});
+  }
+  if (shapes.empty()) throw Error(Exit::checkpoint, "");
+  return shapes;
+} catch (const Error&) {
+  throw Error(Exit::checkpoint,
+              fmt::format("{}: expected views of [height, width, channels], found {}", source, to_text(views)));
+}
+
+train::Length length_of(const config::RunConfig& config, int64_t epoch_iters) {
+  const int64_t max_iters = config.length.max_iters.value_or(0);
+  return {.by_epoch = config.length.by_epoch,
+          .max_iters = max_iters,
+          .max_epochs = config.length.max_epochs.value_or((max_iters + epoch_iters - 1) / epoch_iters),
+          .accumulative_counts = config.accumulative_counts};
+}
+
+bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,
                           const distributed::Group& group) {
   const bridge::Step step = course.step();
   const data::ImageShape& view = data.views.front();
   bridge::Facts facts;
-  facts.dataset_length = data.dataset->size();
+  facts.dataset_length = data.length;
   facts.batch_size = config.data.batch_size;
   facts.global_batch = config.data.batch_size * group.world();
   facts.micros = config.accumulative_counts;

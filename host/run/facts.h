@@ -1,5 +1,7 @@
 // Facts of a run that plugins may ask for: those that the configuration states, and those known once the data is there.
 #pragma once
+#include <vector>
+
 #include "base/json.h"
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
@@ -13,8 +15,23 @@ namespace selfsup::run {
 // an idx file.
 bridge::Facts stated_facts(const Json& tree, const distributed::Group& group);
 
+// What a run's data turned out to be.
+struct SeenData {
+  int64_t length = 0;                   // images
+  std::vector<data::ImageShape> views;  // of one sample, in order; at least one
+};
+inline SeenData seen(const Data& data) { return {data.dataset->size(), data.views}; }
+
+// The views, to and from a checkpoint's manifest: [[height, width, channels], …].
+inline constexpr const char* views_key = "views";
+Json views_json(const std::vector<data::ImageShape>& views);
+std::vector<data::ImageShape> parse_views(const Json& views, const std::string& source);  // Error(checkpoint)
+
 // All but those of the preprocessing. course: at its start.
-bridge::Facts known_facts(const config::RunConfig& config, const Data& data, const train::Course& course,
+bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,
                           const distributed::Group& group);
+
+// How long a run is whose epochs have that many batches.
+train::Length length_of(const config::RunConfig& config, int64_t epoch_iters);
 
 }  // namespace selfsup::run

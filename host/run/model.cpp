@@ -1,6 +1,10 @@
 #include "run/model.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "train/weights.h"
 
 namespace selfsup::run {
 namespace {
@@ -13,13 +17,19 @@ bridge::Facts with_preprocessing(bridge::Facts facts, const input::Preprocessor&
 
 }  // namespace
 
-Model::Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts, uint64_t seed,
-             at::Device device)
+Model::Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts,
+             std::optional<uint64_t> seed, at::Device device)
     : preprocess(config.data_preprocessor, *facts.channels, device),
       algorithm(registry, config.model, with_preprocessing(std::move(facts), preprocess), store),
       task(algorithm) {
-  store.initialise(seed);
+  if (seed) store.initialise(*seed);
   store.to(device);
+}
+
+std::string Model::load_weights(const std::string& path) {
+  const exchange::Weights weights = exchange::open_weights(path);
+  const auto names = [this](const std::string& format) { return algorithm.export_names(format); };
+  return fmt::format("weights of {}: {}", path, train::load_weights(store, weights, names).text());
 }
 
 }  // namespace selfsup::run

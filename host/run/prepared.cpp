@@ -122,7 +122,10 @@ plugin::Places plugin_places(const cli::CommandLine& line) {
 }
 
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
-  const Json file = config::load_config(line.target);
+  return prepare(line, config::load_config(line.target));
+}
+
+std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file) {
   Json preview = file;
   config::apply_options(preview, line.cfg_options, /*lenient=*/true);
   config::throw_if_any(config::wrong_types(preview, config::host_schema()));

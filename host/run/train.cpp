@@ -9,6 +9,7 @@
 #include "run/album.h"
 #include "run/changes.h"
 #include "run/environment.h"
+#include "run/facts.h"
 #include "run/run_folder.h"
 #include "run/training.h"
 #include "run/watch.h"
@@ -64,6 +65,8 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   conditions.set("dataset_length", training.data.dataset->size());
   conditions.set("num_workers", *settings.config.data.num_workers);
   manifest.extra.set("facts", std::move(conditions));
+  // What builds the model without the images that it learns from.
+  manifest.extra.set(views_key, views_json(training.data.views));
   return manifest;
 }
 

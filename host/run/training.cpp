@@ -5,18 +5,9 @@
 #include "run/bad_files.h"
 #include "run/facts.h"
 #include "train/signals.h"
-#include "train/state.h"
 
 namespace selfsup::run {
 namespace {
-
-train::Length length_of(const config::RunConfig& config, int64_t epoch_iters) {
-  const int64_t max_iters = config.length.max_iters.value_or(0);
-  return {.by_epoch = config.length.by_epoch,
-          .max_iters = max_iters,
-          .max_epochs = config.length.max_epochs.value_or((max_iters + epoch_iters - 1) / epoch_iters),
-          .accumulative_counts = config.accumulative_counts};
-}
 
 train::Schedules make_schedules(const config::RunConfig& config, const train::Course& course) {
   const int64_t max_epochs = course.length().max_epochs, epoch_iters = course.epoch_iters();
@@ -38,16 +29,14 @@ Training::Training(Prepared& prepared, const Settings& settings, const AllData& 
       loader(make_loader(data, config.data, group, seed, start.known_bad, device)),
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
-      model(*prepared.registry, config, known_facts(config, data, course, group), seed, choose_device(prepared.host)),
+      model(*prepared.registry, config, known_facts(config, seen(data), course, group), seed, choose_device(prepared.host)),
       update(settings, model.store, group, device.device, notes),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, device.device}, update.amp,
            settings.clip),
       keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
               train::keep_scaler(update.scaler), train::keep_task(model.task, group), keep_bad_files(loader)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed})) {
-  if (start.origin == bridge::Origin::loaded)
-    notes.push_back(fmt::format("weights of {}: {}", config.load_from,
-                                train::load_weights(model.store, checkpoint::open_weights(config.load_from)).text()));
+  if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
 }
 
 at::Device Training::choose_device(bridge::Host& host) {

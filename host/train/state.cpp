@@ -59,13 +59,4 @@ void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
   for (const auto& take : take_in) take();
 }
 
-checkpoint::StrictReport load_weights(model::ParameterStore& model, const checkpoint::SafetensorsFile& file) {
-  const StateDict found = tensors_in(file), own = model_tensors(model);
-  checkpoint::StrictReport report = compare(own, found, /*check_dtype=*/false);
-  if (!report.mismatched.empty() || report.matched.empty())
-    throw Error(Exit::checkpoint, fmt::format("{} does not fit this model. {}", file.path(), report.text()));
-  copy_values(own, found);
-  return report;
-}
-
 }  // namespace selfsup::train

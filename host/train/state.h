@@ -4,8 +4,6 @@
 #include <string>
 
 #include "checkpoint/store.h"
-#include "checkpoint/strict_report.h"
-#include "model/store.h"
 #include "train/keeper.h"
 #include "train/position.h"
 
@@ -21,10 +19,5 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
 // Takes everything from a checkpoint but the position, in place. Error(checkpoint) when something does not fit; nothing
 // has been changed then, unless it is a component that refuses its own state.
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint);
-
-// Values of the model only, for --load-from; another dtype is converted. The report says what matched; tensors that
-// are missing keep their values, unexpected ones are ignored, a wrong shape is Error(checkpoint), and so is a file
-// of which nothing matches.
-checkpoint::StrictReport load_weights(model::ParameterStore& model, const checkpoint::SafetensorsFile& file);
 
 }  // namespace selfsup::train

@@ -17,12 +17,6 @@ constexpr std::pair<at::ScalarType, std::string_view> dtypes[] = {
     {at::kDouble, "F64"}, {at::kFloat, "F32"}, {at::kHalf, "F16"}, {at::kBFloat16, "BF16"}, {at::kLong, "I64"},
     {at::kInt, "I32"},    {at::kShort, "I16"}, {at::kChar, "I8"},  {at::kByte, "U8"},       {at::kBool, "BOOL"}};
 
-std::string dtype_name(at::ScalarType type) {
-  for (const auto& [known, text] : dtypes)
-    if (known == type) return std::string(text);
-  throw Error(Exit::failed, fmt::format("a checkpoint cannot hold tensors of dtype {}", c10::toString(type)));
-}
-
 std::vector<checkpoint::TensorSpec> specs(const StateDict& tensors) {
   std::vector<checkpoint::TensorSpec> out;
   for (const auto& [name, tensor] : tensors)
@@ -32,6 +26,18 @@ std::vector<checkpoint::TensorSpec> specs(const StateDict& tensors) {
 
 }  // namespace
 
+std::string dtype_name(at::ScalarType type) {
+  for (const auto& [known, text] : dtypes)
+    if (known == type) return std::string(text);
+  throw Error(Exit::failed, fmt::format("a checkpoint cannot hold tensors of dtype {}", c10::toString(type)));
+}
+
+at::ScalarType dtype_named(std::string_view dtype, const std::string& name) {
+  for (const auto& [type, text] : dtypes)
+    if (text == dtype) return type;
+  throw Error(Exit::checkpoint, fmt::format("tensor \"{}\" has dtype {}, which this host does not use", name, dtype));
+}
+
 checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor) {
   if (!tensor.device().is_cpu() || !tensor.is_contiguous())
     throw Error(Exit::failed, fmt::format("tensor \"{}\" is not a dense tensor on the host", name));
@@ -40,18 +46,13 @@ checkpoint::TensorView to_view(std::string name, const at::Tensor& tensor) {
 }
 
 at::Tensor to_tensor(const checkpoint::TensorView& view) {
-  for (const auto& [type, text] : dtypes) {
-    if (view.dtype != text) continue;
-    const auto options = at::TensorOptions().dtype(type);
-    const size_t element = c10::elementSize(type);
-    if (view.bytes > 0 && reinterpret_cast<uintptr_t>(view.data) % element == 0)
-      return at::from_blob(const_cast<void*>(view.data), view.shape, options);
-    at::Tensor copy = at::empty(view.shape, options);
-    if (view.bytes > 0) std::memcpy(copy.mutable_data_ptr(), view.data, view.bytes);
-    return copy;
-  }
-  throw Error(Exit::checkpoint,
-              fmt::format("tensor \"{}\" has dtype {}, which this host does not use", view.name, view.dtype));
+  const at::ScalarType type = dtype_named(view.dtype, view.name);
+  const auto options = at::TensorOptions().dtype(type);
+  if (view.bytes > 0 && reinterpret_cast<uintptr_t>(view.data) % c10::elementSize(type) == 0)
+    return at::from_blob(const_cast<void*>(view.data), view.shape, options);
+  at::Tensor copy = at::empty(view.shape, options);
+  if (view.bytes > 0) std::memcpy(copy.mutable_data_ptr(), view.data, view.bytes);
+  return copy;
 }
 
 StateDict model_tensors(model::ParameterStore& model) {

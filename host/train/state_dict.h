@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,11 @@
 namespace selfsup::train {
 
 using StateDict = std::vector<std::pair<std::string, at::Tensor>>;
+
+// As safetensors calls it. Error(failed) for one that checkpoints do not hold.
+std::string dtype_name(at::ScalarType type);
+// The way back. Error(checkpoint) for one that this host does not use; name: of the tensor that has it.
+at::ScalarType dtype_named(std::string_view dtype, const std::string& name);
 
 // A view of a dense, contiguous CPU tensor, which keeps the bytes alive. Error(failed) for another, or for a dtype that
 // checkpoints do not hold.

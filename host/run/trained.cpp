@@ -1,0 +1,160 @@
+#include "run/trained.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/errors.h"
+#include "base/log.h"
+#include "checkpoint/names.h"
+#include "checkpoint/store.h"
+#include "data/loader/sampler.h"
+#include "run/changes.h"
+#include "train/keeper.h"
+#include "train/state.h"
+#include "train/state_dict.h"
+
+namespace selfsup::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_folder(const std::string& path) {
+  std::error_code failed;
+  return fs::is_directory(path, failed);
+}
+
+// Without what a command that only looks does not do: taking other weights, going on, mixed precision.
+void only_look(Json& tree) {
+  tree.erase("load_from");
+  tree.set("resume", false);
+  tree.find("optim_wrapper")->set("type", "OptimWrapper");
+}
+
+// "NAME", also of "plugin.id:NAME".
+std::string bare_name(const std::string& type) { return type.substr(type.rfind(':') + 1); }
+
+// Of what decides about the model, one line a difference.
+std::string model_changes(const checkpoint::Manifest& of_checkpoint, const Json& config) {
+  checkpoint::Manifest now = of_checkpoint;
+  now.config = config;
+  std::string text;
+  for (const std::string& change : changes(of_checkpoint, now))
+    if (change.starts_with("model.")) text += fmt::format("\n  {} (checkpoint -> configuration)", change);
+  return text;
+}
+
+}  // namespace
+
+checkpoint::Checkpoint checkpoint_at(const std::string& folder) {
+  const std::string inside = folder + "/checkpoints";
+  std::error_code failed;
+  if (fs::exists(fs::path(folder) / checkpoint::manifest_name, failed)) return checkpoint::Checkpoint(folder);
+  if (!is_folder(inside))
+    throw Error(Exit::usage, fmt::format("there is no checkpoint at {}: expected the folder of a checkpoint, as in "
+                                         "WORK_DIR/checkpoints/epoch_3, or a work folder",
+                                         folder));
+  if (auto newest = checkpoint::newest_whole(inside)) return std::move(*newest);
+  throw Error(Exit::usage, fmt::format("there is no checkpoint in {} yet", inside));
+}
+
+TrainedConfig open_trained_config(const cli::CommandLine& line, bool only_folder) {
+  std::optional<checkpoint::Checkpoint> target;
+  if (only_folder || is_folder(line.target)) target = checkpoint_at(line.target);
+  std::unique_ptr<Prepared> prepared = target ? prepare(line, target->manifest().config) : prepare(line);
+  only_look(prepared->config);
+  Settings settings = settle(prepared->config, line);
+  return {std::move(prepared), std::move(settings), std::move(target)};
+}
+
+Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoint>& checkpoint) {
+  const config::RunConfig& config = from.settings.config;
+  const distributed::Group& group = from.prepared->group;
+  SeenData images;
+  const Json* views = checkpoint ? checkpoint->manifest().extra.find(views_key) : nullptr;
+  const Json* length = checkpoint ? checkpoint->manifest().extra.at_path("facts.dataset_length") : nullptr;
+  if (views && length && length->is_int() && length->as_int() > 0) {
+    images = {length->as_int(), parse_views(*views, checkpoint->path())};
+  } else {
+    images = seen(open_data(*from.prepared, config.data));
+  }
+  data::Sampler::Options options{.size = images.length, .batch_size = config.data.batch_size};
+  options.shard = {group.rank(), group.world()};
+  options.drop_last = config.data.drop_last;
+  const int64_t epoch_iters = std::max<int64_t>(1, data::Sampler(options).batches());
+  const train::Course course(length_of(config, epoch_iters), epoch_iters,
+                             checkpoint ? train::position_of(checkpoint->manifest()) : train::Position(),
+                             checkpoint ? bridge::Origin::resumed : bridge::Origin::loaded);
+  return {std::move(images), course};
+}
+
+Trained::Trained(const cli::CommandLine& line)
+    : from_(open_trained_config(line)),
+      checkpoint_(find_checkpoint(line)),
+      seed_(config().seed.value_or(checkpoint_ ? checkpoint_->manifest().seed : 0)),
+      past_(past_of(from_, checkpoint_)),
+      model(*from_.prepared->registry, config(), known_facts(config(), past_.seen, past_.course, from_.prepared->group),
+            seed_, choose_device()) {
+  if (checkpoint_) {
+    take_checkpoint();
+  } else {
+    log_info(model.load_weights(*line.checkpoint));
+  }
+  const at::NoGradGuard no_grad;
+  model.task.on_event(at(), bridge::Event::ready);
+}
+
+std::optional<checkpoint::Checkpoint> Trained::find_checkpoint(const cli::CommandLine& line) {
+  if (line.checkpoint) {
+    std::error_code failed;
+    if (!fs::exists(*line.checkpoint, failed))
+      throw Error(Exit::usage, fmt::format("--checkpoint: there is nothing at {}", *line.checkpoint));
+    if (!is_folder(*line.checkpoint)) return std::nullopt;
+    return checkpoint_at(*line.checkpoint);
+  }
+  if (from_.target) return std::exchange(from_.target, std::nullopt);
+  const std::string& folder = config().work_dir;
+  if (!is_folder(folder + "/checkpoints"))
+    throw Error(Exit::usage, fmt::format("the work folder {} holds no checkpoint: train first, or name another with "
+                                         "--work-dir, or a checkpoint with --checkpoint PATH",
+                                         folder));
+  return checkpoint_at(folder);
+}
+
+at::Device Trained::choose_device() {
+  device = device::choose_device(config().device);
+  device::set_randomness({seed_, config().deterministic});
+  bridge::Environment environment;
+  environment.seed = seed_;
+  environment.device = device.device;
+  from_.prepared->host.set_environment(environment);
+  return device.device;
+}
+
+void Trained::take_checkpoint() {
+  const checkpoint::Manifest& manifest = checkpoint_->manifest();
+  const std::string& path = checkpoint_->path();
+  const Json* type = manifest.config.at_path("model.type");
+  const std::string own = config().model.get("type").as_string();
+  if (type && bare_name(type->as_string()) != bare_name(own))
+    throw Error(Exit::checkpoint, fmt::format("{} is a checkpoint of {}, and the configuration is one of {}: give the "
+                                              "checkpoint alone, or a configuration that fits",
+                                              path, bare_name(type->as_string()), bare_name(own)));
+  {
+    const checkpoint::SafetensorsFile file = checkpoint_->tensors(train::model_file);
+    const checkpoint::StrictReport report =
+        train::compare(train::model_tensors(model.store), train::tensors_in(file), /*check_dtype=*/true);
+    if (!report.exact())
+      throw Error(Exit::checkpoint, fmt::format("{} holds another model than the configuration describes.{}\n{}", path,
+                                                model_changes(manifest, from_.prepared->config), report.text()));
+  }
+  train::restore({train::keep_model(model.store), train::keep_task(model.task, from_.prepared->group)}, *checkpoint_);
+  log_info(fmt::format("{}: {}, iteration {} of {}", path, bare_name(own), manifest.iter, manifest.max_iters));
+  checkpoint_->close();
+}
+
+}  // namespace selfsup::run

@@ -72,10 +72,10 @@ Album::Album(Training& training, std::string folder, const checkpoint::Manifest&
     : training_(training),
       folder_(std::move(folder)),
       manifest_(manifest),
-      wanted_(training.config.report && training.group.rank() == 0) {}
+      writes_(training.config.report && training.group.rank() == 0) {}
 
 std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
-  if (!wanted_) return {};
+  if (!training_.config.report) return {};  // ranks have equally many works, since they agree on a stop before each
   const Data& data = training_.data;
   const auto reconstruction = [this, &data, step](const std::string& path) {
     const std::vector<std::string> columns =
@@ -97,6 +97,7 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 }
 
 void Album::draw(const std::string& name, const Draw& make) {
+  if (!writes_) return;
   attempt(name, [&] {
     const std::string path = fmt::format("{}/{}", folder_, name), caption = make(path);
     if (caption.empty()) return;
@@ -108,7 +109,7 @@ void Album::draw(const std::string& name, const Draw& make) {
 void Album::add_table(const std::string& text) { tables_.push_back(text); }
 
 void Album::finish(const std::string& outcome) {
-  if (!wanted_) return;
+  if (!writes_) return;
   attempt("report", [&] {
     const report::History history(folder_ + "/metrics.jsonl");
     attempt("curve", [&] { write_curve(history); });

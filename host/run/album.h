@@ -15,8 +15,8 @@ namespace selfsup::run {
 
 class Album {
  public:
-  // folder: the run's, which has begun. Of a run that wants no report everything here does nothing, as it does on other
-  // ranks than the first.
+  // folder: the run's, which has begun. Of a run that wants no report everything here does nothing; on other ranks than
+  // the first nothing is drawn or written.
   Album(Training& training, std::string folder, const checkpoint::Manifest& manifest);
 
   // Draw the pictures, one after the other; `step` tells where the run stands. To be called while this lives.
@@ -37,7 +37,7 @@ class Album {
   Training& training_;
   const std::string folder_;
   const checkpoint::Manifest& manifest_;
-  const bool wanted_;
+  const bool writes_;
   std::vector<std::string> tables_;
   std::vector<report::Figure> figures_;  // without their bytes
 };

@@ -322,7 +322,7 @@ The run
   --work-dir DIR         default: work_dirs/<name of CONFIG>
   --resume [auto|PATH]   go on from the newest checkpoint of the work folder, or from PATH
   --overwrite            start anew in a used work folder; the old run is moved aside
-  --load-from PATH       start from the weights of a checkpoint folder or a .safetensors file
+  --load-from PATH       start from the weights of a checkpoint folder, a .safetensors or a .pth file
   --checkpoint PATH      of reconstruct, knn, probe, embed: not the newest of the work folder but this one
   --images FOLDER        of embed: these images, not those of train_dataloader
   --out PATH             of views, reconstruct and embed: where the result goes

@@ -117,7 +117,7 @@ inline constexpr char kHostTop[] = R"({
     "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto", "description": "auto: CUDA if a GPU answers"},
     "find_unused_parameters": {"type": "boolean", "x-ssp-idle": true},
     "sync_bn": {"type": ["string", "boolean", "null"], "x-ssp-idle": true},
-    "load_from": {"type": ["string", "null"], "description": "weights to start from: a checkpoint folder or a .safetensors file"},
+    "load_from": {"type": ["string", "null"], "description": "weights to start from: a checkpoint folder, a .safetensors or a .pth file"},
     "resume": {"type": ["boolean", "string"], "default": false, "description": "true: go on from the newest checkpoint of the work folder; without one, begin, with load_from's weights if given. A path: go on from that one"},
     "work_dir": {"type": "string", "description": "absent: work_dirs/<name of the file>"},
     "default_scope": {"type": ["string", "null"], "x-ssp-idle": true}, "log_level": {"type": "string", "x-ssp-idle": true},

@@ -26,7 +26,7 @@ constexpr const char* header = "index,path,label\n";
 // --images FOLDER, labelled if its sub-folders are classes; else what training has learned from.
 std::unique_ptr<data::Dataset> open_images(const cli::CommandLine& line, const Trained& trained) {
   if (!line.images) return data::make_dataset(trained.config().data.dataset);
-  Json spec(Json::Object{{"type", "image_folder"}, {"data_root", *line.images}});
+  Json spec(Json::Object{{"type", "image_folder"}, {"data_root", *line.images}, {"channels", trained.view().channels}});
   set_source(spec, Source{"flag", "--images", 0, 0});
   config::throw_if_any(config::validate(spec, data::dataset_types().get("image_folder").schema, "", {}));
   return data::make_dataset(spec);
@@ -45,8 +45,7 @@ std::string csv_row(const data::Dataset& images, int64_t index) {
   return fmt::format("{},{},{}\n", index, quoted(images.describe(index)), label < 0 ? "" : std::to_string(label));
 }
 
-void write_csv(const std::string& path, const data::Dataset& images) {
-  checkpoint::WholeFile csv(path);
+void write_csv(checkpoint::WholeFile& csv, const data::Dataset& images) {
   csv.content().write(header, std::string_view(header).size());
   for (int64_t i = 0; i < images.size(); ++i) {
     const std::string row = csv_row(images, i);
@@ -69,6 +68,7 @@ at::Tensor features_of(Trained& trained, const std::vector<std::string>& layers,
 int embed_command(const cli::CommandLine& line) {
   if (!line.out)
     throw Error(Exit::usage, "embed needs --out NAME, which makes NAME.npy of the features and NAME.csv of the images");
+  checkpoint::WholeFile csv(*line.out + ".csv");  // where there is no room for a file, nothing need be computed
   Trained trained(line);
   const data::ImageShape& view = trained.view();
   const std::unique_ptr<data::Dataset> images = open_images(line, trained);
@@ -103,7 +103,7 @@ int embed_command(const cli::CommandLine& line) {
     npy->write(features.const_data_ptr<float>(), batch.size);
   }
   npy->commit();
-  write_csv(*line.out + ".csv", *images);
+  write_csv(csv, *images);
   for (const data::BadFile& bad : loader.bad().files)
     log_warning(fmt::format("row {} is NaN: {}: {}", bad.index, bad.path, bad.reason));
   log_info(fmt::format("features of {} images, {} numbers each", row, columns));

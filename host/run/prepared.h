@@ -23,7 +23,8 @@ struct Prepared {
 // Where plugins are looked for, by these words.
 plugin::Places plugin_places(const cli::CommandLine& line);
 
-// Error with the exit code that fits: usage, plugin. file: the configuration itself, where it is not that of the target.
+// Error with the exit code that fits: usage, plugin. file: the configuration itself, where it is not that of the
+// target.
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line);
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file);
 

@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "checkpoint/names.h"
 #include "train/state_dict.h"
+#include "train/weights.h"
 
 namespace selfsup::train {
 namespace {
@@ -16,6 +17,12 @@ constexpr std::string_view scaler_prefix = "scaler/";
 
 void append(StateDict& to, const StateDict& tensors, std::string_view prefix = "") {
   for (const auto& [name, tensor] : tensors) to.emplace_back(std::string(prefix) + name, tensor);
+}
+
+// Whether --load-from would take it: never advise what will fail.
+bool could_load(const checkpoint::StrictReport& report) {
+  const auto matched = static_cast<double>(report.matched.size()), missing = static_cast<double>(report.missing.size());
+  return report.mismatched.empty() && matched > 0 && matched >= least_share * (matched + missing);
 }
 
 }  // namespace
@@ -36,10 +43,10 @@ Keeper keep_model(model::ParameterStore& model) {
             const StateDict &saved = from.tensors_of(model_file), own = model_tensors(model);
             const checkpoint::StrictReport report = compare(own, saved, /*check_dtype=*/true);
             if (!report.exact())
-              throw Error(Exit::checkpoint,
-                          fmt::format("{} holds another model than this run's; to take only what fits, use "
-                                      "--load-from. {}",
-                                      from.source, report.text()));
+              throw Error(
+                  Exit::checkpoint,
+                  fmt::format("{} holds another model than this run's{}. {}", from.source,
+                              could_load(report) ? "; to take only what fits, use --load-from" : "", report.text()));
             return [own, saved] { copy_values(own, saved); };
           }};
 }

@@ -33,7 +33,7 @@ std::unique_ptr<data::Dataset> open_images(const cli::CommandLine& line, const T
 }
 
 // A field as RFC 4180 has it.
-std::string quoted(std::string_view text) {
+std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\n\r") == text.npos) return std::string(text);
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -42,7 +42,7 @@ std::string quoted(std::string_view text) {
 
 std::string csv_row(const data::Dataset& images, int64_t index) {
   const int64_t label = images.has_labels() ? images.label(index) : -1;
-  return fmt::format("{},{},{}\n", index, quoted(images.describe(index)), label < 0 ? "" : std::to_string(label));
+  return fmt::format("{},{},{}\n", index, csv_field(images.describe(index)), label < 0 ? "" : std::to_string(label));
 }
 
 void write_csv(checkpoint::WholeFile& csv, const data::Dataset& images) {

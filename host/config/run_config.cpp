@@ -153,6 +153,10 @@ RunConfig read_run_config(const Json& config) {
     throw Error(Exit::usage,
                 "auto_scale_lr.base_batch_size is missing: the batch for which optim_wrapper.optimizer.lr was chosen");
   if (const Json* probe = config.find("probe"); probe && !probe->is_null()) run.probe = read_probe(*probe);
+  run.report = config.get("report").as_bool();
+  if (const Json* backends = config.at_path("visualizer.vis_backends"); backends && !backends->is_null())
+    for (const Json& backend : backends->as_array())
+      run.tensorboard = run.tensorboard || backend.get("type").as_string() == "TensorboardVisBackend";
   run.device = config.get("device").as_string();
   if (const Json* folder = config.find("work_dir")) {
     run.work_dir = folder->as_string();

@@ -54,6 +54,7 @@ struct RunConfig {
   bool auto_scale_lr = false;
   std::optional<int64_t> base_batch_size;
   std::optional<ProbeConfig> probe;
+  bool report = false, tensorboard = false;
   std::string device, work_dir, load_from, resume_path;
   ResumeFrom resume = ResumeFrom::nothing;
   std::optional<int64_t> num_threads;

@@ -38,6 +38,7 @@ class ProbeEvaluation final : public Evaluation {
   void rehearse(const bridge::Step& at) override;
   void run(const bridge::Step& at, const Report& report) override;
   std::vector<std::function<void()>> closing(const bridge::Step& at, const Report& report) override;
+  std::optional<Shown> neighbours() const override;
   std::vector<data::BadFile> bad_files() const override;
 
  private:
@@ -130,6 +131,13 @@ std::string ProbeEvaluation::table(const Baselines& baselines) {
                     "\nAgainst raw pixels, often a strong baseline on small images, this run is {} by kNN and {} by "
                     "the linear probe.",
                     against(last_.knn, raw.knn), against(last_.linear, raw.linear));
+}
+
+std::optional<Evaluation::Shown> ProbeEvaluation::neighbours() const {
+  const Neighbours& found = last_.neighbours;
+  if (found.queries.empty()) return std::nullopt;
+  return Shown{neighbours_sheet(found, probe_->bank(), probe_->queries(), sets_->bank->class_names()),
+               neighbours_caption(found, probe_->bank(), probe_->queries())};
 }
 
 std::vector<data::BadFile> ProbeEvaluation::bad_files() const {

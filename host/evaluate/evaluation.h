@@ -2,12 +2,14 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
+#include "evaluate/picture.h"
 #include "evaluate/probe.h"
 #include "input/preprocess.h"
 #include "model/store.h"
@@ -27,6 +29,12 @@ class Evaluation {
   virtual void run(const bridge::Step& /*at*/, const Report&) {}
   // What the end of a run is judged by: to be called one after the other, while this lives.
   virtual std::vector<std::function<void()>> closing(const bridge::Step& /*at*/, const Report&) { return {}; }
+  struct Shown {
+    Picture picture;
+    std::string caption;
+  };
+  // What the features of the last run hold to be alike; nothing before.
+  virtual std::optional<Shown> neighbours() const { return std::nullopt; }
   // Images that could not be used, as far as they have been read.
   virtual std::vector<data::BadFile> bad_files() const { return {}; }
 };

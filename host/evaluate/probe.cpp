@@ -65,23 +65,21 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out);
 }
 
-Accuracies Probe::judge(const Features& features, const at::Tensor& queries) const {
-  return judge_features(extract(bank_, features), bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_,
-                        by_);
+Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {
+  return judge_features(bank, bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_, by_);
 }
 
 ProbeResult Probe::evaluate(const Features& features) const {
-  const at::Tensor queries = extract(queries_, features);
-  return {judge(features, queries), gauges_of(queries)};
+  const at::Tensor queries = extract(queries_, features), bank = extract(bank_, features);
+  return {judge(bank, queries), gauges_of(queries), find_neighbours(bank, queries, queries_.labels, queries_.classes)};
 }
 
-Accuracies Probe::evaluate_raw_pixels() const { return judge(pixels_of, extract(queries_, pixels_of)); }
+Accuracies Probe::evaluate_raw_pixels() const { return judge(extract(bank_, pixels_of), extract(queries_, pixels_of)); }
 
 Accuracies Probe::evaluate_whitened_pixels() const {
   const at::Tensor bank = extract(bank_, pixels_of);
   const Whitening whitening(bank, whitened_components);
-  return judge_features(whitening(bank), bank_.labels, whitening(extract(queries_, pixels_of)), queries_.labels,
-                        bank_.classes, asked_, seed_);
+  return judge(whitening(bank), whitening(extract(queries_, pixels_of)));
 }
 
 Accuracies Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
@@ -94,7 +92,7 @@ Accuracies Probe::evaluate_random_initialisation(const Features& features, model
   };
   try {
     model.initialise(seed);
-    const Accuracies result = judge(features, extract(queries_, features));
+    const Accuracies result = judge(extract(bank_, features), extract(queries_, features));
     put_back();
     return result;
   } catch (...) {

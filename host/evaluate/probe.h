@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "evaluate/gauges.h"
+#include "evaluate/neighbours.h"
 #include "evaluate/probe_sets.h"
 #include "input/preprocess.h"
 #include "model/store.h"
@@ -21,7 +22,8 @@ struct Accuracies {
   double knn = 0, linear = 0;
 };
 struct ProbeResult : Accuracies {
-  Gauges gauges;  // of the queries
+  Gauges gauges;          // of the queries
+  Neighbours neighbours;  // of some of them, to be shown
 };
 
 // The longest side of images that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
@@ -38,6 +40,8 @@ class Probe {
         const config::ProbeConfig& asked, uint64_t seed, JudgedBy by = JudgedBy::both);
 
   std::vector<data::BadFile> bad_files() const;
+  const LabelledImages& bank() const { return bank_; }
+  const LabelledImages& queries() const { return queries_; }
   int64_t linear_labels() const;  // how many the linear probe learns from
   ProbeResult evaluate(const Features& features) const;
   Accuracies evaluate_raw_pixels() const;
@@ -49,7 +53,7 @@ class Probe {
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
-  Accuracies judge(const Features& features, const at::Tensor& queries) const;
+  Accuracies judge(const at::Tensor& bank, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;
   const input::Preprocessor& preprocess_;

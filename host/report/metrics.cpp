@@ -1,8 +1,6 @@
 #include "report/metrics.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,26 +26,12 @@ bool is_to_be_written(const std::string& line, const std::string& path, int64_t 
 
 }  // namespace
 
-MetricsFile::MetricsFile(const std::string& path)
-    : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-  if (!fd_) throw Error(Exit::storage, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-}
-
 void MetricsFile::write(const Json& object) {
-  const std::string line = (torn_ ? "\n" : "") + to_text(object) + "\n";
-  struct stat before;
-  const bool known = ::fstat(fd_.get(), &before) == 0;
-  ssize_t written;
-  do {
-    written = ::write(fd_.get(), line.data(), line.size());
-  } while (written < 0 && errno == EINTR);
-  if (written == static_cast<ssize_t>(line.size())) {
-    torn_ = false;
-    return;
-  }
-  ++dropped_;
-  // Half a line would spoil the next one too: it is taken back, or ended by the next.
-  if (written > 0) torn_ = torn_ || !known || ::ftruncate(fd_.get(), before.st_size) != 0;
+  const bool ends_a_torn_line = file_.torn();
+  if (!file_.append((ends_a_torn_line ? "\n" : "") + to_text(object) + "\n"))
+    ++dropped_;
+  else if (ends_a_torn_line)
+    file_.mend();
 }
 
 void cut_metrics(const std::string& path, int64_t step, bool probe_too) {

@@ -3,23 +3,22 @@
 #include <cstdint>
 #include <string>
 
-#include "base/file.h"
 #include "base/json.h"
+#include "report/append.h"
 
 namespace selfsup::report {
 
 // Appends to a file. A disk that takes no more never stops the run: the line is taken back and counted. One thread.
 class MetricsFile {
  public:
-  explicit MetricsFile(const std::string& path);  // Error(storage) when it cannot be opened
+  explicit MetricsFile(const std::string& path) : file_(path) {}  // Error(storage) when it cannot be opened
 
   void write(const Json& object);  // in the kernel's hands when it returns, so that a kill loses nothing
   uint64_t dropped() const { return dropped_; }
 
  private:
-  Fd fd_;
+  WholeAppends file_;
   uint64_t dropped_ = 0;
-  bool torn_ = false;  // the file ends within a line
 };
 
 // Cuts the file before the first line that a run going on from `step` writes itself, and a last line without an end:

@@ -5,32 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cstdlib>
 
 #include "base/log.h"
+#include "report/terminal.h"
 
 namespace selfsup::report {
 namespace {
 
 constexpr std::chrono::milliseconds least_interval{100};
 constexpr size_t largest_bar = 40, least_bar = 8;
-
-bool terminal_is_dumb() {
-  const char* term = std::getenv("TERM");
-  return term && std::string_view(term) == "dumb";
-}
-
-bool locale_is_utf8() {
-  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* value = std::getenv(name);
-    if (!value || !*value) continue;
-    std::string lower(value);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    return lower.find("utf-8") != lower.npos || lower.find("utf8") != lower.npos;
-  }
-  return false;
-}
 
 size_t columns_of(int fd) {
   struct winsize size;

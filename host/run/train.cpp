@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "run/album.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
@@ -110,19 +111,24 @@ Exit train_in(RunFolder& folder, Prepared& prepared, const Settings& settings, T
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
   announce(settings, training, folder, manifest);
-  Watch watch(training, folder, manifest);
+  Album album(training, folder.path(), manifest);
+  Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
     exit = loop.run(watch);
-  } catch (...) {
+  } catch (const std::exception& failure) {
     try {
       folder.list_bad_files(training.bad_files());
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
+    album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()));
     throw;
   }
   folder.list_bad_files(training.bad_files());
+  album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
+                                : fmt::format("stopped at iteration {} of {}, and saved", loop.course().at().iter,
+                                              loop.course().max_iters()));
   log_info(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
                             : fmt::format("stopped at iteration {} and saved; --resume goes on from there",
                                           loop.course().at().iter));

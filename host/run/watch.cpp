@@ -1,10 +1,9 @@
 #include "run/watch.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "evaluate/reconstruction.h"
+#include "checkpoint/file.h"
 #include "train/signals.h"
 #include "train/state.h"
 
@@ -20,18 +19,29 @@ std::string begun_metrics(const Training& training, const RunFolder& folder) {
 
 }  // namespace
 
-Watch::Watch(Training& training, RunFolder& folder, checkpoint::Manifest manifest)
-    : training_(training), folder_(folder), manifest_(std::move(manifest)), metrics_(begun_metrics(training, folder)) {}
+Watch::Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Manifest manifest)
+    : training_(training),
+      folder_(folder),
+      album_(album),
+      manifest_(std::move(manifest)),
+      metrics_(begun_metrics(training, folder)) {
+  if (!training.config.tensorboard) return;
+  const std::string events = folder.path() + "/vis_data";
+  checkpoint::make_folders(events);
+  events_.emplace(events, training.course.at().iter);
+}
 
 Watch::~Watch() {
   if (const uint64_t lines = dropped_log_lines() + metrics_.dropped())
     log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
+  if (const uint64_t lines = events_ ? events_->dropped() : 0)
+    log_warning(fmt::format("{} events for TensorBoard could not be written", lines));
 }
 
 void Watch::log(report::TrainPoint point) {
   point.memory_mib = training_.device.peak_memory_mib().value_or(report::peak_memory_mib());
   log_info(report::train_line(point));
-  metrics_.write(report::metrics_object(point));
+  write(report::metrics_object(point), point.iter);
   note_ = fmt::format("eta {}", report::duration_text(point.eta_seconds));
   for (const auto& [name, value] : point.scalars)
     if (name == "loss") note_ += fmt::format("  loss {:.4f}", value);
@@ -53,33 +63,26 @@ void Watch::evaluate(const bridge::Step& step) { training_.evaluation->run(step,
 
 std::vector<std::function<void()>> Watch::closing(const bridge::Step& step) {
   std::vector<std::function<void()>> works = training_.evaluation->closing(step, report(step));
-  works.emplace_back([this, step] { draw(step); });
+  for (auto& picture : album_.pictures(step)) works.push_back(std::move(picture));
   return works;
-}
-
-// A picture that fails does not end the run that it is of.
-void Watch::draw(const bridge::Step& step) try {
-  const std::string path =
-      evaluate::draw_reconstruction(training_.model.algorithm, training_.model.preprocess, *training_.data.dataset,
-                                    training_.data.pipeline, training_.seed, step, folder_.path());
-  if (!path.empty()) log_info(fmt::format("drew {}", path));
-} catch (const c10::Error& error) {
-  log_warning(fmt::format("no picture was drawn: {}", error.what_without_backtrace()));
-} catch (const std::exception& error) {
-  log_warning(fmt::format("no picture was drawn: {}", error.what()));
 }
 
 evaluate::Report Watch::report(const bridge::Step& step) {
   return [this, step](const std::string& line, const report::Scalars& numbers) {
     log_info(line);
-    if (numbers.empty()) return;
+    if (numbers.empty()) return album_.add_table(line);
     Json object = Json::object();
     for (const auto& [name, value] : numbers) object.set(name, value);
     object.set("epoch", static_cast<int64_t>(step.epoch));
     object.set("iter", static_cast<int64_t>(step.iter));
     object.set("step", static_cast<int64_t>(step.iter));
-    metrics_.write(object);
+    write(object, static_cast<int64_t>(step.iter));
   };
+}
+
+void Watch::write(const Json& numbers, int64_t step) {
+  metrics_.write(numbers);
+  if (events_) events_->write(numbers, step);
 }
 
 std::optional<Exit> Watch::stop_requested() { return train::requested_stop(); }

@@ -1,5 +1,5 @@
-// The loop's outside: log lines, metrics, progress, checkpoints, evaluations and pictures, and the wish to stop. Knows
-// no mathematics.
+// The loop's outside: log lines, metrics, progress, checkpoints, evaluations, and the wish to stop. Knows no
+// mathematics and no picture.
 #pragma once
 #include <functional>
 #include <optional>
@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "checkpoint/store.h"
+#include "report/events.h"
 #include "report/metrics.h"
 #include "report/progress.h"
+#include "run/album.h"
 #include "run/run_folder.h"
 #include "run/training.h"
 
@@ -17,7 +19,7 @@ namespace selfsup::run {
 class Watch final : public train::Outside {
  public:
   // The folder has begun. manifest: all but the counters. Cuts metrics.jsonl back to where the run begins.
-  Watch(Training& training, RunFolder& folder, checkpoint::Manifest manifest);
+  Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Manifest manifest);
   ~Watch() override;  // says how many lines a full disk has cost
 
   void log(report::TrainPoint point) override;
@@ -29,12 +31,14 @@ class Watch final : public train::Outside {
 
  private:
   evaluate::Report report(const bridge::Step& step);
-  void draw(const bridge::Step& step);
+  void write(const Json& numbers, int64_t step);
 
   Training& training_;
   RunFolder& folder_;
+  Album& album_;
   checkpoint::Manifest manifest_;
   report::MetricsFile metrics_;
+  std::optional<report::EventFile> events_;  // for TensorBoard, if the run wants it
   report::Progress progress_;
   std::string note_;
 };

@@ -50,7 +50,7 @@ double time_of(double budget, const std::function<void()>& work) {
 }
 
 // Images a second, once the first batches are there.
-double loader_rate(data::Loader& loader, int64_t batch_size, int64_t warm_up, double budget) {
+double loader_rate(data::Loader& loader, int64_t warm_up, double budget) {
   data::Batch batch;
   uint64_t epoch = 0;
   loader.start(epoch);
@@ -58,13 +58,13 @@ double loader_rate(data::Loader& loader, int64_t batch_size, int64_t warm_up, do
     while (!loader.next(batch)) loader.start(++epoch);
   };
   for (int64_t i = 0; i < warm_up; ++i) next();
-  int64_t batches = 0;
+  int64_t images = 0;  // the last batch of an epoch may hold fewer
   const auto begin = Clock::now();
   do {
     next();
-    ++batches;
+    images += batch.size;
   } while (seconds_since(begin) < budget);
-  return static_cast<double>(batches * batch_size) / seconds_since(begin);
+  return static_cast<double>(images) / seconds_since(begin);
 }
 
 struct StepTimes {
@@ -191,24 +191,26 @@ int benchmark_command(const cli::CommandLine& line) {
   if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
   const uint64_t seed = settings.config.seed.value_or(0);
   Training training(*prepared, settings, all, seed, start);
-  const auto images = static_cast<double>(config.batch_size);
   const int64_t workers = *config.num_workers;
   log_info(fmt::format("{}; threads: {} to train, {} to read images; batches of {}", training.device.description,
                        settings.threads, workers, config.batch_size));
 
   Watched together;
   train_a_while(training, together);
-  const double loader = loader_rate(training.loader, config.batch_size, config.prefetch + workers, 4);
+  const double loader = loader_rate(training.loader, config.prefetch + workers, 4);
   config::DataConfig single = config;
   single.num_workers = 1;
   double one_worker = loader;
   if (workers > 1) {
     data::Loader alone = make_loader(training.data, single, training.group, seed, {}, training.device);
-    one_worker = loader_rate(alone, config.batch_size, 1, 3);
+    one_worker = loader_rate(alone, 1, 3);
   }
   data::Batch batch;
   training.loader.start(0);
   training.loader.next(batch);
+  const auto images = static_cast<double>(batch.size);
+  const double trained = static_cast<double>(training.loader.samples_per_epoch()) /
+                         static_cast<double>(training.loader.batches_per_epoch());  // images an iteration
   const StepTimes step = time_step(training, batch);
   const at::ScalarType type = training.update.amp.dtype.value_or(at::kFloat);
   const double peak = product_peak(training.device.device, type);
@@ -219,7 +221,7 @@ int benchmark_command(const cli::CommandLine& line) {
   const auto part = [&](const std::string& name, double seconds) {
     return std::vector<std::string>{"  " + name, "", number(seconds * 1e3)};
   };
-  std::vector<std::vector<std::string>> rows = {{"", "images/s", fmt::format("ms a batch of {}", config.batch_size)}};
+  std::vector<std::vector<std::string>> rows = {{"", "images/s", fmt::format("ms a batch of {}", batch.size)}};
   rows.push_back(row(workers == 0 ? "loader, in the training thread" : fmt::format("loader, workers: {}", workers),
                      images / loader));
   if (workers > 1) rows.push_back(row("loader, workers: 1", images / one_worker));
@@ -227,7 +229,7 @@ int benchmark_command(const cli::CommandLine& line) {
   rows.push_back(part("forward", step.forward));
   rows.push_back(part("backward", step.backward));
   rows.push_back(part("optimizer", step.update));
-  rows.push_back(row("training", together.seconds()));
+  rows.push_back(row("training", together.seconds() * images / trained));
   std::string text = report::table_text(rows);
   text += fmt::format("\n\ntraining waits for images {:.1f} % of the time (data_time {} ms of {} ms)\n",
                       100 * together.waiting() / together.seconds(), number(together.waiting() * 1e3),

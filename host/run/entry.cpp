@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cli/command_line.h"
 #include "plugin/crossing.h"
+#include "plugin/ending.h"
 #include "run/commands.h"
 
 namespace selfsup {
@@ -56,13 +57,7 @@ int fail(Exit exit, const std::string& text) {
   return static_cast<int>(exit);
 }
 
-}  // namespace
-}  // namespace selfsup
-
-// Both sides are of one build: they share the layout of the line.
-extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup::cli::CommandLine& line) {
-  using namespace selfsup;
-  plugin::install_crash_handlers();
+int run_or_fail(const cli::CommandLine& line) {
   try {
     return dispatch(line);
   } catch (const Error& error) {
@@ -76,4 +71,15 @@ extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup:
   } catch (...) {
     return fail(Exit::failed, "an exception of a type unknown here");
   }
+}
+
+}  // namespace
+}  // namespace selfsup
+
+// Both sides are of one build: they share the layout of the line.
+extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup::cli::CommandLine& line) {
+  using namespace selfsup;
+  plugin::install_crash_handlers();
+  plugin::guard_ending();
+  return plugin::host_ends_with(run_or_fail(line));
 }

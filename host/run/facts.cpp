@@ -2,8 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <exception>
+#include <utility>
+#include <vector>
+
 #include "base/errors.h"
+#include "base/type_name.h"
+#include "config/schema.h"
 #include "data/datasets/dataset.h"
+#include "data/transforms/pipeline.h"
 
 namespace selfsup::run {
 namespace {
@@ -13,22 +21,62 @@ std::optional<int64_t> positive(const Json* value) {
   return std::nullopt;
 }
 
-// The last step that says how large an image becomes.
-std::optional<int64_t> size_after(const Json* pipeline) {
-  std::optional<int64_t> size;
-  if (!pipeline || !pipeline->is_array()) return size;
-  for (const Json& step : pipeline->as_array()) {
-    if (!step.is_object()) continue;
-    for (const char* key : {"size", "crop_size", "scale"}) {
-      if (const auto side = positive(step.find(key))) size = side;
+// The built-in steps of a pipeline, also of those in them: what changes sizes. Plugins' steps have not been checked
+// yet, and are taken not to.
+Json built_in_steps(const Json& list) {
+  Json kept = Json::array();
+  for (const Json& step : list.as_array()) {
+    if (step.is_array()) {  // a pipeline among those of MultiView
+      kept.as_array().push_back(built_in_steps(step));
+      continue;
     }
-    if (const Json* inner = step.find("transforms"); inner && inner->is_array()) {
-      const Json* nested = inner;
-      if (!inner->as_array().empty() && inner->as_array().front().is_array()) nested = &inner->as_array().front();
-      if (const auto side = size_after(nested)) size = side;
-    }
+    const Json* type = step.is_object() ? step.find("type") : nullptr;
+    if (!type || !type->is_string()) continue;
+    const TypeName name = split_type(type->as_string());
+    if ((!name.owner.empty() && name.owner != kBuiltIn) || !data::transform_types().find(name.name)) continue;
+    Json copy = step;
+    if (Json* inner = copy.find("transforms"); inner && inner->is_array()) *inner = built_in_steps(*inner);
+    kept.as_array().push_back(std::move(copy));
   }
-  return size;
+  return kept;
+}
+
+// What a stated pipeline makes of images of that shape (height 0: of any); empty where it depends on more than is
+// known, or is not valid, which will be said when it is checked.
+std::vector<data::ImageShape> stated_views(const Json& pipeline, const data::ImageShape& images) {
+  static const Json schema = config::parse_schema(
+      R"({"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}})", "pipeline");
+  const config::ComponentSchemas built_in{[](std::string_view, std::string_view type) -> const Json* {
+                                            const auto* found = data::transform_types().find(split_type(type).name);
+                                            return found ? &found->schema : nullptr;
+                                          },
+                                          [](std::string_view) { return data::transform_types().names(); }};
+  Json steps = built_in_steps(pipeline);
+  if (!config::validate(steps, schema, "", built_in).empty()) return {};
+  std::vector<data::ImageShape> tried = {images};
+  if (images.height == 0) tried = {{512, 512, images.channels}, {384, 640, images.channels}};
+  std::vector<data::ImageShape> views;
+  try {
+    for (const data::ImageShape& shape : tried) {
+      data::Image black;
+      black.reshape(shape.height, shape.width, std::max(shape.channels, 1));
+      std::vector<data::ImageShape> made = data::Pipeline(steps).output_shapes(std::move(black));
+      const auto same = [](const auto& a, const auto& b) { return a.height == b.height && a.width == b.width; };
+      if (!views.empty() && !std::ranges::equal(views, made, same)) return {};
+      views = std::move(made);
+    }
+  } catch (const std::exception&) {
+    return {};
+  }
+  return views;
+}
+
+void set_views(bridge::Facts& facts, const std::vector<data::ImageShape>& views) {
+  facts.views = static_cast<int64_t>(views.size());
+  for (const data::ImageShape& each : views) facts.view_sizes.insert(facts.view_sizes.end(), {each.height, each.width});
+  const data::ImageShape& first = views.front();
+  facts.image_size = std::nullopt;
+  if (first.height == first.width) facts.image_size = first.height;
 }
 
 }  // namespace
@@ -47,8 +95,10 @@ bridge::Facts stated_facts(const Json& tree, const distributed::Group& group) {
   const data::ImageShape shape = data::stated_shape(*dataset);
   if (shape.height > 0 && shape.height == shape.width) facts.image_size = shape.height;
   if (shape.channels > 0) facts.channels = shape.channels;
-  for (const Json* pipeline : {tree.at_path("train_dataloader.pipeline"), dataset->find("pipeline")})
-    if (const auto side = size_after(pipeline)) facts.image_size = side;
+  const Json* pipeline = dataset->find("pipeline");
+  if (!pipeline) pipeline = tree.at_path("train_dataloader.pipeline");
+  if (!pipeline || !pipeline->is_array()) return facts;
+  if (const auto views = stated_views(*pipeline, shape); !views.empty()) set_views(facts, views);
   return facts;
 }
 
@@ -85,7 +135,6 @@ train::Length length_of(const config::RunConfig& config, int64_t epoch_iters) {
 bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,
                           const distributed::Group& group) {
   const bridge::Step step = course.step();
-  const data::ImageShape& view = data.views.front();
   bridge::Facts facts;
   facts.dataset_length = data.length;
   facts.batch_size = config.data.batch_size;
@@ -98,11 +147,8 @@ bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data,
   if (config.length.by_epoch) facts.max_epochs = course.length().max_epochs;
   facts.world = group.world();
   facts.rank = group.rank();
-  facts.views = static_cast<int64_t>(data.views.size());
-  for (const data::ImageShape& each : data.views)
-    facts.view_sizes.insert(facts.view_sizes.end(), {each.height, each.width});
-  if (view.height == view.width) facts.image_size = view.height;
-  facts.channels = view.channels;
+  set_views(facts, data.views);
+  facts.channels = data.views.front().channels;
   return facts;
 }
 

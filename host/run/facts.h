@@ -11,8 +11,8 @@
 
 namespace selfsup::run {
 
-// From an unresolved tree; what is not stated, or not of the right type, is left out. Opens no data but the header of
-// an idx file.
+// From an unresolved tree; what is not stated, or not of the right type, is left out: views and their sizes too, unless
+// a pipeline is stated that gives every image the same ones. Opens no data but the header of an idx file.
 bridge::Facts stated_facts(const Json& tree, const distributed::Group& group);
 
 // What a run's data turned out to be.

@@ -10,6 +10,7 @@
 #include "cli/plugin_listing.h"
 #include "plugin/note.h"
 #include "plugin/search.h"
+#include "start/descriptors.h"
 #include "start/torch_location.h"
 
 namespace {
@@ -49,6 +50,7 @@ int dispatch(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  selfsup::open_standard_descriptors();
   try {
     return dispatch(selfsup::cli::parse_command_line({argv + 1, argv + argc}));
   } catch (const selfsup::Error& error) {

@@ -1,8 +1,8 @@
 #include "train/signals.h"
 
-#include <unistd.h>
-
 #include <atomic>
+
+#include "plugin/ending.h"
 
 namespace selfsup::train {
 namespace {
@@ -12,7 +12,7 @@ static_assert(std::atomic<int>::is_always_lock_free);
 
 void on_signal(int signal) {
   int none = 0;
-  if (!first_signal.compare_exchange_strong(none, signal)) _exit(128 + signal);
+  if (!first_signal.compare_exchange_strong(none, signal)) plugin::end_now(128 + signal);
 }
 
 }  // namespace

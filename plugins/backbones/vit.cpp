@@ -8,9 +8,9 @@ namespace {
 
 // [1, 1 + grid, dim]: a zero row for the class token, then the table.
 Tensor declare_positions(const Scope& s, const VitConfig& c) {
-  const std::vector<int64_t> sizes = {1, 1 + c.grid() * c.grid(), c.dim};
+  const std::vector<int64_t> sizes = {1, 1 + c.cells(), c.dim};
   if (c.learned_positions) return s.parameter("pos_embed", sizes, Init::trunc_normal(0.02), SSP_ROLE_EMBED);
-  std::vector<float> table = nn::sincos_2d(c.dim, c.grid(), c.grid(), c.row_first);
+  std::vector<float> table = nn::sincos_2d(c.dim, c.grid_h(), c.grid_w(), c.row_first);
   table.insert(table.begin(), static_cast<size_t>(c.dim), 0.0f);
   return s.frozen("pos_embed", sizes, Init::data(std::move(table)), SSP_ROLE_EMBED);
 }
@@ -72,9 +72,9 @@ Tensor Vit::embed(const Tensor& images, const Call&) const {
 Positions Vit::positions(int64_t h, int64_t w, const Call&) const {
   const int64_t grid_h = cells(h, "height"), grid_w = cells(w, "width");
   const Tensor prefix = pos_embed_.slice(1, 0, 1), patch = pos_embed_.slice(1, 1);
-  if (grid_h == config_.grid() && grid_w == config_.grid()) return {patch, prefix};
+  if (grid_h == config_.grid_h() && grid_w == config_.grid_w()) return {patch, prefix};
   // Another image size: the table as an image, resampled.
-  const Tensor image = patch.reshape({1, config_.grid(), config_.grid(), config_.dim}).permute({0, 3, 1, 2});
+  const Tensor image = patch.reshape({1, config_.grid_h(), config_.grid_w(), config_.dim}).permute({0, 3, 1, 2});
   return {upsample_bicubic2d(image, {grid_h, grid_w}).flatten(2).transpose(1, 2), prefix};
 }
 

@@ -1,6 +1,8 @@
 #include "vit_config.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 using ssp::require;
 
@@ -29,16 +31,29 @@ const Arch& named_arch(const std::string& name) {
 
 std::string text(int64_t n) { return std::to_string(n); }
 
+std::string no_multiple(const ssp::Scope& s, const VitConfig& c) {
+  const std::string sides = text(c.height) + " x " + text(c.width), patch = "`patch_size` " + text(c.patch);
+  if (s.has("img_size")) return "`img_size` " + sides + " is no multiple of " + patch;
+  const auto near = [&](int64_t side) { return text(std::max((side + c.patch / 2) / c.patch, int64_t{1}) * c.patch); };
+  return "`train_dataloader.pipeline` gives images of " + sides +
+         " pixels (height x width), whose sides are no multiples of " + patch + "; let it give " + near(c.height) +
+         " x " + near(c.width) + ", or set a `patch_size` that divides " + "both sides";
+}
+
 }  // namespace
 
 VitConfig::VitConfig(const ssp::Scope& s, bool learned_by_default)
-    : image(s.get("img_size", s.fact("image_size").value_or(224))),
-      patch(s.get("patch_size", 16)),
+    : patch(s.get("patch_size", 16)),
       channels(s.get("in_channels", s.fact("channels").value_or(3))),
       eps(s.get("norm_cfg.eps", 1e-6)),
       drop_path_rate(s.get("drop_path_rate", 0.0)),
       qkv_bias(s.get("qkv_bias", true)),
       final_norm(s.get("final_norm", true)) {
+  // One number for both sides, or height and width; else what the pipeline gives first.
+  auto sides = s.get("img_size", s.fact<std::vector<int64_t>>("view_sizes").value_or(std::vector<int64_t>{}));
+  if (sides.empty()) sides = {s.fact("image_size").value_or(224)};
+  height = sides[0];
+  width = sides[sides.size() > 1];
   if (s.has("arch.embed_dims")) {
     dim = s.get<int64_t>("arch.embed_dims");
     depth = s.get<int64_t>("arch.num_layers");
@@ -53,8 +68,7 @@ VitConfig::VitConfig(const ssp::Scope& s, bool learned_by_default)
   }
   require(dim > 0 && depth > 0 && heads > 0 && hidden > 0, "`arch`: all sizes must be positive");
   require(dim % heads == 0, "`arch`: embed_dims " + text(dim) + " is no multiple of num_heads " + text(heads));
-  require(patch > 0 && image % patch == 0,
-          "`img_size` " + text(image) + " is no multiple of `patch_size` " + text(patch));
+  require(patch > 0 && height % patch == 0 && width % patch == 0, no_multiple(s, *this));
   require(channels > 0, "`in_channels` must be positive");
   require(drop_path_rate >= 0 && drop_path_rate < 1, "`drop_path_rate` must be in [0, 1)");
   const std::string order = s.get("pos_embed_order", "row");
@@ -85,8 +99,8 @@ const char* vit_schema(bool learned_by_default) {
       },
       "required": ["embed_dims", "num_layers", "num_heads"]
     },
-    "img_size": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "Side of the square input in pixels; the pipeline's if left out."},
-    "patch_size": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 16, "description": "Side of a patch in pixels; must divide img_size."},
+    "img_size": {"type": ["integer", "array"], "minimum": 1, "maximum": 65535, "items": {"type": "integer", "minimum": 1, "maximum": 65535}, "minItems": 2, "maxItems": 2, "description": "Side of the input in pixels, or [height, width]; the pipeline's if left out."},
+    "patch_size": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 16, "description": "Side of a patch in pixels; must divide the sides of the input."},
     "in_channels": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "Channels of the input; the data set's if left out."},
     "norm_cfg": {
       "type": "object",

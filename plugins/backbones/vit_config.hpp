@@ -3,7 +3,7 @@
 #include "ssp/cpp/scope.hpp"
 
 struct VitConfig {
-  int64_t image, patch, channels;  // sides in pixels
+  int64_t height, width, patch, channels;  // of images, and the side of a patch, in pixels
   int64_t dim, depth, heads, hidden;
   double eps, drop_path_rate;
   bool qkv_bias, final_norm, row_first;
@@ -11,7 +11,9 @@ struct VitConfig {
 
   // Error(SSP_E_CONFIG) that names the keys, where sizes do not fit each other.
   VitConfig(const ssp::Scope& scope, bool learned_by_default);
-  int64_t grid() const { return image / patch; }  // cells of a side
+  int64_t grid_h() const { return height / patch; }
+  int64_t grid_w() const { return width / patch; }
+  int64_t cells() const { return grid_h() * grid_w(); }
 };
 
 // JSON text; the two types differ in the default of `pos_embed` only.

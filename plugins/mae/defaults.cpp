@@ -1,6 +1,8 @@
 // What a run gets where its configuration says nothing: model, pipeline, optimizer and schedule that fit the images.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "mae.hpp"
 #include "ssp/cpp/json.hpp"
@@ -14,7 +16,7 @@ namespace {
 
 // Sizes of model and training for one kind of images.
 struct Recipe {
-  int64_t image, patch;
+  int64_t image, patch;  // sides; the patch that is wanted
   Value arch;
   double mask_ratio;
   int64_t decoder_dim, decoder_depth, decoder_heads;
@@ -30,7 +32,8 @@ Recipe recipe_for(int64_t image) {
   if (image <= 28) {
     const int64_t patch = std::max<int64_t>(2, (image + 2) / 4);
     const Value arch = object({{"embed_dims", 96}, {"num_layers", 3}, {"num_heads", 4}, {"feedforward_channels", 384}});
-    return {image / patch * patch, patch, arch, 0.6, 48, 1, 4, 256, 0.05, 20, false};
+    // At least two patches a side: the smallest images are padded.
+    return {std::max<int64_t>(image / patch, 2) * patch, patch, arch, 0.6, 48, 1, 4, 256, 0.05, 20, false};
   }
   if (image < 96) {
     const int64_t patch = (image + 4) / 8;
@@ -38,6 +41,22 @@ Recipe recipe_for(int64_t image) {
   }
   const int64_t size = std::min<int64_t>(224, image / 16 * 16);
   return {size, 16, "base", 0.75, 512, 8, 16, 64, 0.1, 400, true};
+}
+
+// The side of a patch for images that the user's pipeline gives: of those that divide both sides the nearest to the
+// wanted one, within a factor of two and with four patches or more. Where there is none, the wanted one: the backbone
+// says what does not fit.
+int64_t fitted_patch(int64_t wanted, int64_t height, int64_t width) {
+  const int64_t both = std::gcd(height, width);
+  int64_t best = 0;
+  const auto ratio = [&](int64_t patch) {
+    return static_cast<double>(std::max(patch, wanted)) / static_cast<double>(std::min(patch, wanted));
+  };
+  for (int64_t patch = 1; patch <= std::min(both, 2 * wanted); ++patch) {
+    if (both % patch != 0 || ratio(patch) > 2 || height / patch * (width / patch) < 4) continue;
+    if (best == 0 || ratio(patch) < ratio(best)) best = patch;
+  }
+  return best > 0 ? best : wanted;
 }
 
 Value preprocessor(int64_t channels) {
@@ -62,6 +81,7 @@ Value schedule(int64_t length, double warm_up_share, bool by_epoch) {
   // A warm-up of whole epochs that would eat more than a quarter of a short run is left out.
   int64_t warm_up = std::llround(warm_up_share * static_cast<double>(length));
   if (by_epoch && warm_up == 0 && length >= 4) warm_up = 1;
+  if (!by_epoch && warm_up < 2) warm_up = 0;  // a line needs two points
   const Value cosine = object({{"type", "CosineAnnealingLR"},
                                {"T_max", length - warm_up},
                                {"by_epoch", by_epoch},
@@ -88,7 +108,10 @@ Value no_decay_keys() {
 
 std::string Mae::defaults(const Facts& facts) {
   const int64_t channels = facts.get("channels").value_or(3);
-  const Recipe r = recipe_for(facts.get("image_size").value_or(224));
+  // What the user's pipeline gives is what the model is for; where none is stated, the pipeline is fitted too.
+  const auto stated = facts.get<std::vector<int64_t>>("view_sizes");
+  const Recipe r =
+      recipe_for(stated ? std::llround(std::sqrt((*stated)[0] * (*stated)[1])) : facts.get("image_size").value_or(224));
   const int64_t batch = facts.get("batch_size").value_or(r.batch);
   const int64_t step = batch * facts.get("world").value_or(1) * facts.get("micros").value_or(1);  // images of an update
   // 1.5e-4 for each 256 images of a step (MMSelfSup); small images: as measured at a batch of 256.
@@ -97,11 +120,12 @@ std::string Mae::defaults(const Facts& facts) {
   const bool by_epoch = epochs || !iterations;
   const int64_t length = by_epoch ? epochs.value_or(r.epochs) : *iterations;
 
+  // The size of the images is left to the pipeline, so that the two cannot differ.
+  const int64_t patch = stated ? fitted_patch(r.patch, (*stated)[0], (*stated)[1]) : r.patch;
   const Value model = object({{"type", "MAE"},
                               {"backbone", object({{"type", "MAEViT"},
                                                    {"arch", r.arch},
-                                                   {"img_size", r.image},
-                                                   {"patch_size", r.patch},
+                                                   {"patch_size", patch},
                                                    {"in_channels", channels},
                                                    {"mask_ratio", r.mask_ratio}})},
                               {"neck", object({{"type", "MAEPretrainDecoder"},

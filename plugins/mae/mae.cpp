@@ -28,6 +28,14 @@ void init_linears(const Scope& scope) {
   }
 }
 
+void check_size(int64_t height, int64_t width, int64_t built_height, int64_t built_width) {
+  const auto sides = [](int64_t h, int64_t w) { return std::to_string(h) + " x " + std::to_string(w); };
+  require(height == built_height && width == built_width,
+          "the images are " + sides(height, width) + " pixels (height x width), but the model is built for " +
+              sides(built_height, built_width) +
+              "; make `train_dataloader.pipeline` and `model.backbone.img_size` equal, or leave img_size out");
+}
+
 TokensBackbone create_encoder(const Scope& scope) {
   const Scope child = scope.child("backbone");
   TokensBackbone encoder(child);
@@ -35,8 +43,15 @@ TokensBackbone create_encoder(const Scope& scope) {
   return encoder;
 }
 
-int64_t image_size(const Scope& scope) {
-  return scope.find<int64_t>("backbone.img_size").value_or(scope.fact("image_size").value_or(224));
+// Height and width of the images: those of the backbone if it states them, else what the pipeline gives.
+std::vector<int64_t> image_size(const Scope& scope) {
+  const auto stated = scope.find<std::vector<int64_t>>("backbone.img_size");
+  const auto given = scope.fact<std::vector<int64_t>>("view_sizes");
+  const int64_t side = scope.fact("image_size").value_or(224);
+  std::vector<int64_t> size = stated ? *stated : given ? *given : std::vector<int64_t>{side, side};
+  if (size.size() == 1) size.push_back(size[0]);
+  if (stated && given) check_size((*given)[0], (*given)[1], size[0], size[1]);
+  return size;
 }
 
 // [B, K] -> [B, K, D], as an index for gather along dimension 1.
@@ -46,13 +61,14 @@ Tensor rows_index(const Tensor& ids, int64_t D) { return ids.unsqueeze(-1).expan
 
 Mae::Mae(const Scope& scope)
     : encoder_(create_encoder(scope)),
-      image_(image_size(scope)),
-      patches_(encoder_.info(image_, image_)),
-      decoder_(scope, encoder_.info(image_, image_), patches_),
+      height_(image_size(scope)[0]),
+      width_(image_size(scope)[1]),
+      patches_(encoder_.info(height_, width_)),
+      decoder_(scope, encoder_.info(height_, width_), patches_),
       mask_ratio_(scope.get("backbone.mask_ratio", 0.75)),
       norm_pix_(scope.get("head.norm_pix", false)) {
   init_linears(scope.child(ChildSpec("neck", "")));
-  const ssp_token_info e = encoder_.info(image_, image_);
+  const ssp_token_info e = encoder_.info(height_, width_);
   const int64_t stated = scope.get("head.patch_size", e.patch_h);
   require(stated == e.patch_h, "`head.patch_size` is " + std::to_string(stated) + ", but `backbone.patch_size` is " +
                                    std::to_string(e.patch_h) + "; make them equal or leave the key out");
@@ -67,9 +83,7 @@ Mae::Mae(const Scope& scope)
 
 void Mae::check_images(const Tensor& images) const {
   const auto [B, C, H, W] = images.sizes<4>();
-  require(H == image_ && W == image_, "the pipeline gives images of " + std::to_string(H) + " x " + std::to_string(W) +
-                                          " pixels, but the model is built for " + std::to_string(image_) + " x " +
-                                          std::to_string(image_) + " (`model.backbone.img_size`)");
+  check_size(H, W, height_, width_);
 }
 
 Mae::Step Mae::run(const Tensor& images, const Call& call) const {

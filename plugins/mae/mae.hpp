@@ -29,7 +29,7 @@ class Mae {
   void check_images(const ssp::Tensor& images) const;
 
   ssp::TokensBackbone encoder_;
-  int64_t image_;
+  int64_t height_, width_;  // of the images
   Patches patches_;
   Decoder decoder_;
   double mask_ratio_;

@@ -180,4 +180,36 @@ for what in segv overflow; do
   crashes apply "apply 4 $what"
   crashes apply "apply 4 $what" --cfg-options $threads
 done
+
+# The end is the host's: a plugin that ends the process is a failure with its name, whatever it says about the status.
+# stops CODE TEXT FAULT ARGUMENTS...
+stops() {
+  code=$1
+  text=$2
+  shift 2
+  exits "$code" "$@"
+  [ "$(grep -c 'ended the process' out)" -eq 1 ] || fail "$*: not one line"
+  grep -qF "selfsup-host: $text" out || fail "$*: the line does not say '$text'"
+}
+whole=$(realpath "$plugin")
+for how in exit:0 exit75:75 _exit:0 quick_exit:0; do
+  name=${how%:*}
+  call="${name%75}(${how#*:})"
+  stops 3 "plugin test.thrower ended the process by $call (callback constructors, in $whole)" "constructor 1 $name"
+  stops 3 "plugin test.thrower ended the process by $call (callback create, in $whole)" "algorithm.create 1 $name"
+  stops 1 "plugin test.thrower ended the process by $call (callback training_step, in $whole)" "training_step 2 $name"
+  stops 1 "plugin test.thrower ended the process by $call (callback apply, in $whole)" "apply 10 $name" --cfg-options $threads
+done
+for callback in algorithm.schema defaults tokens.create info layers embed on_event; do
+  stops 3 "plugin test.thrower ended the process by exit(0)" "$callback 1 exit"
+done
+for callback in save_state algorithm.destroy reconstruct; do
+  stops 1 "plugin test.thrower ended the process by exit(0)" "$callback 1 exit"
+done
+stops 1 "$whole ended the process by exit(0) (on a thread of its own)" 'training_step 2 thread'
+stops 1 'plugin test.thrower ended the process by exit(0) (callback training_step)' 'training_step 2 err'
+run 'training_step 2 child' || fail "a child process that ends took the run with it: exit $?"
+# On the way out the status stays the run's.
+stops 0 "$whole ended the process by exit(75)" 'destructor 1 exit75'
+stops 1 "$whole ended the process by exit(0)" 'destructor 1 exit' --cfg-options train_cfg.max_iters=0
 exit $failed

@@ -50,4 +50,12 @@ for flag in --load-from --resume; do
   grep -q "^error: $flag: .*there is no file or folder nowhere" out || fail "$flag=nowhere: not named"
   [ ! -e nothing ] || fail "$flag=nowhere: there is a work folder"
 done
+
+# Closed standard descriptors do not let what is said fall into the run's files.
+for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-'; do
+  rm -rf closed
+  sh -c "exec \"\$0\" \"\$@\" $closed" "$host" "$tiny" --work-dir closed || fail "$closed: exit $?"
+  python3 -c 'import json,sys; [json.loads(line) for line in open("closed/metrics.jsonl")]' || fail "$closed: metrics.jsonl is not whole"
+  [ "$(wc -l <closed/.lock)" -le 1 ] || fail "$closed: the lock file holds messages"
+done
 exit $failed

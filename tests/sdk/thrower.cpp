@@ -1,9 +1,13 @@
 // A plugin of every kind that goes wrong in one callback. SELFSUP_TEST_FAULT="CALLBACK N FAULT" says which, from its
 // N-th call on, and how: std, int, foreign and config are thrown, segv and overflow crash. Callbacks that several
 // components have are COMPONENT.CALLBACK.
+#include <err.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <sstream>
+#include <thread>
 
 #include "../stack_overflow.h"
 #include "ssp/cpp/plugin.hpp"
@@ -35,9 +39,19 @@ std::string at(const std::string& callback) {
   if (plan.fault == "foreign") throw Foreign();
   if (plan.fault == "config") throw Error(SSP_E_CONFIG, "asks for what cannot be");
   if (plan.fault == "segv") *nowhere = 1;
+  if (plan.fault == "exit") std::exit(0);
+  if (plan.fault == "exit75") std::exit(75);
+  if (plan.fault == "_exit") _exit(0);
+  if (plan.fault == "quick_exit") std::quick_exit(0);
+  if (plan.fault == "err") err(0, "libc's own");  // which calls exit where no symbol is asked for
+  if (plan.fault == "thread") std::thread([] { std::exit(0); }).join();
+  if (plan.fault == "child" && fork() == 0) std::exit(0);
   if (plan.fault == "overflow") selfsup::test::overflow_stack();
   return plan.fault;
 }
+
+[[gnu::constructor]] void constructor() { at("constructor"); }
+[[gnu::destructor]] void destructor() { at("destructor"); }
 
 // A handle that was released.
 Tensor stale(const Call& call) {

@@ -17,6 +17,7 @@
 #include "bridge/status.h"
 #include "bridge/tables/batch.h"
 #include "bridge/tables/call.h"
+#include "plugin/ending.h"
 
 namespace selfsup::bridge {
 
@@ -116,6 +117,7 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
   impl_->leaks.look(impl_->session);
   std::vector<NamedTensor> emitted = impl_->take(collector);
   impl_->stepped = true;
+  plugin::first_step_is_through();
   return emitted;
 }
 

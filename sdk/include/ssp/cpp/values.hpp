@@ -40,7 +40,7 @@ inline const char* kind_name(uint32_t kind) {
   throw Error(SSP_E_CONFIG, "`" + key + "` must be " + expected + ", found " + kind_name(found.kind));
 }
 
-// An int may stand for a double; nothing else is converted.
+// An int may stand for a double, and one number for a list of it; nothing else is converted.
 template <class T>
 T from_value(const ssp_value& v, const std::string& key) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -56,6 +56,7 @@ T from_value(const ssp_value& v, const std::string& key) {
     if (v.kind != SSP_V_STR) wrong_kind(key, "a string", v);
     return std::string(v.u.s, v.count);
   } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+    if (v.kind == SSP_V_INT) return {v.u.i};
     if (v.kind != SSP_V_INTS) wrong_kind(key, "a list of integers", v);
     return std::vector<int64_t>(v.u.ints, v.u.ints + v.count);
   } else if constexpr (std::is_same_v<T, std::vector<bool>>) {
@@ -63,6 +64,7 @@ T from_value(const ssp_value& v, const std::string& key) {
     return std::vector<bool>(v.u.bools, v.u.bools + v.count);
   } else {
     static_assert(std::is_same_v<T, std::vector<double>>, "a type that the configuration can hold");
+    if (v.kind == SSP_V_INT || v.kind == SSP_V_DOUBLE) return {from_value<double>(v, key)};
     if (v.kind == SSP_V_INTS) return std::vector<double>(v.u.ints, v.u.ints + v.count);
     if (v.kind != SSP_V_DOUBLES) wrong_kind(key, "a list of numbers", v);
     return std::vector<double>(v.u.doubles, v.u.doubles + v.count);

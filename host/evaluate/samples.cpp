@@ -18,7 +18,7 @@ data::Batch spread_batch(const data::Dataset& dataset, const data::Pipeline& pip
     for (int64_t index = part * dataset.size() / count; index < (part + 1) * dataset.size() / count; ++index) {
       try {
         data::Sample sample;
-        dataset.load(index, sample.start(index, dataset.label(index), epoch));
+        dataset.open(index, sample.open(index, dataset.label(index), epoch));
         data::SampleRandom random(seed, epoch, index);
         pipeline.apply(sample, random);
         samples.push_back(std::move(sample));

@@ -118,7 +118,22 @@ size_t gather(std::span<const Edit> edits, size_t i, Statistic& known, Pass& pas
 
 }  // namespace
 
+Box part_needed(std::span<const Edit> edits, const ImageShape& shape) {
+  Box part{0, 0, shape.height, shape.width};
+  for (const Edit& edit : edits) {
+    if (edit.kind != SSP_EDIT_CROP_RESIZE) break;
+    const auto number = [&](int i) { return static_cast<int>(edit.v[i]); };
+    part = {part.top + number(0), part.left + number(1), number(2), number(3)};
+    if (!is_crop(edit)) break;
+  }
+  return part;
+}
+
 void draw(const Image& source, std::span<const Edit> edits, Image& out) {
+  draw(source, {0, 0, source.height, source.width}, edits, out);
+}
+
+void draw(const Image& source, const Box& part, std::span<const Edit> edits, Image& out) {
   thread_local Image spare;
   const Image* at = &source;
   const auto other = [&]() -> Image& { return at == &out ? spare : out; };
@@ -131,7 +146,9 @@ void draw(const Image& source, std::span<const Edit> edits, Image& out) {
       continue;
     }
     Pass pass(source.channels);
+    const bool first = i == 0;
     i = gather(edits, i, known, pass);
+    if (first && pass.crop_resize) pass.crop_resize->v[0] -= part.top, pass.crop_resize->v[1] -= part.left;
     if (pass.changes_nothing()) {
       look_at(*at, pass.statistic);
     } else {

@@ -56,7 +56,7 @@ struct Sample {
   const Sample* whole = nullptr;  // of which this one is a view, inside a multi-view transform
 
   // A sample with one view, without fields; its source, to be filled, keeps the memory of the sample before.
-  Source& open(int64_t of_index, int64_t of_label, uint64_t of_epoch);
+  ImageSource& open(int64_t of_index, int64_t of_label, uint64_t of_epoch);
   // The same for an image that is there already: its pixels are to be written.
   Image& start(int64_t of_index, int64_t of_label, uint64_t of_epoch) {
     return open(of_index, of_label, of_epoch).blank();

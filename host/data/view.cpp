@@ -25,7 +25,7 @@ Image& View::drawn() {
   if (source_.use_count() == 1)
     std::swap(source_->image(), out);
   else
-    source_ = std::make_shared<Source>(std::move(out));
+    source_ = std::make_shared<ImageSource>(std::move(out));
   return source_->blank();
 }
 
@@ -37,9 +37,9 @@ Image& View::pixels() {
 
 void View::replace(Image image) { blank().blank() = std::move(image); }
 
-Source& View::blank() {
+ImageSource& View::blank() {
   edits_.clear();
-  if (source_.use_count() != 1) source_ = std::make_shared<Source>();
+  if (source_.use_count() != 1) source_ = std::make_shared<ImageSource>();
   return *source_;
 }
 

@@ -6,15 +6,15 @@
 
 #include "data/edits/edit.h"
 #include "data/image.h"
-#include "data/source.h"
+#include "data/image_source.h"
 
 namespace selfsup::data {
 
 // A copy shares the pixels and has the same edits. Views that share pixels belong to one thread.
 class View {
  public:
-  View() : source_(std::make_shared<Source>()) {}
-  View(Image image) : source_(std::make_shared<Source>(std::move(image))) {}  // NOLINT: an image is a view
+  View() : source_(std::make_shared<ImageSource>()) {}
+  View(Image image) : source_(std::make_shared<ImageSource>(std::move(image))) {}  // NOLINT: an image is a view
 
   // As it will be, with its edits.
   ImageShape shape() const { return edits_.empty() ? source_->shape() : shape_; }
@@ -27,7 +27,7 @@ class View {
   Image& pixels();
   // Another image takes its place; the memory of the old one is used where it is this view's own.
   void replace(Image image);
-  Source& blank();  // a source of its own without edits, to be filled
+  ImageSource& blank();  // a source of its own without edits, to be filled
 
   // Of a view whose edits are drawn.
   const Image& image() const;
@@ -37,7 +37,7 @@ class View {
   Box needed() const;
   Image& drawn();
 
-  std::shared_ptr<Source> source_;
+  std::shared_ptr<ImageSource> source_;
   std::vector<Edit> edits_;
   ImageShape shape_;  // after the edits, when there are any
 };

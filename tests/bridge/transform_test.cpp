@@ -43,7 +43,7 @@ TEST_CASE("a file that turns out to be damaged when a transform asks for pixels 
                                   0x55, 0,   0,   0,   4,  'I', 'D', 'A', 'T', 1,    2,    3,    4,   5,    6,    7,
                                   8,    0,   0,   0,   0,  'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
   data::Sample sample;
-  data::Source& source = sample.open(0, -1, 0);
+  data::ImageSource& source = sample.open(0, -1, 0);
   source.file().assign(std::begin(bytes), std::end(bytes));
   source.open(3);
   data::SampleRandom random(1, 0, 0);

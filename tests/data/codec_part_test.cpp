@@ -176,7 +176,7 @@ TEST_CASE("views of a file have the pixels of views of the image") {
   const auto pixels_of = [&](const std::vector<size_t>& chosen, bool file, size_t early) {
     Sample sample;
     if (file) {
-      Source& source = sample.open(0, -1, 0);
+      ImageSource& source = sample.open(0, -1, 0);
       source.file() = bytes;
       source.open(3);
     } else {

@@ -33,7 +33,7 @@ void ImageFiles::load(int64_t index, Image& out) const {
   decode_image(bytes, channels_, out);
 }
 
-void ImageFiles::open(int64_t index, Source& out) const {
+void ImageFiles::open(int64_t index, ImageSource& out) const {
   read_regular_file(path(index), kMaxImageFileBytes, out.file());
   out.open(channels_);
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "data/edits/resample_kernels.h"
@@ -31,6 +33,8 @@ double bicubic_kernel(double x) {
 class Axis {
  public:
   void prepare(int in_size, int out_size, Interpolation interpolation, Arithmetic arithmetic);
+  // Of the result mirrored.
+  void mirror();
   const Taps& taps() const { return taps_; }
 
  private:
@@ -71,6 +75,17 @@ void Axis::prepare(int in_size, int out_size, Interpolation interpolation, Arith
   }
   choose_bits(arithmetic);
   round(in_size, size);
+}
+
+void Axis::mirror() {
+  const auto taps = static_cast<ptrdiff_t>(taps_.taps);
+  const auto mirror_blocks = [taps](auto& values) {
+    for (auto left = values.begin(), right = values.end() - taps; left < right; left += taps, right -= taps)
+      std::swap_ranges(left, left + taps, right);
+  };
+  std::reverse(taps_.first.begin(), taps_.first.end());
+  mirror_blocks(taps_.weights);
+  mirror_blocks(taps_.words);
 }
 
 void Axis::choose_bits(Arithmetic arithmetic) {
@@ -116,6 +131,15 @@ void horizontal_grey(const uint8_t* row, uint8_t* out, int width, const Taps& ta
   }
 }
 
+void mirror(uint8_t* row, int width, int channels) {
+  if (channels == 1) {
+    std::reverse(row, row + width);
+    return;
+  }
+  for (uint8_t *left = row, *right = row + 3 * (width - 1); left < right; left += 3, right -= 3)
+    for (int c = 0; c < 3; ++c) std::swap(left[c], right[c]);
+}
+
 // What a thread keeps between calls: one Resampler is in use at a time.
 struct Scratch {
   Axis horizontal, vertical;
@@ -157,7 +181,7 @@ void horizontal_pass_rgb(const Image& in, Box box, int width, Scratch& s) {
 }
 
 void horizontal_pass(const Image& in, Box box, int width, Interpolation interpolation, Arithmetic arithmetic,
-                     Scratch& s) {
+                     bool mirrored, Scratch& s) {
   const size_t channels = static_cast<size_t>(in.channels), left = static_cast<size_t>(box.left) * channels;
   if (width == box.width) {
     for (int y = 0; y < box.height; ++y)
@@ -165,6 +189,7 @@ void horizontal_pass(const Image& in, Box box, int width, Interpolation interpol
     return;
   }
   s.horizontal.prepare(box.width, width, interpolation, arithmetic);
+  if (mirrored) s.horizontal.mirror();
   if (in.channels == 3) return horizontal_pass_rgb(in, box, width, s);
   for (int y = 0; y < box.height; ++y)
     horizontal_grey(in.row(box.top + y) + left, s.row(y), width, s.horizontal.taps());
@@ -189,8 +214,8 @@ void find_nearest(std::vector<int>& at, int in_size, int out_size, Arithmetic ar
 }  // namespace
 
 Resampler::Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation,
-                     Arithmetic arithmetic)
-    : in_(in), box_(box), height_(height), width_(width), way_(Way::passes) {
+                     Arithmetic arithmetic, bool mirrored)
+    : in_(in), box_(box), height_(height), width_(width), way_(Way::passes), mirrored_(mirrored) {
   Scratch& s = scratch();
   if (height == box.height && width == box.width) {
     way_ = Way::copy;
@@ -206,8 +231,10 @@ Resampler::Resampler(const Image& in, Box box, int height, int width, Interpolat
       s.vertical.prepare(box.height, height, interpolation, arithmetic);
       rows = std::max(rows, s.vertical.taps().taps);  // those that are not there weigh nothing
     }
-    s.rows.resize(static_cast<size_t>(rows) * s.stride);
-    horizontal_pass(in, box, width, interpolation, arithmetic, s);
+    const size_t needed = static_cast<size_t>(rows) * s.stride;
+    if (s.rows.size() < needed) s.rows.resize(needed);
+    horizontal_pass(in, box, width, interpolation, arithmetic, mirrored, s);
+    if (width != box.width) mirrored_ = false;  // is done
   }
 }
 
@@ -226,6 +253,7 @@ void Resampler::row(int y, uint8_t* out) const {
   } else {
     kernels().vertical(s.rows.data(), s.stride, s.vertical.taps(), static_cast<size_t>(y), out, bytes);
   }
+  if (mirrored_) mirror(out, width_, in_.channels);
 }
 
 }  // namespace selfsup::data

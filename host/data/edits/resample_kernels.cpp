@@ -97,7 +97,10 @@ SELFSUP_AVX2 SELFSUP_INLINE __m256i two_rows(const uint8_t* a, const uint8_t* b)
   return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(a)), load16(b), 1);
 }
 
-SELFSUP_AVX2 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
+// Count: of taps, where it is known when this is compiled; else 0.
+template <int Count>
+SELFSUP_AVX2 SELFSUP_INLINE void horizontal_by(const uint8_t* const rows[4], uint8_t* const outs[4], int width,
+                                               const Taps& taps) {
   const __m256i first_two = _mm256_broadcastsi128_si256(load16(kFirstTwo));
   const __m256i next_two = _mm256_broadcastsi128_si256(load16(kNextTwo));
   const __m128i bits = _mm_cvtsi32_si128(taps.bits);
@@ -107,12 +110,12 @@ SELFSUP_AVX2 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4
   uint8_t *out0 = outs[0], *out1 = outs[1], *out2 = outs[2], *out3 = outs[3];
   const int *first = taps.first.data(), *end = first + width;
   const uint32_t* words = taps.words.data();
-  const size_t fours = static_cast<size_t>(taps.taps) / 4;
-  const bool two_more = taps.taps % 4 != 0;
+  const int count = Count > 0 ? Count : taps.taps, fours = count / 4;
+  const bool two_more = count % 4 != 0;
   for (size_t to = 0; first != end; ++first, to += 3) {
     Sums upper{_mm256_setzero_si256(), half}, lower = upper;
     size_t at = static_cast<size_t>(*first) * 3;
-    for (size_t i = 0; i < fours; ++i, at += 12, words += 4) {
+    for (int i = 0; i < fours; ++i, at += 12, words += 4) {
       const __m256i a = two_rows(row0 + at, row1 + at), b = two_rows(row2 + at, row3 + at);
       add(upper, _mm256_shuffle_epi8(a, first_two), words);
       add(lower, _mm256_shuffle_epi8(b, first_two), words);
@@ -131,6 +134,21 @@ SELFSUP_AVX2 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4
     store_pixel(out1 + to, _mm_cvtsi128_si32(odd));
     store_pixel(out2 + to, _mm_extract_epi32(even, 1));
     store_pixel(out3 + to, _mm_extract_epi32(odd, 1));
+  }
+}
+
+SELFSUP_AVX2 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
+  switch (taps.taps) {
+    case 2:
+      return horizontal_by<2>(rows, outs, width, taps);
+    case 4:
+      return horizontal_by<4>(rows, outs, width, taps);
+    case 6:
+      return horizontal_by<6>(rows, outs, width, taps);
+    case 8:
+      return horizontal_by<8>(rows, outs, width, taps);
+    default:
+      return horizontal_by<0>(rows, outs, width, taps);
   }
 }
 
@@ -190,7 +208,10 @@ SELFSUP_AVX512 SELFSUP_INLINE __m512i four_rows(const uint8_t* a, const uint8_t*
   return _mm512_inserti32x4(all, load16(d), 3);
 }
 
-SELFSUP_AVX512 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
+// Count: of taps, where it is known when this is compiled; else 0.
+template <int Count>
+SELFSUP_AVX512 SELFSUP_INLINE void horizontal_by(const uint8_t* const rows[4], uint8_t* const outs[4], int width,
+                                                 const Taps& taps) {
   const __m512i first_two = _mm512_broadcast_i32x4(load16(kFirstTwo));
   const __m512i next_two = _mm512_broadcast_i32x4(load16(kNextTwo));
   const __m128i bits = _mm_cvtsi32_si128(taps.bits);
@@ -199,12 +220,12 @@ SELFSUP_AVX512 void horizontal(const uint8_t* const rows[4], uint8_t* const outs
   uint8_t *out0 = outs[0], *out1 = outs[1], *out2 = outs[2], *out3 = outs[3];
   const int *first = taps.first.data(), *end = first + width;
   const uint32_t* words = taps.words.data();
-  const size_t fours = static_cast<size_t>(taps.taps) / 4;
-  const bool two_more = taps.taps % 4 != 0;
+  const int count = Count > 0 ? Count : taps.taps, fours = count / 4;
+  const bool two_more = count % 4 != 0;
   for (size_t to = 0; first != end; ++first, to += 3) {
     Sums s{_mm512_setzero_si512(), half};
     size_t at = static_cast<size_t>(*first) * 3;
-    for (size_t i = 0; i < fours; ++i, at += 12, words += 4) {
+    for (int i = 0; i < fours; ++i, at += 12, words += 4) {
       const __m512i pixels = four_rows(row0 + at, row1 + at, row2 + at, row3 + at);
       add(s, _mm512_shuffle_epi8(pixels, first_two), words);
       add(s, _mm512_shuffle_epi8(pixels, next_two), words + 2);
@@ -218,6 +239,21 @@ SELFSUP_AVX512 void horizontal(const uint8_t* const rows[4], uint8_t* const outs
     store_pixel(out1 + to, _mm_extract_epi32(pixels, 1));
     store_pixel(out2 + to, _mm_extract_epi32(pixels, 2));
     store_pixel(out3 + to, _mm_extract_epi32(pixels, 3));
+  }
+}
+
+SELFSUP_AVX512 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
+  switch (taps.taps) {
+    case 2:
+      return horizontal_by<2>(rows, outs, width, taps);
+    case 4:
+      return horizontal_by<4>(rows, outs, width, taps);
+    case 6:
+      return horizontal_by<6>(rows, outs, width, taps);
+    case 8:
+      return horizontal_by<8>(rows, outs, width, taps);
+    default:
+      return horizontal_by<0>(rows, outs, width, taps);
   }
 }
 

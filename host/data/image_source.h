@@ -12,10 +12,10 @@
 namespace selfsup::data {
 
 // Of one thread. Keeps its memory for the next image.
-class Source {
+class ImageSource {
  public:
-  Source() = default;
-  explicit Source(Image image) : image_(std::move(image)) {}
+  ImageSource() = default;
+  explicit ImageSource(Image image) : image_(std::move(image)) {}
 
   // An image whose pixels are to be written; what was here is gone.
   Image& blank();

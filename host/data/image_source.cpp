@@ -1,26 +1,26 @@
-#include "data/source.h"
+#include "data/image_source.h"
 
 #include <algorithm>
 
 namespace selfsup::data {
 
-Image& Source::blank() {
+Image& ImageSource::blank() {
   picture_.reset();
   top_ = left_ = 0;
   return image_;
 }
 
-void Source::open(int channels) {
+void ImageSource::open(int channels) {
   blank();
   picture_ = open_image(file_, channels);
   wanted_ = {};
 }
 
-ImageShape Source::shape() const {
+ImageShape ImageSource::shape() const {
   return picture_ ? picture_->shape() : ImageShape{image_.height, image_.width, image_.channels};
 }
 
-void Source::want(const Box& box) {
+void ImageSource::want(const Box& box) {
   if (wanted_.height == 0) {
     wanted_ = box;
     return;
@@ -31,7 +31,7 @@ void Source::want(const Box& box) {
   wanted_.height = bottom - wanted_.top, wanted_.width = right - wanted_.left;
 }
 
-void Source::decode() {
+void ImageSource::decode() {
   if (decoded()) return;
   const ImageShape whole = picture_->shape();
   if (wanted_.height == 0) wanted_ = {0, 0, whole.height, whole.width};

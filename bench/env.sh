@@ -20,8 +20,8 @@ if [ ! -e "$folder/complete" ]; then
   : >"$folder/complete"
 fi
 if [ "${2:-}" = views ] && [ ! -e "$folder/views" ]; then
-  echo "bench: installing Pillow 9.5, torchvision and DALI from PyPI into ${folder#"$root/"} (about 1 GB)" >&2
-  pip_install "torch==$version" torchvision pillow==9.5.0
+  echo "bench: installing Pillow 9.5, torchvision, OpenCV and DALI from PyPI into ${folder#"$root/"} (about 1 GB)" >&2
+  pip_install "torch==$version" torchvision pillow==9.5.0 opencv-python-headless
   pip_install nvidia-dali-cuda130 || echo "bench: DALI does not install here; that side is left out" >&2
   : >"$folder/views"
 fi

@@ -17,6 +17,9 @@ class BadImage : public std::runtime_error {
 constexpr int64_t kMaxImageSide = 65535;
 constexpr int64_t kMaxImagePixels = 64'000'000;
 
+// BadImage when an image may not be that large.
+void check_image_size(int64_t height, int64_t width);
+
 // channels is 1 (grey) or 3 (RGB). pixels holds height * width * channels bytes without padding.
 struct Image {
   int height = 0, width = 0, channels = 0;
@@ -28,6 +31,12 @@ struct Image {
   size_t row_bytes() const { return static_cast<size_t>(width) * static_cast<size_t>(channels); }
   uint8_t* row(int y) { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }
   const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }
+};
+
+// Part of an image, in pixels.
+struct Box {
+  int top = 0, left = 0, height = 0, width = 0;
+  bool operator==(const Box&) const = default;
 };
 
 // Shape of an image, or of a dataset whose images are all alike (0: they differ).

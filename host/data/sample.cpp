@@ -19,7 +19,7 @@ size_t size_of(FieldType type) {
   return 0;
 }
 
-Image& Sample::start(int64_t of_index, int64_t of_label, uint64_t of_epoch) {
+ImageSource& Sample::open(int64_t of_index, int64_t of_label, uint64_t of_epoch) {
   views.resize(1);
   fields.clear();
   index = of_index;

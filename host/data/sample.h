@@ -55,8 +55,12 @@ struct Sample {
   uint64_t epoch = 0;
   const Sample* whole = nullptr;  // of which this one is a view, inside a multi-view transform
 
-  // A sample with one view, without fields; its image, to be filled, keeps the memory of the sample before.
-  Image& start(int64_t of_index, int64_t of_label, uint64_t of_epoch);
+  // A sample with one view, without fields; its source, to be filled, keeps the memory of the sample before.
+  ImageSource& open(int64_t of_index, int64_t of_label, uint64_t of_epoch);
+  // The same for an image that is there already: its pixels are to be written.
+  Image& start(int64_t of_index, int64_t of_label, uint64_t of_epoch) {
+    return open(of_index, of_label, of_epoch).blank();
+  }
   // Replaces the field of that name and view, or appends it.
   void set_field(Field field);
   // Of this sample, or of the whole; null: none has set it.

@@ -14,29 +14,44 @@ void View::append(const Edit& edit) {
   shape_ = shape_after(edit, before);
 }
 
-Image& View::pixels() {
-  if (edits_.empty() && source_.use_count() == 1) return *source_;
-  thread_local Image drawn;  // swapped with the sources, so that memory goes round
-  draw(*source_, edits_, drawn);
+Box View::needed() const { return part_needed(edits_, source_->shape()); }
+
+Image& View::drawn() {
+  source_->decode();
+  if (edits_.empty() && source_.use_count() == 1) return source_->image();
+  thread_local Image out;  // swapped with the sources, so that memory goes round
+  draw(source_->image(), source_->part(), edits_, out);
   edits_.clear();
   if (source_.use_count() == 1)
-    std::swap(*source_, drawn);
+    std::swap(source_->image(), out);
   else
-    source_ = std::make_shared<Image>(std::move(drawn));
-  return *source_;
+    source_ = std::make_shared<ImageSource>(std::move(out));
+  return source_->blank();
 }
 
-void View::replace(Image image) { blank() = std::move(image); }
+Image& View::pixels() {
+  // What the other views of a shared source will need is not known yet.
+  if (!source_->decoded() && source_.use_count() == 1) source_->want(needed());
+  return drawn();
+}
 
-Image& View::blank() {
+void View::replace(Image image) { blank().blank() = std::move(image); }
+
+ImageSource& View::blank() {
   edits_.clear();
-  if (source_.use_count() != 1) source_ = std::make_shared<Image>();
+  if (source_.use_count() != 1) source_ = std::make_shared<ImageSource>();
   return *source_;
 }
 
 const Image& View::image() const {
-  if (!edits_.empty()) throw std::logic_error("a view is read before its edits are drawn");
-  return *source_;
+  if (!edits_.empty() || !source_->decoded()) throw std::logic_error("a view is read before its edits are drawn");
+  return source_->image();
+}
+
+void draw(std::span<View> views) {
+  for (View& view : views)
+    if (!view.source_->decoded()) view.source_->want(view.needed());
+  for (View& view : views) view.drawn();
 }
 
 }  // namespace selfsup::data

@@ -12,7 +12,7 @@ namespace selfsup::evaluate {
 data::Sample sample_of(const data::Dataset& dataset, const data::Pipeline& pipeline, int64_t index, uint64_t seed,
                        uint64_t epoch) {
   data::Sample sample;
-  dataset.load(index, sample.start(index, dataset.label(index), epoch));
+  dataset.open(index, sample.open(index, dataset.label(index), epoch));
   data::SampleRandom random(seed, epoch, index);
   pipeline.apply(sample, random);
   return sample;

@@ -32,6 +32,29 @@ int64_t drawn(const data::Sample& s) {
 
 }  // namespace
 
+TEST_CASE("a file that turns out to be damaged when a transform asks for pixels is a bad image") {
+  Host host;
+  plugin::Registry registry(host.table());
+  registry.load(SELFSUP_BRIDGE_PROBE);
+  const auto transform = transform_factory(registry, {})(parse_json(R"({"type": "ProbeInvert"})", "t", "file"));
+  // A PNG of 1 x 1 pixels, whose pixels have a wrong checksum.
+  static const uint8_t bytes[] = {0x89, 'P', 'N', 'G', 13, 10,  26,  10,  0,   0,    0,    13,   'I', 'H',  'D',  'R',
+                                  0,    0,   0,   1,   0,  0,   0,   1,   8,   0,    0,    0,    0,   0x3a, 0x7e, 0x9b,
+                                  0x55, 0,   0,   0,   4,  'I', 'D', 'A', 'T', 1,    2,    3,    4,   5,    6,    7,
+                                  8,    0,   0,   0,   0,  'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+  data::Sample sample;
+  data::ImageSource& source = sample.open(0, -1, 0);
+  source.file().assign(std::begin(bytes), std::end(bytes));
+  source.open(3);
+  data::SampleRandom random(1, 0, 0);
+  try {
+    transform->apply(sample, random);
+    FAIL("the pixels were taken for sound");
+  } catch (const data::BadImage& e) {
+    CHECK_THAT(e.what(), Contains("sample.get: damaged PNG"));
+  }
+}
+
 TEST_CASE("a plugin's transform changes samples, on any thread") {
   Host host;
   plugin::Registry registry(host.table());

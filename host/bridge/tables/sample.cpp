@@ -31,6 +31,8 @@ ssp_status function(const ssp_sample* sample, const char* name, Body&& body) {
       body();
     } catch (const Failure& e) {
       throw Failure(e.status, fmt::format("sample.{}: {}", name, e.text));
+    } catch (const data::BadImage& e) {  // of a file whose pixels nobody had asked for yet
+      throw Failure(SSP_E_SAMPLE, fmt::format("sample.{}: {}", name, e.what()));
     }
   });
 }

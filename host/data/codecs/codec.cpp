@@ -49,14 +49,20 @@ class TiffReader {
 
 }  // namespace
 
-void decode_image(std::span<const uint8_t> bytes, int channels, Image& out) {
+std::unique_ptr<Undecoded> open_image(std::span<const uint8_t> bytes, int channels) {
   if (bytes.empty()) throw BadImage("an empty file");
   for (const Codec& codec : codecs())
-    if (codec.begins(bytes)) return codec.decode(bytes, channels, out);
+    if (codec.begins(bytes)) return codec.open(bytes, channels);
   const std::vector<std::string> known = codecs().names();
   if (const std::string_view format = other_format(bytes); !format.empty())
     throw BadImage(fmt::format("{} is not supported; {} are", format, fmt::join(known, " and ")));
   throw BadImage(fmt::format("not an image (by its first bytes none of {})", fmt::join(known, ", ")));
+}
+
+void decode_image(std::span<const uint8_t> bytes, int channels, Image& out) {
+  const std::unique_ptr<Undecoded> picture = open_image(bytes, channels);
+  const ImageShape shape = picture->shape();
+  picture->decode({0, 0, shape.height, shape.width}, out);
 }
 
 int exif_orientation(std::span<const uint8_t> tiff) {
@@ -77,20 +83,48 @@ int exif_orientation(std::span<const uint8_t> tiff) {
   return 1;
 }
 
+namespace {
+
+bool swaps_sides(int orientation) { return orientation >= 5; }  // rows become columns
+bool from_right(int orientation) {
+  return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+}
+bool from_bottom(int orientation) {
+  return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+}
+
+Box with_sides_swapped(const Box& box) { return {box.left, box.top, box.width, box.height}; }
+
+// Within the image as it is stored; undone by the same.
+Box mirrored(int orientation, Box box, const Box& stored) {
+  if (from_bottom(orientation)) box.top = stored.height - box.top - box.height;
+  if (from_right(orientation)) box.left = stored.width - box.left - box.width;
+  return box;
+}
+
+}  // namespace
+
+Box turned_up(int orientation, Box box, const Box& stored) {
+  box = mirrored(orientation, box, stored);
+  return swaps_sides(orientation) ? with_sides_swapped(box) : box;
+}
+
+Box turned_back(int orientation, Box box, const Box& stored) {
+  return mirrored(orientation, swaps_sides(orientation) ? with_sides_swapped(box) : box, stored);
+}
+
 void apply_orientation(int orientation, Image& image) {
   if (orientation <= 1) return;
-  const bool swaps = orientation >= 5;  // rows become columns
+  const bool swaps = swaps_sides(orientation), right = from_right(orientation), bottom = from_bottom(orientation);
   thread_local Image upright;
   upright.reshape(swaps ? image.width : image.height, swaps ? image.height : image.width, image.channels);
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const size_t channels = static_cast<size_t>(image.channels);
   for (int y = 0; y < upright.height; ++y) {
     uint8_t* target = upright.row(y);
     for (int x = 0; x < upright.width; ++x, target += channels) {
       const int row = swaps ? x : y, column = swaps ? y : x;
-      const uint8_t* source = image.row(from_bottom ? image.height - 1 - row : row) +
-                              static_cast<size_t>(from_right ? image.width - 1 - column : column) * channels;
+      const uint8_t* source = image.row(bottom ? image.height - 1 - row : row) +
+                              static_cast<size_t>(right ? image.width - 1 - column : column) * channels;
       for (size_t c = 0; c < channels; ++c) target[c] = source[c];
     }
   }

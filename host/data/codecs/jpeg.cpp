@@ -6,6 +6,9 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -25,6 +28,9 @@ struct Decoder {
   char message[JMSG_LENGTH_MAX] = {};
   bool created = false;
 
+  Decoder() = default;
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
   ~Decoder() {
     if (created) jpeg_destroy_decompress(&info);
   }
@@ -53,7 +59,7 @@ void on_progress(j_common_ptr info) {
 
 void ignore(j_common_ptr) {}
 
-// Everything that may longjmp; creates no object with a destructor. False: decoder.message says why.
+// The three that follow may longjmp; they create no object with a destructor. False: decoder.message says why.
 bool read_header(Decoder& decoder, std::span<const uint8_t> bytes) {
   decoder.info.err = jpeg_std_error(&decoder.errors);
   decoder.errors.error_exit = leave;
@@ -72,18 +78,51 @@ bool read_header(Decoder& decoder, std::span<const uint8_t> bytes) {
   return true;
 }
 
-// Pixels of output_components bytes into `pixels`, which has room for them.
-bool read_pixels(Decoder& decoder, uint8_t* pixels, size_t row_bytes) {
+// A progressive image that lacks the last bits of coefficients is smoothed across blocks.
+bool is_smoothed(const jpeg_decompress_struct& info) {
+  if (info.coef_bits == nullptr) return false;
+  for (int c = 0; c < info.num_components; ++c)
+    for (int k = 0; k < DCTSIZE2; ++k)
+      if (info.coef_bits[c][k] != 0) return true;
+  return false;
+}
+
+// Makes ready to read no columns but those of the part, which it widens to what can be left out without a trace:
+// whole blocks, and a column on each side, as colours at the edge of what is decoded are interpolated otherwise. Wide
+// parts are interpolated as the whole image is.
+bool start(Decoder& decoder, Box& part) {
   if (setjmp(decoder.escape)) return false;
-  jpeg_start_decompress(&decoder.info);
-  while (decoder.info.output_scanline < decoder.info.output_height) {
-    JSAMPROW rows[4];
-    const JDIMENSION left = decoder.info.output_height - decoder.info.output_scanline;
-    const JDIMENSION count = left < 4 ? left : 4;
-    for (JDIMENSION i = 0; i < count; ++i) rows[i] = pixels + (decoder.info.output_scanline + i) * row_bytes;
-    jpeg_read_scanlines(&decoder.info, rows, count);
+  jpeg_decompress_struct& info = decoder.info;
+  jpeg_start_decompress(&info);
+  const int width = static_cast<int>(info.output_width);
+  if (is_smoothed(info)) {
+    part = {0, 0, static_cast<int>(info.output_height), width};
+    return true;
   }
-  jpeg_finish_decompress(&decoder.info);
+  constexpr int kLeast = 64;
+  const int right = std::min(width, std::max(part.left + part.width + 1, kLeast));
+  const int left = std::max(0, std::min(part.left - 1, right - kLeast));
+  JDIMENSION from = static_cast<JDIMENSION>(left), columns = static_cast<JDIMENSION>(right - left);
+  jpeg_crop_scanline(&info, &from, &columns);
+  part.left = static_cast<int>(from);
+  part.width = static_cast<int>(columns);
+  return true;
+}
+
+// Rows of output_components bytes a column into `pixels`, which has room for them. Where the last one is among them the
+// end of the file is read too.
+bool read_rows(Decoder& decoder, int top, int height, uint8_t* pixels, size_t row_bytes) {
+  if (setjmp(decoder.escape)) return false;
+  jpeg_decompress_struct& info = decoder.info;
+  const JDIMENSION first = static_cast<JDIMENSION>(top), end = first + static_cast<JDIMENSION>(height);
+  if (first > 0) jpeg_skip_scanlines(&info, first);
+  while (info.output_scanline < end) {
+    JSAMPROW rows[4];
+    const JDIMENSION count = std::min<JDIMENSION>(end - info.output_scanline, 4);
+    for (JDIMENSION i = 0; i < count; ++i) rows[i] = pixels + (info.output_scanline - first + i) * row_bytes;
+    jpeg_read_scanlines(&info, rows, count);
+  }
+  if (end == info.output_height) jpeg_finish_decompress(&info);
   return true;
 }
 
@@ -111,24 +150,66 @@ void cmyk_to_rgb(Image& image) {
   image.pixels.resize(count * 3);
 }
 
-void decode(std::span<const uint8_t> bytes, int channels, Image& out) {
-  Decoder decoder;
-  const auto fail = [&] { throw BadImage(std::string("damaged JPEG: ") + decoder.message); };
-  if (!read_header(decoder, bytes)) fail();
-  jpeg_decompress_struct& info = decoder.info;
-  const int turned = orientation(info);  // the markers go with the end of the decompression
-  const bool inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
-  info.out_color_space = inks ? JCS_CMYK : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  // libjpeg has no way from RGB or an unknown space with one or three channels to the other, but from grey to RGB.
-  if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
-  if (info.jpeg_color_space == JCS_UNKNOWN) throw BadImage("a JPEG of an unknown colour space");
-  const int components = inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3;
-  out.reshape(info.image_height, info.image_width, components);
-  if (!read_pixels(decoder, out.pixels.data(), out.row_bytes())) fail();
-  if (inks) cmyk_to_rgb(out);
-  convert_channels(channels, out);
-  apply_orientation(turned, out);
+// Huffman codes have a bit at least, and the first scan has some for each of its blocks. Nothing bounds arithmetic
+// coding so.
+void check_plausible(const jpeg_decompress_struct& info, size_t file_bytes) {
+  if (info.arith_code) return;
+  uint64_t blocks = 0;
+  for (int i = 0; i < info.comps_in_scan; ++i)
+    blocks += uint64_t{info.cur_comp_info[i]->width_in_blocks} * info.cur_comp_info[i]->height_in_blocks;
+  if (blocks > uint64_t{file_bytes} * 8)
+    throw BadImage(fmt::format("damaged JPEG: it claims {} x {} pixels, which {} bytes cannot hold", info.image_width,
+                               info.image_height, file_bytes));
 }
+
+class Jpeg : public Undecoded {
+ public:
+  Jpeg(std::span<const uint8_t> bytes, int channels) : channels_(channels), ended_(ends(bytes)) {
+    if (!read_header(decoder_, bytes)) fail();
+    jpeg_decompress_struct& info = decoder_.info;
+    if (info.jpeg_color_space == JCS_UNKNOWN) throw BadImage("a JPEG of an unknown colour space");
+    check_plausible(info, bytes.size());
+    orientation_ = orientation(info);
+    check_image_size(info.image_height, info.image_width);
+    const int height = static_cast<int>(info.image_height), width = static_cast<int>(info.image_width);
+    stored_ = {0, 0, height, width};
+  }
+
+  ImageShape shape() const override {
+    const Box upright = turned_up(orientation_, stored_, stored_);
+    return {upright.height, upright.width, channels_};
+  }
+
+  Box decode(const Box& box, Image& out) override {
+    jpeg_decompress_struct& info = decoder_.info;
+    const bool inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+    info.out_color_space = inks ? JCS_CMYK : channels_ == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    // libjpeg has no way from RGB with three channels to grey.
+    if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
+    Box part = turned_back(orientation_, box, stored_);
+    if (!ended_) part.height = stored_.height - part.top;
+    if (!start(decoder_, part)) fail();
+    out.reshape(part.height, part.width, inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3);
+    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) fail();
+    if (inks) cmyk_to_rgb(out);
+    convert_channels(channels_, out);
+    apply_orientation(orientation_, out);
+    return turned_up(orientation_, part, stored_);
+  }
+
+ private:
+  // By its last bytes; a file that was cut is read as far as it goes, so that this is seen whatever is wanted of it.
+  static bool ends(std::span<const uint8_t> bytes) {
+    return bytes.size() >= 2 && has_at(bytes, bytes.size() - 2, "\xFF\xD9");
+  }
+  [[noreturn]] void fail() const { throw BadImage(std::string("damaged JPEG: ") + decoder_.message); }
+
+  const int channels_;
+  const bool ended_;
+  Decoder decoder_;
+  int orientation_ = 1;
+  Box stored_;  // all of it, as it is stored
+};
 
 }  // namespace
 
@@ -136,7 +217,9 @@ Codec jpeg() {
   return {{"JPEG"},
           {"jpg", "jpeg", "jpe", "jfif"},
           [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "\xFF\xD8\xFF"); },
-          decode};
+          [](std::span<const uint8_t> bytes, int channels) -> std::unique_ptr<Undecoded> {
+            return std::make_unique<Jpeg>(bytes, channels);
+          }};
 }
 
 }  // namespace selfsup::data

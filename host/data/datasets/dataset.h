@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/registry.h"
 #include "data/image.h"
+#include "data/image_source.h"
 
 namespace selfsup::data {
 
@@ -26,6 +27,8 @@ class Dataset {
   virtual std::string describe(int64_t index) const = 0;               // for messages: printable UTF-8, one line
   // Reads or makes the image; `out` keeps its memory. Throws BadImage.
   virtual void load(int64_t index, Image& out) const = 0;
+  // The same, where decoding can wait until it is known which pixels are wanted.
+  virtual void open(int64_t index, ImageSource& out) const { load(index, out.blank()); }
   Image load(int64_t index) const {
     Image image;
     load(index, image);
@@ -67,6 +70,7 @@ class Subset : public Dataset {
   std::vector<std::string> class_names() const override { return whole_.class_names(); }
   std::string describe(int64_t i) const override { return whole_.describe(at(i)); }
   void load(int64_t i, Image& out) const override { whole_.load(at(i), out); }
+  void open(int64_t i, ImageSource& out) const override { whole_.open(at(i), out); }
 
  private:
   int64_t at(int64_t i) const { return indices_[static_cast<size_t>(i)]; }

@@ -33,6 +33,11 @@ void ImageFiles::load(int64_t index, Image& out) const {
   decode_image(bytes, channels_, out);
 }
 
+void ImageFiles::open(int64_t index, ImageSource& out) const {
+  read_regular_file(path(index), kMaxImageFileBytes, out.file());
+  out.open(channels_);
+}
+
 std::string image_root(const Json& spec) {
   std::string prefix;
   if (const Json* given = spec.find("data_prefix"))

@@ -40,6 +40,7 @@ class ImageFiles : public Dataset {
   std::vector<std::string> class_names() const override { return class_names_; }
   std::string describe(int64_t index) const override;
   void load(int64_t index, Image& out) const override;
+  void open(int64_t index, ImageSource& out) const override;
 
  private:
   std::string path(int64_t index) const;

@@ -11,20 +11,20 @@ namespace selfsup::data {
 namespace {
 
 // A box of 2 radius + 1 whole pixels and a part of the next one at both ends, in 24 bits after the point.
-struct Box {
+struct Window {
   int radius;
   uint32_t whole, part;
 };
 
 // Single and double precision mixed as in Pillow's C, on which the last bit of the weights depends.
-Box box_of(double sigma, int passes) {
+Window box_of(double sigma, int passes) {
   const float s = static_cast<float>(sigma), variance = s * s / static_cast<float>(passes);
   const float length = static_cast<float>(std::sqrt(12.0 * static_cast<double>(variance) + 1.0));
   const float whole = static_cast<float>(std::floor((static_cast<double>(length) - 1.0) / 2.0));
   float part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance);
   part /= 6 * (variance - (whole + 1) * (whole + 1));
   const float radius = whole + part;
-  Box box;
+  Window box;
   box.radius = static_cast<int>(radius);
   box.whole = static_cast<uint32_t>(static_cast<float>(1 << 24) / (radius * 2 + 1));
   box.part = ((1u << 24) - static_cast<uint32_t>(box.radius * 2 + 1) * box.whole) / 2;
@@ -34,7 +34,7 @@ Box box_of(double sigma, int passes) {
 constexpr size_t kBlock = 64;  // bytes that a loop treats at once
 
 // One row; `in` has radius + 1 more pixels on both sides, and both rows end with whole blocks.
-SELFSUP_CLONES void blur_row(const uint8_t* in, uint8_t* out, size_t bytes, size_t channels, Box box) {
+SELFSUP_CLONES void blur_row(const uint8_t* in, uint8_t* out, size_t bytes, size_t channels, Window box) {
   const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(channels), reach = box.radius * step;
   for (size_t at = 0; at < bytes; at += kBlock) {
     const uint8_t* p = in + at;
@@ -54,7 +54,7 @@ SELFSUP_CLONES void blur_row(const uint8_t* in, uint8_t* out, size_t bytes, size
 
 // A row below another one: sums[i] goes from the pixels around the row before to those around this row.
 SELFSUP_CLONES void blur_column_step(uint32_t* sums, const uint8_t* leaves, const uint8_t* enters, const uint8_t* below,
-                                     uint8_t* out, size_t bytes, Box box) {
+                                     uint8_t* out, size_t bytes, Window box) {
   for (size_t i = 0; i < bytes; ++i) {
     sums[i] += static_cast<uint32_t>(enters[i]) - leaves[i];
     const uint32_t ends = static_cast<uint32_t>(leaves[i]) + below[i];
@@ -70,7 +70,7 @@ void extend(uint8_t* row, size_t bytes, size_t channels, int by) {
   }
 }
 
-void blur_rows(const Image& in, Box box, int passes, Image& out) {
+void blur_rows(const Image& in, Window box, int passes, Image& out) {
   const size_t channels = static_cast<size_t>(in.channels), bytes = in.row_bytes();
   const size_t margin = static_cast<size_t>(box.radius + 1) * channels;
   std::vector<uint8_t> from(bytes + 2 * margin + kBlock), to(from.size());
@@ -85,7 +85,7 @@ void blur_rows(const Image& in, Box box, int passes, Image& out) {
   }
 }
 
-void blur_columns(const Image& in, Box box, Image& out) {
+void blur_columns(const Image& in, Window box, Image& out) {
   const size_t bytes = in.row_bytes();
   const auto row = [&](int y) { return in.row(std::clamp(y, 0, in.height - 1)); };
   std::vector<uint32_t> sums(bytes);
@@ -100,7 +100,7 @@ void blur_columns(const Image& in, Box box, Image& out) {
 
 void blur(const Image& in, double sigma, Image& out) {
   constexpr int kPasses = 3;
-  const Box box = box_of(sigma, kPasses);
+  const Window box = box_of(sigma, kPasses);
   thread_local Image other;
   out.reshape(in.height, in.width, in.channels);
   other.reshape(in.height, in.width, in.channels);

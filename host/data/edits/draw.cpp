@@ -24,34 +24,25 @@ struct Pass {
   bool changes_nothing() const { return !crop_resize && !flip_horizontal && !flip_vertical && colours.empty(); }
 };
 
-void flip(uint8_t* row, int width, int channels) {
-  if (channels == 1) {
-    std::reverse(row, row + width);
-    return;
-  }
-  for (uint8_t *left = row, *right = row + 3 * (width - 1); left < right; left += 3, right -= 3)
-    for (int c = 0; c < 3; ++c) std::swap(left[c], right[c]);
-}
-
-Resampler resampler(const Image& in, const Edit& edit) {
+Resampler resampler(const Image& in, const Edit& edit, bool mirrored) {
   const auto number = [&](int i) { return static_cast<int>(edit.v[i]); };
   return {in,
           {number(0), number(1), number(2), number(3)},
           number(4),
           number(5),
           static_cast<Interpolation>(filter_of(edit)),
-          as_torchvision(edit) ? Arithmetic::torchvision : Arithmetic::pillow};
+          as_torchvision(edit) ? Arithmetic::torchvision : Arithmetic::pillow,
+          mirrored};
 }
 
 void run(Pass& pass, const Image& in, Image& out) {
   const Edit edit = pass.crop_resize.value_or(crop({0, 0, in.height, in.width}));
   const ImageShape shape = shape_after(edit, {in.height, in.width, in.channels});
   out.reshape(shape.height, shape.width, shape.channels);
-  const Resampler source = resampler(in, edit);
+  const Resampler source = resampler(in, edit, pass.flip_horizontal);
   for (int y = 0; y < out.height; ++y) {
     uint8_t* row = out.row(pass.flip_vertical ? out.height - 1 - y : y);
     source.row(y, row);
-    if (pass.flip_horizontal) flip(row, out.width, out.channels);
     pass.colours.run(row, out.width);
     if (pass.statistic.kind != Statistic::Kind::none) pass.statistic.add(row, out.width, out.channels);
   }
@@ -118,7 +109,22 @@ size_t gather(std::span<const Edit> edits, size_t i, Statistic& known, Pass& pas
 
 }  // namespace
 
+Box part_needed(std::span<const Edit> edits, const ImageShape& shape) {
+  Box part{0, 0, shape.height, shape.width};
+  for (const Edit& edit : edits) {
+    if (edit.kind != SSP_EDIT_CROP_RESIZE) break;
+    const auto number = [&](int i) { return static_cast<int>(edit.v[i]); };
+    part = {part.top + number(0), part.left + number(1), number(2), number(3)};
+    if (!is_crop(edit)) break;
+  }
+  return part;
+}
+
 void draw(const Image& source, std::span<const Edit> edits, Image& out) {
+  draw(source, {0, 0, source.height, source.width}, edits, out);
+}
+
+void draw(const Image& source, const Box& part, std::span<const Edit> edits, Image& out) {
   thread_local Image spare;
   const Image* at = &source;
   const auto other = [&]() -> Image& { return at == &out ? spare : out; };
@@ -131,7 +137,9 @@ void draw(const Image& source, std::span<const Edit> edits, Image& out) {
       continue;
     }
     Pass pass(source.channels);
+    const bool first = i == 0;
     i = gather(edits, i, known, pass);
+    if (first && pass.crop_resize) pass.crop_resize->v[0] -= part.top, pass.crop_resize->v[1] -= part.left;
     if (pass.changes_nothing()) {
       look_at(*at, pass.statistic);
     } else {

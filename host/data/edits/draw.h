@@ -12,4 +12,9 @@ namespace selfsup::data {
 // whole image. The edits have no problem (edit.h); out is not source.
 void draw(const Image& source, std::span<const Edit> edits, Image& out);
 
+// The part of an image of that shape that the edits look at.
+Box part_needed(std::span<const Edit> edits, const ImageShape& shape);
+// As above, of an image of which only a part is there: the one needed at least. `part` says where it lies.
+void draw(const Image& pixels, const Box& part, std::span<const Edit> edits, Image& out);
+
 }  // namespace selfsup::data

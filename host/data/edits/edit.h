@@ -13,11 +13,6 @@ using Edit = ssp_edit;
 
 enum class Interpolation { nearest = SSP_EDIT_NEAREST, bilinear = SSP_EDIT_BILINEAR, bicubic = SSP_EDIT_BICUBIC };
 
-// Part of an image, in pixels.
-struct Box {
-  int top = 0, left = 0, height = 0, width = 0;
-};
-
 Edit crop_resize(const Box& box, int height, int width, Interpolation interpolation);
 inline Edit crop(const Box& box) { return crop_resize(box, box.height, box.width, Interpolation::nearest); }
 inline Edit flip_horizontal() { return {SSP_EDIT_FLIP_HORIZONTAL, 0, {}}; }

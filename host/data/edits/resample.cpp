@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <utility>
 #include <vector>
 
-#include "data/edits/clones.h"
+#include "data/edits/resample_kernels.h"
 
 namespace selfsup::data {
 namespace {
 
-constexpr int kBlock = 64;  // bytes that the vertical pass treats at once
+using resampling::Taps;
+
+const resampling::Kernels& kernels() { return resampling::kernels().front(); }
 
 double bilinear_kernel(double x) {
   x = std::abs(x);
@@ -25,19 +29,22 @@ double bicubic_kernel(double x) {
   return 0;
 }
 
-// For each output coordinate the first input coordinate, the number of taps, and their weights.
-struct Axis {
-  std::vector<int> first, count;
-  std::vector<int32_t> weights;  // `stride` a coordinate
-  size_t stride = 0;
-  int bits = 0;  // of the weights, after the point
-  std::vector<double> exact;
-
-  const int32_t* weights_of(int i) const { return weights.data() + static_cast<size_t>(i) * stride; }
+// The taps of an axis. Keeps its memory.
+class Axis {
+ public:
   void prepare(int in_size, int out_size, Interpolation interpolation, Arithmetic arithmetic);
+  // Of the result mirrored.
+  void mirror();
+  const Taps& taps() const { return taps_; }
 
  private:
   void choose_bits(Arithmetic arithmetic);
+  void round(int in_size, size_t out_size);
+
+  Taps taps_;
+  std::vector<int> count_;  // of the exact weights, `stride_` a coordinate
+  std::vector<double> exact_;
+  size_t stride_ = 0;
 };
 
 void Axis::prepare(int in_size, int out_size, Interpolation interpolation, Arithmetic arithmetic) {
@@ -46,110 +53,91 @@ void Axis::prepare(int in_size, int out_size, Interpolation interpolation, Arith
   const double filter_scale = std::max(scale, 1.0);
   const double support = (cubic ? 2.0 : 1.0) * filter_scale;
   const double inverse = 1.0 / filter_scale;
-  stride = static_cast<size_t>(std::ceil(support)) * 2 + 1;
-  first.resize(static_cast<size_t>(out_size));
-  count.resize(static_cast<size_t>(out_size));
-  weights.resize(static_cast<size_t>(out_size) * stride);
-  exact.resize(static_cast<size_t>(out_size) * stride);
-  for (int i = 0; i < out_size; ++i) {
-    const double center = (i + 0.5) * scale;
+  const size_t size = static_cast<size_t>(out_size);
+  stride_ = static_cast<size_t>(std::ceil(support)) * 2 + 1;
+  taps_.first.resize(size);
+  count_.resize(size);
+  exact_.resize(size * stride_);
+  for (size_t i = 0; i < size; ++i) {
+    const double center = (static_cast<double>(i) + 0.5) * scale;
     const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
     const int taps = std::min(static_cast<int>(center + support + 0.5), in_size) - begin;
     double sum = 0;
-    double* value = exact.data() + static_cast<size_t>(i) * stride;
+    double* value = exact_.data() + i * stride_;
     for (int t = 0; t < taps; ++t) {
       const double x = (t + begin - center + 0.5) * inverse;
       value[t] = cubic ? bicubic_kernel(x) : bilinear_kernel(x);
       sum += value[t];
     }
     for (int t = 0; t < taps && sum != 0; ++t) value[t] /= sum;
-    first[static_cast<size_t>(i)] = begin;
-    count[static_cast<size_t>(i)] = taps;
+    taps_.first[i] = begin;
+    count_[i] = taps;
   }
   choose_bits(arithmetic);
-  for (int i = 0; i < out_size; ++i) {
-    const double* value = exact.data() + static_cast<size_t>(i) * stride;
-    int32_t* w = weights.data() + static_cast<size_t>(i) * stride;
-    int& taps = count[static_cast<size_t>(i)];
-    for (int t = 0; t < taps; ++t) w[t] = static_cast<int32_t>(value[t] * (1 << bits) + (value[t] < 0 ? -0.5 : 0.5));
-    while (taps > 1 && w[taps - 1] == 0) --taps;
-  }
+  round(in_size, size);
+}
+
+void Axis::mirror() {
+  const auto taps = static_cast<ptrdiff_t>(taps_.taps);
+  const auto mirror_blocks = [taps](auto& values) {
+    for (auto left = values.begin(), right = values.end() - taps; left < right; left += taps, right -= taps)
+      std::swap_ranges(left, left + taps, right);
+  };
+  std::reverse(taps_.first.begin(), taps_.first.end());
+  mirror_blocks(taps_.weights);
+  mirror_blocks(taps_.words);
 }
 
 void Axis::choose_bits(Arithmetic arithmetic) {
-  bits = 22;
+  int& bits = taps_.bits = 22;
   if (arithmetic == Arithmetic::pillow) return;
   double largest = 0;
-  for (size_t i = 0; i < count.size(); ++i)
-    for (int t = 0; t < count[i]; ++t) largest = std::max(largest, exact[i * stride + static_cast<size_t>(t)]);
+  for (size_t i = 0; i < count_.size(); ++i)
+    for (int t = 0; t < count_[i]; ++t) largest = std::max(largest, exact_[i * stride_ + static_cast<size_t>(t)]);
   for (bits = 0; bits < 22 && 0.5 + largest * (1 << (bits + 1)) < (1 << 15);) ++bits;
 }
 
-uint8_t clip8(int32_t sum, int bits) { return static_cast<uint8_t>(std::clamp(sum >> bits, 0, 255)); }
+// The same number of taps for all, without zeros at the ends that all of them have; where that reaches past the source,
+// they begin earlier if they can.
+void Axis::round(int in_size, size_t out_size) {
+  const auto rounded = [this](double v) { return static_cast<int32_t>(v * (1 << taps_.bits) + (v < 0 ? -0.5 : 0.5)); };
+  int most = 1;
+  for (size_t i = 0; i < out_size; ++i) {
+    const double* value = exact_.data() + i * stride_;
+    int& count = count_[i];
+    while (count > 1 && rounded(value[count - 1]) == 0) --count;
+    most = std::max(most, count);
+  }
+  taps_.taps = (most + 1) / 2 * 2;
+  taps_.weights.assign(out_size * static_cast<size_t>(taps_.taps), 0);
+  for (size_t i = 0; i < out_size; ++i) {
+    const double* value = exact_.data() + i * stride_;
+    const int earlier = std::clamp(taps_.first[i] + taps_.taps - in_size, 0, taps_.first[i]);
+    taps_.first[i] -= earlier;
+    int32_t* w = taps_.weights.data() + i * static_cast<size_t>(taps_.taps) + earlier;
+    for (int t = 0; t < count_[i]; ++t) w[t] = rounded(value[t]);
+  }
+  taps_.pack();
+}
 
-using Lanes = int32_t __attribute__((vector_size(64)));
-using Bytes = uint8_t __attribute__((vector_size(16)));
-using Halves = uint16_t __attribute__((vector_size(32)));
-using Words = uint32_t __attribute__((vector_size(16)));
-
-// Four rows of RGB at once: lane 4 r + c holds channel c of row r, the fourth lane of each row is discarded. Reads and
-// writes one byte past the last pixel of a row.
-SELFSUP_CLONES void horizontal_rgb(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const int* first,
-                                   const int* count, const int32_t* weights, size_t stride, int bits) {
-  const int32_t half = 1 << (bits - 1);
-  for (int x = 0; x < width; ++x, weights += stride) {
-    Lanes sum = Lanes{} + half;
-    size_t at = static_cast<size_t>(first[x]) * 3;
-    for (int t = 0; t < count[x]; ++t, at += 3) {
-      // Built in a register: four small stores and a wide load would wait for each other.
-      uint32_t a, b, c, d;
-      std::memcpy(&a, rows[0] + at, 4);
-      std::memcpy(&b, rows[1] + at, 4);
-      std::memcpy(&c, rows[2] + at, 4);
-      std::memcpy(&d, rows[3] + at, 4);
-      const Words words{a, b, c, d};
-      const Halves halves = __builtin_convertvector(reinterpret_cast<const Bytes&>(words), Halves);
-      sum += __builtin_convertvector(halves, Lanes) * weights[t];
-    }
-    sum >>= bits;
-    sum = sum < 0 ? Lanes{} : sum;
-    sum = sum > 255 ? Lanes{} + 255 : sum;
-    const Bytes bytes = __builtin_convertvector(sum, Bytes);
-    uint32_t pixels[4];
-    std::memcpy(pixels, &bytes, sizeof(bytes));
-    for (int r = 0; r < 4; ++r) std::memcpy(outs[r] + static_cast<size_t>(x) * 3, &pixels[r], 4);
+void horizontal_grey(const uint8_t* row, uint8_t* out, int width, const Taps& taps) {
+  for (size_t x = 0; x < static_cast<size_t>(width); ++x) {
+    const int32_t* w = taps.weights_of(x);
+    const uint8_t* p = row + taps.first[x];
+    int32_t sum = 1 << (taps.bits - 1);
+    for (int t = 0; t < taps.taps; ++t)
+      if (w[t] != 0) sum += w[t] * p[t];
+    out[x] = static_cast<uint8_t>(std::clamp(sum >> taps.bits, 0, 255));
   }
 }
 
-void horizontal_grey(const uint8_t* row, uint8_t* out, int width, const Axis& axis) {
-  for (int x = 0; x < width; ++x) {
-    const int32_t* w = axis.weights_of(x);
-    const uint8_t* p = row + axis.first[static_cast<size_t>(x)];
-    int32_t sum = 1 << (axis.bits - 1);
-    for (int t = 0; t < axis.count[static_cast<size_t>(x)]; ++t) sum += w[t] * p[t];
-    out[x] = clip8(sum, axis.bits);
+void mirror(uint8_t* row, int width, int channels) {
+  if (channels == 1) {
+    std::reverse(row, row + width);
+    return;
   }
-}
-
-// One output row of `bytes` bytes out of `taps` input rows, which are padded to whole blocks.
-SELFSUP_CLONES void vertical(const uint8_t* rows, size_t row_stride, const int32_t* weights, int taps, uint8_t* out,
-                             size_t bytes, int bits) {
-  const int32_t half = 1 << (bits - 1);
-  for (size_t x = 0; x < bytes; x += kBlock) {
-    int32_t sums[kBlock];
-    for (int i = 0; i < kBlock; ++i) sums[i] = half;
-    for (int t = 0; t < taps; ++t) {
-      const uint8_t* p = rows + static_cast<size_t>(t) * row_stride + x;
-      const int32_t w = weights[t];
-      for (int i = 0; i < kBlock; ++i) sums[i] += w * p[i];
-    }
-    uint8_t block[kBlock];
-    for (int i = 0; i < kBlock; ++i) {
-      const int32_t value = sums[i] >> bits;
-      block[i] = static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
-    }
-    std::memcpy(out + x, block, std::min<size_t>(kBlock, bytes - x));
-  }
+  for (uint8_t *left = row, *right = row + 3 * (width - 1); left < right; left += 3, right -= 3)
+    for (int c = 0; c < 3; ++c) std::swap(left[c], right[c]);
 }
 
 // What a thread keeps between calls: one Resampler is in use at a time.
@@ -157,7 +145,7 @@ struct Scratch {
   Axis horizontal, vertical;
   std::vector<uint8_t> rows;         // the box after the horizontal pass, rows padded to whole blocks and one more
   size_t stride = 0;                 // of rows
-  std::vector<uint8_t> last, spare;  // a copy of the image's last row with a byte to spare; a row that nobody wants
+  std::vector<uint8_t> last, spare;  // copies of the image's last rows with bytes to spare; a row that nobody wants
   std::vector<int> columns, lines;   // nearest pixels, within the box
 
   uint8_t* row(int y) { return rows.data() + static_cast<size_t>(y) * stride; }
@@ -169,8 +157,12 @@ Scratch& scratch() {
 }
 
 void horizontal_pass_rgb(const Image& in, Box box, int width, Scratch& s) {
-  const size_t left = static_cast<size_t>(box.left) * 3;
+  const Taps& taps = s.horizontal.taps();
+  const size_t left = static_cast<size_t>(box.left) * 3, bytes = static_cast<size_t>(box.width) * 3;
+  const size_t padded = bytes + resampling::read_past(taps);
+  const uint8_t* end = in.pixels.data() + in.pixels.size();
   s.spare.resize(s.stride);
+  s.last.resize(4 * padded);
   for (int y = 0; y < box.height; y += 4) {
     const uint8_t* rows[4];
     uint8_t* outs[4];
@@ -178,21 +170,18 @@ void horizontal_pass_rgb(const Image& in, Box box, int width, Scratch& s) {
       const int at = std::min(y + r, box.height - 1);
       rows[r] = in.row(box.top + at) + left;
       outs[r] = y + r < box.height ? s.row(at) : s.spare.data();
-      if (box.top + at == in.height - 1) {  // the byte past the end may not be ours
-        const size_t bytes = static_cast<size_t>(box.width) * 3;
-        s.last.resize(bytes + 1);
-        std::memcpy(s.last.data(), rows[r], bytes);
-        rows[r] = s.last.data();
+      if (static_cast<size_t>(end - rows[r]) < padded) {  // what is past the end may not be ours
+        uint8_t* copy = s.last.data() + static_cast<size_t>(r) * padded;
+        std::memcpy(copy, rows[r], bytes);
+        rows[r] = copy;
       }
     }
-    const Axis& axis = s.horizontal;
-    horizontal_rgb(rows, outs, width, axis.first.data(), axis.count.data(), axis.weights.data(), axis.stride,
-                   axis.bits);
+    kernels().horizontal(rows, outs, width, taps);
   }
 }
 
 void horizontal_pass(const Image& in, Box box, int width, Interpolation interpolation, Arithmetic arithmetic,
-                     Scratch& s) {
+                     bool mirrored, Scratch& s) {
   const size_t channels = static_cast<size_t>(in.channels), left = static_cast<size_t>(box.left) * channels;
   if (width == box.width) {
     for (int y = 0; y < box.height; ++y)
@@ -200,8 +189,10 @@ void horizontal_pass(const Image& in, Box box, int width, Interpolation interpol
     return;
   }
   s.horizontal.prepare(box.width, width, interpolation, arithmetic);
+  if (mirrored) s.horizontal.mirror();
   if (in.channels == 3) return horizontal_pass_rgb(in, box, width, s);
-  for (int y = 0; y < box.height; ++y) horizontal_grey(in.row(box.top + y) + left, s.row(y), width, s.horizontal);
+  for (int y = 0; y < box.height; ++y)
+    horizontal_grey(in.row(box.top + y) + left, s.row(y), width, s.horizontal.taps());
 }
 
 // torchvision takes the pixel at the corner, not at the centre. Pillow adds up the scale; that its sum is not a product
@@ -223,8 +214,8 @@ void find_nearest(std::vector<int>& at, int in_size, int out_size, Arithmetic ar
 }  // namespace
 
 Resampler::Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation,
-                     Arithmetic arithmetic)
-    : in_(in), box_(box), height_(height), width_(width), way_(Way::passes) {
+                     Arithmetic arithmetic, bool mirrored)
+    : in_(in), box_(box), height_(height), width_(width), way_(Way::passes), mirrored_(mirrored) {
   Scratch& s = scratch();
   if (height == box.height && width == box.width) {
     way_ = Way::copy;
@@ -234,10 +225,16 @@ Resampler::Resampler(const Image& in, Box box, int height, int width, Interpolat
     find_nearest(s.lines, box.height, height, arithmetic);
   } else {
     const size_t bytes = static_cast<size_t>(width) * static_cast<size_t>(in.channels);
-    s.stride = (bytes / kBlock + 2) * kBlock;  // a whole block at least past the end
-    s.rows.resize(static_cast<size_t>(box.height) * s.stride);
-    horizontal_pass(in, box, width, interpolation, arithmetic, s);
-    if (height != box.height) s.vertical.prepare(box.height, height, interpolation, arithmetic);
+    s.stride = (bytes / resampling::kBlock + 2) * resampling::kBlock;  // a whole block at least past the end
+    int rows = box.height;
+    if (height != box.height) {
+      s.vertical.prepare(box.height, height, interpolation, arithmetic);
+      rows = std::max(rows, s.vertical.taps().taps);  // those that are not there weigh nothing
+    }
+    const size_t needed = static_cast<size_t>(rows) * s.stride;
+    if (s.rows.size() < needed) s.rows.resize(needed);
+    horizontal_pass(in, box, width, interpolation, arithmetic, mirrored, s);
+    if (width != box.width) mirrored_ = false;  // is done
   }
 }
 
@@ -254,10 +251,9 @@ void Resampler::row(int y, uint8_t* out) const {
   } else if (height_ == box_.height) {
     std::memcpy(out, s.row(y), bytes);
   } else {
-    const Axis& axis = s.vertical;
-    const size_t at = static_cast<size_t>(y);
-    vertical(s.row(axis.first[at]), s.stride, axis.weights_of(y), axis.count[at], out, bytes, axis.bits);
+    kernels().vertical(s.rows.data(), s.stride, s.vertical.taps(), static_cast<size_t>(y), out, bytes);
   }
+  if (mirrored_) mirror(out, width_, in_.channels);
 }
 
 }  // namespace selfsup::data

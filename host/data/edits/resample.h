@@ -11,12 +11,13 @@ namespace selfsup::data {
 // one 15 bits. The nearest pixel is that at the centre, or that at the corner.
 enum class Arithmetic { pillow, torchvision };
 
-// The box of `in`, resampled to height x width, row by row: bilinear and bicubic (a = -0.5) with the kernel widened by
-// the scale when shrinking (antialias), horizontal pass first, rounded and clamped to 8 bits in between. No pixel
-// outside the box takes part. The box lies inside `in`, which outlives this.
+// The box of `in`, resampled to height x width, mirrored in each row where that is asked for, row by row: bilinear and
+// bicubic (a = -0.5) with the kernel widened by the scale when shrinking (antialias), horizontal pass first, rounded
+// and clamped to 8 bits in between. No pixel outside the box takes part. The box lies inside `in`, which outlives this.
 class Resampler {
  public:
-  Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation, Arithmetic arithmetic);
+  Resampler(const Image& in, Box box, int height, int width, Interpolation interpolation, Arithmetic arithmetic,
+            bool mirrored = false);
   // width * channels bytes of `out`.
   void row(int y, uint8_t* out) const;
 
@@ -26,6 +27,7 @@ class Resampler {
   Box box_;
   int height_, width_;
   Way way_;
+  bool mirrored_;  // by row(): it is not in the weights
 };
 
 }  // namespace selfsup::data

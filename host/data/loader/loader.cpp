@@ -248,7 +248,7 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
       index = static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset.size())));
     }
     try {
-      dataset.load(index, sample.start(index, dataset.label(index), slot.epoch));
+      dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
       // The draws of the place, not of the substitute: that one may be in this epoch already.
       SampleRandom random(options.seed, slot.epoch, wanted);
       pipeline.apply(sample, random);

@@ -44,7 +44,7 @@ Pipeline::Pipeline(const Json& spec, const TransformFactory& factory) : steps_(B
 
 void Pipeline::apply(Sample& sample, SampleRandom& random) const {
   run(steps_, sample, random);
-  for (View& view : sample.views) view.pixels();
+  draw(sample.views);
 }
 
 std::vector<ImageShape> Pipeline::output_shapes(Image image) const {

@@ -132,7 +132,12 @@ Bytes jpeg(const Image& image, const JpegOptions& options) {
   if (options.colour == JpegColour::ycck) jpeg_set_colorspace(&info, JCS_YCCK);
   jpeg_set_quality(&info, options.quality, TRUE);
   for (int c = 0; c < info.num_components; ++c) info.comp_info[c].h_samp_factor = info.comp_info[c].v_samp_factor = 1;
+  info.comp_info[0].h_samp_factor = options.across;
+  info.comp_info[0].v_samp_factor = options.down;
+  info.restart_interval = static_cast<unsigned>(options.restart);
+  info.arith_code = options.arithmetic ? TRUE : FALSE;
   if (options.progressive) jpeg_simple_progression(&info);
+  if (options.scans > 0) info.num_scans = options.scans;
   jpeg_start_compress(&info, TRUE);
   if (options.orientation != 0) {
     Bytes block = {'E', 'x', 'i', 'f', 0, 0};

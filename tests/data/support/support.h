@@ -40,6 +40,10 @@ struct JpegOptions {
   bool progressive = false;
   int orientation = 0;  // EXIF; 0: no EXIF block
   bool big_endian = false;
+  int across = 1, down = 1;  // pixels for each of a colour's samples; the first component has one for each
+  int restart = 0;           // blocks between restart markers; 0: none
+  bool arithmetic = false;
+  int scans = 0;  // of a progressive one, without those that add the last bits; 0: all
 };
 // The image has the channels of the colour: 3, 1, or 4 (as stored).
 Bytes jpeg(const Image& image, const JpegOptions& options = {});

@@ -1,0 +1,43 @@
+#include "data/image_source.h"
+
+#include <algorithm>
+
+namespace selfsup::data {
+
+Image& ImageSource::blank() {
+  picture_.reset();
+  top_ = left_ = 0;
+  return image_;
+}
+
+void ImageSource::open(int channels) {
+  blank();
+  picture_ = open_image(file_, channels);
+  wanted_ = {};
+}
+
+ImageShape ImageSource::shape() const {
+  return picture_ ? picture_->shape() : ImageShape{image_.height, image_.width, image_.channels};
+}
+
+void ImageSource::want(const Box& box) {
+  if (wanted_.height == 0) {
+    wanted_ = box;
+    return;
+  }
+  const int bottom = std::max(wanted_.top + wanted_.height, box.top + box.height);
+  const int right = std::max(wanted_.left + wanted_.width, box.left + box.width);
+  wanted_.top = std::min(wanted_.top, box.top), wanted_.left = std::min(wanted_.left, box.left);
+  wanted_.height = bottom - wanted_.top, wanted_.width = right - wanted_.left;
+}
+
+void ImageSource::decode() {
+  if (decoded()) return;
+  const ImageShape whole = picture_->shape();
+  if (wanted_.height == 0) wanted_ = {0, 0, whole.height, whole.width};
+  const std::unique_ptr<Undecoded> picture = std::move(picture_);  // is of no use again, whatever comes of it
+  const Box part = picture->decode(wanted_, image_);
+  top_ = part.top, left_ = part.left;
+}
+
+}  // namespace selfsup::data

@@ -1,0 +1,91 @@
+// The two passes of a resampling, for every instruction set of this processor against the plain formula.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "base/random.h"
+#include "data/edits/resample_kernels.h"
+
+namespace selfsup::data::resampling {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+// Weights as filters have them: some negative, some a little above 1, zeros at the ends.
+Taps random_taps(KeyedRandom& random, int in_size, int out_size) {
+  Taps taps;
+  taps.bits = random.below(2) ? 22 : 1 + static_cast<int>(random.below(22));
+  taps.taps = 2 * (1 + static_cast<int>(random.below(8)));
+  for (int i = 0; i < out_size; ++i) {
+    taps.first.push_back(static_cast<int>(random.below(static_cast<uint64_t>(in_size))));
+    std::vector<double> weights(static_cast<size_t>(taps.taps));
+    double total = 0;
+    for (double& w : weights) {
+      w = random.below(3) ? random.uniform(-0.2, 0.4) : random.below(2) ? random.uniform(0.9, 1.1) : 0;
+      total += std::abs(w);
+    }
+    for (int t = 0; t < taps.taps; ++t) {
+      const double w = weights[static_cast<size_t>(t)] / std::max(1.0, total / 1.9);
+      taps.weights.push_back(taps.first.back() + t < in_size ? static_cast<int32_t>(w * (1 << taps.bits)) : 0);
+    }
+  }
+  taps.pack();
+  return taps;
+}
+
+// The sum of what `pixel` gives for each tap, rounded.
+template <class Pixel>
+uint8_t want(const Taps& taps, size_t i, const Pixel& pixel) {
+  int64_t sum = int64_t{1} << (taps.bits - 1);
+  for (int t = 0; t < taps.taps; ++t)
+    if (taps.weights_of(i)[t] != 0) sum += int64_t{taps.weights_of(i)[t]} * pixel(taps.first[i] + t);
+  return static_cast<uint8_t>(std::clamp<int64_t>(sum >> taps.bits, 0, 255));
+}
+
+}  // namespace
+
+TEST_CASE("every instruction set resamples alike") {
+  REQUIRE(kernels().back().name == std::string("portable"));
+  for (const Kernels& kernel : kernels())
+    for (uint64_t trial = 0; trial < 400; ++trial) {
+      INFO(kernel.name << ", trial " << trial);
+      KeyedRandom random(hash_key(3, trial));
+      const int in_size = 1 + static_cast<int>(random.below(40)), out_size = 1 + static_cast<int>(random.below(50));
+      const Taps taps = random_taps(random, in_size, out_size);
+      const auto noise = [&](size_t count) {
+        Bytes bytes(count);
+        for (uint8_t& b : bytes) b = random.below(4) ? static_cast<uint8_t>(random.below(256)) : 255;
+        return bytes;
+      };
+      // Exactly as much as may be read and written: the sanitizers see what is beyond.
+      const size_t row_bytes = static_cast<size_t>(out_size) * 3;
+      Bytes in[4], out[4];
+      const uint8_t* rows[4];
+      uint8_t* outs[4];
+      for (size_t r = 0; r < 4; ++r) {
+        in[r] = noise(static_cast<size_t>(in_size) * 3 + read_past(taps));
+        out[r].resize(row_bytes + 1);
+        rows[r] = in[r].data(), outs[r] = out[r].data();
+      }
+      kernel.horizontal(rows, outs, out_size, taps);
+      Bytes got, wanted;
+      for (size_t r = 0; r < 4; ++r)
+        for (size_t i = 0; i < row_bytes; ++i) {
+          got.push_back(out[r][i]);
+          wanted.push_back(want(taps, i / 3, [&](int x) { return in[r][static_cast<size_t>(x) * 3 + i % 3]; }));
+        }
+      REQUIRE(got == wanted);
+
+      const size_t bytes = 1 + random.below(200), stride = (bytes + kBlock - 1) / kBlock * kBlock;
+      const Bytes image = noise(static_cast<size_t>(in_size + taps.taps) * stride);
+      for (size_t y = 0; y < static_cast<size_t>(out_size); ++y) {
+        Bytes row(bytes), wanted_row(bytes);
+        kernel.vertical(image.data(), stride, taps, y, row.data(), bytes);
+        for (size_t i = 0; i < bytes; ++i)
+          wanted_row[i] = want(taps, y, [&](int at) { return image[static_cast<size_t>(at) * stride + i]; });
+        REQUIRE(row == wanted_row);
+      }
+    }
+}
+
+}  // namespace selfsup::data::resampling

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Sets up, builds, and trains a small masked autoencoder on Fashion-MNIST (60,000 real images, from a Debian package).
+# Sets up, builds, and trains: a small masked autoencoder on Fashion-MNIST (60,000 real images, from a Debian package), or SimCLR on
+# synthetic shapes, which need no files.
 #
-#   sh scripts/demo.sh [flags of selfsup-host]       as in: sh scripts/demo.sh --resume
-#                                                           sh scripts/demo.sh --work-dir my_run --cfg-options train_cfg.max_iters=300
+#   sh scripts/demo.sh [mae | simclr] [flags of selfsup-host]       as in: sh scripts/demo.sh --resume
+#                                                                          sh scripts/demo.sh simclr --seed 1 --work-dir my_run
+#                                                                          sh scripts/demo.sh mae --cfg-options train_cfg.max_iters=300
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-config=$root/configs/mae_fashion-mnist.json
 host=$root/build/release/bin/selfsup-host
 
 # The words as a shell takes them, each after a blank.
@@ -20,6 +21,27 @@ quoted() {
 }
 # A path below the folder where the user stands, without that folder.
 from_here() { printf '%s' "${1#"$PWD/"}"; }
+
+demo="sh$(quoted "$0")"
+algorithm=mae
+case ${1-} in
+  mae | simclr)
+    algorithm=$1
+    demo="$demo $1"
+    shift
+    ;;
+  '' | -*) ;;
+  *)
+    echo "demo: there is no demo \"$1\"; there are mae (which is the one without a name) and simclr" >&2
+    exit 2
+    ;;
+esac
+case $algorithm in
+  mae) run=mae_fashion-mnist ;;
+  simclr) run=simclr_shapes ;;
+esac
+config=$root/configs/$run.json
+plugin=$algorithm.so
 
 # Where the run goes, whether the arguments say what to do with one that is there, and the arguments without that.
 work_dir=
@@ -39,9 +61,8 @@ for argument in "$@"; do
   esac
   previous=$argument
 done
-[ -n "$work_dir$work_dir_of_config" ] || set -- --work-dir "$root/work_dirs/mae_fashion-mnist" "$@"
-work_dir=${work_dir:-${work_dir_of_config:-$root/work_dirs/mae_fashion-mnist}}
-demo="sh$(quoted "$0")"
+[ -n "$work_dir$work_dir_of_config" ] || set -- --work-dir "$root/work_dirs/$run" "$@"
+work_dir=${work_dir:-${work_dir_of_config:-$root/work_dirs/$run}}
 
 # Before a minute of building: a run that is there is neither lost nor silently continued.
 if [ -z "$again" ] && [ -n "$(ls -A "$work_dir/checkpoints" 2>/dev/null)" ]; then
@@ -58,7 +79,7 @@ sh "$root/scripts/build.sh" app
 
 # --resume takes a next word, so the configuration stands before the flags.
 rc=0
-"$host" --plugin mae.so "$config" "$@" || rc=$?
+"$host" --plugin "$plugin" "$config" "$@" || rc=$?
 
 case $rc in
   0) ;;
@@ -72,17 +93,17 @@ esac
 # What it reached is the host's own last words, the table above.
 program=$(quoted "$(from_here "$host")")
 program=${program# }
+echo
+echo "Where everything is, below $(from_here "$work_dir"):"
+[ "$algorithm" != mae ] || echo "  reconstruction.png    original, masked, reconstruction"
 cat <<END_OF_TEXT
-
-Where everything is, below $(from_here "$work_dir"):
-  reconstruction.png    original, masked, reconstruction
   checkpoints/          what --resume and --load-from take
   config.json           every setting of this run; metrics.jsonl, run.log: its course
 Next:
-  $program inspect mae.so
+  $program inspect $plugin
       what the plugin is, brings and needs
-  $program --plugin mae.so$(quoted "$(from_here "$root/configs/shapes.json")")
-      the same plugin on pictures made on the fly
+  $program --plugin $plugin$(quoted "$(from_here "$root/configs/shapes.json")")
+      the same plugin with a file that names data and nothing else
   $demo --overwrite --cfg-options train_cfg.max_iters=4500 param_scheduler.1.T_max=4425 param_scheduler.1.end=4500
       train three times as long
 END_OF_TEXT

@@ -107,6 +107,7 @@ inline constexpr char kHostTop[] = R"({
       "queries": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 10000, "description": "images taken from the queries' set"},
       "interval": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 0, "description": "epochs (or iterations) between probes; 0: at the end only"},
       "baselines": {"type": "boolean", "default": true, "description": "also raw pixels and the random initialisation"},
+      "whitened_pixels": {"type": "boolean", "default": false, "description": "among the baselines also raw pixels whitened by the bank (PCA), the strongest one that learns nothing"},
       "k": {"type": "integer", "minimum": 1, "maximum": 1000000000, "default": 20, "description": "neighbours of kNN"},
       "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 0.07, "description": "of the neighbours' weights"},
       "few_labels": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 100, "description": "labels of the linear probe; 0: the whole bank"},

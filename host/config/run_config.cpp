@@ -118,6 +118,7 @@ ProbeConfig read_probe(const Json& node) {
   probe.batch_size = node.get("batch_size").as_int();
   probe.temperature = node.get("temperature").as_double();
   probe.baselines = node.get("baselines").as_bool();
+  probe.whitened_pixels = node.get("whitened_pixels").as_bool();
   probe.feature = node.get("feature").as_string();
   return probe;
 }

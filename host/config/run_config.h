@@ -34,7 +34,7 @@ struct ProbeConfig {
   Json dataset, test_dataset;
   int64_t bank = 0, queries = 0, interval = 0, k = 0, few_labels = 0, draws = 0, batch_size = 0;
   double temperature = 0;
-  bool baselines = false;
+  bool baselines = false, whitened_pixels = false;
   std::string feature;
 };
 

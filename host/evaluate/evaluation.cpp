@@ -89,11 +89,12 @@ std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& 
   std::vector<std::function<void()>> works = {[=, this] { run(at, report); }};
   const auto baselines = std::make_shared<Baselines>();
   if (asked_.baselines) {
-    works.emplace_back([=, this] {
-      const bool smaller = std::max(view_.height, view_.width) > raw_pixel_side;
-      baselines->emplace_back(smaller ? fmt::format("raw pixels, at most {0}x{0}", raw_pixel_side) : "raw pixels",
-                              probe().evaluate_raw_pixels());
-    });
+    const bool smaller = std::max(view_.height, view_.width) > raw_pixel_side;
+    const std::string raw = smaller ? fmt::format("raw pixels, at most {0}x{0}", raw_pixel_side) : "raw pixels";
+    works.emplace_back([=, this] { baselines->emplace_back(raw, probe().evaluate_raw_pixels()); });
+    if (asked_.whitened_pixels)
+      works.emplace_back(
+          [=, this] { baselines->emplace_back(raw + ", whitened", probe().evaluate_whitened_pixels()); });
     works.emplace_back([=, this] {
       baselines->emplace_back("random initialisation",
                               probe().evaluate_random_initialisation(features(at), subject_.model, subject_.seed));

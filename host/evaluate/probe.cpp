@@ -10,8 +10,18 @@
 #include "base/random.h"
 #include "evaluate/knn.h"
 #include "evaluate/ridge.h"
+#include "evaluate/whitening.h"
 
 namespace selfsup::evaluate {
+namespace {
+
+at::Tensor pixels_of(const at::Tensor& images) {
+  const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
+  return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
+}
+
+}  // namespace
+
 Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
              const config::ProbeConfig& asked, uint64_t seed)
     : bank_(std::move(bank)), queries_(std::move(queries)), preprocess_(preprocess), asked_(asked), seed_(seed) {
@@ -59,12 +69,13 @@ ProbeResult Probe::evaluate(const Features& features) const {
   return {judge(features, queries), gauges_of(queries)};
 }
 
-Accuracies Probe::evaluate_raw_pixels() const {
-  const auto pixels = [](const at::Tensor& images) {
-    const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
-    return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
-  };
-  return judge(pixels, extract(queries_, pixels));
+Accuracies Probe::evaluate_raw_pixels() const { return judge(pixels_of, extract(queries_, pixels_of)); }
+
+Accuracies Probe::evaluate_whitened_pixels() const {
+  const at::Tensor bank = extract(bank_, pixels_of);
+  const Whitening whitening(bank, whitened_components);
+  return judge_features(whitening(bank), bank_.labels, whitening(extract(queries_, pixels_of)), queries_.labels,
+                        bank_.classes, asked_, seed_);
 }
 
 Accuracies Probe::evaluate_random_initialisation(const Features& features, model::ParameterStore& model,

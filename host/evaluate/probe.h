@@ -24,6 +24,7 @@ struct ProbeResult : Accuracies {
 // The longest side of images that are judged as raw pixels; larger ones are averaged down to it, since the cost grows
 // with the cube of what they hold.
 inline constexpr int64_t raw_pixel_side = 32;
+inline constexpr int64_t whitened_components = 128;
 
 class Probe {
  public:
@@ -37,6 +38,8 @@ class Probe {
   int64_t linear_labels() const;  // how many the linear probe learns from
   ProbeResult evaluate(const Features& features) const;
   Accuracies evaluate_raw_pixels() const;
+  // Of their largest principal components in the bank, each scaled to one deviation.
+  Accuracies evaluate_whitened_pixels() const;
   // The same model with the values that it starts from; the run's values are put back, bit for bit.
   Accuracies evaluate_random_initialisation(const Features& features, model::ParameterStore& model,
                                             uint64_t seed) const;

@@ -1,52 +1,19 @@
 // What edits draw, against values recorded from Pillow 9.5 and torchvision's u8 tensors.
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <cmath>
-#include <cstdlib>
-#include <cstring>
-#include <optional>
 
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
 #include "data/edits/draw.h"
-#include "reference.h"
+#include "images.h"
 
 namespace selfsup::data {
 namespace {
 
-// Channel first, as recorded.
-Image from_planes(const checkpoint::TensorView& tensor) {
-  REQUIRE(tensor.dtype == "U8");
-  REQUIRE(tensor.shape.size() == 3);
-  Image image;
-  image.reshape(static_cast<int>(tensor.shape[1]), static_cast<int>(tensor.shape[2]),
-                static_cast<int>(tensor.shape[0]));
-  const auto* planes = static_cast<const uint8_t*>(tensor.data);
-  const size_t count = static_cast<size_t>(image.height) * static_cast<size_t>(image.width);
-  const size_t channels = static_cast<size_t>(image.channels);
-  for (size_t c = 0; c < channels; ++c)
-    for (size_t i = 0; i < count; ++i) image.pixels[i * channels + c] = planes[c * count + i];
-  return image;
-}
-
-struct Difference {
-  int largest = 0;
-  double share = 0;
-};
-
-Difference compare(const Image& got, const Image& want) {
-  REQUIRE(got.height == want.height);
-  REQUIRE(got.width == want.width);
-  REQUIRE(got.pixels.size() == want.pixels.size());
-  Difference difference;
-  for (size_t i = 0; i < got.pixels.size(); ++i) {
-    const int d = std::abs(got.pixels[i] - want.pixels[i]);
-    difference.largest = std::max(difference.largest, d);
-    difference.share += d != 0;
-  }
-  difference.share /= static_cast<double>(got.pixels.size());
-  return difference;
-}
+using reference::compare;
+using reference::Difference;
+using reference::each_image_case;
+using reference::from_planes;
+using reference::grey_plane;
 
 Image drawn(const Image& image, const std::vector<Edit>& edits) {
   Image out;
@@ -60,41 +27,10 @@ Image drawn(const Image& image, const std::vector<Edit>& edits) {
   return out;
 }
 
-Image grey_plane(const Image& image, int channel) {
-  Image plane;
-  plane.reshape(image.height, image.width, 1);
-  for (size_t i = 0; i < plane.pixels.size(); ++i)
-    plane.pixels[i] = image.pixels[i * static_cast<size_t>(image.channels) + static_cast<size_t>(channel)];
-  return plane;
-}
-
-// The tensors of transforms_<family><X>.safetensors, and their parameters, which stand in transforms<X>.json.
-template <class Use>
-void each_case(const std::string& family, const Use& use) {
-  int seen = 0;
-  for (const auto& path : reference::family("transforms_" + family, ".safetensors")) {
-    const checkpoint::SafetensorsFile file(path.string());
-    const std::string suffix = path.stem().string().substr(std::strlen("transforms_") + family.size());
-    const Json list = read_json_file((reference::folder() / ("transforms" + suffix + ".json")).string(), "test");
-    for (const Json& c : list.get(family).as_array()) {
-      const auto tensor = [&](const std::string& name) -> std::optional<Image> {
-        const auto* found = file.find(name);
-        return found && found->dtype == "U8" ? std::optional(from_planes(*found)) : std::nullopt;
-      };
-      INFO(path.filename() << " " << c.get("key").as_string());
-      const auto image = tensor("image/" + c.get("image").as_string());
-      REQUIRE(image);
-      use(c, *image, [&](const char* of) { return tensor(c.get("key").as_string() + "/" + of); });
-      ++seen;
-    }
-  }
-  REQUIRE(seen > 0);
-}
-
 }  // namespace
 
 TEST_CASE("resize equals Pillow 9.5, colour and grey, and torchvision's u8") {
-  each_case("resize", [](const Json& c, const Image& in, const auto& recorded) {
+  each_image_case("resize", [](const Json& c, const Image& in, const auto& recorded) {
     const auto number = [&](const char* name) { return static_cast<int>(c.get(name).as_int()); };
     const bool cubic = c.get("interpolation").as_string() == "bicubic";
     const Image want = *recorded("pillow");
@@ -110,7 +46,7 @@ TEST_CASE("resize equals Pillow 9.5, colour and grey, and torchvision's u8") {
 }
 
 TEST_CASE("brightness, contrast, saturation and hue equal Pillow's and torchvision's u8") {
-  each_case("jitter", [](const Json& c, const Image& in, const auto& recorded) {
+  each_image_case("jitter", [](const Json& c, const Image& in, const auto& recorded) {
     const std::string op = c.get("op").as_string();
     const uint32_t kind = op == "brightness"   ? SSP_EDIT_BRIGHTNESS
                           : op == "contrast"   ? SSP_EDIT_CONTRAST
@@ -124,7 +60,7 @@ TEST_CASE("brightness, contrast, saturation and hue equal Pillow's and torchvisi
 }
 
 TEST_CASE("grey, solarize, flips and blur equal Pillow's and torchvision's u8") {
-  each_case("filter", [](const Json& c, const Image& in, const auto& recorded) {
+  each_image_case("filter", [](const Json& c, const Image& in, const auto& recorded) {
     const std::string op = c.get("op").as_string();
     if (op == "normalize") return;  // no edit
     Edit edit{};

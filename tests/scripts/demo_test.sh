@@ -19,6 +19,7 @@ exit "${HOST_EXIT:-0}"
 END
 chmod +x "$tree/build/release/bin/selfsup-host"
 run="$tree/work_dirs/mae_fashion-mnist"
+shapes_run="$tree/work_dirs/simclr_shapes"
 cd "$tree/elsewhere" || exit 1
 demo() {
   rm -f "$scratch/arguments" "$scratch/built" "$scratch/resolved"
@@ -27,11 +28,24 @@ demo() {
 passed() { [ "$(cat "$scratch/arguments" 2>/dev/null)" = "$1" ] || fail "the host got $(cat "$scratch/arguments" 2>/dev/null), not $1"; }
 resolved() { python3 -c 'import json, sys; c = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$scratch/resolved" "$1"; }
 head="<--plugin><mae.so><$tree/configs/mae_fashion-mnist.json>"
+shapes_head="<--plugin><simclr.so><$tree/configs/simclr_shapes.json>"
 
 demo || fail "a first run: $(cat "$scratch/err")"
 passed "$head<--work-dir><$run>"
 [ "$(cat "$scratch/built")" = app ] || fail "built $(cat "$scratch/built"), not app"
 cp "$scratch/out" "$scratch/from_elsewhere"
+
+# Each demo by its name, in a folder of its own.
+demo mae || fail "demo mae: $(cat "$scratch/err")"
+passed "$head<--work-dir><$run>"
+demo simclr --seed 1 || fail "demo simclr: $(cat "$scratch/err")"
+passed "$shapes_head<--work-dir><$shapes_run><--seed><1>"
+grep -q reconstruction "$scratch/out" && fail "SimCLR has no reconstruction, but the demo names one"
+cp "$scratch/out" "$scratch/from_elsewhere_simclr"
+demo simlcr
+[ $? -eq 2 ] || fail "a demo that is not there: not exit 2"
+grep -q '"simlcr"' "$scratch/err" || fail "a demo that is not there is not named"
+[ -e "$scratch/built" ] && fail "a demo that is not there: builds first"
 
 # Somebody's own arguments go on as they are, also with spaces; relative paths are the caller's.
 demo --work-dir own --cfg-options 'a.b=x y' train_cfg.max_iters=3 || fail "own arguments: $(cat "$scratch/err")"
@@ -47,24 +61,28 @@ done
 # The three commands that it ends with work from where it was typed: the shipped plugin and configuration, and a run three times as long.
 (cd "$tree" && sh scripts/demo.sh >"$scratch/from_root" 2>&1)
 grep -q 'below work_dirs/mae_fashion-mnist:' "$scratch/from_root" || fail "from the root: $(cat "$scratch/from_root")"
-for output in from_elsewhere from_root; do
-  [ $output = from_elsewhere ] || cd "$tree" || exit 1
-  sed -n '/^Next:/,$s/^  \([^ ]\)/\1/p' "$scratch/$output" >"$scratch/commands"
-  [ "$(wc -l <"$scratch/commands")" -eq 3 ] || fail "$output: not three commands: $(cat "$scratch/$output")"
+# next_commands OUTPUT PLUGIN HEAD FOLDER TYPE: what the text OUTPUT of a demo says to type next, typed.
+next_commands() {
+  sed -n '/^Next:/,$s/^  \([^ ]\)/\1/p' "$scratch/$1" >"$scratch/commands"
+  [ "$(wc -l <"$scratch/commands")" -eq 3 ] || fail "$1: not three commands: $(cat "$scratch/$1")"
   while read -r line; do
     rm -f "$scratch/resolved" "$scratch/refused" "$scratch/inspected"
     eval "$line" >"$scratch/out" 2>&1 </dev/null || fail "$line: exit $?: $(cat "$scratch/out")"
     case $line in
-      *' inspect '*) grep -q selfsup.mae "$scratch/inspected" || fail "$line: $(cat "$scratch/out")" ;;
+      *' inspect '*) grep -q "$2" "$scratch/inspected" || fail "$line: $(cat "$scratch/out")" ;;
       *--overwrite*)
-        passed "$head<--work-dir><$run><--overwrite><--cfg-options><train_cfg.max_iters=4500><param_scheduler.1.T_max=4425><param_scheduler.1.end=4500>"
+        passed "$3<--work-dir><$4><--overwrite><--cfg-options><train_cfg.max_iters=4500><param_scheduler.1.T_max=4425><param_scheduler.1.end=4500>"
         [ "$(resolved '(c["train_cfg"]["max_iters"], [s["end"] for s in c["param_scheduler"]], c["param_scheduler"][1]["T_max"])')" = \
           "(4500, [75, 4500], 4425)" ] || fail "$line: the schedule does not cover the run"
         ;;
-      *) [ "$(resolved '(c["model"]["type"], c["train_dataloader"]["dataset"]["type"])')" = "('MAE', 'shapes')" ] || fail "$line: $(cat "$scratch/out")" ;;
+      *) [ "$(resolved '(c["model"]["type"], c["train_dataloader"]["dataset"]["type"])')" = "('$5', 'shapes')" ] || fail "$line: $(cat "$scratch/out")" ;;
     esac
   done <"$scratch/commands"
-done
+}
+next_commands from_elsewhere selfsup.mae "$head" "$run" MAE
+next_commands from_elsewhere_simclr selfsup.simclr "$shapes_head" "$shapes_run" SimCLR
+cd "$tree" || exit 1
+next_commands from_root selfsup.mae "$head" "$run" MAE
 cd "$tree/elsewhere" || exit 1
 
 # The run is there already: told before anything is built; --resume and --overwrite are let through.
@@ -79,6 +97,12 @@ for flag in --resume --overwrite --resume=auto; do
   demo $flag || fail "$flag: $(cat "$scratch/err")"
   passed "$head<--work-dir><$run><$flag>"
 done
+
+demo simclr || fail "the run of one demo is in the way of the other: $(cat "$scratch/err")"
+mkdir -p "$shapes_run/checkpoints/iter_1"
+demo simclr
+[ $? -eq 2 ] || fail "a used work dir of the other demo: not exit 2"
+grep -qF 'demo.sh'\'' simclr --resume' "$scratch/err" || fail "the remedy lacks the demo's name"
 
 # The host's exit code is the demo's; a failed run claims nothing.
 for rc in 1 4 75 130; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# configs/shapes.json names data and nothing of an algorithm: any plugin trains on it, and the masked autoencoder's loss falls.
+# configs/shapes.json names data and nothing of an algorithm: any plugin trains on it, and the losses of ours fall.
 #   shapes_test.sh BUILD_FOLDER SOURCE_FOLDER OTHER_PLUGIN
 set -eu
 
@@ -20,24 +20,27 @@ assert set(file["probe"]) == {"dataset", "test_dataset", "few_labels"}, file["pr
 assert all(set(file["probe"][part]) == shapes for part in ("dataset", "test_dataset")), file["probe"]
 END_OF_FILE
 
-# run FOLDER PLUGIN: few images, a small network and no probe, so that it takes seconds.
+# run FOLDER PLUGIN OPTION...: few images, a small network and no probe, so that it takes seconds.
 run() {
   folder=$1 plugin=$2
+  shift 2
   "$host" --plugin "$plugin" "$config" --work-dir "$work/$folder" --seed 0 --cfg-options train_dataloader.dataset.size=256 \
-    train_dataloader.batch_size=32 train_cfg.max_epochs=3 probe=None default_hooks.logger.interval=1 env_cfg.num_threads=1 \
-    'model.backbone.arch={"embed_dims": 48, "num_layers": 2, "num_heads": 2, "feedforward_channels": 96}' >"$work/log" 2>&1 || {
+    train_dataloader.batch_size=32 train_cfg.max_epochs=3 probe=None default_hooks.logger.interval=1 env_cfg.num_threads=1 "$@" >"$work/log" 2>&1 || {
     echo "shapes_test: $plugin does not train on configs/shapes.json"
     tail -n 20 "$work/log"
     exit 1
   }
 }
 
-run mae mae.so
-run other "$other"
-python3 - "$work/mae/metrics.jsonl" "$work/other/metrics.jsonl" <<'END_OF_FILE'
+arch='model.backbone.arch={"embed_dims": 48, "num_layers": 2, "num_heads": 2, "feedforward_channels": 96}'
+run mae mae.so "$arch"
+run simclr simclr.so
+run other "$other" "$arch"
+python3 - "$work" <<'END_OF_FILE'
 import json, math, sys
-mae, other = ([json.loads(line)["loss"] for line in open(path)] for path in sys.argv[1:])
-assert len(mae) == len(other) == 24 and all(math.isfinite(loss) for loss in mae + other), (mae, other)
-first, last = sum(mae[:3]) / 3, sum(mae[-3:]) / 3
-assert last < 0.9 * first, f"the masked autoencoder's loss went from {first} to {last}"
+losses = {name: [json.loads(line)["loss"] for line in open(f"{sys.argv[1]}/{name}/metrics.jsonl")] for name in ("mae", "simclr", "other")}
+for name, values in losses.items():
+    assert len(values) == 24 and all(math.isfinite(loss) for loss in values), (name, values)
+    first, last = sum(values[:3]) / 3, sum(values[-3:]) / 3
+    assert name == "other" or last < 0.9 * first, f"the loss of {name} went from {first} to {last}"
 END_OF_FILE

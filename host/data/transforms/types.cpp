@@ -5,12 +5,12 @@
 namespace selfsup::data {
 
 TransformType load_image(), random_resized_crop(), resize(), resize_edge(), center_crop(), random_crop(), random_flip(),
-    multi_view(), random_apply(), pack_inputs();
+    random_rotation(), multi_view(), random_apply(), pack_inputs();
 
 const Registry<TransformType>& transform_types() {
   static const Registry<TransformType> types({load_image(), random_resized_crop(), resize(), resize_edge(),
-                                              center_crop(), random_crop(), random_flip(), multi_view(), random_apply(),
-                                              pack_inputs()});
+                                              center_crop(), random_crop(), random_flip(), random_rotation(),
+                                              multi_view(), random_apply(), pack_inputs()});
   return types;
 }
 

@@ -111,6 +111,11 @@ class Scope {
     if (v.kind == SSP_V_NONE) return std::nullopt;
     return detail::from_value<T>(v, full);
   }
+  // Whether a list of numbers or of true and false stands there, where the schema takes one or a single value.
+  bool is_list(const std::string& key) const {
+    const uint32_t kind = value(key).kind;
+    return kind == SSP_V_INTS || kind == SSP_V_DOUBLES || kind == SSP_V_BOOLS;
+  }
   // Elements of the list at that key, of whatever type: length("heads"), then get<int64_t>("heads.0.dim"). Absent: 0.
   int64_t length(const std::string& key) const {
     const std::string full = joined(keys_, key);

@@ -1,0 +1,135 @@
+// What a run gets where its configuration says nothing: model, views, optimizer and schedule that fit the images.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "simclr.hpp"
+#include "ssp/cpp/json.hpp"
+
+using namespace ssp;
+using json::array;
+using json::object;
+using json::Value;
+
+namespace {
+
+// Below 96 pixels: a small network, as measured on synthetic shapes of 32 (1,500 steps of 128 in a minute on two
+// cores). From 96 on, or unknown: ResNet-50 as in MMSelfSup's resnet50_8xb32-coslr-200e.
+bool small(int64_t image) { return image < 96; }
+
+Value list(const std::vector<Value>& values) {
+  std::string out = "[";
+  for (const Value& v : values) out += (out.size() > 1 ? ", " : "") + v.text();
+  return Value::raw(out + "]");
+}
+
+Value model(int64_t image, int64_t channels) {
+  const Value norm = object({{"type", "SyncBN"}});
+  const Value head = object({{"type", "ContrastiveHead"}, {"temperature", 0.1}});
+  if (!small(image))
+    return object({{"type", "SimCLR"},
+                   {"backbone", object({{"type", "ResNet"},
+                                        {"depth", 50},
+                                        {"in_channels", channels},
+                                        {"zero_init_residual", true},
+                                        {"norm_cfg", norm}})},
+                   {"neck", object({{"type", "NonLinearNeck"}, {"hid_channels", 2048}, {"out_channels", 128}})},
+                   {"head", head}});
+  return object({{"type", "SimCLR"},
+                 {"backbone", object({{"type", "ResNet"},
+                                      {"depth", 18},
+                                      {"in_channels", channels},
+                                      {"stem_channels", 16},
+                                      {"base_channels", 16},
+                                      {"stage_blocks", array({1, 1, 1, 1})},
+                                      {"stem", "small"},
+                                      {"norm_cfg", norm}})},
+                 {"neck", object({{"type", "NonLinearNeck"}, {"hid_channels", 128}, {"out_channels", 64}})},
+                 {"head", head}});
+}
+
+Value preprocessor(int64_t channels) {
+  if (channels == 3)
+    return object({{"mean", array({123.675, 116.28, 103.53})}, {"std", array({58.395, 57.12, 57.375})}});
+  return object({{"mean", array({127.5})}, {"std", array({127.5})}});  // one number for all channels
+}
+
+// Two views of an image; grey images get no changes of colour, which they do not have.
+Value pipeline(int64_t image, int64_t channels) {
+  const bool colour = channels != 1;
+  const double hue = small(image) ? 0.5 : 0.2, saturation = colour ? 0.8 : 0.0;
+  const Value jitter = object({{"type", "ColorJitter"},
+                               {"brightness", 0.8},
+                               {"contrast", 0.8},
+                               {"saturation", saturation},
+                               {"hue", colour ? hue : 0.0}});
+  std::vector<Value> view = {
+      object({{"type", "RandomResizedCrop"}, {"size", image}, {"scale", array({small(image) ? 0.5 : 0.08, 1.0})}}),
+      object({{"type", "RandomFlip"}, {"prob", 0.5}})};
+  if (small(image))
+    view.push_back(object({{"type", "RandomRotation"}, {"degrees", 45}, {"interpolation", "bilinear"}}));
+  view.push_back(object({{"type", "RandomApply"}, {"prob", 0.8}, {"transforms", array({jitter})}}));
+  if (colour)
+    view.push_back(object({{"type", "RandomGrayscale"},
+                           {"prob", small(image) ? 0.5 : 0.2},
+                           {"channel_weights", array({0.114, 0.587, 0.2989})}}));
+  if (!small(image))
+    view.push_back(object({{"type", "RandomGaussianBlur"}, {"sigma_min", 0.1}, {"sigma_max", 2.0}, {"prob", 0.5}}));
+  return array({object({{"type", "MultiView"}, {"num_views", 2}, {"transforms", array({list(view)})}})});
+}
+
+// MMSelfSup's: no decay of batch norm and biases, which take plain steps too.
+Value optim_wrapper(int64_t image, int64_t images_of_a_step) {
+  if (small(image))
+    return object(
+        {{"type", "OptimWrapper"}, {"optimizer", object({{"type", "AdamW"}, {"lr", 2e-3}, {"weight_decay", 1e-4}})}});
+  const Value plain = object({{"decay_mult", 0.0}, {"lars_exclude", true}});
+  return object({{"type", "OptimWrapper"},
+                 {"optimizer", object({{"type", "LARS"},
+                                       {"lr", 0.3 * static_cast<double>(images_of_a_step) / 256},
+                                       {"momentum", 0.9},
+                                       {"weight_decay", 1e-6}})},
+                 {"paramwise_cfg",
+                  object({{"custom_keys", object({{"bn", plain}, {"bias", plain}, {"downsample.1", plain}})}})}});
+}
+
+// A linear warm-up over a twentieth of the run, then a cosine to 0. A warm-up of one step would never leave its first
+// value, so fewer than two are left out.
+Value schedule(int64_t length, bool by_epoch) {
+  int64_t warm_up = std::llround(0.05 * static_cast<double>(length));
+  if (warm_up < 2) warm_up = 0;
+  const Value cosine = object({{"type", "CosineAnnealingLR"},
+                               {"T_max", length - warm_up},
+                               {"by_epoch", by_epoch},
+                               {"begin", warm_up},
+                               {"end", length},
+                               {"convert_to_iter_based", by_epoch}});
+  if (warm_up == 0) return array({cosine});
+  return array({object({{"type", "LinearLR"},
+                        {"start_factor", 1e-4},
+                        {"by_epoch", by_epoch},
+                        {"begin", 0},
+                        {"end", warm_up},
+                        {"convert_to_iter_based", by_epoch}}),
+                cosine});
+}
+
+}  // namespace
+
+std::string SimClr::defaults(const Facts& facts) {
+  const int64_t channels = facts.get("channels").value_or(3);
+  const int64_t image = std::min<int64_t>(224, facts.get("image_size").value_or(224));
+  const int64_t usual = small(image) ? 128 : 32, batch = facts.get("batch_size").value_or(usual);
+  const int64_t step = batch * facts.get("world").value_or(1) * facts.get("micros").value_or(1);  // images of an update
+  const auto iterations = facts.get("max_iters"), epochs = facts.get("max_epochs");
+  const bool by_epoch = epochs || !iterations;
+  const int64_t length = by_epoch ? epochs.value_or(200) : *iterations;
+  return object({{"model", model(image, channels)},
+                 {"data_preprocessor", preprocessor(channels)},
+                 {"train_dataloader", object({{"batch_size", batch}, {"pipeline", pipeline(image, channels)}})},
+                 {"optim_wrapper", optim_wrapper(image, step)},
+                 {"param_scheduler", schedule(length, by_epoch)},
+                 {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
+                 {"auto_scale_lr", object({{"base_batch_size", small(image) ? usual : step}})}})
+      .text();
+}

@@ -1,4 +1,4 @@
-// One row of the benchmark: sizes of a masked autoencoder and how it is trained, as bench/run passes them in JSON.
+// One row of the benchmark: what is trained, on what images and how, as bench/cases.py makes it. Knows no algorithm.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,13 +8,14 @@
 namespace selfsup::bench {
 
 struct Case {
-  int64_t image, patch, channels, dim, depth, heads, decoder_dim, decoder_depth, decoder_heads, batch;
-  double mask_ratio;
-  bool bf16;
+  std::string plugin;                // "mae.so"
+  Json model, optimizer, paramwise;  // nodes of a configuration
+  Json sizes;                        // of the model, for those who write it themselves
+  int64_t image, channels, views, batch;
+  int64_t noise;  // random numbers a sample takes in a step; 0: none
+  bool bf16, channels_last;
 
   explicit Case(const Json& json);
-  Json model() const;  // the node `model` for mae.so, norm_pix on
-  int64_t patches() const { return (image / patch) * (image / patch); }
 };
 
 }  // namespace selfsup::bench

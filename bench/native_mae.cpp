@@ -45,7 +45,11 @@ at::Tensor NativeMae::Block::operator()(const at::Tensor& x) const {
 }
 
 NativeMae::NativeMae(const Case& c, model::ParameterStore& store)
-    : case_(c),
+    : patch_(c.sizes.get("patch").as_int()),
+      side_(c.image / patch_),
+      channels_(c.channels),
+      decoder_dim_(c.sizes.get("decoder_dim").as_int()),
+      mask_ratio_(c.sizes.get("mask_ratio").as_double()),
       store_(store),
       projection_weight_(get("backbone.patch_embed.projection.weight")),
       projection_bias_(get("backbone.patch_embed.projection.bias")),
@@ -57,9 +61,12 @@ NativeMae::NativeMae(const Case& c, model::ParameterStore& store)
       decoder_norm_(norm("neck.ln1")),
       embed_(linear("neck.decoder_embed")),
       predict_(linear("neck.decoder_pred")) {
-  for (int64_t i = 0; i < c.depth; ++i) encoder_.push_back(block("backbone.layers." + std::to_string(i), c.heads));
-  for (int64_t i = 0; i < c.decoder_depth; ++i)
-    decoder_.push_back(block("neck.decoder_blocks." + std::to_string(i), c.decoder_heads));
+  const int64_t depth = c.sizes.get("depth").as_int(), heads = c.sizes.get("heads").as_int();
+  for (int64_t i = 0; i < depth; ++i) encoder_.push_back(block("backbone.layers." + std::to_string(i), heads));
+  const int64_t decoder_depth = c.sizes.get("decoder_depth").as_int();
+  const int64_t decoder_heads = c.sizes.get("decoder_heads").as_int();
+  for (int64_t i = 0; i < decoder_depth; ++i)
+    decoder_.push_back(block("neck.decoder_blocks." + std::to_string(i), decoder_heads));
 }
 
 at::Tensor NativeMae::get(const std::string& name) const {
@@ -86,11 +93,11 @@ NativeMae::Block NativeMae::block(const std::string& name, int64_t heads) const 
 
 std::vector<bridge::NamedTensor> NativeMae::training_step(const bridge::Step&, const bridge::StepBatch& batch) {
   const at::Tensor& images = batch.views.at(0);
-  const int64_t p = case_.patch, side = case_.image / p, channels = case_.channels, dim = case_.dim;
+  const int64_t p = patch_, side = side_, channels = channels_;
   at::Tensor x =
       at::conv2d(images, projection_weight_, projection_bias_, p).flatten(2).transpose(1, 2) + pos_embed_.slice(1, 1);
-  const int64_t B = x.size(0), L = x.size(1);
-  const auto keep = static_cast<int64_t>(static_cast<double>(L) * (1 - case_.mask_ratio));
+  const int64_t B = x.size(0), L = x.size(1), dim = x.size(2);
+  const auto keep = static_cast<int64_t>(static_cast<double>(L) * (1 - mask_ratio_));
   const at::Tensor ids_shuffle = (noise ? noise(B, L) : at::rand({B, L})).argsort();
   const at::Tensor ids_restore = ids_shuffle.argsort();
   const at::Tensor mask = (ids_restore >= keep).to(at::kFloat);
@@ -98,7 +105,7 @@ std::vector<bridge::NamedTensor> NativeMae::training_step(const bridge::Step&, c
   x = at::cat({(cls_token_ + pos_embed_.slice(1, 0, 1)).expand({B, 1, dim}), x}, 1);
   for (const Block& b : encoder_) x = b(x);
   x = embed_(encoder_norm_(x));
-  const at::Tensor fill = mask_token_.to(x.scalar_type()).expand({B, L - keep, case_.decoder_dim});
+  const at::Tensor fill = mask_token_.to(x.scalar_type()).expand({B, L - keep, decoder_dim_});
   const at::Tensor ordered = at::gather(at::cat({x.slice(1, 1), fill}, 1), 1, rows_index(ids_restore, x.size(2)));
   x = at::cat({x.slice(1, 0, 1), ordered}, 1) + decoder_pos_embed_;
   for (const Block& b : decoder_) x = b(x);

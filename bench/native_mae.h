@@ -45,7 +45,8 @@ class NativeMae : public train::Task {
   Norm norm(const std::string& name) const;
   Block block(const std::string& name, int64_t heads) const;
 
-  Case case_;
+  int64_t patch_, side_, channels_, decoder_dim_;  // side_: patches of a row
+  double mask_ratio_;
   model::ParameterStore& store_;
   at::Tensor projection_weight_, projection_bias_, cls_token_, pos_embed_, mask_token_, decoder_pos_embed_;
   std::vector<Block> encoder_, decoder_;

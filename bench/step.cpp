@@ -1,6 +1,6 @@
-// Times the training step of the host: its loader, preprocessor, loop and optimizer around mae.so, or around the same
-// model written against LibTorch. One process serves one case; bench/run starts it beside its peers and lets them take
-// turns. Commands on stdin, one JSON line on stdout for each:
+// Times the training step of the host: its loader, preprocessor, loop and optimizer around an algorithm's plugin, or
+// around the masked autoencoder written against LibTorch. One process serves one case; bench/run starts it beside its
+// peers and lets them take turns. Commands on stdin, one JSON line on stdout for each:
 //   run N     N iterations: {"wall": [seconds, …], "cpu": seconds}
 //   gemm      {"f32": GFLOP/s, "bf16": GFLOP/s} of a large matrix product with the same threads
 //   quit      {"peak_mib": …}, and ends
@@ -20,11 +20,15 @@
 #include "bridge/testing.h"
 #include "case.h"
 #include "checkpoint/safetensors.h"
+#include "config/schema.h"
 #include "device/device.h"
 #include "device/memory.h"
 #include "distributed/single_process.h"
+#include "model/memory_format.h"
 #include "native_mae.h"
 #include "report/log_line.h"
+#include "run/component_schemas.h"
+#include "ssp/entry.h"
 #include "train/clip.h"
 #include "train/loop.h"
 
@@ -130,15 +134,34 @@ class Turns : public train::Outside {
   std::vector<double> walls_;
 };
 
-void write_state(const std::string& path, const model::ParameterStore& store, const at::Tensor& images,
+// A node whose "type" names a component of that kind, defaults filled in.
+Json resolved(Json node, const char* kind, const plugin::Registry& registry) {
+  const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", kind}});
+  config::throw_if_any(config::validate(node, schema, kind, run::component_schemas(registry)));
+  return node;
+}
+
+// Several views of an image differ by a flip, which costs next to nothing.
+data::Pipeline pipeline_of(int64_t views) {
+  if (views == 1) return {};
+  return data::Pipeline(parse_json(
+      fmt::format(
+          R"([{{"type": "MultiView", "num_views": {}, "transforms": [[{{"type": "RandomFlip", "prob": 0.5}}]]}}])",
+          views),
+      "pipeline", "bench"));
+}
+
+// The model's tensors, "view0", "view1", …, and "noise" if there is any.
+void write_state(const std::string& path, const model::ParameterStore& store, const bridge::StepBatch& batch,
                  const at::Tensor& noise) {
+  std::vector<at::Tensor> held;
   std::vector<checkpoint::TensorView> views;
   const auto add = [&](const std::string& name, const at::Tensor& t) {
-    views.push_back({name, "F32", t.sizes().vec(), t.const_data_ptr(), t.nbytes()});
+    views.push_back(train::to_view(name, held.emplace_back(t.detach().contiguous())));
   };
   for (const model::Entry& entry : store.entries()) add(entry.name, entry.tensor);
-  add("images", images);
-  add("noise", noise);
+  for (size_t i = 0; i < batch.views.size(); ++i) add(fmt::format("view{}", i), batch.views[i]);
+  if (noise.numel() > 0) add("noise", noise);
   const checkpoint::SafetensorsLayout layout(views);
   ::unlink(path.c_str());
   checkpoint::HashingFile file(AT_FDCWD, path, path, layout.file_bytes());
@@ -183,20 +206,21 @@ void serve(const Arguments& arguments) {
   bridge::Host host;
   plugin::Registry registry(host.table(), {{arguments.plugins}});
   host.set_environment({});
-  registry.load(arguments.plugins + "/mae.so");
+  registry.load(arguments.plugins + "/" + c.plugin);
 
   model::ParameterStore store;
   bridge::Facts facts;
   facts.image_size = c.image;
   facts.channels = c.channels;
-  const Json model = c.model();
+  facts.views = c.views;
+  facts.batch_size = c.batch;
+  const Json model = resolved(c.model, SSP_KIND_ALGORITHM, registry);
   bridge::Algorithm algorithm(registry, model, facts, store);
+  if (c.channels_last) model::lay_channels_last(store);
   store.initialise(0);
   const std::vector<model::Entry*> trained = store.trained();
-  const Json optimizer_config =
-      parse_json(R"({"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.05})",
-                 "optimizer", "bench");
-  const train::ParamRules rules(parse_json(R"({"norm_decay_mult": 0, "bias_decay_mult": 0})", "paramwise", "bench"));
+  const Json optimizer_config = resolved(c.optimizer, "optimizer", registry);
+  const train::ParamRules rules(c.paramwise);
   const auto optimizer = train::make_optimizer(
       optimizer_config, train::group_parameters(trained, rules, optimizer_config.get("lr").as_double(),
                                                 optimizer_config.get("weight_decay").as_double()));
@@ -206,15 +230,18 @@ void serve(const Arguments& arguments) {
   // The gate: what every peer must compute, too.
   at::Generator generator = at::detail::createCPUGenerator(11);
   bridge::StepBatch batch;
-  batch.views = {at::randn({c.batch, c.channels, c.image, c.image}, generator)};
+  const auto format = c.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  for (int64_t i = 0; i < c.views; ++i)
+    batch.views.push_back(at::randn({c.batch, c.channels, c.image, c.image}, generator).contiguous(format));
   batch.sample_index = at::arange(c.batch);
-  const at::Tensor noise = at::rand({c.batch, c.patches()}, generator);
-  if (!arguments.state.empty()) write_state(arguments.state, store, batch.views[0], noise);
+  const at::Tensor noise = at::rand({c.batch, c.noise}, generator);
+  if (!arguments.state.empty()) write_state(arguments.state, store, batch, noise);
   train::AlgorithmTask plugin_task(algorithm);
-  bench::NativeMae native_task(c, store);
-  train::Task& task = arguments.native ? static_cast<train::Task&>(native_task) : plugin_task;
+  std::optional<bench::NativeMae> native_task;
+  if (arguments.native) native_task.emplace(c, store);
+  train::Task& task = native_task ? static_cast<train::Task&>(*native_task) : plugin_task;
   bridge::testing::replace_per_sample([&](std::string_view, int64_t, int64_t) { return noise; });
-  native_task.noise = [&](int64_t, int64_t) { return noise; };
+  if (native_task) native_task->noise = [&](int64_t, int64_t) { return noise; };
   double loss;
   {
     std::vector<bridge::NamedTensor> terms;
@@ -228,14 +255,14 @@ void serve(const Arguments& arguments) {
   const double norm = train::gradient_norm(optimizer->gradients(), 2).item<double>();
   optimizer->clear_gradients();
   bridge::testing::replace_per_sample({});
-  native_task.noise = {};
+  if (native_task) native_task->noise = {};
   say(fmt::format(R"({{"loss": {}, "grad_norm": {}, "torch": "{}"}})", loss, norm, TORCH_VERSION));
 
   const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
-  const data::Pipeline pipeline;
+  const data::Pipeline pipeline = pipeline_of(c.views);
   data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
   const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
-                                       c.channels, at::kCPU);
+                                       c.channels, at::kCPU, c.channels_last);
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
   const distributed::SingleProcess group;
   Turns turns;

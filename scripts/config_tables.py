@@ -108,6 +108,19 @@ def tables(schemas):
     return "\n".join(out)
 
 
+def family_tables(schemas):
+    """Types of one description are a family: a heading and a table for each."""
+    families = {}
+    for name, schema in schemas.items():
+        families.setdefault(schema.get("description", ""), {})[name] = schema
+    out = []
+    for description, family in families.items():
+        body = tables(family)
+        heading = f"**{', '.join(f'`{name}`' for name in family)}** {description.rstrip('.')}\n\n"
+        out.append(body if len(families) == 1 or body.startswith("**") else heading + body)
+    return "\n".join(out)
+
+
 class Schemas:
     """What the host prints, read once; remembers what was asked for."""
 
@@ -134,7 +147,7 @@ class Schemas:
             raise SystemExit(f"config_tables: {DOCUMENT.name}: <!-- keys: {what} -->: nothing is called {unknown[0]}, or it has a table already")
         self.missing -= set(what.split())
         if what in self.plugins:
-            return tables({name.split(":", 1)[1]: schema for name, schema in self.ask(what).items()})
+            return family_tables({name.split(":", 1)[1]: schema for name, schema in self.ask(what).items()})
         if what in self.kinds:
             return tables(self.kinds[what])
         part = {key: self.top["properties"][key] for key in what.split()}

@@ -86,12 +86,14 @@ inline constexpr char kHostTop[] = R"({
       "runtime_info": {"type": "object", "x-ssp-idle": true}, "timer": {"type": "object", "x-ssp-idle": true},
       "param_scheduler": {"type": "object", "x-ssp-idle": true}, "sampler_seed": {"type": "object", "x-ssp-idle": true},
       "visualization": {"type": "object", "x-ssp-idle": true}}},
-    "env_cfg": {"type": "object", "properties": {
+    "env_cfg": {"type": "object", "default": {}, "properties": {
+      "channels_last": {"type": "boolean", "default": true, "description": "images, and parameters of four dimensions, lie in memory pixel by pixel, as convolutions like them; false: channel by channel"},
       "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
       "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
         "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
-      "cudnn_benchmark": {"type": "boolean", "x-ssp-idle": true}, "mp_cfg": {"type": "object", "x-ssp-idle": true},
+      "cudnn_benchmark": {"type": "boolean", "default": true, "description": "CUDA: cuDNN tries its convolutions for each size of images and keeps the fastest; not with randomness.deterministic"},
+      "mp_cfg": {"type": "object", "x-ssp-idle": true},
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
     "randomness": {"type": "object", "default": {}, "properties": {
       "seed": {"type": ["integer", "null"], "minimum": 0, "description": "absent: drawn, and written to the resolved configuration"},

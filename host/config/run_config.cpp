@@ -176,6 +176,9 @@ RunConfig read_run_config(const Json& config) {
     run.resume = ResumeFrom::newest;
   }
   run.num_threads = int_if_any(config, "env_cfg.num_threads");
+  const Json& environment = config.get("env_cfg");
+  run.channels_last = environment.get("channels_last").as_bool();
+  run.cudnn_benchmark = environment.get("cudnn_benchmark").as_bool();
   return run;
 }
 

@@ -58,6 +58,7 @@ struct RunConfig {
   std::string device, work_dir, load_from, resume_path;
   ResumeFrom resume = ResumeFrom::nothing;
   std::optional<int64_t> num_threads;
+  bool channels_last = false, cudnn_benchmark = false;
 };
 
 // config: resolved and valid. Error(usage) for what no schema can say: no length of the run, two of them, …

@@ -95,6 +95,7 @@ void set_randomness(const Randomness& randomness) {
   at::manual_seed((mixed ^ (mixed >> 32)) & 0xffffffffu);
   at::globalContext().setDeterministicAlgorithms(randomness.deterministic, /*warn_only=*/false);
   at::globalContext().setDeterministicCuDNN(randomness.deterministic);
+  at::globalContext().setBenchmarkCuDNN(randomness.search && !randomness.deterministic);
   at::globalContext().setDeterministicFillUninitializedMemory(false);  // nothing here reads what it has not written
   if (randomness.deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }

@@ -36,8 +36,9 @@ int set_threads(int wanted, int local_ranks);
 struct Randomness {
   uint64_t seed = 0;
   bool deterministic = false;  // only deterministic kernels; an operator without one is an error
+  bool search = false;  // cuDNN times its algorithms for each new size, and keeps the fastest; not if deterministic
 };
-// Seeds LibTorch's generators, for what does not go by keyed numbers.
+// Seeds LibTorch's generators, for what does not go by keyed numbers, and says which kernels may be taken.
 void set_randomness(const Randomness& randomness);
 
 }  // namespace selfsup::device

@@ -53,8 +53,11 @@ at::Tensor borrow(const std::shared_ptr<T>& data, at::IntArrayRef sizes, at::Sca
 
 }  // namespace
 
-Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device device)
-    : mean_(per_channel(config, "mean", 0, channels)), std_(per_channel(config, "std", 1, channels)), device_(device) {
+Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device device, bool channels_last)
+    : mean_(per_channel(config, "mean", 0, channels)),
+      std_(per_channel(config, "std", 1, channels)),
+      device_(device),
+      format_(channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous) {
   for (double s : std_)
     if (!(s > 0))
       throw Error(Exit::usage, fmt::format("{}: data_preprocessor.std is above 0", describe(config.get("std").source)));
@@ -71,17 +74,23 @@ Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device devi
 
 at::Tensor Preprocessor::normalise_on_cpu(const at::Tensor& pixels) const {
   const int64_t count = pixels.size(0), plane = pixels.size(1) * pixels.size(2), channels = pixels.size(3);
-  at::Tensor out = at::empty({count, channels, pixels.size(1), pixels.size(2)}, at::kFloat);
+  at::Tensor out = at::empty({count, channels, pixels.size(1), pixels.size(2)}, at::kFloat, format_);
+  const bool last = format_ == at::MemoryFormat::ChannelsLast;
   const uint8_t* from = pixels.const_data_ptr<uint8_t>();
   float* to = out.mutable_data_ptr<float>();
   const int64_t grain = std::max<int64_t>(1, 32768 / std::max<int64_t>(1, plane * channels));
   at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
+      const uint8_t* src = from + b * plane * channels;
+      float* dst = to + b * plane * channels;
+      if (last) {
+        for (int64_t i = 0; i < plane * channels; i += channels)
+          for (int64_t c = 0; c < channels; ++c) dst[i + c] = table_[static_cast<size_t>(c)][src[i + c]];
+        continue;
+      }
       for (int64_t c = 0; c < channels; ++c) {
         const float* table = table_[static_cast<size_t>(c)].data();
-        const uint8_t* src = from + b * plane * channels + c;
-        float* dst = to + (b * channels + c) * plane;
-        for (int64_t i = 0; i < plane; ++i) dst[i] = table[src[i * channels]];
+        for (int64_t i = 0; i < plane; ++i) dst[c * plane + i] = table[src[i * channels + c]];
       }
     }
   });
@@ -96,7 +105,7 @@ at::Tensor Preprocessor::normalise(const at::Tensor& pixels) const {
   if (device_.is_cpu()) return normalise_on_cpu(pixels.contiguous());
   return pixels.to(device_, /*non_blocking=*/true)
       .permute({0, 3, 1, 2})
-      .to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous)
+      .to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, format_)
       .sub_(device_mean_)
       .div_(device_std_);
 }

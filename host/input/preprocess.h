@@ -1,5 +1,5 @@
-// From the loader's bytes to what an algorithm sees: f32 images, normalised, channels first, on the device. Knows
-// neither files nor algorithms.
+// From the loader's bytes to what an algorithm sees: f32 images [B, C, H, W], normalised, on the device. Knows neither
+// files nor algorithms.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -15,8 +15,9 @@ namespace selfsup::input {
 class Preprocessor {
  public:
   // data_preprocessor: mean and std in units of 0..255, one number a channel (or one for all); left out: images pass
-  // as they are. Error(usage) when they do not fit the channels.
-  Preprocessor(const Json& data_preprocessor, int64_t channels, at::Device device);
+  // as they are. Error(usage) when they do not fit the channels. channels_last: the results lie in memory as the bytes
+  // do, pixel by pixel; otherwise channel by channel.
+  Preprocessor(const Json& data_preprocessor, int64_t channels, at::Device device, bool channels_last = false);
 
   // uint8 [B,H,W,C] on the CPU -> f32 [B,C,H,W] = (x - mean) / std on the device.
   at::Tensor normalise(const at::Tensor& pixels) const;
@@ -34,6 +35,7 @@ class Preprocessor {
 
   std::vector<double> mean_, std_;
   at::Device device_;
+  at::MemoryFormat format_;
   std::vector<std::array<float, 256>> table_;  // a channel's value for each byte
   at::Tensor device_mean_, device_std_;        // [C,1,1]
 };

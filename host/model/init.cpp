@@ -158,12 +158,18 @@ void initialise(at::Tensor& tensor, const InitSpec& spec, uint64_t key) {
   if (const std::string fault = fault_of(spec, tensor.sizes(), tensor.nbytes()); !fault.empty())
     throw Error(Exit::failed, "initial values of a tensor: " + fault);
   if (tensor.numel() == 0) return;
-  if (spec.kind == InitKind::data) {
-    std::memcpy(tensor.mutable_data_ptr(), spec.data.data(), spec.data.size());
-    return;
-  }
   if (spec.kind == InitKind::constant) {
     tensor.fill_(spec.a);
+    return;
+  }
+  if (!tensor.is_contiguous()) {  // rules and data go by the index of an element, not by its place in memory
+    at::Tensor values = at::empty(tensor.sizes(), tensor.options(), at::MemoryFormat::Contiguous);
+    initialise(values, spec, key);
+    tensor.copy_(values);
+    return;
+  }
+  if (spec.kind == InitKind::data) {
+    std::memcpy(tensor.mutable_data_ptr(), spec.data.data(), spec.data.size());
     return;
   }
   if (tensor.scalar_type() == at::kFloat) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "model/memory_format.h"
 #include "train/weights.h"
 
 namespace selfsup::run {
@@ -19,9 +20,10 @@ bridge::Facts with_preprocessing(bridge::Facts facts, const input::Preprocessor&
 
 Model::Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts,
              std::optional<uint64_t> seed, at::Device device)
-    : preprocess(config.data_preprocessor, *facts.channels, device),
+    : preprocess(config.data_preprocessor, *facts.channels, device, config.channels_last),
       algorithm(registry, config.model, with_preprocessing(std::move(facts), preprocess), store),
       task(algorithm) {
+  if (config.channels_last) model::lay_channels_last(store);
   if (seed) store.initialise(*seed);
   store.to(device);
 }

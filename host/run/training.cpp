@@ -42,7 +42,7 @@ Training::Training(Prepared& prepared, const Settings& settings, const AllData& 
 
 at::Device Training::choose_device(bridge::Host& host) {
   device = device::choose_device(config.device);
-  device::set_randomness({seed, config.deterministic});
+  device::set_randomness({seed, config.deterministic, config.cudnn_benchmark});
   bridge::Environment environment;
   environment.seed = seed;
   environment.group = &group;

@@ -206,14 +206,16 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
 TEST_CASE("preprocessing normalises as the original and comes back exactly") {
   const Json config =
       parse_json(R"({"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]})", "test", "test");
-  const input::Preprocessor preprocess(config, 3, at::kCPU);
+  const bool last = GENERATE(false, true);
+  const input::Preprocessor preprocess(config, 3, at::kCPU, last);
   at::manual_seed(3);
   const at::Tensor pixels = at::randint(0, 256, {5, 7, 6, 3}, at::kByte);
   const at::Tensor got = preprocess.normalise(pixels);
   const at::Tensor mean = at::tensor({123.675, 116.28, 103.53}, at::kFloat).view({3, 1, 1});
   const at::Tensor std = at::tensor({58.395, 57.12, 57.375}, at::kFloat).view({3, 1, 1});
   CHECK(at::equal(got, (pixels.permute({0, 3, 1, 2}).to(at::kFloat) - mean) / std));
-  CHECK(got.is_contiguous());
+  CHECK(got.is_contiguous(last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+  CHECK(got.is_contiguous() != last);
   CHECK(at::equal(preprocess.denormalise(got), pixels));
   CHECK_THROWS_AS(preprocess.normalise(pixels.slice(3, 0, 1)), Error);
   CHECK_THROWS_WITH(input::Preprocessor(config, 1, at::kCPU), Catch::Contains("channels"));

@@ -1,0 +1,74 @@
+"""SimCLR in PyTorch around torchvision's residual networks: written plainly, or with lightly's projection head and loss. `load` takes
+the tensors of simclr.so by its names."""
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+
+def backbone_of(sizes):
+    network = {18: torchvision.models.resnet18, 50: torchvision.models.resnet50}[sizes["depth"]](weights=None)
+    network.fc = nn.Identity()
+    if sizes["stem"] == "cifar":
+        network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        network.maxpool = nn.Identity()
+    return network
+
+
+class Neck(nn.Module):
+    def __init__(self, width, out):
+        super().__init__()
+        self.fc0 = nn.Linear(width, width, bias=False)
+        self.bn0 = nn.BatchNorm1d(width)
+        self.fc1 = nn.Linear(width, out, bias=False)
+        self.bn1 = nn.BatchNorm1d(out)
+
+    def forward(self, x):
+        return self.bn1(self.fc1(F.relu(self.bn0(self.fc0(x)))))
+
+
+class SimCLR(nn.Module):
+    def __init__(self, case):
+        super().__init__()
+        sizes = case["sizes"]
+        self.temperature = sizes["temperature"]
+        self.backbone = backbone_of(sizes)
+        self.neck = Neck(sizes["width"], sizes["out"])
+
+    # One forward over both views, as MMSelfSup's: batch norm sees the rows of both.
+    def forward(self, first, second):
+        z = self.neck(self.backbone(torch.cat([first, second])))
+        with torch.autocast("cpu", enabled=False):
+            z = F.normalize(z.float(), dim=1)
+            n = len(z)
+            logits = (z @ z.T / self.temperature).masked_fill(torch.eye(n, dtype=torch.bool), float("-inf"))
+            return F.cross_entropy(logits, torch.arange(n).roll(n // 2))
+
+    def load(self, state):
+        self.load_state_dict(state, strict=True)
+
+
+class Lightly(nn.Module):
+    def __init__(self, case):
+        super().__init__()
+        from lightly.loss import NTXentLoss
+        from lightly.models.modules import SimCLRProjectionHead
+        sizes = case["sizes"]
+        self.backbone = backbone_of(sizes)
+        self.projection_head = SimCLRProjectionHead(sizes["width"], sizes["width"], sizes["out"])
+        self.criterion = NTXentLoss(temperature=sizes["temperature"])
+
+    # lightly's examples pass view after view; here both at once, so that batch norm sees what it sees on the other sides.
+    def forward(self, first, second):
+        z = self.projection_head(self.backbone(torch.cat([first, second])))
+        with torch.autocast("cpu", enabled=False):
+            return self.criterion(*z.float().chunk(2))
+
+    def load(self, state):
+        places = {"neck.fc0.": "projection_head.layers.0.", "neck.bn0.": "projection_head.layers.1.",
+                  "neck.fc1.": "projection_head.layers.3.", "neck.bn1.": "projection_head.layers.4."}
+        renamed = {}
+        for name, tensor in state.items():
+            own = next((own for own in places if name.startswith(own)), None)
+            renamed[places[own] + name[len(own):] if own else name] = tensor
+        self.load_state_dict(renamed, strict=True)

@@ -139,8 +139,10 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file
   const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths), preview, places);
   Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
   set_source(defaults, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
-  // It may stand in `model`, as in MMSelfSup's files; then no default is to stand beside it.
+  // It may stand in `model`, as in MMSelfSup's files; then no default is to stand beside it. The default
+  // base_batch_size belongs to the default rate.
   if (preview.at_path("model.data_preprocessor")) defaults.erase("data_preprocessor");
+  if (preview.at_path("optim_wrapper.optimizer.lr")) defaults.erase("auto_scale_lr");
   Json tree = config::merge(std::move(defaults), file);
   config::apply_options(tree, line.cfg_options, /*lenient=*/false);
   cli::apply_flags(tree, line);

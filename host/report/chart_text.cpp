@@ -133,7 +133,7 @@ std::string chart_text(const Chart& chart, int columns, int rows, bool utf8) {
 
   // The labels of the left scale depend on the means that it is drawn from, and these on the width that labels leave.
   const auto inner = [&](int label) { return std::max(kLeastColumns, columns) - label - 2 - 2 - widest(right_labels); };
-  constexpr int kLabel = 10;
+  constexpr int kLabel = 6;  // about
   const int width = std::max(8, inner(kLabel));
   const std::vector<double> line = sampled(left, last, width + 1);
   const Scaled left_scale = scale_of(line);

@@ -20,7 +20,7 @@ using namespace selfsup::report;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double gap = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<Point> line_of(const std::vector<double>& values, int64_t every = 10) {
   std::vector<Point> points;
@@ -79,7 +79,7 @@ TEST_CASE("an axis holds its values and has round ticks, a few of them, whatever
         CHECK(axis.ticks.size() <= 14);
       }
     }
-  CHECK(axis_over(nan, 3, 5, true).low < axis_over(nan, 3, 5, true).high);
+  CHECK(axis_over(gap, 3, 5, true).low < axis_over(gap, 3, 5, true).high);
 }
 
 TEST_CASE("metrics.jsonl is read as series, whatever else is in it") {
@@ -108,7 +108,7 @@ TEST_CASE("a thinned line keeps its ends, its peaks and its gaps") {
   values[0] = 5;
   values[33333] = 1e6;
   values[66666] = -3;
-  values[70000] = nan;
+  values[70000] = gap;
   values.back() = 4;
   const std::vector<Point> all = line_of(values, 1), few = thinned(all, 1000);
   CHECK(few.size() <= 1004);
@@ -123,7 +123,7 @@ TEST_CASE("a thinned line keeps its ends, its peaks and its gaps") {
 }
 
 TEST_CASE("a chart puts its points where they belong, and leaves gaps where there are none") {
-  Chart chart{"t", {"", {{"loss", line_of({2, 1, nan, 0, 1})}}}, {}};
+  Chart chart{"t", {"", {{"loss", line_of({2, 1, gap, 0, 1})}}}, {}};
   const std::string svg = chart_svg(chart);
   std::smatch path;
   REQUIRE(std::regex_search(svg, path, std::regex("<path class=\"line c0\" d=\"(M[^\"]*)\"")));
@@ -134,7 +134,7 @@ TEST_CASE("a chart puts its points where they belong, and leaves gaps where ther
   chart.right = {" %", {{"kNN", {{50, 12.5}}}}};
   CHECK(count(chart_svg(chart), "<circle class=\"c1\"") == 1);
   CHECK(chart_svg(chart).find("kNN 12.5 %<") != svg.npos);
-  CHECK(chart_svg({"t", {"", {{"a", line_of({nan, nan})}}}, {}}).empty());
+  CHECK(chart_svg({"t", {"", {{"a", line_of({gap, gap})}}}, {}}).empty());
   CHECK(chart_svg({}).empty());
   CHECK_FALSE(chart_svg({"t", {"", {{"a", {{0, 1}}}}}, {}}).empty());
 }
@@ -148,17 +148,21 @@ TEST_CASE("names in a chart cannot break out of it") {
 TEST_CASE("a curve on a terminal") {
   const Chart chart{"t", {"", {{"loss", line_of({8, 4, 2, 1})}}}, {" %", {{"kNN", {{20, 10}, {40, 50}}}}}};
   CHECK(lines_of(chart_text(chart, 46, 5, false)) ==
-        std::vector<std::string>{
-            "loss                                  o kNN", "   8 +       *                       o+ 50.0 %",
-            "     |       |*                       |", "   4 +        **                      |",
-            "     |          ***                   |", "   1 +             o  ****************+ 10.0 %"});
+        std::vector<std::string>{"loss                             o kNN",       //
+                                 "  8 +        **                   o+ 50.0 %",  //
+                                 "    |         ****                 |",         //
+                                 "4.5 +            *****             + 30.0 %",  //
+                                 "    |                ********      |",         //
+                                 "  1 +               o       *******+ 10.0 %",  //
+                                 "    ++-------------+--------------++",         //
+                                 "     0             20            40 iterations"});
 }
 
 TEST_CASE("a curve on a terminal keeps to its place at any size, with any number of points") {
   for (const int columns : {1, 40, 72, 200})
     for (const int rows : {1, 2, 9})
-      for (const std::vector<double>& values :
-           {std::vector<double>{1}, {1, 1}, {nan, 3}, {1e300, -1e300, 5}, {1, 2, nan, 4}, std::vector<double>(3000, 7)})
+      for (const auto& values : std::vector<std::vector<double>>{
+               {1}, {1, 1}, {gap, 3}, {1e300, -1e300, 5}, {1, 2, gap, 4}, std::vector<double>(3000, 7)})
         for (const bool utf8 : {false, true}) {
           const Chart chart{"t", {"", {{"loss", line_of(values)}}}, {" %", {{"kNN", line_of({5, 50}, 17)}}}};
           for (const std::string& line : lines_of(chart_text(chart, columns, rows, utf8))) {
@@ -168,5 +172,5 @@ TEST_CASE("a curve on a terminal keeps to its place at any size, with any number
           }
         }
   CHECK(chart_text({}, 72, 9, true).empty());
-  CHECK(chart_text({"t", {"", {{"loss", line_of({nan})}}}, {}}, 72, 9, true).empty());
+  CHECK(chart_text({"t", {"", {{"loss", line_of({gap})}}}, {}}, 72, 9, true).empty());
 }

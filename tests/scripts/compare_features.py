@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares the features of an export with those that the host wrote.
 
-  python3 compare_features.py timm|torchvision EXPORT.safetensors CONFIG.json IMAGES FEATURES.npy
+  python3 compare_features.py timm|torchvision EXPORT.safetensors CONFIG.json FEATURES.npy
 
 CONFIG.json is the resolved configuration of the run: it says how images are normalised, and the sizes of a timm network. The images have the
 size that training has seen. Exits with 1 where a number differs by more than 1e-5 of the largest.
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-library, export, config_file, images, features = sys.argv[1:]
+library, export, config_file, features = sys.argv[1:]
 config = json.loads(Path(config_file).read_text())
 weights = load_file(export)
 
@@ -26,8 +26,8 @@ def timm_network():
     from timm.models.vision_transformer import VisionTransformer
 
     backbone = config["model"]["backbone"]
-    arch, size = backbone["arch"], Image.open(next(Path(images).iterdir())).size[0]
-    network = VisionTransformer(img_size=size, patch_size=backbone["patch_size"], embed_dim=arch["embed_dims"], depth=arch["num_layers"],
+    arch = backbone["arch"]
+    network = VisionTransformer(img_size=pixels[0].shape[-1], patch_size=backbone["patch_size"], embed_dim=arch["embed_dims"], depth=arch["num_layers"],
                                 num_heads=arch["num_heads"], mlp_ratio=arch["feedforward_channels"] / arch["embed_dims"], num_classes=0)
     network.load_state_dict(weights)  # strict
     return lambda x: network.eval().forward_features(x)[:, 1:].mean(1)

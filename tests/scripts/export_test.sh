@@ -133,9 +133,29 @@ case $(python3 -c 'import sys; print(sys.version_info[:2])') in
   "(3, 11)") ;;
   *) echo "not compared with timm: LibTorch's wheel is for Python 3.11, and python3 is $(python3 --version)" && exit $failed ;;
 esac
-python3 "$(dirname "$0")/cuda_stand_ins.py" "$torch/lib" stand_ins >out 2>err || fail "the stand-ins"
+python3 "$source/tests/scripts/cuda_stand_ins.py" "$torch/lib" stand_ins >out 2>err || fail "the stand-ins"
 export LD_LIBRARY_PATH="$scratch/stand_ins" PYTHONPATH="$source/.deps/test-packages:${torch%/torch}"
-python3 "$(dirname "$0")/compare_features.py" timm timm.safetensors trained/config.json images features.npy 2>err || fail "timm gives other features"
+python3 "$source/tests/scripts/compare_features.py" timm timm.safetensors trained/config.json features.npy 2>err || fail "timm gives other features"
+if [ -e "$1/lib/selfsup/plugins/simclr.so" ]; then
+  cat >residual.json <<'END'
+{
+  "plugins": ["simclr.so", "backbones.so"],
+  "model": { "backbone": { "type": "ResNet", "depth": 18 } },
+  "train_dataloader": { "batch_size": 4, "num_workers": 1, "dataset": { "type": "shapes", "size": 8, "image_size": 32 } },
+  "train_cfg": { "max_epochs": 1 },
+  "randomness": { "seed": 3 }
+}
+END
+  (
+    unset LD_LIBRARY_PATH PYTHONPATH
+    run 0 residual.json --work-dir residual
+    run 0 export --format torchvision residual residual.safetensors
+    run 0 embed residual --images images --out residual_features
+    exit $failed
+  ) || failed=1
+  python3 "$source/tests/scripts/compare_features.py" torchvision residual.safetensors residual/config.json residual_features.npy 2>err ||
+    fail "torchvision gives other features"
+fi
 python3 - <<'PYTHON' 2>err || fail "torch reads the export"
 import torch
 from safetensors.torch import load_file

@@ -140,7 +140,7 @@ if [ -e "$1/lib/selfsup/plugins/simclr.so" ]; then
   cat >residual.json <<'END'
 {
   "plugins": ["simclr.so", "backbones.so"],
-  "model": { "backbone": { "type": "ResNet", "depth": 18 } },
+  "model": { "backbone": { "type": "ResNet", "depth": 18, "stem": "imagenet", "stem_channels": 64, "base_channels": 64, "stage_blocks": [2, 2, 2, 2] }, "neck": { "in_channels": 512 } },
   "train_dataloader": { "batch_size": 4, "num_workers": 1, "dataset": { "type": "shapes", "size": 8, "image_size": 32 } },
   "train_cfg": { "max_epochs": 1 },
   "randomness": { "seed": 3 }

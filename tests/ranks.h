@@ -1,4 +1,5 @@
-// Ranks as threads of one process, for tests of what many ranks do.
+// Ranks as threads of one process, for tests of what many ranks do. On the CPU only: there each thread runs its own
+// backward pass, where the ranks would share the one thread of a GPU and wait for each other in it.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

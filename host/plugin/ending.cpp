@@ -23,14 +23,17 @@ std::atomic<int> status_of_host{kNotYet};
 std::atomic<bool> has_stepped{false}, is_ending{false};
 pid_t host_process = 0;
 
-// The file whose code calls; "": not known. Plugins are mapped by a descriptor, whose link names the file.
+// The file whose code calls; "": not known. Plugins are mapped from memory that has the file's name.
 std::string file_of(const void* code) {
   Dl_info info;
   if (!code || ::dladdr(code, &info) == 0 || !info.dli_fname) return "";
   if (std::string_view(info.dli_fname).substr(0, 6) != "/proc/") return info.dli_fname;
   std::error_code error;
-  const std::filesystem::path link = std::filesystem::read_symlink(info.dli_fname, error);
-  return error ? info.dli_fname : link.string();
+  std::string link = std::filesystem::read_symlink(info.dli_fname, error).string();
+  constexpr std::string_view kMemory = "/memfd:", kGone = " (deleted)";
+  if (link.starts_with(kMemory)) link.erase(0, kMemory.size());
+  if (link.ends_with(kGone)) link.resize(link.size() - kGone.size());
+  return error ? info.dli_fname : link;
 }
 
 // caller: an address in the code that called `function`, or null.
@@ -44,7 +47,7 @@ void somebody_ends(const char* function, int status, const void* caller) {
   const char* plugin = Crossing::plugin();
   const std::string file = file_of(caller);
   const std::string who = plugin ? fmt::format("plugin {}", plugin) : file.empty() ? "a library" : file;
-  std::string where = "on a thread of its own";
+  std::string where = promised == kNotYet ? "on a thread of its own" : "while the process ended";
   if (plugin) where = fmt::format("callback {}{}{}", Crossing::callback(), file.empty() ? "" : ", in ", file);
   const std::string line = fmt::format(
       "selfsup-host: {} ended the process by {}({}) ({}); a plugin returns an error, and the end is the host's\n", who,

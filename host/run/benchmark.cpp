@@ -176,9 +176,7 @@ std::string advice(double loader, double one_worker, double step, int64_t worker
                      wanted > cores ? fmt::format(" (all cores; {} would be enough)", wanted) : "");
 }
 
-std::string number(double value) {
-  return fmt::format(value < 10 ? "{:.2f}" : value < 1000 ? "{:.1f}" : "{:.0f}", value);
-}
+std::string number(double value) { return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 1000 ? 1 : 0); }
 
 }  // namespace
 
@@ -246,9 +244,9 @@ int benchmark_command(const cli::CommandLine& line) {
   ::getrusage(RUSAGE_SELF, &usage);
   text += fmt::format("memory at its peak: {} MiB of the process", usage.ru_maxrss / 1024);
   if (const auto device = training.device.peak_memory_mib()) text += fmt::format(", {} MiB of the GPU", *device);
-  text += "\n" +
-          advice(loader, one_worker, images / step.whole(), workers, config::allowed_cores(), !training.device.cuda) +
-          "\n";
+  const std::string change =
+      advice(loader, one_worker, images / step.whole(), workers, config::allowed_cores(), !training.device.cuda);
+  text += fmt::format("\n{}\n", change);
   print_out(text);
   return 0;
 }

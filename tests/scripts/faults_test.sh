@@ -191,14 +191,14 @@ stops() {
   [ "$(grep -c 'ended the process' out)" -eq 1 ] || fail "$*: not one line"
   grep -qF "selfsup-host: $text" out || fail "$*: the line does not say '$text'"
 }
-whole=$(realpath "$plugin")
+file=$(basename "$plugin")
 for how in exit:0 exit75:75 _exit:0 quick_exit:0; do
   name=${how%:*}
   call="${name%75}(${how#*:})"
-  stops 3 "plugin test.thrower ended the process by $call (callback constructors, in $whole)" "constructor 1 $name"
-  stops 3 "plugin test.thrower ended the process by $call (callback create, in $whole)" "algorithm.create 1 $name"
-  stops 1 "plugin test.thrower ended the process by $call (callback training_step, in $whole)" "training_step 2 $name"
-  stops 1 "plugin test.thrower ended the process by $call (callback apply, in $whole)" "apply 10 $name" --cfg-options $threads
+  stops 3 "plugin test.thrower ended the process by $call (callback constructors, in $file)" "constructor 1 $name"
+  stops 3 "plugin test.thrower ended the process by $call (callback create, in $file)" "algorithm.create 1 $name"
+  stops 1 "plugin test.thrower ended the process by $call (callback training_step, in $file)" "training_step 2 $name"
+  stops 1 "plugin test.thrower ended the process by $call (callback apply, in $file)" "apply 14 $name" --cfg-options $threads
 done
 for callback in algorithm.schema defaults tokens.create info layers embed on_event; do
   stops 3 "plugin test.thrower ended the process by exit(0)" "$callback 1 exit"
@@ -206,10 +206,10 @@ done
 for callback in save_state algorithm.destroy reconstruct; do
   stops 1 "plugin test.thrower ended the process by exit(0)" "$callback 1 exit"
 done
-stops 1 "$whole ended the process by exit(0) (on a thread of its own)" 'training_step 2 thread'
+stops 1 "$file ended the process by exit(0) (on a thread of its own)" 'training_step 2 thread'
 stops 1 'plugin test.thrower ended the process by exit(0) (callback training_step)' 'training_step 2 err'
 run 'training_step 2 child' || fail "a child process that ends took the run with it: exit $?"
 # On the way out the status stays the run's.
-stops 0 "$whole ended the process by exit(75)" 'destructor 1 exit75'
-stops 1 "$whole ended the process by exit(0)" 'destructor 1 exit' --cfg-options train_cfg.max_iters=0
+stops 0 "$file ended the process by exit(75)" 'destructor 1 exit75'
+stops 2 "$file ended the process by exit(0) (while the process ended)" 'destructor 1 exit' --cfg-options train_cfg.max_iters=0
 exit $failed

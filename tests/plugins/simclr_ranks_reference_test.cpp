@@ -36,14 +36,14 @@ Reached step_on(const distributed::Group& group, const Json& config, const Tenso
   }
   const int64_t n = recorded.at("dist/x1").size(0) / group.world();
   const auto rows = [&](const char* name) {
-    return recorded.at(name).narrow(0, group.rank() * n, n).clone().set_requires_grad(true);
+    return recorded.at(name).narrow(0, group.rank() * n, n).clone().view({n, -1, 1, 1}).set_requires_grad(true);
   };
   bridge::StepBatch batch;
   batch.views = {rows("dist/x1"), rows("dist/x2")};
   batch.sample_index = at::arange(n);
   const at::Tensor loss = algorithm.training_step({}, batch).at(0).value;
   loss.backward();
-  return {loss.detach(), batch.views[0].grad(), batch.views[1].grad(), weight.grad()};
+  return {loss.detach(), batch.views[0].grad().flatten(1), batch.views[1].grad().flatten(1), weight.grad()};
 }
 
 std::vector<Reached> on_ranks(int world, const Json& config, const Tensors& recorded) {

@@ -226,8 +226,9 @@ TEST_CASE("SimCLR: default schedules cover the run without a gap, and have no wa
       bridge::Facts facts;
       facts.image_size = 28;
       (by_epoch ? facts.max_epochs : facts.max_iters) = length;
+      const Json all = defaults(facts);
       int64_t at = 0;
-      for (const Json& s : defaults(facts).get("param_scheduler").as_array()) {
+      for (const Json& s : all.get("param_scheduler").as_array()) {
         CHECK(s.get("by_epoch").as_bool() == by_epoch);
         CHECK(s.get("begin").as_int() == at);
         at = s.get("end").as_int();

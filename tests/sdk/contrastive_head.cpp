@@ -1,5 +1,5 @@
-// The head of simclr.so alone, behind one linear map: z = x W^T of two views. tests/plugins compares its loss and its
-// gradients with recorded ones, on one rank and on several.
+// The head of simclr.so alone, behind one linear map: z = x W^T of two views [B, in, 1, 1]. tests/plugins compares its
+// loss and its gradients with recorded ones, on one rank and on several.
 #include <ssp/cpp/plugin.hpp>
 
 #include "head.hpp"
@@ -30,7 +30,7 @@ class ContrastiveHeadAlone {
   explicit ContrastiveHeadAlone(const Scope& s)
       : map_(s, s.get<int64_t>("in"), s.get<int64_t>("out"), false), head_(s) {}
   Outputs training_step(const Batch& batch, const Call& call) const {
-    const Head::Result result = head_(map_(cat({batch.view(0), batch.view(1)}, 0)), call);
+    const Head::Result result = head_(map_(cat({batch.view(0), batch.view(1)}, 0).flatten(1)), call);
     return {{"loss", result.loss}, {"top1", result.top1, SSP_EMIT_METRIC}};
   }
 

@@ -128,8 +128,8 @@ inline constexpr char kHostTop[] = R"({
     "vis_backends": {"type": "array", "x-ssp-idle": true},
     "visualizer": {"type": ["object", "null"], "properties": {
       "type": {"type": "string", "description": "any name; there is one kind"}, "name": {"type": "string", "x-ssp-idle": true},
-      "vis_backends": {"type": ["array", "null"], "description": "where the numbers of the log go", "items": {"type": "object", "properties": {
-        "type": {"type": "string", "enum": ["LocalVisBackend", "TensorboardVisBackend"], "description": "LocalVisBackend: metrics.jsonl, which is always written; TensorboardVisBackend: also an event file in the work folder's vis_data"}},
+      "vis_backends": {"type": ["array", "null"], "description": "where the numbers of the log go: LocalVisBackend, to metrics.jsonl, as always; TensorboardVisBackend, also to an event file in the work folder's vis_data", "items": {"type": "object", "properties": {
+        "type": {"type": "string", "enum": ["LocalVisBackend", "TensorboardVisBackend"]}},
         "required": ["type"]}}}},
     "report": {"type": "boolean", "default": true, "description": "at the end of a run, or when it is stopped: report.html and its pictures in the work folder"},
     "custom_hooks": {"type": "array", "x-ssp-idle": true}, "custom_imports": {"type": "object", "x-ssp-idle": true},

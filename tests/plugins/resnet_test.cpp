@@ -25,7 +25,6 @@ Json configured(const std::string& backbone, const std::string& type = "ResNet")
 }
 
 struct Net : Model {
-  using Model::Model;
   explicit Net(const std::string& backbone, const std::string& type = "ResNet") : Model(configured(backbone, type)) {
     store.initialise(1);
     algorithm.on_event({}, bridge::Event::ready);

@@ -134,21 +134,24 @@ class Turns : public train::Outside {
   std::vector<double> walls_;
 };
 
-// A node whose "type" names a component of that kind, defaults filled in.
-Json resolved(Json node, const char* kind, const plugin::Registry& registry) {
-  const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", kind}});
-  config::throw_if_any(config::validate(node, schema, kind, run::component_schemas(registry)));
+// A node with the defaults of its schema filled in.
+Json resolved(Json node, const Json& schema, const plugin::Registry& registry) {
+  config::throw_if_any(config::validate(node, schema, "bench", run::component_schemas(registry)));
   return node;
 }
+// The schema of a node whose "type" names a component of that kind.
+Json component(const char* kind) { return Json(Json::Object{{"type", "object"}, {"x-ssp-component", kind}}); }
 
 // Several views of an image differ by a flip, which costs next to nothing.
-data::Pipeline pipeline_of(int64_t views) {
+data::Pipeline pipeline_of(int64_t views, const plugin::Registry& registry) {
   if (views == 1) return {};
-  return data::Pipeline(parse_json(
+  const Json spec = parse_json(
       fmt::format(
           R"([{{"type": "MultiView", "num_views": {}, "transforms": [[{{"type": "RandomFlip", "prob": 0.5}}]]}}])",
           views),
-      "pipeline", "bench"));
+      "pipeline", "bench");
+  return data::Pipeline(
+      resolved(spec, Json(Json::Object{{"type", "array"}, {"items", component("transform")}}), registry));
 }
 
 // The model's tensors, "view0", "view1", …, and "noise" if there is any.
@@ -214,12 +217,12 @@ void serve(const Arguments& arguments) {
   facts.channels = c.channels;
   facts.views = c.views;
   facts.batch_size = c.batch;
-  const Json model = resolved(c.model, SSP_KIND_ALGORITHM, registry);
+  const Json model = resolved(c.model, component(SSP_KIND_ALGORITHM), registry);
   bridge::Algorithm algorithm(registry, model, facts, store);
   if (c.channels_last) model::lay_channels_last(store);
   store.initialise(0);
   const std::vector<model::Entry*> trained = store.trained();
-  const Json optimizer_config = resolved(c.optimizer, "optimizer", registry);
+  const Json optimizer_config = resolved(c.optimizer, component("optimizer"), registry);
   const train::ParamRules rules(c.paramwise);
   const auto optimizer = train::make_optimizer(
       optimizer_config, train::group_parameters(trained, rules, optimizer_config.get("lr").as_double(),
@@ -259,7 +262,7 @@ void serve(const Arguments& arguments) {
   say(fmt::format(R"({{"loss": {}, "grad_norm": {}, "torch": "{}"}})", loss, norm, TORCH_VERSION));
 
   const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
-  const data::Pipeline pipeline = pipeline_of(c.views);
+  const data::Pipeline pipeline = pipeline_of(c.views, registry);
   data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
   const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
                                        c.channels, at::kCPU, c.channels_last);

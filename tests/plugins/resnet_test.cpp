@@ -17,7 +17,7 @@ using selfsup::testing::Model;
 namespace {
 
 // backbone: what stands beside "type", without braces.
-Json config(const std::string& backbone, const std::string& type = "ResNet") {
+Json configured(const std::string& backbone, const std::string& type = "ResNet") {
   selfsup::testing::registry().load(SELFSUP_BINARY_DIR "/tests/plugins/sdk_backbone_layers.so");
   const std::string text = R"({"type": "BackboneLayers", "backbone": {"type": ")" + type +
                            R"(", "base_channels": 4, "stem_channels": 6, )" + backbone + "}}";
@@ -25,8 +25,7 @@ Json config(const std::string& backbone, const std::string& type = "ResNet") {
 }
 
 struct Net : Model {
-  using Model::Model;
-  explicit Net(const std::string& backbone, const std::string& type = "ResNet") : Model(config(backbone, type)) {
+  explicit Net(const std::string& backbone, const std::string& type = "ResNet") : Model(configured(backbone, type)) {
     store.initialise(1);
     algorithm.on_event({}, bridge::Event::ready);
   }

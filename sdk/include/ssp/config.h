@@ -26,9 +26,10 @@ typedef struct ssp_config {
   ssp_status (*json)(ssp_build*, ssp_str* out);
   /* dataset_length batch_size global_batch micros drop_last epoch_iters max_iters max_updates max_epochs world rank
    * views view_sizes image_size channels mean std host_version; SSP_V_NONE: not known. Another name is
-   * SSP_E_ARGUMENT. In defaults never dataset_length or epoch_iters. global_batch: batch_size of all ranks; an
-   * optimizer step sees micros times as many. view_sizes: INTS, height and width of each view in turn; image_size: the
-   * side of the first view if it is square; host_version: STR. */
+   * SSP_E_ARGUMENT. In defaults never dataset_length or epoch_iters, and views and view_sizes only where the user
+   * states a pipeline, which the model then has to fit; image_size is the data set's where none is stated.
+   * global_batch: batch_size of all ranks; an optimizer step sees micros times as many. view_sizes: INTS, height and
+   * width of each view in turn; image_size: the side of the first view if it is square; host_version: STR. */
   ssp_status (*fact)(ssp_build*, ssp_str name, ssp_value* out);
 } ssp_config;
 

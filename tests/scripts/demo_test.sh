@@ -3,7 +3,9 @@
 #   demo_test.sh BUILD_FOLDER SOURCE
 . "$(dirname "$0")/common.sh"
 tree="$scratch/a tree"
-export SCRATCH="$scratch" REAL_HOST="$1/bin/selfsup-host"
+# Absolute: a relative one would name the stub from its own folder, which would then call itself for ever.
+REAL_HOST=$(cd "$1" && pwd)/bin/selfsup-host
+export SCRATCH="$scratch" REAL_HOST
 mkdir -p "$tree/scripts" "$tree/build/release/bin" "$tree/elsewhere"
 cp "$2/scripts/demo.sh" "$tree/scripts/"
 cp -R "$2/configs" "$tree/"

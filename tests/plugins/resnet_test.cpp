@@ -77,7 +77,7 @@ TEST_CASE("ResNet: every stem and stage halves the sides as it says, odd ones ro
   CHECK(free.store.find("backbone.layer2.1.conv3.weight"));
   CHECK_FALSE(free.store.find("backbone.layer3.0.conv1.weight"));
   CHECK_THROWS_WITH(width_of(free, 9, 8, "layer3"),
-                    Contains("layer3") && Contains("known are stem, layer1, layer2, mean"));
+                    Contains("layer3") && Contains("it has stem, layer1, layer2, mean"));
 }
 
 TEST_CASE("ResNet: the main layer is the last one, or the largest of out_indices as MMSelfSup counts") {

@@ -57,6 +57,7 @@ Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device devi
     : mean_(per_channel(config, "mean", 0, channels)),
       std_(per_channel(config, "std", 1, channels)),
       device_(device),
+      staging_(device),
       format_(channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous) {
   for (double s : std_)
     if (!(s > 0))
@@ -103,11 +104,9 @@ at::Tensor Preprocessor::normalise(const at::Tensor& pixels) const {
     throw Error(Exit::data,
                 fmt::format("images with {} channels where {} are configured", pixels.size(3), mean_.size()));
   if (device_.is_cpu()) return normalise_on_cpu(pixels.contiguous());
-  return pixels.to(device_, /*non_blocking=*/true)
-      .permute({0, 3, 1, 2})
-      .to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, format_)
-      .sub_(device_mean_)
-      .div_(device_std_);
+  // Bytes become floats as they are subtracted from, in the order in which they lie: two passes over the floats.
+  at::Tensor out = at::sub(staging_(pixels).permute({0, 3, 1, 2}), device_mean_).contiguous(format_);
+  return out.div_(device_std_);
 }
 
 at::Tensor Preprocessor::denormalise(const at::Tensor& images) const {

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "bridge/components/algorithm.h"
 #include "data/loader/batch.h"
+#include "input/staging.h"
 
 namespace selfsup::input {
 
@@ -35,6 +36,7 @@ class Preprocessor {
 
   std::vector<double> mean_, std_;
   at::Device device_;
+  Staging staging_;
   at::MemoryFormat format_;
   std::vector<std::array<float, 256>> table_;  // a channel's value for each byte
   at::Tensor device_mean_, device_std_;        // [C,1,1]

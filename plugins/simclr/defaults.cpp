@@ -25,7 +25,7 @@ Value list(const std::vector<Value>& values) {
 
 Value model(int64_t image, int64_t channels) {
   const Value norm = object({{"type", "SyncBN"}});
-  const Value head = object({{"type", "ContrastiveHead"}, {"temperature", 0.1}});
+  const Value head = object({{"type", "ContrastiveHead"}, {"temperature", small(image) ? 0.2 : 0.1}});
   if (!small(image))
     return object({{"type", "SimCLR"},
                    {"backbone", object({{"type", "ResNet"},
@@ -43,8 +43,12 @@ Value model(int64_t image, int64_t channels) {
                                       {"base_channels", 16},
                                       {"stage_blocks", array({1, 1, 1, 1})},
                                       {"stem", "small"},
+                                      {"zero_init_residual", false},
                                       {"norm_cfg", norm}})},
-                 {"neck", object({{"type", "NonLinearNeck"}, {"hid_channels", 128}, {"out_channels", 64}})},
+                 {"neck", object({{"type", "NonLinearNeck"},
+                                  {"hid_channels", 128},
+                                  {"out_channels", 64},
+                                  {"with_last_bn", false}})},
                  {"head", head}});
 }
 
@@ -66,8 +70,6 @@ Value pipeline(int64_t image, int64_t channels) {
   std::vector<Value> view = {
       object({{"type", "RandomResizedCrop"}, {"size", image}, {"scale", array({small(image) ? 0.5 : 0.08, 1.0})}}),
       object({{"type", "RandomFlip"}, {"prob", 0.5}})};
-  if (small(image))
-    view.push_back(object({{"type", "RandomRotation"}, {"degrees", 45}, {"interpolation", "bilinear"}}));
   view.push_back(object({{"type", "RandomApply"}, {"prob", 0.8}, {"transforms", array({jitter})}}));
   if (colour)
     view.push_back(object({{"type", "RandomGrayscale"},
@@ -82,7 +84,7 @@ Value pipeline(int64_t image, int64_t channels) {
 Value optim_wrapper(int64_t image, int64_t images_of_a_step) {
   if (small(image))
     return object(
-        {{"type", "OptimWrapper"}, {"optimizer", object({{"type", "AdamW"}, {"lr", 2e-3}, {"weight_decay", 1e-4}})}});
+        {{"type", "OptimWrapper"}, {"optimizer", object({{"type", "AdamW"}, {"lr", 4e-3}, {"weight_decay", 1e-4}})}});
   const Value plain = object({{"decay_mult", 0.0}, {"lars_exclude", true}});
   return object({{"type", "OptimWrapper"},
                  {"optimizer", object({{"type", "LARS"},

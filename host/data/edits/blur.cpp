@@ -46,10 +46,14 @@ void box_portable(const uint8_t* const* taps, Window box, uint8_t* out, size_t b
   const int last = 2 * box.radius + 2;
   for (size_t at = 0; at < bytes; at += kBlock) {
     uint32_t sums[kBlock] = {};
-    for (int k = 1; k < last; ++k)
-      for (size_t i = 0; i < kBlock; ++i) sums[i] += taps[k][at + i];
-    for (size_t i = 0; i < std::min(kBlock, bytes - at); ++i)
-      out[at + i] = weighted(sums[i], static_cast<uint32_t>(taps[0][at + i]) + taps[last][at + i], box);
+    uint8_t block[kBlock];  // the compiler knows that no tap lies in it
+    for (int k = 1; k < last; ++k) {
+      const uint8_t* tap = taps[k] + at;
+      for (size_t i = 0; i < kBlock; ++i) sums[i] += tap[i];
+    }
+    const uint8_t *left = taps[0] + at, *right = taps[last] + at;
+    for (size_t i = 0; i < kBlock; ++i) block[i] = weighted(sums[i], static_cast<uint32_t>(left[i]) + right[i], box);
+    std::memcpy(out + at, block, std::min(kBlock, bytes - at));
   }
 }
 

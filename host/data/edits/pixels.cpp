@@ -5,8 +5,7 @@
 
 #include "data/edits/vectors.h"
 
-// Compiled without contraction of a * b + c into one rounding
-// (host/CMakeLists.txt): the results would not be Pillow's.
+// Compiled without contraction of a * b + c into one rounding (host/CMakeLists.txt): the results would not be Pillow's.
 namespace selfsup::data::pixels {
 namespace {
 

@@ -1,9 +1,10 @@
-// The two passes of a resampling, for every instruction set of this processor against the plain formula.
+// The loops of resampling and colour edits, for every instruction set of this processor against the plain formula.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "base/random.h"
+#include "data/edits/pixels.h"
 #include "data/edits/resample_kernels.h"
 
 namespace selfsup::data::resampling {
@@ -89,3 +90,52 @@ TEST_CASE("every instruction set resamples alike") {
 }
 
 }  // namespace selfsup::data::resampling
+
+namespace selfsup::data::pixels {
+
+TEST_CASE("every instruction set treats pixels alike") {
+  REQUIRE(kernels().back().name == std::string("portable"));
+  const Kernels& plain = kernels().back();
+  for (const Kernels& kernel : kernels())
+    for (uint64_t trial = 0; trial < 300; ++trial) {
+      INFO(kernel.name << ", trial " << trial);
+      KeyedRandom random(hash_key(4, trial));
+      const size_t count = random.below(130), padded = (count + kGroup - 1) / kGroup * kGroup;
+      const auto noise = [&](size_t size) {
+        std::vector<uint8_t> bytes(size);
+        for (uint8_t& b : bytes) b = random.below(4) ? static_cast<uint8_t>(random.below(256)) : 255;
+        return bytes;
+      };
+      const auto planes_of = [&](std::vector<uint8_t>& memory) {
+        return Planes{memory.data(), memory.data() + padded, memory.data() + 2 * padded};
+      };
+      // Exactly as much as may be read and written: the sanitizers see what is beyond.
+      const std::vector<uint8_t> rgb = noise(3 * count), start = noise(3 * padded);
+      std::vector<uint8_t> memory = start, got(3 * count);
+      kernel.unpack(rgb.data(), planes_of(memory), count);
+      for (size_t i = 0; i < 3 * count; ++i) REQUIRE(memory[i % 3 * padded + i / 3] == rgb[i]);
+      kernel.pack(planes_of(memory), got.data(), count);
+      REQUIRE(got == rgb);
+
+      const std::vector<uint8_t> table = noise(256);
+      kernel.look_up(table.data(), got.data(), got.size());
+      for (size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == table[rgb[i]]);
+
+      const auto as_plain = [&](const auto& edit) {
+        std::vector<uint8_t> one = start, other = start;
+        edit(kernel, planes_of(one));
+        edit(plain, planes_of(other));
+        return one == other;
+      };
+      constexpr float kFactors[] = {0, 1, 3e38f, 1e-38f};
+      const float factor = trial < 4 ? kFactors[trial] : static_cast<float>(random.uniform(0, 3));
+      const int shift = static_cast<int>(random.below(256));
+      REQUIRE(as_plain([&](const Kernels& k, Planes planes) { k.saturation(planes, padded, factor); }));
+      REQUIRE(as_plain([&](const Kernels& k, Planes planes) { k.hue(planes, padded, shift); }));
+      REQUIRE(as_plain([&](const Kernels& k, Planes planes) { k.grey(planes, padded); }));
+      std::vector<uint8_t> summed = start;
+      REQUIRE(kernel.grey_sum(planes_of(summed), count) == plain.grey_sum(planes_of(summed), count));
+    }
+}
+
+}  // namespace selfsup::data::pixels

@@ -93,19 +93,26 @@ std::string problem(const Edit& edit, const ImageShape& shape = {20, 30, 3}) { r
 }  // namespace
 
 TEST_CASE("every colour gets the hue that Pillow's formula gives") {
-  std::vector<uint32_t> row(256);
-  for (const int shift : {0, 1, 100, 255}) {
-    // All colours once, a part of them with other shifts.
-    const int step = shift == 100 ? 1 : 7;
-    int64_t wrong = 0;
-    for (int r = 0; r < 256; ++r)
-      for (int g = 0; g < 256; g += step) {
-        for (int b = 0; b < 256; ++b) row[static_cast<size_t>(b)] = static_cast<uint32_t>(r | g << 8 | b << 16);
-        pixels::hue(row.data(), row.size(), shift);
-        for (int b = 0; b < 256; ++b) wrong += row[static_cast<size_t>(b)] != moved_hue(r, g, b, shift);
-      }
-    CHECK(wrong == 0);
-  }
+  std::vector<uint8_t> red(256), green(256), blue(256);
+  const pixels::Planes row{red.data(), green.data(), blue.data()};
+  for (const pixels::Kernels& kernel : pixels::kernels())
+    for (const int shift : {0, 1, 100, 255}) {
+      INFO(kernel.name << ", shift " << shift);
+      // All colours once, a part of them with other shifts.
+      const int step = shift == 100 ? 1 : 7;
+      int64_t wrong = 0;
+      for (int r = 0; r < 256; ++r)
+        for (int g = 0; g < 256; g += step) {
+          for (int b = 0; b < 256; ++b) blue[static_cast<size_t>(b)] = static_cast<uint8_t>(b);
+          std::fill(red.begin(), red.end(), static_cast<uint8_t>(r));
+          std::fill(green.begin(), green.end(), static_cast<uint8_t>(g));
+          kernel.hue(row, 256, shift);
+          for (size_t b = 0; b < 256; ++b)
+            wrong += (red[b] | uint32_t{green[b]} << 8 | uint32_t{blue[b]} << 16) !=
+                     moved_hue(r, g, static_cast<int>(b), shift);
+        }
+      CHECK(wrong == 0);
+    }
 }
 
 TEST_CASE("a list drawn at once leaves what its edits leave one after the other") {

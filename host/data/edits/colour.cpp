@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "data/edits/pixels.h"
 
@@ -96,35 +97,29 @@ bool table_of(const Edit& edit, const Statistic& statistic, Table& table) {
   }
 }
 
-void look_up(const Table& table, uint8_t* row, size_t width, int channels) {
-  if (channels == 1) {
-    for (size_t i = 0; i < width; ++i) row[i] = table[0][row[i]];
-    return;
-  }
-  for (size_t i = 0; i < 3 * width; i += 3)
-    for (size_t c = 0; c < 3; ++c) row[i + c] = table[c][row[i + c]];
+const pixels::Kernels& kernels() { return pixels::kernels().front(); }
+
+// What a thread keeps between calls: the channels of a row.
+pixels::Planes planes_for(size_t count) {
+  thread_local std::vector<uint8_t> memory;
+  const size_t padded = (count + pixels::kGroup - 1) / pixels::kGroup * pixels::kGroup;
+  if (memory.size() < 3 * padded) memory.resize(3 * padded);
+  return {memory.data(), memory.data() + padded, memory.data() + 2 * padded};
 }
 
-void look_up(const Table& table, uint32_t* pixels, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t p = pixels[i];
-    pixels[i] = static_cast<uint32_t>(table[0][p & 255] | table[1][p >> 8 & 255] << 8 | table[2][p >> 16 & 255] << 16);
-  }
-}
-
-void run_step(const Edit& edit, uint32_t* pixels, size_t count) {
+void run_step(const Edit& edit, pixels::Planes planes, size_t count) {
   const bool torchvision = as_torchvision(edit);
   switch (edit.kind) {
     case SSP_EDIT_SATURATION:
-      if (torchvision) return pixels::torchvision::saturation(pixels, count, edit.v[0]);
-      return pixels::saturation(pixels, count, static_cast<float>(edit.v[0]));
+      if (torchvision) return pixels::torchvision::saturation(planes, count, edit.v[0]);
+      return kernels().saturation(planes, count, static_cast<float>(edit.v[0]));
     case SSP_EDIT_HUE:
-      if (torchvision) return pixels::torchvision::hue(pixels, count, edit.v[0]);
-      return pixels::hue(pixels, count, static_cast<int>(edit.v[0] * 255) & 255);
+      if (torchvision) return pixels::torchvision::hue(planes, count, edit.v[0]);
+      return kernels().hue(planes, count, static_cast<int>(edit.v[0] * 255) & 255);
     case SSP_EDIT_GREY:
-      if (edit.v[0] != 0 || edit.v[1] != 0 || edit.v[2] != 0) return pixels::weighted_grey(pixels, count, edit.v);
-      if (torchvision) return pixels::torchvision::grey(pixels, count);
-      return pixels::grey(pixels, count);
+      if (edit.v[0] != 0 || edit.v[1] != 0 || edit.v[2] != 0) return pixels::weighted_grey(planes, count, edit.v);
+      if (torchvision) return pixels::torchvision::grey(planes, count);
+      return kernels().grey(planes, count);
   }
 }
 
@@ -147,7 +142,9 @@ void Statistic::add(const uint8_t* row, int width, int channels) {
   } else if (channels == 1) {
     for (size_t i = 0; i < count; ++i) grey_sum += row[i];
   } else {
-    grey_sum += kind == Kind::grey ? pixels::grey_sum(row, count) : pixels::torchvision::grey_sum(row, count);
+    const pixels::Planes planes = planes_for(count);
+    kernels().unpack(row, planes, count);
+    grey_sum += kind == Kind::grey ? kernels().grey_sum(planes, count) : pixels::torchvision::grey_sum(planes, count);
   }
 }
 
@@ -171,19 +168,23 @@ void ColourChain::add_table(const Table& table) {
 void ColourChain::run(uint8_t* row, int width) const {
   const size_t count = static_cast<size_t>(width);
   if (steps_.empty()) return;
-  if (steps_.size() == 1 && steps_[0].edit.kind == 0) return look_up(steps_[0].table, row, count, channels_);
-  thread_local std::vector<uint32_t> scratch;
+  const Table& first = steps_[0].table;
+  if (steps_.size() == 1 && steps_[0].edit.kind == 0 &&
+      (channels_ == 1 || (first[0] == first[1] && first[1] == first[2])))
+    return kernels().look_up(first[0].data(), row, count * static_cast<size_t>(channels_));
+  const pixels::Planes planes = planes_for(count);
   const size_t padded = (count + pixels::kGroup - 1) / pixels::kGroup * pixels::kGroup;
-  if (scratch.size() < padded) scratch.resize(padded);
-  uint32_t* line = scratch.data();
-  pixels::unpack(row, line, count);
+  kernels().unpack(row, planes, count);
   for (const Step& step : steps_) {
-    if (step.edit.kind == 0)
-      look_up(step.table, line, count);
-    else
-      run_step(step.edit, line, padded);
+    if (step.edit.kind == 0) {
+      kernels().look_up(step.table[0].data(), planes.red, padded);
+      kernels().look_up(step.table[1].data(), planes.green, padded);
+      kernels().look_up(step.table[2].data(), planes.blue, padded);
+    } else {
+      run_step(step.edit, planes, padded);
+    }
   }
-  pixels::pack(line, row, count);
+  kernels().pack(planes, row, count);
 }
 
 }  // namespace selfsup::data

@@ -1,19 +1,23 @@
 #include "data/edits/pixels.h"
 
 #include <cmath>
-#include <cstring>
+#include <vector>
 
-#include "data/edits/clones.h"
+#include "data/edits/vectors.h"
 
-// Written so that the compiler makes vectors of the loops. Compiled without contraction of a * b + c into one rounding
-// (host/CMakeLists.txt): the results would not be Pillow's.
+// Compiled without contraction of a * b + c into one rounding (host/CMakeLists.txt): the results would not be Pillow's.
 namespace selfsup::data::pixels {
 namespace {
 
-inline int red(uint32_t p) { return static_cast<int>(p & 255); }
-inline int green(uint32_t p) { return static_cast<int>(p >> 8 & 255); }
-inline int blue(uint32_t p) { return static_cast<int>(p >> 16 & 255); }
-inline uint32_t pixel(int r, int g, int b) { return static_cast<uint32_t>(r | g << 8 | b << 16); }
+struct Colour {
+  int r, g, b;
+};
+
+Colour get(Planes p, size_t i) { return {p.red[i], p.green[i], p.blue[i]}; }
+
+void set(Planes p, size_t i, int r, int g, int b) {
+  p.red[i] = static_cast<uint8_t>(r), p.green[i] = static_cast<uint8_t>(g), p.blue[i] = static_cast<uint8_t>(b);
+}
 
 inline int grey_of(int r, int g, int b) { return (19595 * r + 38470 * g + 7471 * b + 32768) >> 16; }
 
@@ -29,58 +33,51 @@ inline int max(int a, int b) { return a > b ? a : b; }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int mask(bool b) { return -static_cast<int>(b); }
 
-}  // namespace
+namespace portable {
 
-namespace {
-
-using Bytes = uint8_t __attribute__((vector_size(16)));
-
-}  // namespace
-
-SELFSUP_CLONES void unpack(const uint8_t* rgb, uint32_t* pixels, size_t count) {
-  constexpr Bytes kPlaces = {0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10, 11, 16};  // 16: a zero
-  size_t i = 0;
-  for (; i + 6 <= count; i += 4) {  // four, of which 16 bytes are read
-    Bytes bytes;
-    std::memcpy(&bytes, rgb + 3 * i, sizeof bytes);
-    bytes = __builtin_shuffle(bytes, Bytes{}, kPlaces);
-    std::memcpy(pixels + i, &bytes, sizeof bytes);
-  }
-  for (; i < count; ++i) pixels[i] = pixel(rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
+void unpack(const uint8_t* rgb, Planes planes, size_t count) {
+  for (size_t i = 0; i < count; ++i) set(planes, i, rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
 }
 
-SELFSUP_CLONES void pack(const uint32_t* pixels, uint8_t* rgb, size_t count) {
-  constexpr Bytes kPlaces = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 3, 3, 3};
-  size_t i = 0;
-  for (; i + 6 <= count; i += 4) {  // four, of which 16 bytes are written
-    Bytes bytes;
-    std::memcpy(&bytes, pixels + i, sizeof bytes);
-    bytes = __builtin_shuffle(bytes, kPlaces);
-    std::memcpy(rgb + 3 * i, &bytes, sizeof bytes);
-  }
-  for (; i < count; ++i)
-    for (size_t c = 0; c < 3; ++c) rgb[3 * i + c] = static_cast<uint8_t>(pixels[i] >> (8 * c));
-}
-
-SELFSUP_CLONES void saturation(uint32_t* pixels, size_t count, float factor) {
-  for (size_t i = 0; i < count; ++i) {
-    const int r = red(pixels[i]), g = green(pixels[i]), b = blue(pixels[i]);
-    const int grey = grey_of(r, g, b);
-    pixels[i] = pixel(blend(grey, r, factor), blend(grey, g, factor), blend(grey, b, factor));
-  }
-}
-
-SELFSUP_CLONES void grey(uint32_t* pixels, size_t count) {
+void pack(Planes planes, uint8_t* rgb, size_t count) {
   for (size_t i = 0; i < count; ++i)
-    pixels[i] = static_cast<uint32_t>(grey_of(red(pixels[i]), green(pixels[i]), blue(pixels[i]))) * 0x010101u;
+    rgb[3 * i] = planes.red[i], rgb[3 * i + 1] = planes.green[i], rgb[3 * i + 2] = planes.blue[i];
+}
+
+void look_up(const uint8_t* table, uint8_t* values, size_t count) {
+  for (size_t i = 0; i < count; ++i) values[i] = table[values[i]];
+}
+
+void saturation(Planes planes, size_t count, float factor) {
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    const int grey = grey_of(r, g, b);
+    set(planes, i, blend(grey, r, factor), blend(grey, g, factor), blend(grey, b, factor));
+  }
+}
+
+void grey(Planes planes, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    const int grey = grey_of(r, g, b);
+    set(planes, i, grey, grey, grey);
+  }
+}
+
+uint64_t grey_sum(Planes planes, size_t count) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    sum += static_cast<uint64_t>(grey_of(r, g, b));
+  }
+  return sum;
 }
 
 // To HSV of 8 bits, a shift of the hue, and back: colorsys with Pillow's roundings. Pillow computes in double; in float
 // the same numbers come out for all colours, which a test shows.
-SELFSUP_CLONES void hue(uint32_t* pixels, size_t count, int shift) {
+void hue(Planes planes, size_t count, int shift) {
   for (size_t i = 0; i < count; ++i) {
-    const uint32_t p = pixels[i];
-    const int r = red(p), g = green(p), b = blue(p);
+    const auto [r, g, b] = get(planes, i);
     const int largest = max(max(r, g), b), smallest = min(min(r, g), b), range = largest - smallest;
     // The largest channel tells a third of the circle; the middle one, how far from that third's middle.
     const int is_red = mask(r == largest), is_green = mask(g == largest) & ~is_red, is_blue = ~(is_red | is_green);
@@ -112,28 +109,37 @@ SELFSUP_CLONES void hue(uint32_t* pixels, size_t count, int shift) {
     const int new_r = (in1 & falling) | (in4 & climbing) | ((in2 | in3) & low) | ((in0 | in5) & largest);
     const int new_g = (in3 & falling) | (in0 & climbing) | ((in4 | in5) & low) | ((in1 | in2) & largest);
     const int new_b = (in5 & falling) | (in2 & climbing) | ((in0 | in1) & low) | ((in3 | in4) & largest);
-    pixels[i] = range == 0 ? p : pixel(new_r, new_g, new_b);
+    set(planes, i, new_r, new_g, new_b);
   }
 }
 
-SELFSUP_CLONES void weighted_grey(uint32_t* pixels, size_t count, const double weights[3]) {
-  const double wr = weights[0], wg = weights[1], wb = weights[2];
+}  // namespace portable
+}  // namespace
+
+Kernels portable_kernels() {
+  using namespace portable;
+  return {"portable", unpack, pack, look_up, saturation, hue, grey, grey_sum};
+}
+
+std::span<const Kernels> kernels() {
+  static const std::vector<Kernels> found = [] {
+    std::vector<Kernels> list;
+#if defined(__x86_64__)
+    if (has_avx2()) list.push_back(avx2_kernels());
+#endif
+    list.push_back(portable_kernels());
+    return list;
+  }();
+  return found;
+}
+
+void weighted_grey(Planes planes, size_t count, const double weights[3]) {
   for (size_t i = 0; i < count; ++i) {
-    const double sum = wr * red(pixels[i]) + wg * green(pixels[i]) + wb * blue(pixels[i]);
-    pixels[i] = static_cast<uint32_t>(static_cast<int>(sum > 255 ? 255 : sum)) * 0x010101u;
+    const auto [r, g, b] = get(planes, i);
+    const double sum = weights[0] * r + weights[1] * g + weights[2] * b;
+    const int grey = static_cast<int>(sum > 255 ? 255 : sum);
+    set(planes, i, grey, grey, grey);
   }
-}
-
-SELFSUP_CLONES uint64_t grey_sum(const uint8_t* rgb, size_t count) {
-  uint64_t sum = 0;
-  for (size_t begin = 0; begin < count; begin += 4096) {
-    const size_t end = begin + 4096 < count ? begin + 4096 : count;
-    uint32_t part = 0;
-    for (size_t i = begin; i < end; ++i)
-      part += static_cast<uint32_t>(grey_of(rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]));
-    sum += part;
-  }
-  return sum;
 }
 
 namespace torchvision {
@@ -149,35 +155,43 @@ inline float clamp01(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 
 }  // namespace
 
-void grey(uint32_t* pixels, size_t count) {
-  for (size_t i = 0; i < count; ++i)
-    pixels[i] = static_cast<uint32_t>(grey_of(red(pixels[i]), green(pixels[i]), blue(pixels[i]))) * 0x010101u;
+void grey(Planes planes, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    const int grey = grey_of(r, g, b);
+    set(planes, i, grey, grey, grey);
+  }
 }
 
-uint64_t grey_sum(const uint8_t* rgb, size_t count) {
+uint64_t grey_sum(Planes planes, size_t count) {
   uint64_t sum = 0;
-  for (size_t i = 0; i < count; ++i) sum += static_cast<uint64_t>(grey_of(rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]));
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    sum += static_cast<uint64_t>(grey_of(r, g, b));
+  }
   return sum;
 }
 
-void saturation(uint32_t* pixels, size_t count, double factor) {
+void saturation(Planes planes, size_t count, double factor) {
   const float own = static_cast<float>(factor), other = static_cast<float>(1.0 - factor);
   const auto blended = [&](int value, int grey) {
     const float sum = std::fma(static_cast<float>(grey), other, static_cast<float>(value) * own);
     return static_cast<int>(sum < 0 ? 0 : sum > 255 ? 255 : sum);
   };
   for (size_t i = 0; i < count; ++i) {
-    const int r = red(pixels[i]), g = green(pixels[i]), b = blue(pixels[i]), grey = grey_of(r, g, b);
-    pixels[i] = pixel(blended(r, grey), blended(g, grey), blended(b, grey));
+    const auto [r, g, b] = get(planes, i);
+    const int grey = grey_of(r, g, b);
+    set(planes, i, blended(r, grey), blended(g, grey), blended(b, grey));
   }
 }
 
 // In float between 0 and 1 all the way.
-void hue(uint32_t* pixels, size_t count, double shift) {
+void hue(Planes planes, size_t count, double shift) {
   for (size_t i = 0; i < count; ++i) {
     constexpr float kUnit = static_cast<float>(1.0 / 255);
-    const float r = static_cast<float>(red(pixels[i])) * kUnit, g = static_cast<float>(green(pixels[i])) * kUnit,
-                b = static_cast<float>(blue(pixels[i])) * kUnit;
+    const Colour colour = get(planes, i);
+    const float r = static_cast<float>(colour.r) * kUnit, g = static_cast<float>(colour.g) * kUnit,
+                b = static_cast<float>(colour.b) * kUnit;
     const float largest = r > g ? (r > b ? r : b) : (g > b ? g : b),
                 smallest = r < g ? (r < b ? r : b) : (g < b ? g : b);
     const float range = largest - smallest, s = range == 0 ? 0 : range / largest, divisor = range == 0 ? 1 : range;
@@ -194,7 +208,7 @@ void hue(uint32_t* pixels, size_t count, double shift) {
     const float table[3][6] = {
         {largest, q, p, p, t, largest}, {t, largest, largest, q, p, p}, {p, p, t, largest, largest, q}};
     const auto to_u8 = [](float x) { return static_cast<int>(x * 255.999f); };
-    pixels[i] = pixel(to_u8(table[0][sixth % 6]), to_u8(table[1][sixth % 6]), to_u8(table[2][sixth % 6]));
+    set(planes, i, to_u8(table[0][sixth % 6]), to_u8(table[1][sixth % 6]), to_u8(table[2][sixth % 6]));
   }
 }
 

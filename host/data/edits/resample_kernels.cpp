@@ -3,16 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__x86_64__)
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13  // GCC bug 105593: false alarms in its own header
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#define SELFSUP_AVX2 __attribute__((target("avx2")))
-#define SELFSUP_AVX512 __attribute__((target("avx512f,avx512bw")))
-#define SELFSUP_INLINE inline __attribute__((always_inline))
-#endif
+#include "data/edits/vectors.h"
 
 namespace selfsup::data::resampling {
 
@@ -289,7 +280,7 @@ std::vector<Kernels> find_kernels() {
   std::vector<Kernels> found;
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bw")) found.push_back({"AVX-512", avx512::horizontal, avx512::vertical});
-  if (__builtin_cpu_supports("avx2")) found.push_back({"AVX2", avx2::horizontal, avx2::vertical});
+  if (has_avx2()) found.push_back({"AVX2", avx2::horizontal, avx2::vertical});
 #endif
   found.push_back({"portable", portable::horizontal, portable::vertical});
   return found;

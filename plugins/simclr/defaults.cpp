@@ -35,21 +35,20 @@ Value model(int64_t image, int64_t channels) {
                                         {"norm_cfg", norm}})},
                    {"neck", object({{"type", "NonLinearNeck"}, {"hid_channels", 2048}, {"out_channels", 128}})},
                    {"head", head}});
-  return object({{"type", "SimCLR"},
-                 {"backbone", object({{"type", "ResNet"},
-                                      {"depth", 18},
-                                      {"in_channels", channels},
-                                      {"stem_channels", 16},
-                                      {"base_channels", 16},
-                                      {"stage_blocks", array({1, 1, 1, 1})},
-                                      {"stem", "small"},
-                                      {"zero_init_residual", false},
-                                      {"norm_cfg", norm}})},
-                 {"neck", object({{"type", "NonLinearNeck"},
-                                  {"hid_channels", 128},
-                                  {"out_channels", 64},
-                                  {"with_last_bn", false}})},
-                 {"head", head}});
+  return object(
+      {{"type", "SimCLR"},
+       {"backbone", object({{"type", "ResNet"},
+                            {"depth", 18},
+                            {"in_channels", channels},
+                            {"stem_channels", 16},
+                            {"base_channels", 16},
+                            {"stage_blocks", array({1, 1, 1, 1})},
+                            {"stem", "small"},
+                            {"zero_init_residual", false},
+                            {"norm_cfg", norm}})},
+       {"neck",
+        object({{"type", "NonLinearNeck"}, {"hid_channels", 128}, {"out_channels", 64}, {"with_last_bn", false}})},
+       {"head", head}});
 }
 
 Value preprocessor(int64_t channels) {

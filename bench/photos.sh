@@ -45,18 +45,26 @@ def of_size(image, want):
 for kind in ("small", "large"):
     (folder / kind).mkdir()
 made = 0
-for i, file in enumerate(files):  # one large picture in memory at a time
-    picture, skips = Image.open(file).convert("RGB"), 0
-    while made * len(files) < count * (i + 1):
-        scale = rng.uniform(1, min(picture.size[0] / 500, picture.size[1] / 375, 4))
-        width, height = int(500 * scale), int(375 * scale)
-        left, top = rng.randint(0, picture.size[0] - width), rng.randint(0, picture.size[1] - height)
-        image = picture.resize((500, 375), Image.LANCZOS, (left, top, left + width, top + height))
-        if len(encoded(image, 98)) < 110_000 and (skips := skips + 1) < 40:  # sky; a picture of nothing else is taken as it is
-            continue
-        for kind, want in (("small", 60_000), ("large", 110_000)):
-            (folder / kind / f"{made:04}.jpg").write_bytes(of_size(image, want))
-        made += 1
+while made < count and files:  # one large picture in memory at a time; those of too little detail fall out, and the others make up for them
+    for file in list(files):
+        picture, share, misses = Image.open(file).convert("RGB"), made + max(1, count // len(files)), 0
+        while made < min(share, count):
+            scale = rng.uniform(1, min(picture.size[0] / 500, picture.size[1] / 375, 4))
+            width, height = int(500 * scale), int(375 * scale)
+            left, top = rng.randint(0, picture.size[0] - width), rng.randint(0, picture.size[1] - height)
+            image = picture.resize((500, 375), Image.LANCZOS, (left, top, left + width, top + height))
+            if len(encoded(image, 98)) < 110_000:  # sky
+                misses += 1
+                if misses == 40:
+                    files.remove(file)
+                    break
+                continue
+            misses = 0
+            for kind, want in (("small", 60_000), ("large", 110_000)):
+                (folder / kind / f"{made:04}.jpg").write_bytes(of_size(image, want))
+            made += 1
+if made < count:
+    sys.exit(f"bench: the package has only {made} cuts with enough detail, of {count}")
 CUT
 rm -rf "$folder/package"
 : >"$folder/complete"

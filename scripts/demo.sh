@@ -95,7 +95,13 @@ program=$(quoted "$(from_here "$host")")
 program=${program# }
 echo
 echo "Where everything is, below $(from_here "$work_dir"):"
-[ "$algorithm" != mae ] || echo "  reconstruction.png    original, masked, reconstruction"
+# written FILE TEXT: a line of a picture, if the run has drawn it.
+written() { [ ! -e "$work_dir/$1" ] || printf '  %-21s %s\n' "$1" "$2"; }
+written report.html "the run in one page, for a browser: curves, pictures, settings"
+written curve.svg "loss, and nearest neighbours in percent"
+written views.png "images, and what training sees of them"
+written neighbours.png "test images, and what is nearest by the features"
+written reconstruction.png "original, masked, reconstruction"
 cat <<END_OF_TEXT
   checkpoints/          what --resume and --load-from take
   config.json           every setting of this run; metrics.jsonl, run.log: its course

@@ -33,13 +33,16 @@ bool is_folder_or_link(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+bool has_manifest(const std::string& folder) {
+  struct stat status;
+  return ::lstat(fmt::format("{}/{}", folder, manifest_name).c_str(), &status) == 0;
+}
+
 // Whether the folder `entry` of `directory` is, or should be, the checkpoint `name`: damage may have taken the manifest
 // of one that a run has named. Other folders are their owner's.
 bool is_checkpoint(const std::string& directory, const std::string& entry, std::string_view name) {
   const std::string path = directory + "/" + entry;
-  struct stat status;
-  return valid_checkpoint_name(name) && is_folder(path) &&
-         (run_checkpoint_name(name) || ::lstat(fmt::format("{}/{}", path, manifest_name).c_str(), &status) == 0);
+  return valid_checkpoint_name(name) && is_folder(path) && (run_checkpoint_name(name) || has_manifest(path));
 }
 
 std::vector<std::string> checkpoint_names(const std::string& directory) {
@@ -272,9 +275,20 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
 
 std::optional<Checkpoint> newest_whole(const std::string& directory) {
   Search search = search_in(directory);
-  if (!search.found) search.throw_if_ruined(directory, "Give another checkpoint with --checkpoint PATH");
+  if (!search.found) search.throw_if_ruined(directory, "Give the path of another checkpoint");
   for (const Ruin& ruin : search.ruins) log_warning(ruin.reason);
   return std::move(search.found);
+}
+
+Checkpoint checkpoint_at(const std::string& folder) {
+  const std::string inside = folder + "/checkpoints";
+  if (has_manifest(folder)) return Checkpoint(folder);
+  if (!is_folder_or_link(inside))
+    throw Error(Exit::usage, fmt::format("there is no checkpoint at {}: expected the folder of a checkpoint, as in "
+                                         "WORK_DIR/checkpoints/epoch_3, or a work folder",
+                                         folder));
+  if (auto newest = newest_whole(inside)) return std::move(*newest);
+  throw Error(Exit::usage, fmt::format("there is no checkpoint in {} yet", inside));
 }
 
 void CheckpointStore::go_on_from(const Manifest& resumed) {

@@ -33,6 +33,10 @@ bool holds_checkpoints(const std::string& directory);
 // newer ones are a warning. Another process may be saving there.
 std::optional<Checkpoint> newest_whole(const std::string& directory);
 
+// The checkpoint that a folder is, or the newest whole one of the work folder that it is, which may be in use.
+// Error(usage) when it is neither or holds none yet, Error(checkpoint) when what it holds is damaged.
+Checkpoint checkpoint_at(const std::string& folder);
+
 class CheckpointStore {
  public:
   // Removes what killed runs left unfinished there. The folder need not exist until the first save.

@@ -9,8 +9,8 @@
 
 #include "base/errors.h"
 #include "base/file.h"
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/store.h"
 #include "exchange/torch_file.h"
 
 namespace selfsup::exchange {
@@ -54,7 +54,7 @@ Weights open_weights(const std::string& path) {
     throw Error(Exit::usage, fmt::format("there is nothing at {} to take weights from: expected a checkpoint folder, a "
                                          ".safetensors file, or a .pth file of PyTorch's",
                                          path));
-  if (there && S_ISDIR(status.st_mode)) return weights_of(checkpoint::Checkpoint(path).tensors("model.safetensors"));
+  if (there && S_ISDIR(status.st_mode)) return weights_of(checkpoint::checkpoint_at(path).tensors("model.safetensors"));
   try {
     const RegularFile file(path);
     if (is_torch_file(file)) return open_torch_file(file, path);

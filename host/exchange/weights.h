@@ -32,10 +32,10 @@ struct Weights {
   std::string ignored;  // what else was there, for the user: "meta, optimizer"; may be empty
 };
 
-// `--load-from PATH`: a checkpoint folder (checked in full; its model), a .safetensors file, or a file of torch.save,
-// of which nothing is run: its state_dict, also within a dictionary as the programs for training write it. Nothing of
-// the tensors is read or copied yet. The file must not be shortened while this lives. Error(usage) when there is
-// nothing, Error(checkpoint) when it is damaged, refused or holds no weights.
+// `--load-from PATH`: a checkpoint or work folder (checked in full; its model), a .safetensors file, or a file of
+// torch.save, of which nothing is run: its state_dict, also within a dictionary as the programs for training write it.
+// Nothing of the tensors is read or copied yet. The file must not be shortened while this lives. Error(usage) when
+// there is nothing, Error(checkpoint) when it is damaged, refused or holds no weights.
 Weights open_weights(const std::string& path);
 
 }  // namespace selfsup::exchange

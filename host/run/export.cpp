@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/store.h"
 #include "cli/output.h"
 #include "exchange/match.h"
 #include "run/commands.h"
@@ -88,7 +89,7 @@ int export_command(const cli::CommandLine& line) {
   exchange::NamePairs names;
   std::optional<checkpoint::Checkpoint> found;
   if (*line.format == own_format) {
-    found = checkpoint_at(line.target);  // no plugin is needed
+    found = checkpoint::checkpoint_at(line.target);  // no plugin is needed
   } else {
     TrainedConfig from = open_trained_config(line, /*only_folder=*/true);
     names = export_names(from, *line.format);

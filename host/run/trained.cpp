@@ -48,23 +48,23 @@ std::string model_changes(const checkpoint::Manifest& of_checkpoint, const Json&
   return text;
 }
 
-}  // namespace
-
-checkpoint::Checkpoint checkpoint_at(const std::string& folder) {
-  const std::string inside = folder + "/checkpoints";
-  std::error_code failed;
-  if (fs::exists(fs::path(folder) / checkpoint::manifest_name, failed)) return checkpoint::Checkpoint(folder);
-  if (!is_folder(inside))
-    throw Error(Exit::usage, fmt::format("there is no checkpoint at {}: expected the folder of a checkpoint, as in "
-                                         "WORK_DIR/checkpoints/epoch_3, or a work folder",
-                                         folder));
-  if (auto newest = checkpoint::newest_whole(inside)) return std::move(*newest);
-  throw Error(Exit::usage, fmt::format("there is no checkpoint in {} yet", inside));
+// Before a model is built for the images that the checkpoint's run has seen.
+std::optional<checkpoint::Checkpoint> of_this_algorithm(std::optional<checkpoint::Checkpoint> checkpoint,
+                                                        const config::RunConfig& config) {
+  const Json* type = checkpoint ? checkpoint->manifest().config.at_path("model.type") : nullptr;
+  const std::string own = bare_name(config.model.get("type").as_string());
+  if (type && bare_name(type->as_string()) != own)
+    throw Error(Exit::checkpoint, fmt::format("{} is a checkpoint of {}, and the configuration is one of {}: give the "
+                                              "checkpoint alone, or a configuration that fits",
+                                              checkpoint->path(), bare_name(type->as_string()), own));
+  return checkpoint;
 }
+
+}  // namespace
 
 TrainedConfig open_trained_config(const cli::CommandLine& line, bool only_folder) {
   std::optional<checkpoint::Checkpoint> target;
-  if (only_folder || is_folder(line.target)) target = checkpoint_at(line.target);
+  if (only_folder || is_folder(line.target)) target = checkpoint::checkpoint_at(line.target);
   std::unique_ptr<Prepared> prepared = target ? prepare(line, target->manifest().config) : prepare(line);
   only_look(prepared->config);
   Settings settings = settle(prepared->config, line);
@@ -94,7 +94,7 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
 
 Trained::Trained(const cli::CommandLine& line)
     : from_(open_trained_config(line)),
-      checkpoint_(find_checkpoint(line)),
+      checkpoint_(of_this_algorithm(find_checkpoint(line), config())),
       seed_(config().seed.value_or(checkpoint_ ? checkpoint_->manifest().seed : 0)),
       past_(past_of(from_, checkpoint_)),
       model(*from_.prepared->registry, config(), known_facts(config(), past_.seen, past_.course, from_.prepared->group),
@@ -114,7 +114,7 @@ std::optional<checkpoint::Checkpoint> Trained::find_checkpoint(const cli::Comman
     if (!fs::exists(*line.checkpoint, failed))
       throw Error(Exit::usage, fmt::format("--checkpoint: there is nothing at {}", *line.checkpoint));
     if (!is_folder(*line.checkpoint)) return std::nullopt;
-    return checkpoint_at(*line.checkpoint);
+    return checkpoint::checkpoint_at(*line.checkpoint);
   }
   if (from_.target) return std::exchange(from_.target, std::nullopt);
   const std::string& folder = config().work_dir;
@@ -122,7 +122,7 @@ std::optional<checkpoint::Checkpoint> Trained::find_checkpoint(const cli::Comman
     throw Error(Exit::usage, fmt::format("the work folder {} holds no checkpoint: train first, or name another with "
                                          "--work-dir, or a checkpoint with --checkpoint PATH",
                                          folder));
-  return checkpoint_at(folder);
+  return checkpoint::checkpoint_at(folder);
 }
 
 at::Device Trained::choose_device() {
@@ -138,12 +138,6 @@ at::Device Trained::choose_device() {
 void Trained::take_checkpoint() {
   const checkpoint::Manifest& manifest = checkpoint_->manifest();
   const std::string& path = checkpoint_->path();
-  const Json* type = manifest.config.at_path("model.type");
-  const std::string own = config().model.get("type").as_string();
-  if (type && bare_name(type->as_string()) != bare_name(own))
-    throw Error(Exit::checkpoint, fmt::format("{} is a checkpoint of {}, and the configuration is one of {}: give the "
-                                              "checkpoint alone, or a configuration that fits",
-                                              path, bare_name(type->as_string()), bare_name(own)));
   {
     const checkpoint::SafetensorsFile file = checkpoint_->tensors(train::model_file);
     const checkpoint::StrictReport report =
@@ -153,7 +147,8 @@ void Trained::take_checkpoint() {
                                                 model_changes(manifest, from_.prepared->config), report.text()));
   }
   train::restore({train::keep_model(model.store), train::keep_task(model.task, from_.prepared->group)}, *checkpoint_);
-  log_info(fmt::format("{}: {}, iteration {} of {}", path, bare_name(own), manifest.iter, manifest.max_iters));
+  log_info(fmt::format("{}: {}, iteration {} of {}", path, bare_name(config().model.get("type").as_string()),
+                       manifest.iter, manifest.max_iters));
   checkpoint_->close();
 }
 

@@ -16,11 +16,7 @@
 
 namespace selfsup::run {
 
-// The checkpoint that a folder is, or the newest whole one of the work folder that it is, which may be in use.
-// Error(usage) when it is neither or holds none yet, Error(checkpoint) when what it holds is damaged.
-checkpoint::Checkpoint checkpoint_at(const std::string& folder);
-
-// The words with a target that is a configuration file, or a folder as of checkpoint_at(), whose manifest then holds
+// The words with a target that is a configuration file, or a folder as of checkpoint::checkpoint_at(), whose manifest then holds
 // the configuration. Where weights come from and whether to resume means nothing. only_folder: a file is Error(usage).
 struct TrainedConfig {
   std::unique_ptr<Prepared> prepared;
@@ -39,7 +35,7 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
 
 class Trained {
  public:
-  // The weights are those of --checkpoint, a folder as of checkpoint_at() or a file of weights; without it those of the
+  // The weights are those of --checkpoint, a folder as of checkpoint::checkpoint_at() or a file of weights; without it those of the
   // target, if that is a folder, else of the newest whole checkpoint of the configuration's work folder. Says which.
   // Error(checkpoint) with what differs when they are of another algorithm or model.
   explicit Trained(const cli::CommandLine& line);

@@ -42,12 +42,19 @@ demo mae || fail "demo mae: $(cat "$scratch/err")"
 passed "$head<--work-dir><$run>"
 demo simclr --seed 1 || fail "demo simclr: $(cat "$scratch/err")"
 passed "$shapes_head<--work-dir><$shapes_run><--seed><1>"
-grep -q reconstruction "$scratch/out" && fail "SimCLR has no reconstruction, but the demo names one"
+grep -qE 'png|html|svg' "$scratch/out" && fail "names pictures that are not there: $(cat "$scratch/out")"
 cp "$scratch/out" "$scratch/from_elsewhere_simclr"
 demo simlcr
 [ $? -eq 2 ] || fail "a demo that is not there: not exit 2"
 grep -q '"simlcr"' "$scratch/err" || fail "a demo that is not there is not named"
 [ -e "$scratch/built" ] && fail "a demo that is not there: builds first"
+
+# What the run has drawn is named, and nothing else.
+mkdir drawn
+for name in report.html curve.svg neighbours.png; do : >"drawn/$name"; done
+demo simclr --work-dir drawn || fail "a run with pictures: $(cat "$scratch/err")"
+[ "$(sed -n 's/^  \([a-z]*\.\(html\|svg\|png\)\) .*/\1/p' "$scratch/out" | tr '\n' ' ')" = 'report.html curve.svg neighbours.png ' ] ||
+  fail "the pictures that it names: $(cat "$scratch/out")"
 
 # Somebody's own arguments go on as they are, also with spaces; relative paths are the caller's.
 demo --work-dir own --cfg-options 'a.b=x y' train_cfg.max_iters=3 || fail "own arguments: $(cat "$scratch/err")"

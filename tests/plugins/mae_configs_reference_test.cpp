@@ -16,7 +16,6 @@ const std::vector<Row> kMae = {
     {"model.type", R"("MAE")"},
     {"model.backbone.type", R"("MAEViT")"},
     {"model.backbone.mask_ratio", "0.75"},
-    {"model.backbone.img_size", "224"},
     {"model.backbone.in_channels", "3"},
     {"model.backbone.norm_cfg.eps", "1e-6"},
     {"model.backbone.final_norm", "true"},

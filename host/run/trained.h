@@ -16,8 +16,9 @@
 
 namespace selfsup::run {
 
-// The words with a target that is a configuration file, or a folder as of checkpoint::checkpoint_at(), whose manifest then holds
-// the configuration. Where weights come from and whether to resume means nothing. only_folder: a file is Error(usage).
+// The words with a target that is a configuration file, or a folder as of checkpoint::checkpoint_at(), whose manifest
+// then holds the configuration. Where weights come from and whether to resume means nothing. only_folder: a file is
+// Error(usage).
 struct TrainedConfig {
   std::unique_ptr<Prepared> prepared;
   Settings settings;
@@ -35,9 +36,9 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
 
 class Trained {
  public:
-  // The weights are those of --checkpoint, a folder as of checkpoint::checkpoint_at() or a file of weights; without it those of the
-  // target, if that is a folder, else of the newest whole checkpoint of the configuration's work folder. Says which.
-  // Error(checkpoint) with what differs when they are of another algorithm or model.
+  // The weights are those of --checkpoint, a folder as of checkpoint::checkpoint_at() or a file of weights; without it
+  // those of the target, if that is a folder, else of the newest whole checkpoint of the configuration's work folder.
+  // Says which. Error(checkpoint) with what differs when they are of another algorithm or model.
   explicit Trained(const cli::CommandLine& line);
 
   Prepared& prepared() { return *from_.prepared; }

@@ -87,7 +87,7 @@ options=$("$host" --help | sed -n 's/.*override keys: //p')
 for config in "$tests"/../../configs/*.json; do
   plugin=$(grep -q '"plugins"' "$config" || echo "--plugin mae.so")
   # shellcheck disable=SC2086
-  run config "$config" $plugin --cfg-options $options optim_wrapper.optimizer.betas.1=0.999 || fail "$options: refused with $config"
+  run config "$config" $plugin --cfg-options $options param_scheduler.0.begin=0 || fail "$options: refused with $config"
 done
 
 run list --json || fail "list --json: exit $?"

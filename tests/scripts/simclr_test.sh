@@ -83,6 +83,12 @@ echo "another algorithm's checkpoint: exit $rc"
 (cd mae && find . -path ./checkpoints/\* -type f -exec sha256sum {} +) | LC_ALL=C sort >after
 grep -F /checkpoints/ before | cmp -s - after || fail "another algorithm's checkpoint was changed"
 
+for command in knn reconstruct; do
+  "$host" $command --plugin mae.so any.json --checkpoint straight --cfg-options train_dataloader.dataset.image_size=28 >out 2>err
+  [ $? -eq 6 ] || fail "$command: another algorithm's checkpoint: not exit 6: $(cat err)"
+  grep -q 'is a checkpoint of SimCLR, and the configuration is one of MAE' err || fail "$command: another algorithm's checkpoint: $(cat err)"
+done
+
 # One channel: the defaults know no colours for it.
 "$host" config --plugin simclr.so run.json --cfg-options 'train_dataloader.dataset={"_delete_": true, "type": "image_folder", "data_root": ".", "channels": 1}' \
   'optim_wrapper.optimizer={"type": "SGD", "lr": 1}' >out 2>err || fail "grey images"

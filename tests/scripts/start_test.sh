@@ -33,7 +33,7 @@ run "$tiny" --resume=earlier
 
 # A checkpoint's weights, and the same as a bare file, begin one and the same run, which is not that of fresh weights.
 cp "$first/model.safetensors" bare.safetensors
-for source in "$first" bare.safetensors; do
+for source in "$first" bare.safetensors earlier; do
   rm -rf loaded
   "$host" "$tiny" --work-dir loaded --load-from "$source" >out 2>&1 || fail "--load-from $source: exit $?"
   grep -q "weights of $source: [0-9]* tensors match, 0 are missing, 0 are unexpected" out || fail "--load-from $source: no report"
@@ -41,6 +41,7 @@ for source in "$first" bare.safetensors; do
   sha256sum loaded/checkpoints/epoch_2/*.safetensors >"$(basename "$source").digest"
 done
 cmp -s epoch_1.digest bare.safetensors.digest || fail "a checkpoint and its bare file begin two runs"
+cmp -s epoch_1.digest earlier.digest && fail "a work folder is its first checkpoint, not its newest"
 "$host" "$tiny" --work-dir loaded --overwrite --load-from "$tiny" >out 2>&1
 [ $? -eq 6 ] || fail "--load-from a file of another kind: not exit 6"
 grep -q "^error: $tiny: not a valid safetensors file" out || fail "--load-from a file of another kind: not named"

@@ -56,7 +56,7 @@ grep -q 'simclr.so provides it: add --plugin' out || fail "where the transforms 
 # What a file drops of the defaults stays dropped, also where the resolved file or the checkpoint is read again.
 cat >dropped.json <<'END'
 {
-  "model": { "backbone": { "_delete_": true, "type": "ResNet", "depth": 18, "base_channels": 4, "stem_channels": 4, "stem": "small" } },
+  "model": { "backbone": { "_delete_": true, "type": "ResNet", "depth": 18, "base_channels": 8, "stem_channels": 8, "stem": "small" } },
   "train_dataloader": { "batch_size": 8, "num_workers": 0, "dataset": { "type": "shapes", "size": 16, "image_size": 16 } },
   "train_cfg": { "max_iters": 1 },
   "report": false,

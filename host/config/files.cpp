@@ -72,9 +72,9 @@ Json load(const fs::path& path, const Json* named, std::vector<std::string>& cha
   chain.push_back(id);
   Json merged = Json::object();
   for (const Json& base : bases)
-    merged = merge(std::move(merged), load(path.parent_path() / base.as_string(), &base, chain));
+    merged = merge(std::move(merged), load(path.parent_path() / base.as_string(), &base, chain), "", Marks::kept);
   chain.pop_back();
-  return merge(std::move(merged), own);
+  return merge(std::move(merged), own, "", Marks::kept);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@ namespace selfsup::config {
 inline constexpr JsonLimits kLimits{.max_bytes = 1u << 20, .max_members = 1000, .max_key_bytes = 1000};
 
 // The file merged over its `_base_` (a path or a list of paths, relative to the file; later ones lie over earlier
-// ones). Values carry the layer "base" or "file". A cycle, a missing file, or a chain deeper than 16 is Error(usage)
-// that names the place and the chain.
+// ones), with its "_delete_" marks, for the defaults that it is laid over. Values carry the layer "base" or "file". A
+// cycle, a missing file, or a chain deeper than 16 is Error(usage) that names the place and the chain.
 Json load_config(const std::string& path);
 
 }  // namespace selfsup::config

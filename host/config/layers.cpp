@@ -11,7 +11,7 @@ bool same_family(std::string_view before, std::string_view now) {
   return before == now || (wrapper(before) && wrapper(now));
 }
 
-Json merge(Json lower, const Json& upper, const std::string& path) {
+Json merge(Json lower, const Json& upper, const std::string& path, Marks marks) {
   const auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
   if (!lower.is_object() || !upper.is_object()) {
     if (!upper.is_object()) return upper;
@@ -26,13 +26,17 @@ Json merge(Json lower, const Json& upper, const std::string& path) {
   if (wipe && !wipe->is_bool())
     throw Error(Exit::usage, fmt::format("{}: {}: expected true or false, found {}", describe(wipe->source),
                                          below("_delete_"), to_text(*wipe)));
-  if (other_type || (wipe && wipe->as_bool())) lower.as_object().clear();
+  const Json* earlier = lower.find("_delete_");
+  const bool wipes = wipe && wipe->as_bool(), marked = marks == Marks::kept && (wipes || earlier);
+  if (other_type || wipes) lower.as_object().clear();
   lower.source = upper.source;
+  if (marked) lower.set("_delete_", true);
   for (const auto& [key, value] : upper.as_object()) {
     if (key == "_delete_") continue;
     Json* there = lower.find(key);
-    Json merged =
-        there || value.is_object() ? merge(there ? std::move(*there) : Json::object(), value, below(key)) : value;
+    Json merged = there || value.is_object()
+                      ? merge(there ? std::move(*there) : Json::object(), value, below(key), marks)
+                      : value;
     lower.set(key, std::move(merged));
   }
   return lower;

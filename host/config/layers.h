@@ -9,8 +9,10 @@ namespace selfsup::config {
 
 // Objects merge, everything else replaces. Where `upper` changes the `type` of an object, what lies below beside that
 // type is dropped, so that the keys of a default optimizer never meet another one; "_delete_": true drops it in any
-// case. Origins stay with the values. path: the dotted key of both, for errors.
-Json merge(Json lower, const Json& upper, const std::string& path = "");
+// case. Origins stay with the values. path: the dotted key of both, for errors. marks: whether the result still says
+// "_delete_" where one of both did, for what will lie below it in turn.
+enum class Marks { taken_out, kept };
+Json merge(Json lower, const Json& upper, const std::string& path = "", Marks marks = Marks::taken_out);
 
 // Whether an object of type `now` understands the keys of one of type `before`: the same type, or the pair of
 // optimizer wrappers, which differ in precision only.

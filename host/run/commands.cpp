@@ -41,7 +41,7 @@ int validate_command(const cli::CommandLine& line) {
 
 int config_command(const cli::CommandLine& line) {
   const std::unique_ptr<Prepared> prepared = prepare(line);
-  print_out((line.sources ? sources_text(prepared->config) : to_text(prepared->config, 2)) + "\n");
+  print_out((line.sources ? sources_text(prepared->config) : to_text(whole(prepared->config), 2)) + "\n");
   return 0;
 }
 

@@ -121,12 +121,20 @@ plugin::Places plugin_places(const cli::CommandLine& line) {
   return {plugin::plugin_folders(line.plugin_dirs, library_folder() + "/plugins"), line.unstamped};
 }
 
+Json whole(const Json& config) {
+  Json marked = Json::object();
+  marked.source = config.source;
+  marked.set("_delete_", true);
+  for (const auto& [key, value] : config.as_object()) marked.set(key, value);
+  return marked;
+}
+
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
   return prepare(line, config::load_config(line.target));
 }
 
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file) {
-  Json preview = file;
+  Json preview = config::merge(Json::object(), file);
   config::apply_options(preview, line.cfg_options, /*lenient=*/true);
   config::throw_if_any(config::wrong_types(preview, config::host_schema()));
   cli::apply_flags(preview, line);

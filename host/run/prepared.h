@@ -28,4 +28,8 @@ plugin::Places plugin_places(const cli::CommandLine& line);
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line);
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file);
 
+// A resolved configuration as a file that is read again: nothing comes beneath it, so that no default of the plugin
+// takes the place of a key that was left out on purpose.
+Json whole(const Json& config);
+
 }  // namespace selfsup::run

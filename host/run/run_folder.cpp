@@ -10,6 +10,7 @@
 #include "checkpoint/file.h"
 #include "run/bad_files.h"
 #include "run/environment.h"
+#include "run/prepared.h"
 
 namespace selfsup::run {
 namespace {
@@ -63,7 +64,7 @@ void RunFolder::begin(const Json& config) {
   const std::string old = overwrite_ ? dir_.move_aside() : "";
   open_log();
   if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  checkpoint::write_file(path() + "/config.json", to_text(config, 2) + "\n");
+  checkpoint::write_file(path() + "/config.json", to_text(whole(config), 2) + "\n");
   if (checkpoint_) store_.go_on_from(checkpoint_->manifest());
 }
 

@@ -65,7 +65,7 @@ std::optional<checkpoint::Checkpoint> of_this_algorithm(std::optional<checkpoint
 TrainedConfig open_trained_config(const cli::CommandLine& line, bool only_folder) {
   std::optional<checkpoint::Checkpoint> target;
   if (only_folder || is_folder(line.target)) target = checkpoint::checkpoint_at(line.target);
-  std::unique_ptr<Prepared> prepared = target ? prepare(line, target->manifest().config) : prepare(line);
+  std::unique_ptr<Prepared> prepared = target ? prepare(line, whole(target->manifest().config)) : prepare(line);
   only_look(prepared->config);
   Settings settings = settle(prepared->config, line);
   return {std::move(prepared), std::move(settings), std::move(target)};

@@ -119,7 +119,11 @@ Value schedule(int64_t length, bool by_epoch) {
 
 std::string SimClr::defaults(const Facts& facts) {
   const int64_t channels = facts.get("channels").value_or(3);
-  const int64_t image = std::min<int64_t>(224, facts.get("image_size").value_or(224));
+  // What the user's pipeline gives is what the model is for; where none is stated, the pipeline is fitted too.
+  const auto stated = facts.get<std::vector<int64_t>>("view_sizes");
+  const int64_t side =
+      stated ? std::llround(std::sqrt((*stated)[0] * (*stated)[1])) : facts.get("image_size").value_or(224);
+  const int64_t image = std::min<int64_t>(224, side);
   const int64_t usual = small(image) ? 128 : 32, batch = facts.get("batch_size").value_or(usual);
   const int64_t step = batch * facts.get("world").value_or(1) * facts.get("micros").value_or(1);  // images of an update
   const auto iterations = facts.get("max_iters"), epochs = facts.get("max_epochs");

@@ -26,7 +26,7 @@ const char* SimClr::schema() {
           "default": {},
           "description": "Its batch norms.",
           "properties": {
-            "type": {"type": "string", "enum": ["BN", "SyncBN"], "default": "SyncBN", "description": "SyncBN: over the images of all ranks. BN: of each rank, unless sync_bn says otherwise."},
+            "type": {"type": "string", "enum": ["BN", "SyncBN"], "default": "SyncBN", "description": "SyncBN: over the images of all ranks. BN: of each rank."},
             "eps": {"type": "number", "exclusiveMinimum": 0, "default": 1e-5, "description": "Added to the variance."},
             "momentum": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Share of a batch in the running statistics."}
           }

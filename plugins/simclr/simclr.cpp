@@ -30,6 +30,8 @@ void check_batches(const Scope& scope) {
   const int64_t batch = scope.fact("batch_size").value_or(2), world = scope.fact("world").value_or(1);
   require(batch * world > 1,
           "`train_dataloader.batch_size` is 1: an image is told from the others of its batch, so it needs at least 2");
+  require(scope.fact("dataset_length").value_or(2) > 1,
+          "the data set has 1 image: it is to be told from others, so it needs at least 2");
   const auto images = scope.fact("dataset_length"), steps = scope.fact("epoch_iters"), length = scope.fact("max_iters");
   if (!images || world > 1 || scope.fact<bool>("drop_last").value_or(false)) return;
   if (length && steps && *length < *steps) return;  // the run ends before the last batch of an epoch

@@ -38,7 +38,8 @@ struct Step {
   at::Tensor x, weight, bias, mean, var, count = at::zeros({}, at::kLong), y;
   ssp_status status;
 
-  Step(const Host& host, const Json& meta, const Values& v, const at::Tensor& input, const at::Tensor& gradient)
+  Step(const Host& host, const Json& meta, const Values& v, const at::Tensor& input, const at::Tensor& gradient,
+       uint32_t sync = SSP_SYNC_RANKS)
       : x(input.set_requires_grad(true)), mean(v("running_mean0")), var(v("running_var0")) {
     if (v.has("weight")) {
       weight = v("weight").set_requires_grad(true);
@@ -50,7 +51,7 @@ struct Step {
       h.push_back(t.defined() ? give(host, t) : ssp_tensor{0});
     ssp_tensor out;
     const ssp_batch_norm_args args{sizeof args,
-                                   SSP_SYNC_RANKS,
+                                   sync,
                                    h[0],
                                    h[1],
                                    h[2],
@@ -121,6 +122,30 @@ TEST_CASE("synchronised batch norm equals the recorded training step of each ran
             }
           });
     }
+  }
+}
+
+TEST_CASE("batch norm as the run says is each rank's own, as a BN of MMSelfSup's that nothing synchronises") {
+  for (const auto& path : reference::family("batchnorm_", ".json")) {
+    const Json meta = read_json_file(path, "fixture");
+    const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());
+    const std::string name = meta.get("cases").as_object().front().first;
+    const Values v{file, name + "/"};
+    std::mutex checks;
+    test::ThreadRanks(2).run([&](const distributed::Group& group) {
+      const auto rank = static_cast<size_t>(group.rank());
+      Host host, alone;
+      host.set_environment({.group = &group});
+      const auto step_on = [&](const Host& on) {
+        return Step(on, meta, v, v.of_rank(rank, "input"), v.of_rank(rank, "grad_output"), SSP_SYNC_AS_RUN);
+      };
+      const Step among = step_on(host), single = step_on(alone);
+      const std::lock_guard lock(checks);
+      INFO(path << " " << name << " rank " << rank);
+      CHECK(at::equal(among.y, single.y));
+      CHECK(at::equal(among.mean, single.mean));
+      CHECK(at::equal(among.var, single.var));
+    });
   }
 }
 

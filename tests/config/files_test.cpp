@@ -56,11 +56,20 @@ TEST_CASE("_base_ files lie below, relative to the file that names them") {
   const std::string top = folder.put("top.json", R"({"_base_": ["sub/two.json", "three.json"],
     "list": [4], "c": {"_delete_": true, "m": 1}, "a": {"x": 7}})");
   const Json config = load_config(top);
-  CHECK(config == json(R"({"a": {"x": 7, "y": 3, "z": 9}, "list": [4], "c": {"m": 1}, "b": 5})"));
+  CHECK(config == json(R"({"a": {"x": 7, "y": 3, "z": 9}, "list": [4], "c": {"_delete_": true, "m": 1}, "b": 5})"));
+  CHECK(merge(json(R"({"c": {"d": 1}})"), config).get("c") == json(R"({"m": 1})"));  // as defaults lie below it
   CHECK(config.at_path("a.x")->source.layer == "file");
   CHECK(config.at_path("a.x")->source.line == 2);
   CHECK(config.at_path("a.y")->source.layer == "base");
   CHECK(contains(config.at_path("a.y")->source.name, "two.json"));
+}
+
+TEST_CASE("what a base drops stays dropped below the file") {
+  const Folder folder;
+  folder.put("base.json", R"({"a": {"b": {"_delete_": true, "x": 1}}})");
+  const std::string top = folder.put("top.json", R"({"_base_": "base.json", "a": {"b": {"type": "T"}}})");
+  const Json defaults = json(R"({"a": {"b": {"type": "U", "y": 2}, "c": 3}})");
+  CHECK(merge(defaults, load_config(top)) == json(R"({"a": {"b": {"x": 1, "type": "T"}, "c": 3}})"));
 }
 
 TEST_CASE("circles, missing and endless bases are refused with their chain") {

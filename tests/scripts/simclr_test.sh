@@ -53,6 +53,23 @@ borrow --plugin "$other" --plugin simclr.so || fail "another algorithm with the 
 borrow --plugin "$other" && fail "the transforms of a plugin that nobody named"
 grep -q 'simclr.so provides it: add --plugin' out || fail "where the transforms come from is not said"
 
+# What a file drops of the defaults stays dropped, also where the resolved file or the checkpoint is read again.
+cat >dropped.json <<'END'
+{
+  "model": { "backbone": { "_delete_": true, "type": "ResNet", "depth": 18, "base_channels": 8, "stem_channels": 8, "stem": "small" } },
+  "train_dataloader": { "batch_size": 8, "num_workers": 0, "dataset": { "type": "shapes", "size": 16, "image_size": 16 } },
+  "train_cfg": { "max_iters": 1 },
+  "report": false,
+  "env_cfg": { "num_threads": 1 }
+}
+END
+"$host" config --plugin simclr.so dropped.json >out 2>err || fail "a file that drops defaults"
+grep -q stage_blocks out && fail "_delete_ in a file leaves the plugin's defaults"
+"$host" --plugin simclr.so dropped.json --work-dir drops >out 2>&1 || fail "a run without some of the defaults: $(cat out)"
+"$host" config drops/config.json >again 2>err || fail "config.json of that run"
+cmp -s drops/config.json again || fail "config.json of that run is another configuration: $(diff drops/config.json again)"
+"$host" export drops drops.safetensors --format mmselfsup >out 2>&1 || fail "its checkpoint is not exported: $(cat out)"
+
 # refused NAME TEXT OPTION...: exit 2, with TEXT, before a work folder is made.
 refused() {
   name=$1 text=$2

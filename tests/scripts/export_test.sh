@@ -78,7 +78,8 @@ run 2 "$tiny" --work-dir foreign --load-from nowhere.pth
 
 # --- a trained model is judged and used without a change to its folder
 sets='{"type": "shapes", "size": 64, "image_size": 32'
-run 0 knn "$tiny" --work-dir trained --cfg-options "probe={\"dataset\": $sets, \"seed\": 1}, \"test_dataset\": $sets, \"seed\": 2}, \"k\": 5, \"baselines\": false}"
+run 0 knn "$tiny" --work-dir trained --cfg-options "probe={\"dataset\": $sets, \"seed\": 1}, \"test_dataset\": $sets, \"seed\": 2}, \"k\": 5, \"baselines\": false}" --out near.png
+[ -s near.png ] || fail "knn --out draws nothing"
 grep -q 'kNN (k=5, T=0.07)' out || fail "knn prints $(cat out)"
 grep -q '^this run .* %$' out || fail "knn prints $(cat out)"
 says 'epoch_2: MAE, iteration 4 of 4'

@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace selfsup::checkpoint {
 namespace {
@@ -206,7 +207,7 @@ void SafetensorsFile::parse() try {
   index_.reserve(tensors_.size());
   for (size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
 } catch (const Error& error) {
-  throw Error(Exit::checkpoint, fmt::format("{}: not a valid safetensors file: {}", path_, error.what()));
+  throw Error(Exit::checkpoint, fmt::format("{}: not a valid safetensors file: {}", path_, printable(error.what())));
 }
 
 const TensorView* SafetensorsFile::find(std::string_view name) const {

@@ -46,7 +46,7 @@ constexpr unsigned bit(Command command) { return 1u << static_cast<unsigned>(com
 constexpr unsigned kTrained = bit(Command::reconstruct) | bit(Command::knn) | bit(Command::probe) | bit(Command::embed);
 constexpr unsigned kTrains = bit(Command::train) | bit(Command::config) | bit(Command::validate);
 constexpr unsigned kRuns = kTrains | kTrained | bit(Command::views) | bit(Command::benchmark);
-constexpr unsigned kWrites = bit(Command::views) | bit(Command::reconstruct) | bit(Command::embed);
+constexpr unsigned kWrites = bit(Command::views) | bit(Command::reconstruct) | bit(Command::knn) | bit(Command::embed);
 constexpr unsigned kNotes = bit(Command::list) | bit(Command::inspect);
 constexpr unsigned kPlugins = kRuns | kNotes | bit(Command::export_weights);
 
@@ -325,7 +325,7 @@ The run
   --load-from PATH       start from the weights of a checkpoint folder, a .safetensors or a .pth file
   --checkpoint PATH      of reconstruct, knn, probe, embed: not the newest of the work folder but this one
   --images FOLDER        of embed: these images, not those of train_dataloader
-  --out PATH             of views, reconstruct and embed: where the result goes
+  --out PATH             of views, reconstruct and embed: where the result goes; of knn: a picture of neighbours
   --cfg-options K=V ...  override keys: train_dataloader.batch_size=64 optim_wrapper.optimizer.lr=1e-3
   --amp                  mixed precision: bfloat16 on the CPU, float16 on CUDA
   --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size

@@ -33,9 +33,12 @@ Names names_of(const Format& format, std::string_view without) {
 std::string best_prefix(const Names& names, const std::vector<std::string>& file) {
   std::unordered_map<std::string_view, size_t> votes;
   std::vector<std::string_view> in_order;
+  size_t longest = 0;
+  for (const auto& [theirs, own] : names) longest = std::max(longest, theirs.size());
   for (const std::string& name : file) {
+    // What is longer than all of the names is none: a name of nothing but dots costs no more than its length.
     for (size_t start = 0; start != std::string::npos;) {
-      if (names.contains(std::string_view(name).substr(start))) {
+      if (name.size() - start <= longest && names.contains(std::string_view(name).substr(start))) {
         const std::string_view prefix = std::string_view(name).substr(0, start);
         if (votes[prefix]++ == 0) in_order.push_back(prefix);
       }

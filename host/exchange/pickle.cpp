@@ -4,7 +4,6 @@
 
 #include <cstring>
 #include <optional>
-#include <unordered_map>
 
 #include "base/text.h"
 #include "base/utf8.h"
@@ -18,6 +17,7 @@ using Id = Pickle::Id;
 using Kind = Pickle::Kind;
 
 constexpr int newest_protocol = 5;
+constexpr Id not_kept = UINT32_MAX;
 
 [[noreturn]] void bad(const std::string& text) { throw Malformed(text); }
 
@@ -100,11 +100,15 @@ class PickleMachine {
 
   // --- what is done
   void step(uint8_t code);
-  void memoize(uint64_t key) { memo_[key] = top(); }
-  void recall(uint64_t key) {
-    const auto found = memo_.find(key);
-    if (found == memo_.end()) bad("it recalls a value that it has not kept");
-    push(found->second);
+  // Writers number what they keep without gaps.
+  void memoize(size_t key) {
+    if (key >= Pickle::max_values) bad("it keeps more values than any file of weights");
+    if (key >= memo_.size()) memo_.resize(key + 1, not_kept);
+    memo_[key] = top();
+  }
+  void recall(size_t key) {
+    if (key >= memo_.size() || memo_[key] == not_kept) bad("it recalls a value that it has not kept");
+    push(memo_[key]);
   }
   void push_global(std::string_view module, std::string_view name);
   void long_integer(std::string_view bytes);
@@ -132,11 +136,15 @@ class PickleMachine {
   bool stopped_ = false;
   std::vector<Id> stack_;
   std::vector<size_t> marks_;
-  std::unordered_map<uint64_t, Id> memo_;
+  std::vector<Id> memo_;
 };
 
 void PickleMachine::run() {
-  while (!stopped_) step(number<uint8_t>());
+  for (size_t codes = 0; !stopped_; ++codes) {
+    if (codes == Pickle::max_codes)
+      bad(fmt::format("its pickle has more than {} codes, more than any file of weights", Pickle::max_codes));
+    step(number<uint8_t>());
+  }
   out_.root_ = pop();
   out_.size_ = at_;
 }

@@ -38,7 +38,8 @@ class Pickle {
   };
 
   // Reads one pickle from the start of `bytes`, which outlive the object. Malformed (of zip.h): what is not one of
-  // PyTorch's, a name that is refused, or more values than any file of weights has.
+  // PyTorch's, a name that is refused, or more values or codes than any file of weights has: whatever the bytes, memory
+  // stays below half a GiB.
   explicit Pickle(std::string_view bytes);
 
   const Value& root() const { return values_[root_]; }
@@ -47,7 +48,7 @@ class Pickle {
   const std::vector<PickledTensor>& tensors() const { return tensors_; }
   size_t size() const { return size_; }  // bytes read
 
-  static constexpr size_t max_values = 4'000'000, max_tensors = 500'000, max_dims = 16;
+  static constexpr size_t max_values = 4'000'000, max_codes = 16'000'000, max_tensors = 500'000, max_dims = 16;
 
  private:
   friend class PickleMachine;

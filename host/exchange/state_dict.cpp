@@ -27,7 +27,7 @@ bool is_state_dict(const Pickle& pickle, const Value& dict) {
 }
 
 std::string key_of(const Value& key) {
-  return key.kind == Kind::text && valid_utf8(key.text) ? shortened(key.text, 60) : "…";
+  return key.kind == Kind::text && valid_utf8(key.text) ? printable(shortened(key.text, 60)) : "…";
 }
 
 // The first 20 keys but `without`.
@@ -38,10 +38,12 @@ std::string keys_of(const Pickle& pickle, const Value& dict, const Value* withou
   return fmt::format("{}", fmt::join(keys, ", "));
 }
 
-const Value* member(const Pickle& pickle, const Value& dict, std::string_view name) {
-  for (size_t i = 0; i < dict.items.size(); i += 2)
-    if (pickle.at(dict.items[i]).text == name && pickle.at(dict.items[i + 1]).kind == Kind::dict)
-      return &pickle.at(dict.items[i + 1]);
+// The first dictionary by a usual name.
+const Value* usual_member(const Pickle& pickle, const Value& dict) {
+  for (const std::string_view name : usual)
+    for (size_t i = 0; i < dict.items.size(); i += 2)
+      if (pickle.at(dict.items[i]).text == name && pickle.at(dict.items[i + 1]).kind == Kind::dict)
+        return &pickle.at(dict.items[i + 1]);
   return nullptr;
 }
 
@@ -64,14 +66,13 @@ NamedPlaces find_state_dict(const Pickle& pickle) {
   const Value* dict = &pickle.root();
   std::string ignored;
   for (int depth = 0; depth < max_depth && dict->kind == Kind::dict; ++depth) {
-    if (is_state_dict(pickle, *dict)) {
+    const Value* inner = usual_member(pickle, *dict);
+    // Beside the weights may stand a tensor, as of the best accuracy.
+    if (is_state_dict(pickle, *dict) && !(inner && is_state_dict(pickle, *inner))) {
       NamedPlaces places = tensors_of(pickle, *dict);
       places.ignored = ignored;
       return places;
     }
-    const Value* inner = nullptr;
-    for (const std::string_view name : usual)
-      if (!inner) inner = member(pickle, *dict, name);
     if (!inner) {
       size_t holding = 0;
       for (size_t i = 1; i < dict->items.size(); i += 2)

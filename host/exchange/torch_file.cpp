@@ -10,6 +10,8 @@
 
 #include "base/errors.h"
 #include "base/mapping.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "checkpoint/safetensors.h"
 #include "exchange/pickle.h"
 #include "exchange/state_dict.h"
@@ -19,12 +21,17 @@ namespace selfsup::exchange {
 namespace {
 
 constexpr std::string_view zip_mark = "PK\3\4";
-constexpr uint64_t max_pickle = 1u << 30;
+constexpr uint64_t max_pickle = 1u << 30, max_packed_pickle = 1u << 28;  // the latter takes as much memory
 // long(0x1950a86a20f9469cfc6c), what an older file begins with, as a pickle of protocol 2.
 constexpr std::string_view old_mark("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
 
 bool pickle_mark(std::string_view bytes) {
   return bytes.size() >= 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
+}
+
+// The text may repeat what the file says.
+[[noreturn]] void refuse_file(const std::string& path, const std::exception& error) {
+  throw Error(Exit::checkpoint, fmt::format("{}: {}", path, shortened(printable(error.what()), 2000)));
 }
 
 // The bytes of each storage, by its key.
@@ -47,7 +54,7 @@ class Storages : public WeightsSource {
     if (!content) content = read(keys_[tensor.part]);
     return content->data() + tensor.offset;
   } catch (const Malformed& error) {
-    throw Error(Exit::checkpoint, fmt::format("{}: {}", path_, error.what()));
+    refuse_file(path_, error);
   }
 
  protected:
@@ -67,8 +74,10 @@ class Archive final : public Storages {
   Archive(const std::string& path, Mapping mapping) : Storages(path, std::move(mapping)), zip_(file()) {
     constexpr std::string_view ending = "data.pkl";
     for (const auto& [name, entry] : zip_.entries())
-      if (name.ends_with(ending) && name.find('/') == name.size() - ending.size() - 1)
+      if (name.ends_with(ending) && name.find('/') == name.size() - ending.size() - 1) {
+        if (!folder_.empty()) throw Malformed("it is several files of torch.save in one: it has two data.pkl");
         folder_ = name.substr(0, name.size() - ending.size());
+      }
     if (folder_.empty()) throw Malformed("it is a ZIP archive, but none of torch.save: it has no data.pkl");
     if (zip_.find(folder_ + "constants.pkl"))
       throw Malformed("it is a TorchScript archive, which is a program; save its state_dict in Python");
@@ -80,7 +89,8 @@ class Archive final : public Storages {
 
   std::string_view pickle() {
     const Zip::Entry& entry = *zip_.find(folder_ + "data.pkl");
-    if (entry.size > max_pickle) throw Malformed(fmt::format("its data.pkl has {} bytes", entry.size));
+    if (entry.size > (entry.deflated ? max_packed_pickle : max_pickle))
+      throw Malformed(fmt::format("its data.pkl has {} bytes", entry.size));
     return zip_.read(entry, pickle_);
   }
 
@@ -230,9 +240,9 @@ Weights open_torch_file(const RegularFile& file, const std::string& path) try {
   old->find_storages(pickle);
   return weights_of(pickle, std::move(old), path);
 } catch (const Malformed& error) {
-  throw Error(Exit::checkpoint, fmt::format("{}: {}", path, error.what()));
+  refuse_file(path, error);
 } catch (const FileError& error) {
-  throw Error(Exit::checkpoint, fmt::format("{}: {}", path, error.what()));
+  refuse_file(path, error);
 }
 
 }  // namespace selfsup::exchange

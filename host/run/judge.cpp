@@ -2,6 +2,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "checkpoint/file.h"
 #include "cli/output.h"
 #include "evaluate/evaluation.h"
 #include "run/commands.h"
@@ -12,6 +13,7 @@ namespace {
 
 // The lines of the log on stderr, the table on stdout.
 int judge(const cli::CommandLine& line, evaluate::JudgedBy by) {
+  if (line.out) checkpoint::WholeFile{*line.out};  // where there is no room for a file, nothing need be computed
   Trained trained(line);
   if (!trained.config().probe)
     throw Error(Exit::usage,
@@ -31,6 +33,11 @@ int judge(const cli::CommandLine& line, evaluate::JudgedBy by) {
   for (const data::BadFile& bad : evaluation->bad_files())
     log_warning(fmt::format("not used: {}: {}", bad.path, bad.reason));
   print_out(table + "\n");
+  if (!line.out) return 0;
+  const auto shown = evaluation->neighbours();
+  if (!shown) throw Error(Exit::data, "no neighbours were drawn: probe.test_dataset has no image that can be used");
+  evaluate::write_png(*line.out, shown->picture);
+  log_info(fmt::format("drew {}; {}", *line.out, shown->caption));
   return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/utf8.h"
 #include "train/state_dict.h"
 
 namespace selfsup::train {
@@ -113,11 +114,11 @@ LoadReport load_weights(model::ParameterStore& model, const exchange::Weights& w
 
   LoadReport report;
   report.format = match.format;
-  report.prefix = match.prefix;
+  report.prefix = printable(match.prefix);
   report.ignored = weights.ignored;
   report.untouched = match.untouched;
   report.names.missing = match.missing;
-  for (const size_t index : match.unexpected) report.names.unexpected.push_back(file[index]);
+  for (const size_t index : match.unexpected) report.names.unexpected.push_back(printable(file[index]));
   const auto counts = [&](const std::string& name) { return model.find(name)->tensor.is_floating_point(); };
   std::vector<std::pair<model::Entry*, const exchange::WeightTensor*>> takes;
   int64_t have = 0, wanted = std::count_if(match.missing.begin(), match.missing.end(), counts);

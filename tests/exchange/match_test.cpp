@@ -48,6 +48,11 @@ TEST_CASE("one component may come alone, without its name") {
   CHECK(alone.untouched.size() == 2);
 }
 
+TEST_CASE("long names of many parts cost no more than their length") {
+  const std::string dots(2'000'000, '.');
+  CHECK(match({dots, dots + "blocks.a.weight"}).prefix == dots);  // squared, this would end no more
+}
+
 TEST_CASE("a file of something else matches nothing") {
   const Match none = match({"x.weight", "y"});
   CHECK(none.found.empty());

@@ -153,14 +153,33 @@ TEST_CASE("a pickle cannot make itself larger than the file") {
   for (int i = 1; i < 1'000'000; ++i) deep += "a";
   CHECK_THAT(refusal(archive(deep + ".")), says("no state_dict"));
   CHECK_THAT(refusal(archive(std::string(5'000'000, 'N') + ".")), says("values"));
+  for (const char* one : {"(", "\x94", "2"}) {  // marks, values kept, the same value again
+    std::string many = "N";
+    for (int i = 0; i < 17'000'000; ++i) many += one;
+    CHECK_THAT(refusal(archive(many + ".")), says("codes") || says("values"));
+  }
+  CHECK_THAT(refusal(archive("Nr" + le(UINT32_MAX) + ".")), says("keeps more values"));
   std::string big = "}q\1(";
   for (int i = 0; i < 100'000; ++i) big += "NN";
   big += "u" + global("collections", "OrderedDict") + "q\2";
   for (int i = 0; i < 1'000; ++i) big += "h\2h\1\x85R";
   CHECK_THAT(refusal(archive(big + ".")), says("dictionaries"));
-  const std::string one_tensor = tensor(storage(6), 0, {6}, {1});
   CHECK_THAT(refusal(archive(pickled(tensor(storage(6), 0, std::vector<int64_t>(17, 1), std::vector<int64_t>(17, 1))))),
              says("17 sizes"));
+}
+
+TEST_CASE("what the file says reaches no terminal as it is, nor at any length") {
+  const std::string odd = "\x1b]0;title\a\n\xff";
+  for (const std::string& text :
+       {refusal(archive(pickled(tensor(storage(6, "FloatStorage", odd), 0, {6}, {1})))),
+        refusal(zip({{"a/data.pkl", "N."}, {odd, ""}, {odd, ""}})),
+        refusal(zip({{"a/data.pkl", "N."}, {std::string(60'000, 'x'), ""}, {std::string(60'000, 'x'), ""}})),
+        refusal(archive("\x80\x02}" + text("\x1b[31m") + integer(3) + "s.")),
+        refusal(archive(pickled(global("os\x1b", "system"))))}) {
+    CHECK(text != "");
+    CHECK(text.size() < 3000);
+    CHECK(text.find_first_of("\x1b\a\n\xff") == text.npos);
+  }
 }
 
 TEST_CASE("an archive that is damaged, packed too well or no file of torch.save is refused") {
@@ -183,6 +202,7 @@ TEST_CASE("an archive that is damaged, packed too well or no file of torch.save 
   CHECK_THAT(refusal(zip({{"a/data.pkl", pickle}, {"a/byteorder", "big"}, {"a/data/0", bytes}})),
              says("little-endian"));
   CHECK_THAT(refusal(zip({{"readme.txt", "hello"}})), says("no data.pkl"));
+  CHECK_THAT(refusal(zip({{"a/data.pkl", pickle}, {"b/data.pkl", pickle}, {"a/data/0", bytes}})), says("two data.pkl"));
   // Entries that lie over one another.
   std::string overlapping = zip({{"a/data.pkl", pickle}, {"a/data/0", std::string(1000, 'x')}, {"a/data/1", "y"}});
   const size_t second = overlapping.rfind("PK\1\2");
@@ -207,6 +227,12 @@ TEST_CASE("the weights are found by the names that programs use; several without
     return archive(all + ".");
   };
   CHECK(refusal(file({"state_dict"})) == "");
+  const std::string best = text("best_acc1") + tensor(storage(6), 0, {}, {}) + "s";  // a tensor beside the weights
+  const std::string path = dir().file("best.pth", archive("\x80\x02}" + best + text("state_dict") + weights + "s."));
+  const Weights found = open_weights(path);
+  REQUIRE(found.tensors.size() == 1);
+  CHECK(found.tensors[0].name == "w");
+  CHECK(found.ignored == "best_acc1");
   CHECK(refusal(file({"optimizer_of_sorts", "model"})) == "");
   CHECK(refusal(file({"weights_of_mine"})) == "");
   CHECK_THAT(refusal(file({"student", "teacher"})), says("student, teacher"));

@@ -264,8 +264,9 @@ void serve(const Arguments& arguments) {
   const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
   const data::Pipeline pipeline = pipeline_of(c.views, registry);
   data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
-  const input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"),
-                                       c.channels, at::kCPU, c.channels_last);
+  input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"), c.channels,
+                                 at::kCPU);
+  if (c.channels_last) preprocess.lay_channels_last();
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
   const distributed::SingleProcess group;
   Turns turns;

@@ -87,7 +87,7 @@ inline constexpr char kHostTop[] = R"({
       "param_scheduler": {"type": "object", "x-ssp-idle": true}, "sampler_seed": {"type": "object", "x-ssp-idle": true},
       "visualization": {"type": "object", "x-ssp-idle": true}}},
     "env_cfg": {"type": "object", "default": {}, "properties": {
-      "channels_last": {"type": "boolean", "default": true, "description": "images, and parameters of four dimensions, lie in memory pixel by pixel, as convolutions like them; false: channel by channel"},
+      "channels_last": {"type": "boolean", "default": true, "description": "images, and parameters of four dimensions, lie in memory pixel by pixel, as convolutions like them; false, or on the CPU a convolution with fewer than 16 outputs: channel by channel"},
       "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
       "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},

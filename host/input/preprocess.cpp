@@ -53,12 +53,11 @@ at::Tensor borrow(const std::shared_ptr<T>& data, at::IntArrayRef sizes, at::Sca
 
 }  // namespace
 
-Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device device, bool channels_last)
+Preprocessor::Preprocessor(const Json& config, int64_t channels, at::Device device)
     : mean_(per_channel(config, "mean", 0, channels)),
       std_(per_channel(config, "std", 1, channels)),
       device_(device),
-      staging_(device),
-      format_(channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous) {
+      staging_(device) {
   for (double s : std_)
     if (!(s > 0))
       throw Error(Exit::usage, fmt::format("{}: data_preprocessor.std is above 0", describe(config.get("std").source)));

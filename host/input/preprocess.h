@@ -16,9 +16,11 @@ namespace selfsup::input {
 class Preprocessor {
  public:
   // data_preprocessor: mean and std in units of 0..255, one number a channel (or one for all); left out: images pass
-  // as they are. Error(usage) when they do not fit the channels. channels_last: the results lie in memory as the bytes
-  // do, pixel by pixel; otherwise channel by channel.
-  Preprocessor(const Json& data_preprocessor, int64_t channels, at::Device device, bool channels_last = false);
+  // as they are. Error(usage) when they do not fit the channels.
+  Preprocessor(const Json& data_preprocessor, int64_t channels, at::Device device);
+
+  // From now on the results lie in memory as the bytes do, pixel by pixel, instead of channel by channel.
+  void lay_channels_last() { format_ = at::MemoryFormat::ChannelsLast; }
 
   // uint8 [B,H,W,C] on the CPU -> f32 [B,C,H,W] = (x - mean) / std on the device.
   at::Tensor normalise(const at::Tensor& pixels) const;
@@ -37,7 +39,7 @@ class Preprocessor {
   std::vector<double> mean_, std_;
   at::Device device_;
   Staging staging_;
-  at::MemoryFormat format_;
+  at::MemoryFormat format_ = at::MemoryFormat::Contiguous;
   std::vector<std::array<float, 256>> table_;  // a channel's value for each byte
   at::Tensor device_mean_, device_std_;        // [C,1,1]
 };

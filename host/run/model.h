@@ -23,6 +23,9 @@ struct Model {
   // exchange::open_weights and train::load_weights.
   std::string load_weights(const std::string& path);
 
+  // For the log: why images and convolutions lie channel by channel although channels-last is on; may be empty.
+  std::string layout_note;
+
   input::Preprocessor preprocess;
   model::ParameterStore store;
   bridge::Algorithm algorithm;

@@ -37,6 +37,7 @@ Training::Training(Prepared& prepared, const Settings& settings, const AllData& 
       keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
               train::keep_scaler(update.scaler), train::keep_task(model.task, group), keep_bad_files(loader)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed})) {
+  if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
 }
 

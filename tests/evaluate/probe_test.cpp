@@ -207,7 +207,8 @@ TEST_CASE("preprocessing normalises as the original and comes back exactly") {
   const Json config =
       parse_json(R"({"mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]})", "test", "test");
   const bool last = GENERATE(false, true);
-  const input::Preprocessor preprocess(config, 3, at::kCPU, last);
+  input::Preprocessor preprocess(config, 3, at::kCPU);
+  if (last) preprocess.lay_channels_last();
   at::manual_seed(3);
   const at::Tensor pixels = at::randint(0, 256, {5, 7, 6, 3}, at::kByte);
   const at::Tensor got = preprocess.normalise(pixels);

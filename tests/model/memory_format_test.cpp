@@ -58,4 +58,17 @@ TEST_CASE("channels-last parameters are the same tensors with the same values") 
   CHECK(held.is_contiguous(at::MemoryFormat::ChannelsLast));
 }
 
+// LibTorch 2.11's channels-last convolutions damage the heap on the CPU below a vector's width of outputs.
+TEST_CASE("a convolution of fewer than 16 outputs is found, whatever else there is") {
+  ParameterStore store;
+  InitSpec rule;
+  declare(store, "wide", Kind::parameter, {16, 3, 3, 3}, rule);
+  declare(store, "linear", Kind::parameter, {2, 3}, rule);
+  declare(store, "bank", Kind::buffer, {2, 3, 3, 3}, rule);
+  CHECK(too_narrow_for_channels_last(store) == nullptr);
+  declare(store, "narrow", Kind::frozen, {15, 16, 1, 1}, rule);
+  REQUIRE(too_narrow_for_channels_last(store));
+  CHECK(too_narrow_for_channels_last(store)->name == "narrow");
+}
+
 }  // namespace selfsup::model

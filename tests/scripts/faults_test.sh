@@ -138,12 +138,12 @@ warns "$model.training_step: 1 grad_push or autocast_push without state_pop; the
 warns "$model: it holds 50 more tensor handles than 50 steps ago" 'training_step 2 leak' --cfg-options train_cfg.max_iters=60
 # A picture that fails is not the run's end.
 for thrown in "std thrown in reconstruct" "int an exception of type int" "foreign an exception of type (anonymous namespace)::Foreign"; do
-  warns "no picture was drawn: $model.reconstruct: ${thrown#* }" "reconstruct 1 ${thrown%% *}"
+  warns "no reconstruction.png: $model.reconstruct: ${thrown#* }" "reconstruct 1 ${thrown%% *}"
 done
 for fault in shape empty; do
-  warns "no picture was drawn: $model.reconstruct: 'original' must be floating-point [8, 3, H, W]" "reconstruct 1 $fault"
+  warns "no reconstruction.png: $model.reconstruct: 'original' must be floating-point [8, 3, H, W]" "reconstruct 1 $fault"
 done
-warns "no picture was drawn: $model.reconstruct: 'original' must be floating-point [8, 3, H, W] flagged IMAGE, it is f32 [8, 2, 8, 8]" 'reconstruct 1 channels'
+warns "no reconstruction.png: $model.reconstruct: 'original' must be floating-point [8, 3, H, W] flagged IMAGE, it is f32 [8, 2, 8, 8]" 'reconstruct 1 channels'
 warns "$model.destroy: thrown in algorithm.destroy" 'algorithm.destroy 1 std'
 warns "$tokens.destroy: an exception of type int" 'tokens.destroy 1 int'
 warns "$maps.destroy: an exception of type (anonymous namespace)::Foreign" 'maps.destroy 1 foreign'

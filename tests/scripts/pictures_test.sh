@@ -170,7 +170,7 @@ cmp -s expected.png first.png && fail "reconstruct --checkpoint draws the pictur
 run reconstruct tiny.json --work-dir nowhere && fail "reconstruct without a checkpoint"
 [ ! -e nowhere ] || fail "reconstruct makes a work folder"
 run reconstruct tiny.json --work-dir shown --cfg-options train_dataloader.dataset.image_size=40
-[ $? -eq 6 ] || fail "reconstruct by a model for images of another size is not exit 6"
+[ $? -eq 2 ] || fail "reconstruct by a model for images of another size is not exit 2"
 run reconstruct tiny.json --work-dir shown --cfg-options 'train_dataloader.pipeline=[{"type": "CenterCrop", "crop_size": 24}]' model.backbone.img_size=32
 [ $? -eq 2 ] || fail "reconstruct of images of another size is not exit 2"
 cat >other.json <<'END_OF_FILE'

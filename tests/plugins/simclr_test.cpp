@@ -189,6 +189,7 @@ TEST_CASE("SimCLR: defaults make a model that trains on the images they are for"
     for (const int64_t channels : {1, 3}) {
       INFO("images of " << size << ", channels " << channels);
       bridge::Facts facts = facts_of();
+      facts.view_sizes.clear();  // the user states no pipeline
       facts.image_size = size;
       facts.channels = channels;
       facts.max_epochs = 3;
@@ -203,6 +204,15 @@ TEST_CASE("SimCLR: defaults make a model that trains on the images they are for"
       CHECK(std::isfinite(out.at(0).value.item<double>()));
     }
   }
+}
+
+TEST_CASE("SimCLR: defaults go by the views that the user's pipeline gives, square or not") {
+  bridge::Facts facts = facts_of();
+  facts.image_size = 224;  // of the data set
+  facts.view_sizes = {32, 40, 32, 40};
+  CHECK(defaults(facts).at_path("model.backbone.stem")->as_string() == "small");
+  facts.view_sizes = {200, 240, 200, 240};
+  CHECK(defaults(facts).at_path("model.backbone.depth")->as_int() == 50);
 }
 
 TEST_CASE("SimCLR: photos get MMSelfSup's recipe, its rate by the images of an update") {

@@ -33,6 +33,26 @@ inline int max(int a, int b) { return a > b ? a : b; }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int mask(bool b) { return -static_cast<int>(b); }
 
+// Grey in every channel, and the sum of the greys: what is called grey, of(r, g, b), differs.
+template <class Grey>
+void set_greys(Planes planes, size_t count, const Grey& of) {
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    const int grey = of(r, g, b);
+    set(planes, i, grey, grey, grey);
+  }
+}
+
+template <class Grey>
+uint64_t sum_of_greys(Planes planes, size_t count, const Grey& of) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const auto [r, g, b] = get(planes, i);
+    sum += static_cast<uint64_t>(of(r, g, b));
+  }
+  return sum;
+}
+
 namespace portable {
 
 void unpack(const uint8_t* rgb, Planes planes, size_t count) {
@@ -57,20 +77,11 @@ void saturation(Planes planes, size_t count, float factor) {
 }
 
 void grey(Planes planes, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    const auto [r, g, b] = get(planes, i);
-    const int grey = grey_of(r, g, b);
-    set(planes, i, grey, grey, grey);
-  }
+  set_greys(planes, count, [](int r, int g, int b) { return grey_of(r, g, b); });
 }
 
 uint64_t grey_sum(Planes planes, size_t count) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto [r, g, b] = get(planes, i);
-    sum += static_cast<uint64_t>(grey_of(r, g, b));
-  }
-  return sum;
+  return sum_of_greys(planes, count, [](int r, int g, int b) { return grey_of(r, g, b); });
 }
 
 // To HSV of 8 bits, a shift of the hue, and back: colorsys with Pillow's roundings. Pillow computes in double; in float
@@ -134,12 +145,10 @@ std::span<const Kernels> kernels() {
 }
 
 void weighted_grey(Planes planes, size_t count, const double weights[3]) {
-  for (size_t i = 0; i < count; ++i) {
-    const auto [r, g, b] = get(planes, i);
+  set_greys(planes, count, [weights](int r, int g, int b) {
     const double sum = weights[0] * r + weights[1] * g + weights[2] * b;
-    const int grey = static_cast<int>(sum > 255 ? 255 : sum);
-    set(planes, i, grey, grey, grey);
-  }
+    return static_cast<int>(sum > 255 ? 255 : sum);
+  });
 }
 
 namespace torchvision {
@@ -156,20 +165,11 @@ inline float clamp01(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 }  // namespace
 
 void grey(Planes planes, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    const auto [r, g, b] = get(planes, i);
-    const int grey = grey_of(r, g, b);
-    set(planes, i, grey, grey, grey);
-  }
+  set_greys(planes, count, [](int r, int g, int b) { return grey_of(r, g, b); });
 }
 
 uint64_t grey_sum(Planes planes, size_t count) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const auto [r, g, b] = get(planes, i);
-    sum += static_cast<uint64_t>(grey_of(r, g, b));
-  }
-  return sum;
+  return sum_of_greys(planes, count, [](int r, int g, int b) { return grey_of(r, g, b); });
 }
 
 void saturation(Planes planes, size_t count, double factor) {

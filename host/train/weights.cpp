@@ -13,12 +13,11 @@
 
 #include "base/errors.h"
 #include "base/utf8.h"
+#include "model/roles.h"
 #include "train/state_dict.h"
 
 namespace selfsup::train {
 namespace {
-
-constexpr uint32_t role_embedding = 4;  // a bit of model::Entry::roles
 
 // Whole columns and rows of a square; none: it is no square.
 std::optional<int64_t> side_of(int64_t cells) {
@@ -36,7 +35,7 @@ std::optional<int64_t> tokens_before(int64_t rows, int64_t other_rows) {
 // [1, N, D] of an embedding, of two lengths that can be carried over.
 bool is_resized_table(const model::Entry& entry, const exchange::WeightTensor& found) {
   const at::IntArrayRef own = entry.tensor.sizes();
-  return (entry.roles & role_embedding) && own.size() == 3 && found.shape.size() == 3 && own[0] == 1 &&
+  return (entry.roles & model::role_embedding) && own.size() == 3 && found.shape.size() == 3 && own[0] == 1 &&
          found.shape[0] == 1 && own[2] == found.shape[2] && own[1] != found.shape[1] &&
          tokens_before(own[1], found.shape[1]).has_value();
 }

@@ -10,13 +10,21 @@
 #include "bridge/tables/extensions.h"
 #include "bridge/tables/init_spec.h"
 #include "bridge/tables/overrides.h"
+#include "model/roles.h"
 
 namespace selfsup::bridge {
 namespace {
 
 constexpr uint32_t kKinds = SSP_PARAM | SSP_PARAM_FROZEN | SSP_BUFFER;
 constexpr uint32_t kFlags = SSP_TENSOR_TRANSIENT | SSP_TENSOR_PER_RANK;
-constexpr uint32_t kRoles = 63;
+
+// Roles are handed through as they are.
+constexpr uint32_t kRoles = model::role_bias | model::role_norm | model::role_embedding | model::role_token |
+                            model::role_no_decay | model::role_lars_exclude;
+static_assert(uint32_t{model::role_bias} == SSP_ROLE_BIAS && uint32_t{model::role_norm} == SSP_ROLE_NORM &&
+              uint32_t{model::role_embedding} == SSP_ROLE_EMBED && uint32_t{model::role_token} == SSP_ROLE_TOKEN &&
+              uint32_t{model::role_no_decay} == SSP_ROLE_NO_DECAY &&
+              uint32_t{model::role_lars_exclude} == SSP_ROLE_LARS_EXCLUDE);
 
 std::string checked_name(ssp_str text, const char* what) {
   const std::string_view name = view(text);

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "model/roles.h"
+
 namespace selfsup::train {
 namespace {
 
-// Bits of model::Entry::roles.
-enum : uint32_t { role_bias = 1, role_norm = 2, role_no_decay = 16, role_lars_exclude = 32 };
-
 bool is_bias(const model::Entry& entry) {
-  return (entry.roles & role_bias) || entry.name == "bias" || entry.name.ends_with(".bias");
+  return (entry.roles & model::role_bias) || entry.name == "bias" || entry.name.ends_with(".bias");
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ ParamSettings ParamRules::settings(const model::Entry& entry, double base_lr, do
       return {base_lr * custom.lr_mult, base_decay * custom.decay_mult, custom.extras};
 
   ParamSettings settings{base_lr, base_decay};
-  const bool norm = entry.roles & role_norm, bias = is_bias(entry);
+  const bool norm = entry.roles & model::role_norm, bias = is_bias(entry);
   if (bias && !norm && bias_lr_.given) settings.lr = base_lr * bias_lr_.value;
   if (norm && norm_decay_.given) {
     settings.weight_decay = base_decay * norm_decay_.value;
@@ -50,10 +49,10 @@ ParamSettings ParamRules::settings(const model::Entry& entry, double base_lr, do
     settings.weight_decay = base_decay * bias_decay_.value;
   } else if (entry.tensor.dim() == 1 && flat_decay_.given) {
     settings.weight_decay = base_decay * flat_decay_.value;
-  } else if (entry.roles & role_no_decay) {
+  } else if (entry.roles & model::role_no_decay) {
     settings.weight_decay = 0;
   }
-  if (entry.roles & role_lars_exclude) settings.extras.set("lars_exclude", true);
+  if (entry.roles & model::role_lars_exclude) settings.extras.set("lars_exclude", true);
   return settings;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "mae.hpp"
-#include "ssp/cpp/json.hpp"
+#include "ssp/cpp/recipe.hpp"
 
 using namespace ssp;
 using json::array;
@@ -59,12 +59,6 @@ int64_t fitted_patch(int64_t wanted, int64_t height, int64_t width) {
   return best > 0 ? best : wanted;
 }
 
-Value preprocessor(int64_t channels) {
-  if (channels == 3)
-    return object({{"mean", array({123.675, 116.28, 103.53})}, {"std", array({58.395, 57.12, 57.375})}});
-  return object({{"mean", array({127.5})}, {"std", array({127.5})}});  // one number for all channels
-}
-
 Value pipeline(const Recipe& r) {
   const Value flip = object({{"type", "RandomFlip"}, {"prob", 0.5}});
   if (!r.photos) {
@@ -74,28 +68,6 @@ Value pipeline(const Recipe& r) {
   const Value crop = object(
       {{"type", "RandomResizedCrop"}, {"size", r.image}, {"scale", array({0.2, 1.0})}, {"interpolation", "bicubic"}});
   return array({crop, flip});
-}
-
-// A linear warm-up, then a cosine to 0; steps are epochs (converted to iterations) or iterations.
-Value schedule(int64_t length, double warm_up_share, bool by_epoch) {
-  // A warm-up of whole epochs that would eat more than a quarter of a short run is left out.
-  int64_t warm_up = std::llround(warm_up_share * static_cast<double>(length));
-  if (by_epoch && warm_up == 0 && length >= 4) warm_up = 1;
-  if (!by_epoch && warm_up < 2) warm_up = 0;  // a line needs two points
-  const Value cosine = object({{"type", "CosineAnnealingLR"},
-                               {"T_max", length - warm_up},
-                               {"by_epoch", by_epoch},
-                               {"begin", warm_up},
-                               {"end", length},
-                               {"convert_to_iter_based", by_epoch}});
-  if (warm_up == 0) return array({cosine});
-  const Value linear = object({{"type", "LinearLR"},
-                               {"start_factor", 1e-4},
-                               {"by_epoch", by_epoch},
-                               {"begin", 0},
-                               {"end", warm_up},
-                               {"convert_to_iter_based", by_epoch}});
-  return array({linear, cosine});
 }
 
 // MMSelfSup's list: nothing one-dimensional, no position and no token decays.
@@ -139,12 +111,12 @@ std::string Mae::defaults(const Facts& facts) {
       object({{"type", "AdamW"}, {"lr", lr}, {"betas", array({0.9, 0.95})}, {"weight_decay", 0.05}});
 
   return object({{"model", model},
-                 {"data_preprocessor", preprocessor(channels)},
+                 {"data_preprocessor", recipe::normalisation(channels)},
                  {"train_dataloader", object({{"batch_size", batch}, {"pipeline", pipeline(r)}})},
                  {"optim_wrapper", object({{"type", "OptimWrapper"},
                                            {"optimizer", optimizer},
                                            {"paramwise_cfg", object({{"custom_keys", no_decay_keys()}})}})},
-                 {"param_scheduler", schedule(length, r.warm_up, by_epoch)},
+                 {"param_scheduler", recipe::warm_up_and_cosine(length, r.warm_up, by_epoch)},
                  {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
                  {"auto_scale_lr", object({{"base_batch_size", r.photos ? step : r.batch}})}})
       .text();

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "simclr.hpp"
-#include "ssp/cpp/json.hpp"
+#include "ssp/cpp/recipe.hpp"
 
 using namespace ssp;
 using json::array;
@@ -16,12 +16,6 @@ namespace {
 // Below 96 pixels: a small network, as measured on synthetic shapes of 32 (1,500 steps of 128 in three minutes on two
 // cores with AVX2). From 96 on, or unknown: ResNet-50 as in MMSelfSup's resnet50_8xb32-coslr-200e.
 bool small(int64_t image) { return image < 96; }
-
-Value list(const std::vector<Value>& values) {
-  std::string out = "[";
-  for (const Value& v : values) out += (out.size() > 1 ? ", " : "") + v.text();
-  return Value::raw(out + "]");
-}
 
 Value model(int64_t image, int64_t channels) {
   const Value norm = object({{"type", "SyncBN"}});
@@ -51,12 +45,6 @@ Value model(int64_t image, int64_t channels) {
        {"head", head}});
 }
 
-Value preprocessor(int64_t channels) {
-  if (channels == 3)
-    return object({{"mean", array({123.675, 116.28, 103.53})}, {"std", array({58.395, 57.12, 57.375})}});
-  return object({{"mean", array({127.5})}, {"std", array({127.5})}});  // one number for all channels
-}
-
 // Two views of an image; grey images get no changes of colour, which they do not have.
 Value pipeline(int64_t image, int64_t channels) {
   const bool colour = channels != 1;
@@ -76,7 +64,7 @@ Value pipeline(int64_t image, int64_t channels) {
                            {"channel_weights", array({0.114, 0.587, 0.2989})}}));
   if (!small(image))
     view.push_back(object({{"type", "RandomGaussianBlur"}, {"sigma_min", 0.1}, {"sigma_max", 2.0}, {"prob", 0.5}}));
-  return array({object({{"type", "MultiView"}, {"num_views", 2}, {"transforms", array({list(view)})}})});
+  return array({object({{"type", "MultiView"}, {"num_views", 2}, {"transforms", array({array(view)})}})});
 }
 
 // MMSelfSup's: no decay of batch norm and biases, which take plain steps too.
@@ -94,27 +82,6 @@ Value optim_wrapper(int64_t image, int64_t images_of_a_step) {
                   object({{"custom_keys", object({{"bn", plain}, {"bias", plain}, {"downsample.1", plain}})}})}});
 }
 
-// A linear warm-up over a twentieth of the run, then a cosine to 0. A warm-up of one step would never leave its first
-// value, so fewer than two are left out.
-Value schedule(int64_t length, bool by_epoch) {
-  int64_t warm_up = std::llround(0.05 * static_cast<double>(length));
-  if (warm_up < 2) warm_up = 0;
-  const Value cosine = object({{"type", "CosineAnnealingLR"},
-                               {"T_max", length - warm_up},
-                               {"by_epoch", by_epoch},
-                               {"begin", warm_up},
-                               {"end", length},
-                               {"convert_to_iter_based", by_epoch}});
-  if (warm_up == 0) return array({cosine});
-  return array({object({{"type", "LinearLR"},
-                        {"start_factor", 1e-4},
-                        {"by_epoch", by_epoch},
-                        {"begin", 0},
-                        {"end", warm_up},
-                        {"convert_to_iter_based", by_epoch}}),
-                cosine});
-}
-
 }  // namespace
 
 std::string SimClr::defaults(const Facts& facts) {
@@ -130,10 +97,10 @@ std::string SimClr::defaults(const Facts& facts) {
   const bool by_epoch = epochs || !iterations;
   const int64_t length = by_epoch ? epochs.value_or(200) : *iterations;
   return object({{"model", model(image, channels)},
-                 {"data_preprocessor", preprocessor(channels)},
+                 {"data_preprocessor", recipe::normalisation(channels)},
                  {"train_dataloader", object({{"batch_size", batch}, {"pipeline", pipeline(image, channels)}})},
                  {"optim_wrapper", optim_wrapper(image, step)},
-                 {"param_scheduler", schedule(length, by_epoch)},
+                 {"param_scheduler", recipe::warm_up_and_cosine(length, 0.05, by_epoch)},
                  {"train_cfg", object({{by_epoch ? "max_epochs" : "max_iters", length}})},
                  {"auto_scale_lr", object({{"base_batch_size", small(image) ? usual : step}})}})
       .text();

@@ -44,3 +44,16 @@ for name, values in losses.items():
     first, last = sum(values[:3]) / 3, sum(values[-3:]) / 3
     assert name == "other" or last < 0.95 * first, f"the loss of {name} went from {first} to {last}"
 END_OF_FILE
+
+# An epoch of one iteration: the fitted warm-up ends, and the rate gets to where it is to be.
+short="train_dataloader.dataset.size=32 train_cfg.max_epochs=10"
+# shellcheck disable=SC2086 # words
+run mae_short mae.so "$arch" $short
+# shellcheck disable=SC2086
+run simclr_short simclr.so $short
+python3 - "$work" <<'END_OF_FILE'
+import json, sys
+for name, rate in (("mae_short", 0.002), ("simclr_short", 0.004)):
+    rates = [json.loads(line)["lr"] for line in open(f"{sys.argv[1]}/{name}/metrics.jsonl")]
+    assert len(rates) == 10 and rates[0] < 0.01 * rate and abs(max(rates) - rate) < 1e-9, (name, rates)
+END_OF_FILE

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "ssp/cpp/error.hpp"
 
@@ -65,7 +66,8 @@ struct Member {
   Value value;
 };
 
-inline Value array(std::initializer_list<Value> values) {
+template <class Values>
+Value array_of(const Values& values) {
   std::string out = "[";
   for (const Value& v : values) {
     if (out.size() > 1) out += ", ";
@@ -73,6 +75,9 @@ inline Value array(std::initializer_list<Value> values) {
   }
   return Value::raw(out + "]");
 }
+
+inline Value array(std::initializer_list<Value> values) { return array_of(values); }
+inline Value array(const std::vector<Value>& values) { return array_of(values); }
 
 inline Value object(std::initializer_list<Member> members) {
   std::string out = "{";

@@ -20,8 +20,8 @@ CODE = CPP | {".cmake", ".sh", ".py"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 # A room may include itself and rooms of a lower rank.
-RANK = {"base": 1, "config": 2, "data": 3, "model": 3, "distributed": 3, "device": 3, "plugin": 3, "cli": 4, "bridge": 4, "checkpoint": 4,
-        "report": 4, "input": 5, "exchange": 5, "train": 6, "evaluate": 6, "run": 7, "start": 8}
+RANK = {"base": 1, "config": 2, "launch": 3, "data": 4, "model": 4, "distributed": 4, "device": 4, "plugin": 4, "cli": 5, "bridge": 5, "checkpoint": 5,
+        "report": 5, "input": 6, "exchange": 6, "train": 7, "evaluate": 7, "run": 8, "start": 9}
 KNOWS_LIBTORCH = {"device", "distributed", "model", "bridge", "input", "train", "evaluate", "run"}
 LIBTORCH = re.compile(r"^(ATen|c10|torch|caffe2|gloo)/")
 CUDA = re.compile(r"^(cuda\w*\.h|cuda/.*|nccl\.h|cublas\w*\.h|cudnn\w*\.h|c10/cuda/.*|ATen/cuda/.*|torch/.*(NCCL|Nccl).*)$")

@@ -17,7 +17,7 @@ preferred=$(sed -n 's/^set(SELFSUP_TORCH_PREFERRED \(.*\))$/\1/p' "$root/CMakeLi
 least=$(sed -n 's/^find_package(LibTorch \(.*\)\.\.\.<.*/\1/p' "$root/CMakeLists.txt")
 below=$(sed -n 's/^find_package(LibTorch .*\.\.\.<\([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-linux \
-libboost-dev libboost-filesystem-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
+libboost-dev libboost-filesystem-dev libgloo-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
 libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
 # The last two with what they and the torch of LibTorch's wheel import: they read what the host exports.

@@ -17,7 +17,8 @@ namespace selfsup::test {
 
 class ThreadRanks {
  public:
-  explicit ThreadRanks(int world) : world_(world), meet_(world), given_(static_cast<size_t>(world)) {}
+  explicit ThreadRanks(int world)
+      : world_(world), meet_(world), given_(static_cast<size_t>(world)), texts_(static_cast<size_t>(world)) {}
 
   // Calls body on every rank at once. What one throws comes out, of the lowest rank; the others must then throw too.
   void run(const std::function<void(const distributed::Group&)>& body) {
@@ -66,6 +67,16 @@ class ThreadRanks {
       const at::Tensor tensor = at::from_blob(numbers.data(), {static_cast<int64_t>(numbers.size())}, at::kDouble);
       if (!numbers.empty()) all_reduce(tensor, how);
     }
+    std::function<double()> highest_later(double number) const override {
+      return [found = highest(number)] { return found; };
+    }
+    std::vector<std::string> all_gather(const std::string& own) const override {
+      all_.texts_[static_cast<size_t>(rank_)] = own;
+      all_.meet_.arrive_and_wait();
+      const std::vector<std::string> texts = all_.texts_;
+      all_.meet_.arrive_and_wait();
+      return texts;
+    }
 
    private:
     // Copies of what every rank gives.
@@ -84,6 +95,7 @@ class ThreadRanks {
   int world_;
   std::barrier<> meet_;
   std::vector<at::Tensor> given_;
+  std::vector<std::string> texts_;
 };
 
 // One rank's place among others that are not there: it has a number, and meets nobody.
@@ -97,6 +109,8 @@ class Place final : public distributed::Group {
   at::Tensor all_gather(const at::Tensor&) const override { return alone(); }
   at::Tensor reduce_scatter(const at::Tensor&) const override { return alone(); }
   void all_reduce(std::span<double>, distributed::Reduce) const override { alone(); }
+  std::function<double()> highest_later(double) const override { alone(); }
+  std::vector<std::string> all_gather(const std::string&) const override { alone(); }
 
  private:
   [[noreturn]] static at::Tensor alone() { throw std::logic_error("a collective of a rank that is alone"); }

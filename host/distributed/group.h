@@ -2,7 +2,10 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace selfsup::distributed {
 
@@ -30,6 +33,10 @@ class Group {
     return number;
   }
   bool any(bool here) const { return highest(here ? 1 : 0) > 0; }
+  // The highest over ranks, which is waited for when the function is called; once. Others may come between.
+  virtual std::function<double()> highest_later(double number) const = 0;
+  // Texts of the host, of any length, in the order of ranks: each rank waits for all.
+  virtual std::vector<std::string> all_gather(const std::string& own) const = 0;
   // Whether all ranks give one number.
   bool same(double number) const {
     double ends[] = {number, -number};

@@ -52,7 +52,6 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
   if (const checkpoint::Checkpoint* from = folder.checkpoint()) {
     const checkpoint::Manifest& manifest = from->manifest();
     start.at = position_of(manifest, world);
-    if (manifest.world == world) start.buckets = manifest.buckets;
     if (manifest.world != world)
       start.notes.push_back(fmt::format("resumed by {} ranks where the checkpoint's run had {}: {} batches of the epoch "
                                         "that had begun count as done, and the batch of all ranks has another size; "

@@ -4,6 +4,7 @@
 
 #include "run/bad_files.h"
 #include "run/facts.h"
+#include "train/state_dict.h"
 #include "train/signals.h"
 
 namespace selfsup::run {
@@ -15,17 +16,8 @@ train::Schedules make_schedules(const config::RunConfig& config, const train::Co
           {epoch_iters, config.length.max_iters.value_or(max_epochs * epoch_iters), max_epochs}};
 }
 
-std::vector<std::pair<std::string, at::Tensor>> named(const std::vector<model::Entry*>& entries) {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const model::Entry* entry : entries) tensors.emplace_back(entry->name, entry->tensor);
-  return tensors;
-}
-
-distributed::ReducerOptions reducer_options(const config::RunConfig& config, const Start& start) {
-  distributed::ReducerOptions options;
-  options.find_unused_parameters = config.find_unused_parameters;
-  options.buckets = start.buckets;
-  return options;
+distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) {
+  return {config.find_unused_parameters, config.bucket_mb, config.compress_bf16};
 }
 
 }  // namespace
@@ -48,11 +40,11 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
             choose_device(prepared.host, prepared.ranks)),
       update(settings, model.store, group, device.device, notes),
-      reducer(distributed::make_reducer(world, named(model.store.trained()), reducer_options(config, start))),
-      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, progress, device.device},
+      reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
+      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
       keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
-              train::keep_scaler(update.scaler), train::keep_task(model.task, group), keep_bad_files(loader, group)},
+              train::keep_scaler(update.scaler), train::keep_task(model.task, group), train::keep_buckets(*reducer), keep_bad_files(loader, group)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
@@ -65,7 +57,7 @@ at::Device Training::choose_device(bridge::Host& host, const launch::Ranks& rank
   bridge::Environment environment;
   environment.seed = seed;
   environment.group = &world.plugins();
-  environment.sync_batch_norm = config.sync_bn;
+  environment.sync_batch_norm = config.sync_batch_norm;
   environment.device = device.device;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
@@ -78,7 +70,7 @@ train::Loop Training::loop(const std::string& last_good) {
   options.save = {config.checkpoint.interval, config.checkpoint.by_epoch};
   options.save_last = config.checkpoint.save_last;
   options.evaluate = evaluation_interval();
-  return {{loader, step, model.task, *update.optimizer, schedules, group, progress}, options, course, last_good};
+  return {{loader, step, model.task, *update.optimizer, schedules, group, &progress}, options, course, last_good};
 }
 
 train::Interval Training::evaluation_interval() const {

@@ -23,7 +23,6 @@ namespace selfsup::run {
 struct Start {
   train::Position at;
   bridge::Origin origin = bridge::Origin::fresh;
-  distributed::Buckets buckets;  // of the run that is resumed
   std::vector<data::BadFile> known_bad;
   std::vector<std::string> notes;  // what run.log is to be told of it
 };

@@ -61,7 +61,6 @@ void Watch::progress(const train::Position& at, int64_t max_iters) {
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
   training_.share_buffers();
-  manifest_.buckets = training_.reducer->buckets();
   const std::string path = train::save(training_.keepers, training_.group, folder_.store(), name, at, manifest_);
   if (first_) {
     log_info(fmt::format("saved {}", path));

@@ -78,14 +78,18 @@ std::optional<Exit> Loop::close(Outside& outside) {
       save(outside);
       return stop;
     }
-    parts_.progress.enter(distributed::Phase::evaluate, course_.at().iter);
+    enter(distributed::Phase::evaluate);
     work();
   }
   return std::nullopt;
 }
 
+void Loop::enter(distributed::Phase phase) const {
+  if (parts_.progress) parts_.progress->enter(phase, course_.at().iter);
+}
+
 void Loop::evaluate(Outside& outside) {
-  parts_.progress.enter(distributed::Phase::evaluate, course_.at().iter);
+  enter(distributed::Phase::evaluate);
   outside.evaluate(course_.step());
 }
 
@@ -100,7 +104,7 @@ void Loop::fetch() {
 
 void Loop::train_on_batch() {
   const auto asked = Clock::now();
-  parts_.progress.enter(distributed::Phase::data, course_.at().iter);
+  enter(distributed::Phase::data);
   fetch();
   const double data_seconds = seconds_between(asked, Clock::now());
 
@@ -156,7 +160,7 @@ bool Loop::log_is_due() const {
 }
 
 void Loop::log(Outside& outside) {
-  parts_.progress.enter(distributed::Phase::log, course_.at().iter);
+  enter(distributed::Phase::log);
   telemetry_.read(last_good_);
   const Position& at = course_.at();
   report::TrainPoint point;
@@ -176,7 +180,7 @@ void Loop::log(Outside& outside) {
 void Loop::save(Outside& outside) {
   const Position& at = course_.at();
   if (saved_at_ == at.iter) return;
-  parts_.progress.enter(distributed::Phase::save, at.iter);
+  enter(distributed::Phase::save);
   telemetry_.read(last_good_);  // never save what has diverged
   const bool whole_epoch = course_.length().by_epoch && at.iter_in_epoch == 0;
   last_good_ = outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);

@@ -57,7 +57,7 @@ struct LoopParts {
   Optimizer& optimizer;
   Schedules& schedules;
   const distributed::Group& group;
-  distributed::Progress& progress;
+  distributed::Progress* progress = nullptr;  // who watches the run is told of what it waits for there
 };
 
 class Loop {
@@ -87,6 +87,7 @@ class Loop {
   bool log_is_due() const;
   void log(Outside& outside);
   void evaluate(Outside& outside);
+  void enter(distributed::Phase phase) const;
   void save(Outside& outside);
   std::optional<Exit> stop_requested(Outside& outside) const;
   std::optional<Exit> stop_agreed(Outside& outside);

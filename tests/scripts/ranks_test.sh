@@ -69,9 +69,9 @@ close() {
 "$host" mae.json --work-dir mae1 >out 2>&1 || fail "one process"
 "$host" simclr.json --work-dir simclr1 >out 2>&1 || fail "one process of SimCLR"
 for n in 2 3 4; do
-  ranks $n "mae$n" mae.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks: exit code $?"
+  ranks "$n" "mae$n" mae.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks: exit code $?"
   close mae1 "mae$n" 2e-4
-  ranks $n "simclr$n" simclr.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks of SimCLR: exit code $?"
+  ranks "$n" "simclr$n" simclr.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks of SimCLR: exit code $?"
   close simclr1 "simclr$n" 2e-2
 done
 grep -q "12 images an optimizer step: 3 a rank x 4 ranks x 1 accumulated" simclr4/run.log || fail "the log does not tell the batch of all ranks"

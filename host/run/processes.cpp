@@ -28,7 +28,11 @@ std::unique_ptr<distributed::World> meet(const Prepared& prepared, const Setting
   if (ranks.launcher == launch::Launcher::none) return std::make_unique<distributed::World>();
   const launch::Meeting meeting =
       launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
-  if (ranks.rank == 0) log_info(launch::table_text(ranks, meeting));
+  if (ranks.rank == 0) {
+    std::vector<launch::Origin> table = ranks.table;
+    table.insert(table.end(), meeting.table.begin(), meeting.table.end());
+    log_info(fmt::format("{} ranks:\n{}", ranks.world, launch::text_of(table)));
+  }
   return std::make_unique<distributed::World>(ranks, meeting,
                                               settings.config.dist_timeout.value_or(kCollectiveTimeout));
 }

@@ -46,13 +46,6 @@ void judge(const config::RunConfig& config, const cli::CommandLine& line) {
     throw Error(Exit::usage, fmt::format("load_from: there is nothing at {}", config.load_from));
 }
 
-// env_cfg.dist_cfg.port, and where it is stated.
-launch::Stated stated_port(const Json& tree) {
-  const Json* port = tree.at_path("env_cfg.dist_cfg.port");
-  if (!port) return {};
-  return {port->as_int(), describe(port->source)};
-}
-
 }  // namespace
 
 Settings settle(Json& tree, const cli::CommandLine& line, const launch::Ranks& ranks) {
@@ -62,7 +55,7 @@ Settings settle(Json& tree, const cli::CommandLine& line, const launch::Ranks& r
   device::keep_freed_memory();
   judge(config, line);
   train::ParamRules rules(node_or_null(config.optim_wrapper, "paramwise_cfg"));
-  return {std::move(config), clip, std::move(rules), threads, line.ranks, stated_port(tree)};
+  return {std::move(config), clip, std::move(rules), threads, line.ranks, launch::stated_in(tree)};
 }
 
 }  // namespace selfsup::run

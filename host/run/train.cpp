@@ -100,8 +100,12 @@ void announce(const Settings& settings, const Training& training, const RunFolde
   const model::ParameterStore& store = training.model.store;
   log_info(fmt::format("{}; threads: {} to train, {} to read images; seed {}", training.device.description,
                        settings.threads, *config.data.num_workers, training.seed));
-  log_info(fmt::format("data: {} images, {} iterations of {} an epoch", training.data.dataset->size(),
-                       training.course.epoch_iters(), config.data.batch_size));
+  const int64_t images = training.data.dataset->size(), world = training.group.world(),
+                padding = (world - images % world) % world;
+  log_info(fmt::format("data: {} images, {} iterations of {} an epoch{}{}", images, training.course.epoch_iters(),
+                       config.data.batch_size, world > 1 ? fmt::format(" on each of {} ranks", world) : "",
+                       padding > 0 ? fmt::format("; {} images are shown twice, so that all ranks have as many", padding)
+                                   : ""));
   log_info(fmt::format("model: {} parameters, {} of them frozen",
                        store.count(model::Kind::parameter) + store.count(model::Kind::frozen),
                        store.count(model::Kind::frozen)));

@@ -32,16 +32,15 @@ struct ProbeResult : Accuracies {
 inline constexpr int64_t raw_pixel_side = 32;
 inline constexpr int64_t whitened_components = 128;
 
-// With several ranks each computes the features of its share of the batches, and the first one judges them all: what the
-// others get is zero.
+// With several ranks each computes the features of its share of the batches, and the first one judges them all: what
+// the others get is zero.
 class Probe {
  public:
   // f32 [B,C,H,W] on the device -> [B,D], in eval mode.
   using Features = std::function<at::Tensor(const at::Tensor& images)>;
 
   Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-        const config::ProbeConfig& asked, uint64_t seed, const distributed::Group& group,
-        JudgedBy by = JudgedBy::both);
+        const config::ProbeConfig& asked, uint64_t seed, const distributed::Group& group, JudgedBy by = JudgedBy::both);
 
   std::vector<data::BadFile> bad_files() const;
   const LabelledImages& bank() const { return bank_; }

@@ -21,7 +21,8 @@ std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& ow
   if (group.world() == 1) return own;
   std::map<std::pair<int64_t, std::string>, data::BadFile> all;  // indices are of several sets
   for (const std::string& text : group.all_gather(bad_files_text(own)))
-    for (const data::BadFile& bad : parse_bad_files(text, "another rank")) all.emplace(std::pair(bad.index, bad.path), bad);
+    for (const data::BadFile& bad : parse_bad_files(text, "another rank"))
+      all.emplace(std::pair(bad.index, bad.path), bad);
   std::vector<data::BadFile> files;
   for (auto& [key, bad] : all) files.push_back(std::move(bad));
   return files;

@@ -15,8 +15,8 @@ Data open_data(const Prepared& prepared, const config::DataConfig& config) {
   return data;
 }
 
-data::Loader make_loader(const Data& data, const config::DataConfig& config, const launch::Ranks& ranks,
-                         uint64_t seed, std::vector<data::BadFile> known_bad, const device::Device& device) {
+data::Loader make_loader(const Data& data, const config::DataConfig& config, const launch::Ranks& ranks, uint64_t seed,
+                         std::vector<data::BadFile> known_bad, const device::Device& device) {
   const data::LoaderOptions options{.batch_size = config.batch_size,
                                     .num_workers = static_cast<int>(*config.num_workers),
                                     .drop_last = config.drop_last,

@@ -7,21 +7,16 @@
 #include <chrono>
 #include <exception>
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/install.h"
 #include "base/log.h"
+#include "base/mapping.h"
 #include "distributed/agreement.h"
 #include "launch/ranks.h"
 #include "plugin/ending.h"
 
 namespace selfsup::run {
 namespace {
-
-using std::chrono::milliseconds;
-
-// As PyTorch's: the monitor notices a rank that hangs long before.
-constexpr milliseconds kCollectiveTimeout = std::chrono::minutes(30);
 
 std::unique_ptr<distributed::World> meet(const Prepared& prepared, const Settings& settings) {
   const launch::Ranks& ranks = prepared.ranks;
@@ -37,10 +32,14 @@ std::unique_ptr<distributed::World> meet(const Prepared& prepared, const Setting
                                               settings.config.dist_timeout.value_or(kCollectiveTimeout));
 }
 
+std::string digest_of(const std::string& path) {
+  const std::string_view bytes = Mapping(RegularFile(path)).bytes();
+  return sha256_hex(bytes.data(), bytes.size());
+}
+
 // Of what one build of the program is: digests of the executable and the core.
 std::string program_digest() {
-  const std::string core = library_folder() + "/libselfsup-core.so";
-  return sha256_of_file("/proc/self/exe") + " " + sha256_of_file(core);
+  return digest_of("/proc/self/exe") + " " + digest_of(library_folder() + "/libselfsup-core.so");
 }
 
 [[noreturn]] void end_by_verdict(const std::string& text) {
@@ -54,8 +53,8 @@ Processes::Processes(const Prepared& prepared, const Settings& settings) : world
   if (group().world() == 1) return;
   distributed::Limits limits;
   if (settings.config.dist_timeout) limits.still = *settings.config.dist_timeout;
-  monitor_ = std::make_unique<distributed::Monitor>(*world->rendezvous(), world->ranks(), progress, limits,
-                                                    end_by_verdict);
+  monitor_ =
+      std::make_unique<distributed::Monitor>(*world->rendezvous(), world->ranks(), progress, limits, end_by_verdict);
   std::vector<std::pair<std::string, std::string>> facts = {
       {"selfsup-host", SELFSUP_VERSION}, {"LibTorch", TORCH_VERSION}, {"the program's files", program_digest()}};
   for (const plugin::Plugin& plugin : prepared.registry->plugins())

@@ -1,6 +1,7 @@
 // The processes of a run that trains, one or several: they meet, agree on what they do, watch over each other, and end
 // together. Knows no model.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@
 #include "run/settings.h"
 
 namespace selfsup::run {
+
+// As PyTorch's; the monitor notices a rank that hangs long before.
+inline constexpr std::chrono::milliseconds kCollectiveTimeout = std::chrono::minutes(30);
 
 class Processes {
  public:

@@ -31,7 +31,8 @@ config::RunConfig read_config(Json& tree, const std::string& path, int local_wor
     config.work_dir = (fs::path("work_dirs") / fs::path(path).stem()).string();
     tree.set("work_dir", config.work_dir);
   }
-  if (!config.data.num_workers) config.data.num_workers = std::min(8, std::max(1, config::allowed_cores() / local_world - 1));
+  if (!config.data.num_workers)
+    config.data.num_workers = std::min(8, std::max(1, config::allowed_cores() / local_world - 1));
   return config;
 }
 

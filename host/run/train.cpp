@@ -53,10 +53,11 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
     const checkpoint::Manifest& manifest = from->manifest();
     start.at = position_of(manifest, world);
     if (manifest.world != world)
-      start.notes.push_back(fmt::format("resumed by {} ranks where the checkpoint's run had {}: {} batches of the epoch "
-                                        "that had begun count as done, and the batch of all ranks has another size; "
-                                        "--auto-scale-lr fits the learning rate",
-                                        world, manifest.world, start.at.iter_in_epoch));
+      start.notes.push_back(
+          fmt::format("resumed by {} ranks where the checkpoint's run had {}: {} batches of the epoch "
+                      "that had begun count as done, and the batch of all ranks has another size; "
+                      "--auto-scale-lr fits the learning rate",
+                      world, manifest.world, start.at.iter_in_epoch));
     start.origin = bridge::Origin::resumed;
     start.known_bad = folder.known_bad();
   } else if (!config.load_from.empty()) {
@@ -102,10 +103,10 @@ void announce(const Settings& settings, const Training& training, const RunFolde
                        settings.threads, *config.data.num_workers, training.seed));
   const int64_t images = training.data.dataset->size(), world = training.group.world(),
                 padding = (world - images % world) % world;
-  log_info(fmt::format("data: {} images, {} iterations of {} an epoch{}{}", images, training.course.epoch_iters(),
-                       config.data.batch_size, world > 1 ? fmt::format(" on each of {} ranks", world) : "",
-                       padding > 0 ? fmt::format("; {} images are shown twice, so that all ranks have as many", padding)
-                                   : ""));
+  log_info(fmt::format(
+      "data: {} images, {} iterations of {} an epoch{}{}", images, training.course.epoch_iters(),
+      config.data.batch_size, world > 1 ? fmt::format(" on each of {} ranks", world) : "",
+      padding > 0 ? fmt::format("; {} images are shown twice, so that all ranks have as many", padding) : ""));
   log_info(fmt::format("model: {} parameters, {} of them frozen",
                        store.count(model::Kind::parameter) + store.count(model::Kind::frozen),
                        store.count(model::Kind::frozen)));

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <ATen/core/grad_mode.h>
+
+#include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/facts.h"
-#include "train/state_dict.h"
 #include "train/signals.h"
+#include "train/state_dict.h"
 
 namespace selfsup::run {
 namespace {
@@ -43,8 +46,9 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
-      keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
-              train::keep_scaler(update.scaler), train::keep_task(model.task, group), train::keep_buckets(*reducer), keep_bad_files(loader, group)},
+      keepers{train::keep_model(model.store),    train::keep_optimizer(*update.optimizer),
+              train::keep_scaler(update.scaler), train::keep_task(model.task, group),
+              train::keep_buckets(*reducer),     keep_bad_files(loader, group)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
@@ -52,13 +56,16 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
 
 at::Device Training::choose_device(bridge::Host& host, const launch::Ranks& ranks) {
   device = device::choose_device(config.device, ranks.local_rank);
-  if (ranks.launcher != launch::Launcher::none && device.cuda) world.add_device(c10::DeviceType::CUDA, device.backend_maker());
+  if (ranks.launcher != launch::Launcher::none && device.cuda)
+    world.add_device(c10::DeviceType::CUDA,
+                     device.shared ? distributed::BackendMaker()
+                                   : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
   device::set_randomness({seed, config.deterministic, config.cudnn_benchmark});
   bridge::Environment environment;
   environment.seed = seed;
   environment.group = &world.plugins();
-  environment.sync_batch_norm = config.sync_batch_norm;
   environment.device = device.device;
+  environment.sync_batch_norm = config.sync_batch_norm;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
   return device.device;

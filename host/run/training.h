@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "evaluate/evaluation.h"
 #include "distributed/reducer.h"
+#include "evaluate/evaluation.h"
 #include "run/data.h"
 #include "run/model.h"
 #include "run/prepared.h"
@@ -42,7 +42,7 @@ struct Training {
            const Start& start);
 
   train::Loop loop(const std::string& last_good = "");
-  bool evaluates_at_start() const;  // before the first batch, or at once at the end
+  bool evaluates_at_start() const;               // before the first batch, or at once at the end
   std::vector<data::BadFile> bad_files() const;  // of all ranks, each once; called by all
   std::vector<data::BadFile> bad_files_here() const;
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks

@@ -15,23 +15,25 @@ Json scaled_optimizer(const config::RunConfig& config, int world, std::vector<st
   const double before = optimizer.get("lr").as_double();
   if (!config.base_batch_size) {
     if (world > 1)
-      notes.push_back(fmt::format("{}; lr {} stays as it is (auto_scale_lr.base_batch_size does not say for which batch "
-                                  "it was chosen; the usual rule is new_lr = old_lr x new_gpus / old_gpus)",
-                                  images, before));
+      notes.push_back(
+          fmt::format("{}; lr {} stays as it is (auto_scale_lr.base_batch_size does not say for which batch "
+                      "it was chosen; the usual rule is new_lr = old_lr x new_gpus / old_gpus)",
+                      images, before));
     return optimizer;
   }
   const int64_t base = *config.base_batch_size;
   const double after = before * static_cast<double>(batch) / static_cast<double>(base);
   if (config.auto_scale_lr) {
-    notes.push_back(fmt::format("auto_scale_lr: lr {} x {} / {} = {} ({}, over base_batch_size; as new_lr = old_lr x "
-                                "new_gpus / old_gpus where the batch of a GPU stays)",
-                                before, batch, base, after, images));
+    notes.push_back(
+        fmt::format("auto_scale_lr: lr {} x {} / {} = {} ({}, over base_batch_size; as new_lr = old_lr x "
+                    "new_gpus / old_gpus where the batch of a GPU stays)",
+                    before, batch, base, after, images));
     *optimizer.find("lr") = Json(after);
   } else if (world > 1) {
-    notes.push_back(fmt::format("{}; lr {} stays as it is, which was chosen for {} images: new_lr = old_lr x new_gpus / "
-                                "old_gpus would be {} {}",
-                                images, before, base, after,
-                                batch == base ? "too" : "(--auto-scale-lr takes it)"));
+    notes.push_back(
+        fmt::format("{}; lr {} stays as it is, which was chosen for {} images: new_lr = old_lr x new_gpus / "
+                    "old_gpus would be {} {}",
+                    images, before, base, after, batch == base ? "too" : "(--auto-scale-lr takes it)"));
   }
   return optimizer;
 }

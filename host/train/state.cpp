@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/errors.h"
 #include "train/state_dict.h"
 
@@ -30,6 +32,7 @@ std::string save(const Keepers& keepers, const distributed::Group& group, checkp
   for (const Keeper& keeper : keepers) keeper.save(kept);  // some gather from all ranks
   if (!store) return group.all_gather("").front();
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
+  manifest.buckets = std::move(kept.buckets);
   manifest.iter = position.iter;
   manifest.update = position.update;
   manifest.epoch = position.epoch;
@@ -48,7 +51,7 @@ std::string save(const Keepers& keepers, const distributed::Group& group, checkp
 
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
   std::vector<checkpoint::SafetensorsFile> mapped;  // the tensors lie in them
-  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra};
+  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra, checkpoint.manifest().buckets};
   for (const auto& [name, size, digest] : checkpoint.manifest().files) {
     if (name.ends_with(tensor_file_ending)) {
       kept.tensors[name] = tensors_in(mapped.emplace_back(checkpoint.tensors(name)));

@@ -97,7 +97,9 @@ void Telemetry::tell(report::TrainPoint& point) {
     names = hash_key(names, hash_name(name));
   }
   // Numbers of different terms would be added up.
-  if (!group_.same(static_cast<double>(names >> 11))) throw Error(Exit::failed, "the ranks' steps give losses or metrics of different names; every rank gives the same in every step");
+  if (!group_.same(static_cast<double>(names >> 11)))
+    throw Error(Exit::failed,
+                "the ranks' steps give losses or metrics of different names; every rank gives the same in every step");
   group_.all_reduce(values, distributed::Reduce::mean);
   point.time = values[0];
   point.data_time = values[1];

@@ -33,8 +33,8 @@ std::unique_ptr<distributed::World> meet(const Prepared& prepared, const Setting
 }
 
 std::string digest_of(const std::string& path) {
-  const std::string_view bytes = Mapping(RegularFile(path)).bytes();
-  return sha256_hex(bytes.data(), bytes.size());
+  const Mapping file{RegularFile(path)};
+  return sha256_hex(file.bytes().data(), file.bytes().size());
 }
 
 // Of what one build of the program is: digests of the executable and the core.
@@ -67,17 +67,24 @@ void Processes::agree(const std::vector<std::pair<std::string, std::string>>& fa
   distributed::agree(group(), facts);
 }
 
+Exit Processes::blaming(const std::function<Exit()>& part) {
+  try {
+    return part();
+  } catch (const Error& error) {
+    if (error.exit() != Exit::peer || !monitor_ || blamed_) throw;
+    blamed_ = true;
+    throw monitor_->blame(error.what());
+  }
+}
+
 Exit Processes::run(const std::function<Exit()>& body) {
   if (!monitor_) return body();
   try {
-    const Exit exit = body();
-    if (exit != Exit::ok && exit != Exit::preempted && exit != Exit::interrupted)
-      monitor_->tell_failure(exit, "it ended by itself");
+    const Exit exit = blaming(body);
     progress.enter(distributed::Phase::end, progress.seen().iter);
     return exit;
   } catch (const Error& error) {
-    if (error.exit() == Exit::peer) throw monitor_->blame(error.what());
-    monitor_->tell_failure(error.exit(), error.what());
+    if (error.exit() != Exit::peer) monitor_->tell_failure(error.exit(), error.what());
     throw;
   } catch (const c10::Error& error) {
     monitor_->tell_failure(Exit::failed, error.what_without_backtrace());

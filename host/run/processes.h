@@ -35,11 +35,14 @@ class Processes {
   // Calls the body, which does what this rank has to do. An error of its own is told to the others; where another rank
   // is to blame for it, the error that comes out says so: Error(peer).
   Exit run(const std::function<Exit()>& body);
+  // A part of the body, after which somebody wants to know who is to blame.
+  Exit blaming(const std::function<Exit()>& part);
 
   std::unique_ptr<distributed::World> world;
   distributed::Progress progress;
 
  private:
+  bool blamed_ = false;
   std::unique_ptr<distributed::Monitor> monitor_;  // of several
 };
 

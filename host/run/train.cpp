@@ -127,32 +127,36 @@ train::Loop begun_loop(Training& training, const std::string& last_good = "") {
   return loop;
 }
 
-Exit train_in(RunFolder& folder, Prepared& prepared, const Settings& settings, Training& training) {
+Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
+              Training& training) {
   train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
-  if (training.group.rank() == 0) announce(settings, training, folder, manifest);
+  if (processes.first()) announce(settings, training, folder, manifest);
   Album album(training, folder.path(), manifest);
   Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
-    exit = loop.run(watch);
+    exit = processes.blaming([&] { return loop.run(watch); });
   } catch (const std::exception& failure) {
+    const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
     try {
-      folder.list_bad_files(training.bad_files_here());  // the others may be gone
+      folder.list_bad_files(bad);
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
-    album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()));
+    album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }
-  folder.list_bad_files(training.bad_files());
-  album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
-                                : fmt::format("stopped at iteration {} of {}, and saved", loop.course().at().iter,
-                                              loop.course().max_iters()));
-  log_info(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
-                            : fmt::format("stopped at iteration {} and saved; --resume goes on from there",
-                                          loop.course().at().iter));
+  const int64_t iter = loop.course().at().iter;
+  const std::vector<data::BadFile> bad = training.bad_files();
+  folder.list_bad_files(bad);
+  album.finish(exit == Exit::ok
+                   ? fmt::format("done: {} iterations", iter)
+                   : fmt::format("stopped at iteration {} of {}, and saved", iter, loop.course().max_iters()),
+               bad);
+  log_info(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
+                            : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
   return exit;
 }
 
@@ -182,7 +186,7 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
   }
   check_stop(group);
   try {
-    return train_in(folder, prepared, settings, training);
+    return train_in(processes, folder, prepared, settings, training);
   } catch (const Error& error) {
     if (error.exit() == Exit::plugin && training.model.algorithm.stepped()) throw Error(Exit::failed, error.what());
     throw;

@@ -33,11 +33,12 @@ cat >simclr.json <<'END'
   "plugins": ["simclr.so"],
   "model": {
     "backbone": { "type": "ResNet", "depth": 18, "base_channels": 8, "stem": "cifar" },
-    "neck": { "in_channels": 64, "hid_channels": 32, "out_channels": 16 }
+    "neck": { "in_channels": 64, "hid_channels": 32, "out_channels": 16 },
+    "head": { "temperature": 1.0 }
   },
   "sync_bn": "torch",
   "train_dataloader": { "batch_size": 12, "num_workers": 1, "dataset": { "type": "shapes", "size": 48, "image_size": 32 } },
-  "optim_wrapper": { "optimizer": { "type": "SGD", "lr": 0.05, "momentum": 0.9 } },
+  "optim_wrapper": { "optimizer": { "type": "SGD", "lr": 1e-4, "momentum": 0.9 } },
   "param_scheduler": [],
   "train_cfg": { "max_iters": 20 },
   "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 20, "by_epoch": false } },
@@ -56,13 +57,15 @@ ranks() {
 
 losses() { sed -n 's/.*"loss": *\([0-9.e+-]*\).*/\1/p' "$1/metrics.jsonl"; }
 
-# close A B TOLERANCE: the curves of two runs, 20 points each.
+# close A B EARLY ALL: the curves of two runs, 20 points each, relative; EARLY: of the first five, before channels that are nearly constant,
+# which batch norm divides by their deviation, have made more of the last bits. Gradients of half the size would differ by 2e-4 there.
 close() {
   losses "$1" >a
   losses "$2" >b
-  paste a b | awk -v most="$3" -v name="$2" '
-    { n++; d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d }
-    END { if (n != 20 || worst > most) { printf "%s: %d points, the losses differ by %g\n", name, n, worst; exit 1 } }' || fail "$2 is not the run of one process"
+  paste a b | awk -v early="$3" -v all="$4" -v name="$2" '
+    { n++; d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d; if (n <= 5 && d > first) first = d }
+    END { if (n != 20 || first > early || worst > all) { printf "%s: %d points, the losses differ by %g, then by %g\n", name, n, first, worst; exit 1 } }' ||
+    fail "$2 is not the run of one process"
 }
 
 # --- as one process ------------------------------------------------------------------------------------------------------
@@ -70,9 +73,9 @@ close() {
 "$host" simclr.json --work-dir simclr1 >out 2>&1 || fail "one process of SimCLR"
 for n in 2 3 4; do
   ranks "$n" "mae$n" mae.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks: exit code $?"
-  close mae1 "mae$n" 2e-4
+  close mae1 "mae$n" 1e-5 2e-4
   ranks "$n" "simclr$n" simclr.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks of SimCLR: exit code $?"
-  close simclr1 "simclr$n" 2e-2
+  close simclr1 "simclr$n" 1e-5 2e-3
 done
 grep -q "12 images an optimizer step: 3 a rank x 4 ranks x 1 accumulated" simclr4/run.log || fail "the log does not tell the batch of all ranks"
 [ "$(grep -c 'Iter(train)' mae4/run.log)" = 20 ] || fail "more than one rank writes the log"
@@ -92,14 +95,14 @@ cp -r mae3 other
 rm -rf other/checkpoints/iter_20 other/checkpoints/iter_16
 ranks 2 other mae.json --resume --cfg-options train_dataloader.batch_size=6 || fail "resumed by two where there were three: $?"
 grep -q "resumed by 2 ranks where the checkpoint's run had 3" other/run.log || fail "it does not say that the number of ranks has changed"
-close mae1 other 2e-4
+close mae1 other 1e-5 2e-4
 
 # --- a signal to one rank ----------------------------------------------------------------------------------------------------
 for signal in TERM USR1; do
-  rm -rf stopped
+  rm -rf stopped out
   "$host" --launcher local --nproc-per-node 3 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
   launcher=$!
-  until grep -q 'Iter(train)' out; do
+  until grep -qs 'Iter(train)' out; do
     kill -0 $launcher || break
     sleep 0.1
   done

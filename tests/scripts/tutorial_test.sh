@@ -177,9 +177,9 @@ trained() {
   where=$1 ranks=$2
   shift 2
   manifest=$(find "$tree/$where/checkpoints" -name manifest.json 2>/dev/null | sort | tail -n 1)
-  grep -qE "\"world\": *$ranks\b" "${manifest:-/dev/null}" || fail "block $number: no checkpoint of $ranks ranks in $where"
+  grep -qsE "\"world\": *$ranks\b" "${manifest:-/dev/null}" || fail "block $number: no checkpoint of $ranks ranks in $where"
   for words in 'done: ' "$@"; do
-    grep -q -- "$words" "$tree/$where/run.log" || fail "block $number: run.log of $where has no word of: $words"
+    grep -qs -- "$words" "$tree/$where/run.log" || fail "block $number: run.log of $where has no word of: $words"
   done
   for process in /proc/[0-9]*; do
     case $(readlink "$process/cwd" 2>/dev/null) in

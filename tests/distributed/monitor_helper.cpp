@@ -45,6 +45,12 @@ std::optional<Sign> sign_in(c10d::Store& store, int rank) {
   return store.check({key}) ? sign_of(store.get_to_str(key)) : std::nullopt;
 }
 
+// As in a run, where ranks have met before they are watched.
+void meet(c10d::Store& store, int world) {
+  for (int64_t here = store.add("here", 1); here < world; here = store.add("here", 0))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
 // Until every rank has read the others' signs: two signs after all have given one.
 void wait_for_all(c10d::Store& store, int world) {
   std::vector<uint64_t> first(static_cast<size_t>(world));
@@ -64,13 +70,15 @@ int run(int rank, int world, int port, const Limits& limits) {
   std::optional<test::StoreServer> server;
   if (rank == 0) port = server.emplace().port();
   if (rank == 0) say("port " + std::to_string(port));
+  const test::StorePointer store = test::connect_store(port);
+  meet(*store, world);
   Progress progress;
   MonitorThreads monitor([port] { return test::connect_store(port); }, rank, world, progress, limits,
                          [](const std::string& text) {
                            say("verdict " + text);
                            ::_exit(kPeer);
                          });
-  wait_for_all(*test::connect_store(port), world);
+  wait_for_all(*store, world);
   say("ready");
   bool hangs = false;
   for (int64_t iter = 0;; ++iter) {

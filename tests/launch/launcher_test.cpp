@@ -85,6 +85,7 @@ TEST_CASE("ranks are told who they are, and inherit what is theirs alone") {
                     "has() { test -n \"$1\" && readlink /proc/$$/fd/$1 | sed 's/:.*//' || echo none; }; "
                     "echo $RANK/$WORLD_SIZE $LOCAL_RANK/$LOCAL_WORLD_SIZE $SELFSUP_LAUNCHER $MASTER_ADDR "
                     "$(has \"$SELFSUP_LISTENER\") $(has \"$SELFSUP_COMMITS\") $1 $(readlink /proc/$$/fd/0) "
+                    "group:$(($(cut -d' ' -f5 /proc/$$/stat) == $$)) "
                     "job=$SELFSUP_JOB port=$MASTER_PORT >&9");
   std::vector<std::string> lines = launched.rest();
   CHECK(launched.code() == 0);
@@ -94,9 +95,9 @@ TEST_CASE("ranks are told who they are, and inherit what is theirs alone") {
     heads.insert(line.substr(0, job));
     tails.insert(job == std::string::npos ? line : line.substr(job));
   }
-  CHECK(heads == std::set<std::string>{"0/3 0/3 local 127.0.0.1 socket pipe first /dev/null",
-                                       "1/3 1/3 local 127.0.0.1 none none first /dev/null",
-                                       "2/3 2/3 local 127.0.0.1 none none first /dev/null"});
+  CHECK(heads == std::set<std::string>{"0/3 0/3 local 127.0.0.1 socket pipe first /dev/null group:1",
+                                       "1/3 1/3 local 127.0.0.1 none none first /dev/null group:1",
+                                       "2/3 2/3 local 127.0.0.1 none none first /dev/null group:1"});
   REQUIRE(tails.size() == 1);
   const std::string tail = *tails.begin();
   CHECK(contains(tail, " job=local-"));

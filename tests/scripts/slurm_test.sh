@@ -45,6 +45,11 @@ stop_all() {
     until_true no_steps
   } >/dev/null 2>&1
   for pid in $started; do stop "$pid"; done
+  # What Slurm could not end has its working folder here.
+  cd /
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/cwd") in "$scratch" | "$scratch"/*) kill -9 "${process#/proc/}" ;; esac
+  done 2>/dev/null
   rm -rf "$scratch"
 }
 trap stop_all EXIT
@@ -210,10 +215,13 @@ cat >"stub host" <<'END'
 case $FAILS in
   3) [ "$SLURM_PROCID" != 1 ] || exit 3 && exec sleep 600 ;;
   75)
-    [ "$SLURM_PROCID" != 1 ] || exit 75
-    trap 'exit 75' TERM
-    sleep 600 &
-    wait
+    while [ "$SLURM_PROCID" = 1 ]; do [ ! -e "$FOLDER/listens" ] || exit 75 && sleep 0.1; done
+    exec python3 -c 'if True:
+      import os, signal, sys
+      signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+      open(os.environ["FOLDER"] + "/listens", "w")
+      signal.sigwait([signal.SIGTERM])
+      sys.exit(75)'
     ;;
 esac
 END

@@ -138,6 +138,24 @@ TEST_CASE("a rank that is killed ends all, also those that hear no SIGTERM") {
                  "error: rank 1 (process " + std::to_string(pids[1]) + ") was killed by SIGKILL"));
 }
 
+TEST_CASE("the killed rank is named, however fast the others find out") {
+  // They see it by what it had open, which closes before its parent is told that it has ended.
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    Fifo fifo;
+    Launched launched(3, "if [ $RANK = 1 ]; then exec 3>" + fifo.path() + "; echo $RANK $$ >&9; exec sleep 1000; fi; " +
+                             "read x <" + fifo.path() + "; exit 76");
+    std::istringstream line(launched.line());
+    int rank = -1;
+    pid_t pid = 0;
+    line >> rank >> pid;
+    REQUIRE(rank == 1);
+    ::kill(pid, SIGKILL);
+    CHECK(launched.rest().empty());
+    CHECK(launched.code() == 76);
+    CHECK(contains(last_line(launched.said()), "rank 1 (process " + std::to_string(pid) + ") was killed by SIGKILL"));
+  }
+}
+
 TEST_CASE("a rank that is stopped is ended too, and named") {
   // Rank 0 finds out, as the watch over the ranks does, and ends with 76.
   Fifo fifo;

@@ -45,6 +45,11 @@ stop_all() {
     until_true no_steps
   } >/dev/null 2>&1
   for pid in $started; do stop "$pid"; done
+  # What Slurm could not end has its working folder here.
+  cd /
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/cwd") in "$scratch" | "$scratch"/*) kill -9 "${process#/proc/}" ;; esac
+  done 2>/dev/null
   rm -rf "$scratch"
 }
 trap stop_all EXIT
@@ -206,8 +211,19 @@ cat >"stub host" <<'END'
   echo "$SLURM_STEP_NUM_TASKS $SLURM_NNODES $SLURM_CPUS_PER_TASK $SLURM_JOB_NAME"
 } >"$FOLDER/words.$SLURM_PROCID"
 [ "$SLURM_PROCID" != 0 ] || scontrol show job "$SLURM_JOB_ID" >"$FOLDER/job"
-[ "$SLURM_PROCID" != "$FAILS" ] || exit 3
-[ -z "$FAILS" ] || exec sleep 600
+# Task 1 is the first to end, and another has something to do after it.
+case $FAILS in
+  3) [ "$SLURM_PROCID" != 1 ] || exit 3 && exec sleep 600 ;;
+  75)
+    while [ "$SLURM_PROCID" = 1 ]; do [ ! -e "$FOLDER/listens" ] || exit 75 && sleep 0.1; done
+    exec python3 -c 'if True:
+      import os, signal, sys
+      signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+      open(os.environ["FOLDER"] + "/listens", "w")
+      signal.sigwait([signal.SIGTERM])
+      sys.exit(75)'
+    ;;
+esac
 END
 chmod +x "stub host"
 mkdir elsewhere
@@ -225,7 +241,11 @@ grep -q '^4 1 1 job$' words.3 || fail "slurm_train.sh without GPUs: $(tail -n 1 
 grep -q 'gres' job && fail "slurm_train.sh asks for GPUs in spite of SELFSUP_NO_GRES: $(cat job)"
 rm words.*
 # One that fails ends all, and is named by srun, whose exit code is the highest of all.
-FAILS=1
+FAILS=3
 SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json && fail "a task failed: exit 0"
 grep -q "task 1: Exited with exit code 3" err || fail "a task failed: srun says $(cat err)"
+# Of tasks that stop and save, the last gets SIGTERM when the first has ended; if it does not end by that, srun's code is theirs.
+FAILS=75
+SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json
+is "the exit code of tasks that stopped and saved" $? 75
 exit $failed

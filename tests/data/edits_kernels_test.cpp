@@ -31,6 +31,7 @@ Taps random_taps(KeyedRandom& random, int in_size, int out_size) {
     }
   }
   taps.pack();
+  taps.group();
   return taps;
 }
 
@@ -65,7 +66,7 @@ TEST_CASE("every instruction set resamples alike") {
       uint8_t* outs[4];
       for (size_t r = 0; r < 4; ++r) {
         in[r] = noise(static_cast<size_t>(in_size) * 3 + read_past(taps));
-        out[r].resize(row_bytes + 1);
+        out[r].resize(row_bytes + kWritePast);
         rows[r] = in[r].data(), outs[r] = out[r].data();
       }
       kernel.horizontal(rows, outs, out_size, taps);

@@ -35,16 +35,19 @@ Resampler resampler(const Image& in, const Edit& edit, bool mirrored) {
           mirrored};
 }
 
+constexpr int kPixelsAtOnce = 2048;  // lines of so many pixels stay near the processor from one step to the next
+
 void run(Pass& pass, const Image& in, Image& out) {
   const Edit edit = pass.crop_resize.value_or(crop({0, 0, in.height, in.width}));
   const ImageShape shape = shape_after(edit, {in.height, in.width, in.channels});
   out.reshape(shape.height, shape.width, shape.channels);
   const Resampler source = resampler(in, edit, pass.flip_horizontal);
-  for (int y = 0; y < out.height; ++y) {
-    uint8_t* row = out.row(pass.flip_vertical ? out.height - 1 - y : y);
-    source.row(y, row);
-    pass.colours.run(row, out.width);
-    if (pass.statistic.kind != Statistic::Kind::none) pass.statistic.add(row, out.width, out.channels);
+  const int lines_at_once = std::max(1, kPixelsAtOnce / out.width);
+  for (int top = 0; top < out.height; top += lines_at_once) {
+    const int lines = std::min(lines_at_once, out.height - top), pixels = lines * out.width;
+    for (int y = top; y < top + lines; ++y) source.row(pass.flip_vertical ? out.height - 1 - y : y, out.row(y));
+    pass.colours.run(out.row(top), pixels);
+    if (pass.statistic.kind != Statistic::Kind::none) pass.statistic.add(out.row(top), pixels, out.channels);
   }
 }
 

@@ -86,7 +86,7 @@ void blur_rows(const Image& in, Window box, Scratch& s) {
   }
 }
 
-void blur_columns(Window box, Scratch& s, Image& out) {
+void blur_columns(Window box, Scratch& s, const Canvas& out) {
   for (int pass = 0; pass < kPasses; ++pass) {
     const uint8_t* from = s.images[pass % 2].data();
     uint8_t* to = s.images[1 - pass % 2].data();
@@ -102,9 +102,10 @@ void blur_columns(Window box, Scratch& s, Image& out) {
 }
 
 // Of a box that is wide, at a cost that does not grow with it.
-void blur_widely(Window box, Image& image) {
-  Image other = image;
-  Image *from = &image, *to = &other;
+void blur_widely(Window box, const Canvas& image) {
+  std::vector<uint8_t> memory(image.row_bytes() * static_cast<size_t>(image.height));
+  const Canvas other{image.height, image.width, image.channels, memory.data()};
+  const Canvas *from = &image, *to = &other;
   const auto pass = [&](bool along_rows) {
     const int lines = along_rows ? image.height : static_cast<int>(image.row_bytes());
     for (int i = 0; i < lines; ++i) {
@@ -122,14 +123,13 @@ void blur_widely(Window box, Image& image) {
 
 }  // namespace
 
-void blur(const Image& in, double sigma, Image& out) {
+void blur(const Image& in, double sigma, const Canvas& out) {
   thread_local Scratch s;
   const Window box = box_of(sigma, kPasses);
   if (box.radius > kMostRadius) {
-    out = in;
+    std::copy(in.pixels.begin(), in.pixels.end(), out.pixels);
     return blur_widely(box, out);
   }
-  out.reshape(in.height, in.width, in.channels);
   s.stride = (in.row_bytes() + kBlock - 1) / kBlock * kBlock;
   for (std::vector<uint8_t>& image : s.images) image.resize(s.stride * static_cast<size_t>(in.height));
   s.taps.resize(static_cast<size_t>(2 * box.radius + 3));
@@ -137,7 +137,7 @@ void blur(const Image& in, double sigma, Image& out) {
   blur_columns(box, s, out);
 }
 
-void blur_torchvision(const Image& in, double sigma, int size, Image& out) {
+void blur_torchvision(const Image& in, double sigma, int size, const Canvas& out) {
   std::vector<float> kernel(static_cast<size_t>(size));
   float total = 0;
   for (int i = 0; i < size; ++i) {
@@ -149,7 +149,6 @@ void blur_torchvision(const Image& in, double sigma, int size, Image& out) {
   const auto mirrored = [](int at, int side) { return at < 0 ? -at : at >= side ? 2 * side - 2 - at : at; };
   const size_t channels = static_cast<size_t>(in.channels);
   std::vector<float> columns(in.row_bytes());
-  out.reshape(in.height, in.width, in.channels);
   for (int y = 0; y < in.height; ++y) {
     std::fill(columns.begin(), columns.end(), 0.0f);
     for (int k = 0; k < size; ++k) {

@@ -34,7 +34,7 @@ constexpr int kMostRadius = 31;
 const blurring::Kernels& kernels() { return blurring::kernels().front(); }
 
 // A line of `count` values that stand `step` apart, with a sum that goes along.
-void box_line(const uint8_t* in, std::ptrdiff_t step, int count, Window box, uint8_t* out) {
+void box_line(const uint8_t* in, std::ptrdiff_t step, int count, const Window& box, uint8_t* out) {
   const auto at = [&](int i) { return in[std::clamp(i, 0, count - 1) * step]; };
   uint32_t sum = 0;
   for (int i = -box.radius; i <= box.radius; ++i) sum += at(i);
@@ -47,7 +47,7 @@ void box_line(const uint8_t* in, std::ptrdiff_t step, int count, Window box, uin
 
 // What a thread keeps between calls.
 struct Scratch {
-  std::vector<uint8_t> rows[2];  // a few, with margins
+  std::vector<uint8_t> rows[2];  // with margins
   std::vector<uint8_t> images[2];
   size_t stride = 0;  // of the images: whole blocks
   std::vector<const uint8_t*> taps;
@@ -63,30 +63,23 @@ void extend(uint8_t* row, size_t bytes, size_t channels, int by) {
 
 constexpr int kPasses = 3;
 
-// A line is read at other places than it was written at, which a processor can do well only when the writes are some
-// time past: several lines take turns.
-constexpr int kLines = 8;
-
-void blur_rows(const Image& in, Window box, Scratch& s) {
+void blur_rows(const Image& in, const Window& box, Scratch& s) {
   const size_t channels = static_cast<size_t>(in.channels), bytes = in.row_bytes();
-  const size_t margin = static_cast<size_t>(box.radius + 1) * channels, stride = bytes + 2 * margin + kBlock;
-  for (std::vector<uint8_t>& rows : s.rows) rows.resize(kLines * stride);
-  for (int top = 0; top < in.height; top += kLines) {
-    const int lines = std::min(kLines, in.height - top);
-    const auto line = [&](int of, int i) { return s.rows[of].data() + static_cast<size_t>(i) * stride; };
-    for (int i = 0; i < lines; ++i) std::memcpy(line(0, i) + margin, in.row(top + i), bytes);
-    for (int pass = 0; pass < kPasses; ++pass)
-      for (int i = 0; i < lines; ++i) {
-        uint8_t *from = line(pass % 2, i), *to = line(1 - pass % 2, i) + margin;
-        if (pass == kPasses - 1) to = s.images[0].data() + static_cast<size_t>(top + i) * s.stride;
-        extend(from + margin, bytes, channels, box.radius + 1);
-        for (size_t k = 0; k < s.taps.size(); ++k) s.taps[k] = from + k * channels;
-        kernels().box(s.taps.data(), box, to, bytes);
-      }
+  const size_t margin = static_cast<size_t>(box.radius + 1) * channels;
+  for (std::vector<uint8_t>& row : s.rows) row.resize(bytes + 2 * margin + kBlock);
+  for (int y = 0; y < in.height; ++y) {
+    std::memcpy(s.rows[0].data() + margin, in.row(y), bytes);
+    for (int pass = 0; pass < kPasses; ++pass) {
+      uint8_t *from = s.rows[pass % 2].data(), *to = s.rows[1 - pass % 2].data() + margin;
+      if (pass == kPasses - 1) to = s.images[0].data() + static_cast<size_t>(y) * s.stride;
+      extend(from + margin, bytes, channels, box.radius + 1);
+      for (size_t k = 0; k < s.taps.size(); ++k) s.taps[k] = from + k * channels;
+      kernels().box(s.taps.data(), box, to, bytes);
+    }
   }
 }
 
-void blur_columns(Window box, Scratch& s, const Canvas& out) {
+void blur_columns(const Window& box, Scratch& s, const Canvas& out) {
   for (int pass = 0; pass < kPasses; ++pass) {
     const uint8_t* from = s.images[pass % 2].data();
     uint8_t* to = s.images[1 - pass % 2].data();
@@ -102,7 +95,7 @@ void blur_columns(Window box, Scratch& s, const Canvas& out) {
 }
 
 // Of a box that is wide, at a cost that does not grow with it.
-void blur_widely(Window box, const Canvas& image) {
+void blur_widely(const Window& box, const Canvas& image) {
   std::vector<uint8_t> memory(image.row_bytes() * static_cast<size_t>(image.height));
   const Canvas other{image.height, image.width, image.channels, memory.data()};
   const Canvas *from = &image, *to = &other;

@@ -10,7 +10,7 @@
 namespace selfsup::data::blurring {
 namespace {
 
-void box_portable(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes) {
+void box_portable(const uint8_t* const* taps, const Window& box, uint8_t* out, size_t bytes) {
   const int last = 2 * box.radius + 2;
   for (size_t at = 0; at < bytes; at += kBlock) {
     uint32_t sums[kBlock] = {};
@@ -28,7 +28,7 @@ void box_portable(const uint8_t* const* taps, Window box, uint8_t* out, size_t b
 #if defined(__x86_64__)
 // The sum and the two ends in 16 bits each, multiplied by their weights' upper and lower 12 bits and added by one
 // instruction each.
-SELFSUP_AVX2 void box_avx2(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes) {
+SELFSUP_AVX2 void box_avx2(const uint8_t* const* taps, const Window& box, uint8_t* out, size_t bytes) {
   const auto pair = [](uint32_t whole, uint32_t part) { return static_cast<int>(part << 16 | whole); };
   const __m256i high = _mm256_set1_epi32(pair(box.whole >> 12, box.part >> 12));
   const __m256i low = _mm256_set1_epi32(pair(box.whole & 4095, box.part & 4095));
@@ -76,7 +76,7 @@ constexpr std::array<uint8_t, 64> uppermost_bytes() {
 constexpr std::array<uint8_t, 64> kUppermost = uppermost_bytes();
 
 // The same, the upper bits moved up before the lower ones are added. Of each sum the uppermost byte is the result.
-SELFSUP_AVX512 void box_avx512(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes) {
+SELFSUP_AVX512 void box_avx512(const uint8_t* const* taps, const Window& box, uint8_t* out, size_t bytes) {
   const auto pair = [](uint32_t whole, uint32_t part) { return static_cast<int>(part << 16 | whole); };
   const __m512i high = _mm512_set1_epi32(pair(box.whole >> 12, box.part >> 12));
   const __m512i low = _mm512_set1_epi32(pair(box.whole & 4095, box.part & 4095));

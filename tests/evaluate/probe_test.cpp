@@ -1,5 +1,5 @@
-#include "distributed/single_process.h"
 #include "evaluate/probe.h"
+#include "distributed/single_process.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

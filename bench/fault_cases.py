@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fault_runs import CONFIG, PATIENCE, Broken, Run, changed, ports_of
+from fault_runs import CONFIG, PATIENCE, Run, changed, ports_of, stop_thread, wait_for_traced
 
 PEER, DISAGREE, PREEMPTED = 76, 77, 75
-SILENT = 10.0  # seconds without a sign of life after which a rank counts as stopped
+HANGS = 20  # seconds: the limit that is given where a rank hangs
 BLAMED = re.compile(r"rank (\d+)(?: on \S+)? \(process \d+\)[^\n]*?"
                     r"(?:has ended without a word|no sign of life|stands? still|has gone|has not answered|was killed by)")
 
@@ -81,6 +81,34 @@ def stopped(bench):
         os.kill(ranks[culprit], signal.SIGSTOP)
         # The launcher ends the stopped one too.
         return finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), culprit)
+
+
+def killed_early(bench):
+    """a rank is killed while the run is set up"""
+    world = random.choice(bench.worlds)
+    with Run(bench) as run:
+        run.launch(world)
+        ranks = run.wait_for_ranks(world)
+        culprit = random.randrange(world)
+        moment()
+        os.kill(ranks[culprit], signal.SIGKILL)
+        return finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), culprit)
+
+
+def hangs(bench):
+    """a rank hangs: its training thread alone stands still"""
+    world = random.choice(bench.worlds)
+    with Run(bench) as run:
+        run.launch(world, "--cfg-options", f"env_cfg.dist_cfg.timeout={HANGS}")
+        run.wait_for_step()
+        ranks = run.wait_for_ranks(world)
+        culprit = random.randrange(world)
+        moment()
+        stop_thread(ranks[culprit])
+        begin = time.monotonic()
+        wait_for_traced(ranks[culprit])  # its parent is told of its end after its tracer
+        ended = run.wait_for_end([*ranks.values(), run.started[0].pid])
+        return finish(run, Result(time.monotonic() - begin if ended is not None else None), culprit)
 
 
 def launcher_killed(bench):

@@ -1,4 +1,5 @@
 """Runs of several ranks for bench/faults: starts them, finds their processes, waits for events, and leaves nothing behind."""
+import ctypes
 import json
 import os
 import re
@@ -196,3 +197,23 @@ def ports_of(process):
             address, port = words[1].split(":")
             found.append((socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)))
     return found
+
+
+def stop_thread(process):
+    """Stops the first thread of a process, and no other, as a debugger does."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for request in (0x4206, 0x4207):  # PTRACE_SEIZE, PTRACE_INTERRUPT
+        if libc.ptrace(request, process, None, None) != 0:
+            raise Broken(f"ptrace of process {process}: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(process, 0x40000000)  # __WALL: until it stands
+
+
+def wait_for_traced(process):
+    """Until a process with a stopped thread has ended."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found, status = os.waitpid(process, os.WNOHANG | 0x40000000)
+        if found and (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
+            return
+        time.sleep(0.01)
+    raise Broken(f"process {process} does not end")

@@ -135,9 +135,10 @@ void MonitorTalker::publish(const Sign& own) {
   ++shared_->rounds;
   shared_->published = own.standing;
   const std::optional<Verdict>& verdict = shared_->verdict;
-  shared_->others_need_nobody = std::all_of(watched_.begin(), watched_.end(), [&](int rank) {
-    return judge_.needs_nobody(rank) || (verdict && verdict->rank == rank);
-  });
+  // One that stands still gives signs, and will read what it is blamed for.
+  const int lost = verdict && verdict->fault != Fault::still ? verdict->rank : -1;
+  shared_->others_need_nobody = std::all_of(watched_.begin(), watched_.end(),
+                                            [&](int rank) { return judge_.needs_nobody(rank) || rank == lost; });
   const std::optional<Sign>& zero = judge_.sign(0);
   if (!shared_->is_zero() && zero && zero->standing == Standing::parted && !shared_->over) {
     shared_->over = true;

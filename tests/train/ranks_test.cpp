@@ -62,8 +62,8 @@ TEST_CASE("what is not finite on one rank is masked on both, and ends both") {
     INFO(gradient_only);
     std::mutex checks;
     ThreadRanks(2).run([&](const distributed::Group& group) {
-      Run run({.images = 16, .batch_size = 2, .log_interval = 1, .max_epochs = 1}, group);
-      Run until_then({.images = 16, .batch_size = 2, .log_interval = 1, .max_iters = 2}, group);
+      Run run({.images = 16, .batch_size = 2, .max_epochs = 1, .log_interval = 1}, group);
+      Run until_then({.images = 16, .batch_size = 2, .max_iters = 2, .log_interval = 1}, group);
       until_then.go();
       run.task.bad_iter = group.rank() == 1 ? 2 : -1;
       run.task.bad_gradient_only = gradient_only;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A real Slurm of two machines that are both this one, started here: each task finds itself, a batch script is one process, a job is
-# started again under another name, and scripts/slurm_train.sh gets what it asks for.
+# started again under another name, scripts/slurm_train.sh gets what it asks for, and a run that is to leave goes on when it is put back.
 #   slurm_test.sh BUILD_FOLDER SOURCE_FOLDER
 . "$(dirname "$0")/common.sh"
 HOST=$1/bin/selfsup-host
@@ -193,9 +193,12 @@ until_true test -e done.0 || give_up "the batch script does not end"
 # in which it has ended it.
 # shellcheck disable=SC2317
 waits() { scontrol show job "$id" | grep -q JobState=PENDING; }
-until_true waits || give_up "the batch script is not put back"
-sleep 3
-scontrol update jobid="$id" StartTime=now || give_up "the batch script may not start at once"
+start_again() {
+  until_true waits || give_up "the batch script is not put back"
+  sleep 3
+  scontrol update jobid="$id" StartTime=now || give_up "the batch script may not start at once"
+}
+start_again
 until_true test -e done.1 || give_up "the batch script does not start again"
 for count in 0 1; do
   grep -q '^  launcher  none .*a batch script of Slurm.s; srun would start its 4 tasks' batch.$count || fail "start $count: the batch script is not one process"
@@ -252,4 +255,45 @@ grep -q "task 1: Exited with exit code 3" err || fail "a task failed: srun says 
 FAILS=75
 SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json
 is "the exit code of tasks that stopped and saved" $? 75
+
+# --- a run that is to leave ------------------------------------------------------------------------------------------------
+
+# As docs/pretrain.md has it. The second start ends by itself, three iterations after the first.
+cat >run.json <<'END'
+{
+  "plugins": ["mae.so"],
+  "model": {
+    "backbone": { "arch": { "embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64 }, "patch_size": 8 },
+    "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
+  },
+  "train_dataloader": { "batch_size": 8, "num_workers": 1, "dataset": { "type": "shapes", "size": 64, "image_size": 32 } },
+  "param_scheduler": [],
+  "report": false,
+  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 1000000, "by_epoch": false } },
+  "randomness": { "seed": 3 },
+  "device": "cpu",
+  "env_cfg": { "num_threads": 1 }
+}
+END
+cat >train.sh <<'END'
+#!/bin/sh
+start=${SLURM_RESTART_COUNT:-0}
+iters=1000000
+[ "$start" = 0 ] || iters=$(($(ls run/checkpoints | sed 's/iter_//') + 3))
+srun "$HOST" run.json --work-dir run --resume --cfg-options train_cfg.max_iters=$iters >"train.$start" 2>&1
+code=$?
+[ $code -ne 75 ] || scontrol requeue "$SLURM_JOB_ID"
+echo $code >"code.$start.tmp" && mv "code.$start.tmp" "code.$start"
+[ $code -ne 75 ] || sleep 600
+END
+id=$(sbatch -p dummy --parsable --requeue --nodes=1 --ntasks=2 --output=batch.out train.sh)
+until_true grep -qs 'Iter(train)' train.0 || give_up "training under Slurm does not begin: $(cat train.0 batch.out)"
+scancel --signal=USR1 "$id"
+until_true test -e code.0 || give_up "training under Slurm does not stop: $(tail -n 5 train.0)"
+is "the exit code of a run that was to leave" "$(cat code.0)" 75
+start_again
+until_true test -e code.1 || give_up "training does not go on: $(tail -n 5 train.1)"
+is "the exit code of the run that goes on" "$(cat code.1)" 0
+grep -q "resuming from run/checkpoints/iter_" run/run.log || fail "the run begins anew: $(tail -n 5 train.1)"
+grep -q "slurm-$id\.[0-9]*/1 .*SLURM_RESTART_COUNT" run/run.log || fail "the log does not name the job's second start: $(grep '  job' run/run.log)"
 exit $failed

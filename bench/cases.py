@@ -1,4 +1,4 @@
-"""The rows of bench/run: what each trains, on which images and how; and how much work a step of it is."""
+"""The rows of bench/run and bench/ranks: what each trains, on which images and how; and how much work a step of it is."""
 
 VIT_TINY = {"patch": 4, "dim": 192, "depth": 12, "heads": 3, "decoder_dim": 192, "decoder_depth": 4, "decoder_heads": 3, "mask_ratio": 0.75}
 ADAMW = {"type": "AdamW", "lr": 1e-4, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.05}
@@ -42,6 +42,9 @@ STEPS = {
     "simclr-r18-bf16": (simclr(18, "cifar", 32, 128, bf16=True), 2, 1, 1),
     "simclr-r50-bf16": (simclr(50, "imagenet", 224, 8, bf16=True), 2, 1, 1),
 }
+
+# Of bench/ranks: name -> case of each rank, warm-up steps, steps a turn
+RANKS = {"mae-tiny": (mae(32), 3, 3), "simclr-r18": (simclr(18, "cifar", 32, 32), 2, 1)}
 
 
 def mae_gflop(case):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def interval(ratios):
     """Median and the 95 % interval of the median, by bootstrap."""
@@ -19,6 +21,26 @@ def interval(ratios):
 def machine():
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M).group(1)
     return f"{model}, {len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.2f}"
+
+
+def peers(build, *others):
+    """The version of the build's LibTorch, and a Python that has torch of that version; others: what else it must have (env.sh)."""
+    torch = re.search(r"^SELFSUP_TORCH_DIR:[A-Z]*=(.*)$", (build / "CMakeCache.txt").read_text(), re.M).group(1)
+    version = re.search(r"__version__ *= *'([0-9.]*)", Path(torch, "version.py").read_text()).group(1)
+    python = subprocess.run(["sh", str(ROOT / "bench/env.sh"), version, *others], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return version, python
+
+
+def environment(threads, answer=None, tuned=False):
+    """What a side runs in. answer: the library that makes MKL take its fast kernels. tuned: with what the host's executable sets for
+    itself, whose own sides here are no such executable."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MKL_", "KMP_", "GOMP_", "LD_PRELOAD", "MALLOC_", "GLIBC_"))}
+    env.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    if answer:
+        env["LD_PRELOAD"] = str(answer)
+    if tuned:
+        env.update(GOMP_SPINCOUNT="10000", MALLOC_MMAP_MAX_="0", MALLOC_TRIM_THRESHOLD_=str(2**62))
+    return env
 
 
 class Side:
@@ -36,13 +58,40 @@ class Side:
             sys.exit(f"bench: {self.name} ended early, with exit code {self.process.wait()}")
         return json.loads(line)
 
-    def ask(self, command):
+    def say(self, command):
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
+
+    def ask(self, command):
+        self.say(command)
         return self.answer()
 
     def quit(self):
         answer = self.ask("quit")
+        self.end()
+        return answer
+
+    def end(self):
         self.process.stdin.close()
         self.process.wait()
-        return answer
+
+
+class Team:
+    """Processes that work at the same time, each on a core of its own."""
+
+    def __init__(self, name, commands, envs, cores):
+        self.name = name
+        self.members = [Side(f"{name}, process {i}", command, env, {core}, speaks_first=False)
+                        for i, (command, env, core) in enumerate(zip(commands, envs, cores))]
+        self.first = [member.answer() for member in self.members]
+
+    def ask(self, command):
+        for member in self.members:
+            member.say(command)
+        return [member.answer() for member in self.members]
+
+    def quit(self):
+        answers = self.ask("quit")
+        for member in self.members:
+            member.end()
+        return answers

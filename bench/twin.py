@@ -3,12 +3,15 @@
 Serves the same commands on stdin as bench_step (see step.cpp). Weights, images and noise of the first answer come from the
 safetensors file that bench_step wrote, so that both sides show the same loss and gradient before anything is timed.
 
-  twin.py --case JSON --state FILE --threads N [--compile] [--lightly]
+  twin.py --case JSON --state FILE --threads N [--compile] [--lightly] [--updates N] [--one-bucket]
   twin.py --case JSON --idx FILE.gz --threads N --iterations N    a plain training script on a data set, as a user would write it
+
+Where the environment names several ranks, as torchrun does, it is one of them: DistributedDataParallel over gloo.
 """
 import argparse
 import gzip
 import json
+import os
 import resource
 import sys
 import time
@@ -16,7 +19,8 @@ import time
 import numpy
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 def model_of(case, lightly):
@@ -49,11 +53,34 @@ def say(answer):
     print(json.dumps(answer), flush=True)
 
 
-def serve(case, state_path, compiled, lightly):
-    state = load_file(state_path)
+class Alone:
+    """One process: the model by itself."""
+    buckets = 0
+
+    def __init__(self, run):
+        self.run = run
+
+
+class Rank:
+    """One of several. Buffers stay each rank's own, as the host has them while it trains."""
+
+    def __init__(self, model, one_bucket):
+        self.run = DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True,
+                                           bucket_cap_mb=1e5 if one_bucket else None)
+
+    @property
+    def buckets(self):
+        return len(self.run._get_ddp_logging_data()["rebuilt_bucket_sizes"].split(","))
+
+
+def serve(args):
+    case = args.case
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        distributed.init_process_group("gloo")
+    state = load_file(args.state)
     images = [state.pop(f"view{i}") for i in range(case["views"])]
     noise = [state.pop("noise")] if case["noise"] else []
-    model = model_of(case, lightly)
+    model = model_of(case, args.lightly)
     model.load(state)
     del state
     # What its users do for convolutional networks.
@@ -61,18 +88,26 @@ def serve(case, state_path, compiled, lightly):
         model = model.to(memory_format=torch.channels_last)
         images = [i.contiguous(memory_format=torch.channels_last) for i in images]
     optimizer = optimizer_of(model, case["optimizer"])
-    run = torch.compile(model) if compiled else model
+    if distributed.is_initialized():
+        process = Rank(model, args.one_bucket)
+    else:
+        process = Alone(torch.compile(model) if args.compile else model)
 
     def forward_and_backward(*noise):
         with torch.autocast("cpu", torch.bfloat16, enabled=case["bf16"]):
-            loss = run(*images, *noise)
+            loss = process.run(*images, *noise)
         loss.backward()
         return loss
 
-    loss = forward_and_backward(*noise).item()
-    norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item()
-    optimizer.zero_grad()
-    say({"loss": loss, "grad_norm": norm, "torch": torch.__version__})
+    losses, norm = [], None
+    for update in range(args.updates + 1):
+        losses.append(forward_and_backward(*noise).item())
+        if update == 0:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None]).item()
+        if update < args.updates:
+            optimizer.step()
+        optimizer.zero_grad()
+    say({"loss": losses[0], "losses": losses, "grad_norm": norm, "torch": torch.__version__})
     for line in sys.stdin:
         command = line.split()
         if command[0] == "run":
@@ -86,8 +121,10 @@ def serve(case, state_path, compiled, lightly):
                 mark = now
             say({"wall": walls, "cpu": cpu_seconds() - cpu})
         elif command[0] == "quit":
-            say({"peak_mib": peak_mib()})
-            return
+            say({"peak_mib": peak_mib(), "buckets": process.buckets})
+            break
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def train(case, idx, iterations):
@@ -115,6 +152,8 @@ def main():
     parser.add_argument("--state")
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
     parser.add_argument("--lightly", action="store_true", help="lightly's parts, where it has them")
+    parser.add_argument("--updates", type=int, default=0, help="updates with the images of the file before anything is timed")
+    parser.add_argument("--one-bucket", action="store_true", help="of several ranks: all gradients are sent at once, after backward")
     parser.add_argument("--idx")
     parser.add_argument("--iterations", type=int, default=1)
     args = parser.parse_args()
@@ -122,7 +161,7 @@ def main():
     if args.idx:
         train(args.case, args.idx, args.iterations)
     else:
-        serve(args.case, args.state, args.compile, args.lightly)
+        serve(args)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ the tensors of simclr.so by its names."""
 import torch
 import torch.nn.functional as F
 import torchvision
-from torch import nn
+from torch import distributed, nn
 
 
 def backbone_of(sizes):
@@ -13,6 +13,22 @@ def backbone_of(sizes):
         network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
         network.maxpool = nn.Identity()
     return network
+
+
+class Gather(torch.autograd.Function):
+    """The rows of all ranks. Backward sums what all of them say of the own rows."""
+
+    @staticmethod
+    def forward(ctx, rows):
+        everyone = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(everyone, rows)
+        return torch.cat(everyone)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.contiguous()
+        distributed.all_reduce(gradient)
+        return gradient.chunk(distributed.get_world_size())[distributed.get_rank()]
 
 
 class Neck(nn.Module):
@@ -40,9 +56,13 @@ class SimCLR(nn.Module):
         z = self.neck(self.backbone(torch.cat([first, second])))
         with torch.autocast("cpu", enabled=False):
             z = F.normalize(z.float(), dim=1)
-            n = len(z)
-            logits = (z @ z.T / self.temperature).masked_fill(torch.eye(n, dtype=torch.bool), float("-inf"))
-            return F.cross_entropy(logits, torch.arange(n).roll(n // 2))
+            n, first, everyone = len(z), 0, z
+            if distributed.is_initialized():
+                first, everyone = n * distributed.get_rank(), Gather.apply(z)
+            rows = torch.arange(n)
+            itself = F.one_hot(first + rows, len(everyone)).bool()
+            logits = (z @ everyone.T / self.temperature).masked_fill(itself, float("-inf"))
+            return F.cross_entropy(logits, first + rows.roll(n // 2))
 
     def load(self, state):
         self.load_state_dict(state, strict=True)

@@ -89,9 +89,10 @@ inline constexpr char kHostTop[] = R"({
     "env_cfg": {"type": "object", "default": {}, "properties": {
       "channels_last": {"type": "boolean", "default": true, "description": "images, and parameters of four dimensions, lie in memory pixel by pixel, as convolutions like them; false, or on the CPU a convolution with fewer than 16 outputs: channel by channel"},
       "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
-      "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
-        "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-        "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
+      "dist_cfg": {"type": "object", "properties": {
+        "backend": {"type": "string", "enum": ["nccl", "gloo"], "x-ssp-idle": true},
+        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "where the ranks meet; --master-port (PORT of dist_train.sh) wins over it, and it over MASTER_PORT"},
+        "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "seconds that a rank may stand still, in whatever it does; absent: 10 times the longest step so far, at least a minute"}}},
       "cudnn_benchmark": {"type": "boolean", "default": true, "description": "CUDA: cuDNN tries its convolutions for each size of images and keeps the fastest; not with randomness.deterministic"},
       "mp_cfg": {"type": "object", "x-ssp-idle": true},
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
@@ -118,8 +119,15 @@ inline constexpr char kHostTop[] = R"({
       "batch_size": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 256, "description": "images of one forward pass"}},
       "required": ["dataset", "test_dataset"]},
     "device": {"type": "string", "enum": ["auto", "cpu", "cuda"], "default": "auto", "description": "auto: CUDA if a GPU answers"},
-    "find_unused_parameters": {"type": "boolean", "x-ssp-idle": true},
-    "sync_bn": {"type": ["string", "boolean", "null"], "x-ssp-idle": true},
+    "find_unused_parameters": {"type": "boolean", "default": false, "description": "of several ranks: parameters on which the loss of a step does not depend are no error; costs a walk through the graph and a message each step"},
+    "sync_bn": {"type": ["string", "boolean", "null"], "enum": ["torch", "mmcv"], "description": "of several ranks: \"torch\", \"mmcv\" or true make every batch norm one over the images of all ranks. Absent: each layer as its norm_cfg says"},
+    "model_wrapper_cfg": {"type": "object", "default": {}, "description": "how gradients are reduced over ranks", "properties": {
+      "type": {"type": "string", "enum": ["MMDistributedDataParallel"]},
+      "find_unused_parameters": {"type": "boolean", "description": "instead of the key of this name at the top"},
+      "bucket_cap_mb": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "default": 25, "description": "MiB of gradients that travel as one message; the first has at most 1"},
+      "comm_hook": {"type": ["string", "null"], "enum": ["bf16_compress"], "description": "bf16_compress: gradients travel as bfloat16, in half the bytes. Absent: as they are"},
+      "broadcast_buffers": {"type": "boolean", "x-ssp-idle": true}, "detect_anomalous_params": {"type": "boolean", "x-ssp-idle": true},
+      "static_graph": {"type": "boolean", "x-ssp-idle": true}, "gradient_as_bucket_view": {"type": "boolean", "x-ssp-idle": true}}},
     "load_from": {"type": ["string", "null"], "description": "weights to start from: a checkpoint folder, a .safetensors or a .pth file"},
     "resume": {"type": ["boolean", "string"], "default": false, "description": "true: go on from the newest checkpoint of the work folder; without one, begin, with load_from's weights if given. A path: go on from that one"},
     "work_dir": {"type": "string", "description": "absent: work_dirs/<name of the file>"},

@@ -1,6 +1,7 @@
 // The host's part of a resolved configuration as plain structs. Knows no default: those of the schema are filled in.
 // Nodes that other rooms read for themselves stay JSON.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,12 @@ struct ProbeConfig {
   std::string feature;
 };
 
+// How gradients are reduced over ranks.
+struct ReduceConfig {
+  bool find_unused_parameters = false, compress_bf16 = false;
+  double bucket_mb = 0;
+};
+
 enum class ResumeFrom { nothing, newest, path };
 
 struct RunConfig {
@@ -51,6 +58,8 @@ struct RunConfig {
   CheckpointConfig checkpoint;
   std::optional<uint64_t> seed;
   bool deterministic = false;
+  ReduceConfig reduce;
+  bool sync_batch_norm = false;  // also where the layer says BN
   bool auto_scale_lr = false;
   std::optional<int64_t> base_batch_size;
   std::optional<ProbeConfig> probe;
@@ -58,6 +67,7 @@ struct RunConfig {
   std::string device, work_dir, load_from, resume_path;
   ResumeFrom resume = ResumeFrom::nothing;
   std::optional<int64_t> num_threads;
+  std::optional<std::chrono::milliseconds> dist_timeout;  // env_cfg.dist_cfg.timeout
   bool channels_last = false, cudnn_benchmark = false;
 };
 

@@ -1,5 +1,6 @@
 // The wish to stop, sent from outside by signal. Handlers only set flags. Knows no training.
 #pragma once
+#include <array>
 #include <csignal>
 #include <optional>
 
@@ -10,18 +11,22 @@ namespace selfsup::train {
 // The code of the stop that a signal has asked for; none while nobody listens.
 std::optional<Exit> requested_stop();
 
-// While it lives: SIGTERM asks for Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. The
-// second signal of either kind ends the process at once with 128 + its number. One object at a time in a process.
+// While it lives: SIGTERM and SIGUSR1 (which Slurm sends with --signal) ask for Exit::preempted, SIGINT for
+// Exit::interrupted, at the end of the optimizer step. The second signal of any kind ends the process at once with 128
+// + its number. One object at a time in a process.
 class StopSignals {
  public:
   StopSignals();
   ~StopSignals();  // what was installed before comes back
+  // The stop has been obeyed, and everything is saved: from now on, and after this object, the signals do nothing.
+  // Launchers send them again to ranks that end a little later than others.
+  void ignore();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  struct sigaction term_before_ {
-  }, int_before_{};
+  static constexpr std::array kSignals = {SIGTERM, SIGUSR1, SIGINT};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace selfsup::train

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/errors.h"
 #include "train/state_dict.h"
 
@@ -24,11 +26,13 @@ Position position_of(const checkpoint::Manifest& manifest) {
   return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};
 }
 
-std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, const std::string& name,
-                 const Position& position, checkpoint::Manifest manifest) {
+std::string save(const Keepers& keepers, const distributed::Group& group, checkpoint::CheckpointStore* store,
+                 const std::string& name, const Position& position, checkpoint::Manifest manifest) {
   Kept kept;
-  for (const Keeper& keeper : keepers) keeper.save(kept);
+  for (const Keeper& keeper : keepers) keeper.save(kept);  // some gather from all ranks
+  if (!store) return group.all_gather("").front();
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
+  manifest.buckets = std::move(kept.buckets);
   manifest.iter = position.iter;
   manifest.update = position.update;
   manifest.epoch = position.epoch;
@@ -41,12 +45,13 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
     files.push_back({file, views(tensors, hold), file == model_file ? model_metadata : checkpoint::Metadata()});
   std::vector<checkpoint::BlobFile> blobs;
   for (const auto& [file, bytes] : kept.blobs) blobs.push_back({file, bytes});
-  return store.save(name, std::move(manifest), files, blobs);
+  const std::string path = store->save(name, std::move(manifest), files, blobs);
+  return group.all_gather(path).front();
 }
 
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
   std::vector<checkpoint::SafetensorsFile> mapped;  // the tensors lie in them
-  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra};
+  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra, checkpoint.manifest().buckets};
   for (const auto& [name, size, digest] : checkpoint.manifest().files) {
     if (name.ends_with(tensor_file_ending)) {
       kept.tensors[name] = tensors_in(mapped.emplace_back(checkpoint.tensors(name)));

@@ -313,3 +313,11 @@ def node_lost(bench):
 def can_lose_node():
     """Whether this process may make network namespaces."""
     return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
+
+
+def can_stop_thread():
+    """Whether this process may stop a thread of a process that its child has started."""
+    try:
+        return os.geteuid() == 0 or int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text()) < 2
+    except OSError:
+        return True

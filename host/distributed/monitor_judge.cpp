@@ -20,22 +20,26 @@ int order_of(Phase phase) {
   switch (phase) {
     case Phase::setup:
       return 0;
-    case Phase::log:
+    case Phase::epoch_end:
       return 1;
-    case Phase::save:
+    case Phase::log:
       return 2;
-    case Phase::evaluate:
+    case Phase::save:
       return 3;
-    case Phase::data:
+    case Phase::evaluate:
       return 4;
-    case Phase::forward:
+    case Phase::epoch_begin:
       return 5;
-    case Phase::backward:
+    case Phase::data:
       return 6;
-    case Phase::update:
+    case Phase::forward:
       return 7;
-    case Phase::end:
+    case Phase::backward:
       return 8;
+    case Phase::update:
+      return 9;
+    case Phase::end:
+      return 10;
   }
   return 0;
 }
@@ -51,8 +55,10 @@ bool is_of_a_step(Phase phase) {
     case Phase::log:
       return true;
     case Phase::setup:
+    case Phase::epoch_end:
     case Phase::save:
     case Phase::evaluate:
+    case Phase::epoch_begin:
     case Phase::end:
       break;
   }

@@ -84,9 +84,11 @@ std::string place_of(const Sign& sign) {
     case Phase::backward:
     case Phase::update:
       return fmt::format("at iteration {} ({})", sign.at.iter + 1, name_of(sign.at.phase));
+    case Phase::epoch_end:
     case Phase::log:
     case Phase::save:
     case Phase::evaluate:
+    case Phase::epoch_begin:
     case Phase::end:
       break;
   }

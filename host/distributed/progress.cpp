@@ -14,12 +14,16 @@ const char* name_of(Phase phase) {
       return "the backward pass";
     case Phase::update:
       return "the update";
+    case Phase::epoch_end:
+      return "the end of an epoch";
     case Phase::log:
       return "logging";
     case Phase::save:
       return "saving";
     case Phase::evaluate:
       return "evaluating";
+    case Phase::epoch_begin:
+      return "the beginning of an epoch";
     case Phase::end:
       return "ending";
   }

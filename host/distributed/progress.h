@@ -5,7 +5,7 @@
 
 namespace selfsup::distributed {
 
-enum class Phase : int { setup, data, forward, backward, update, log, save, evaluate, end };
+enum class Phase : int { setup, data, forward, backward, update, epoch_end, log, save, evaluate, epoch_begin, end };
 const char* name_of(Phase phase);  // "waiting for data", "the forward pass", …
 
 // Written by the training thread, a few nanoseconds a call; read by any.

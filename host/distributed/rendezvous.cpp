@@ -23,6 +23,7 @@ using std::chrono::milliseconds;
 // Outside every job's keys, so that a process of another job finds it: the job, the number of ranks, rank 0.
 constexpr const char* job_key = "selfsup/job";
 constexpr const char* all_here = "all ranks are here";
+constexpr milliseconds look_again(20);
 constexpr milliseconds grace(5000);  // for rank 0's verdict, after everybody's patience is over
 
 std::string this_process() {
@@ -132,7 +133,7 @@ Rendezvous::~Rendezvous() = default;
 
 void Rendezvous::recognise(milliseconds patience) const {
   // A store of the launcher's belongs to its job, and may have seen this job's earlier attempts.
-  const std::string key = served_ ? fmt::format("selfsup/{}/job", ranks_.job) : job_key;
+  const std::string key = served_ ? key_of("job") : job_key;
   if (ranks_.rank == 0) {
     client_->set(key, fmt::format("{}\n{}\n{}", ranks_.job, ranks_.world, this_process()));
     return;
@@ -146,16 +147,17 @@ void Rendezvous::recognise(milliseconds patience) const {
                             "rank {} of job {}. Give one of the two another port with --master-port, PORT of the "
                             "scripts, MASTER_PORT or env_cfg.dist_cfg.port",
                             port_, number_, first[0], first[1], first[2], ranks_.rank, ranks_.job));
-  if (first[1] != std::to_string(ranks_.world))
-    throw Error(Exit::disagree,
-                fmt::format("rank {} ({}) was started as one of {} ranks, rank 0 ({}) as one of {}: start all with the "
-                            "same number",
-                            ranks_.rank, this_process(), ranks_.world, first[2], first[1]));
+  if (first[1] == std::to_string(ranks_.world)) return;
+  const std::string text = fmt::format(
+      "rank {} ({}) was started as one of {} ranks, rank 0 ({}) as one of {}: start all with the same number",
+      ranks_.rank, this_process(), ranks_.world, first[2], first[1]);
+  client_->set(key_of("refused"), text);  // rank 0 need not wait for ranks that will not come
+  throw Error(Exit::disagree, text);
 }
 
 void Rendezvous::claim() const {
   const std::string own = fmt::format("{}\n{:016x}", this_process(), nonce());
-  const std::string key = fmt::format("selfsup/{}/claim/{}", ranks_.job, ranks_.rank);
+  const std::string key = key_of(fmt::format("claim/{}", ranks_.rank));
   const std::string holder = client_->compareSet(key, std::string(), own);
   if (holder != own)
     throw Error(Exit::usage,
@@ -166,8 +168,7 @@ void Rendezvous::claim() const {
 }
 
 void Rendezvous::gather(milliseconds patience) const {
-  const std::string job = fmt::format("selfsup/{}/", ranks_.job);
-  const std::string verdict_key = job + "meeting", heard_key = job + "heard";
+  const std::string verdict_key = key_of("meeting"), heard_key = key_of("heard"), refused_key = key_of("refused");
   if (ranks_.rank != 0) {
     const std::string verdict = wait_for(verdict_key, patience + grace);
     if (verdict == all_here) return;
@@ -175,29 +176,34 @@ void Rendezvous::gather(milliseconds patience) const {
     throw Error(Exit::peer, verdict);
   }
   std::vector<std::string> claims;
-  for (int rank = 0; rank < ranks_.world; ++rank) claims.push_back(fmt::format("{}claim/{}", job, rank));
+  for (int rank = 0; rank < ranks_.world; ++rank) claims.push_back(key_of(fmt::format("claim/{}", rank)));
+  const Deadline deadline(patience);
+  bool all = client_->check(claims);
+  for (; !all && !client_->check({refused_key}) && !deadline.over(); all = client_->check(claims))
+    std::this_thread::sleep_for(look_again);
+  if (all) return client_->set(verdict_key, std::string(all_here));
   std::vector<int> missing;
-  try {
-    client_->wait(claims, patience);
-  } catch (const std::exception&) {
-    for (int rank = 0; rank < ranks_.world; ++rank)
-      if (!client_->check({claims[static_cast<size_t>(rank)]})) missing.push_back(rank);
-  }
-  if (missing.empty()) return client_->set(verdict_key, std::string(all_here));
+  for (int rank = 0; rank < ranks_.world; ++rank)
+    if (!client_->check({claims[static_cast<size_t>(rank)]})) missing.push_back(rank);
+  const bool refused = client_->check({refused_key});
   const std::string verdict =
-      fmt::format("{} of {} did not come within {} to {}: were they started, with the same address, port and job ({})?",
-                  rank_text(missing), ranks_.world, seconds_text(patience), place(), ranks_.job);
+      refused
+          ? client_->get_to_str(refused_key)
+          : fmt::format(
+                "{} of {} did not come within {} to {}: were they started, with the same address, port and job ({})?",
+                rank_text(missing), ranks_.world, seconds_text(patience), place(), ranks_.job);
   client_->set(verdict_key, verdict);
   // The store ends with this process: those who wait for the verdict read it first.
   const int64_t others = ranks_.world - static_cast<int64_t>(missing.size()) - 1;
   for (const Deadline hearing(milliseconds(2000)); client_->add(heard_key, 0) < others && !hearing.over();)
     std::this_thread::sleep_for(milliseconds(20));
-  throw Error(Exit::peer, verdict);
+  throw Error(refused ? Exit::disagree : Exit::peer, verdict);
 }
 
+std::string Rendezvous::key_of(const std::string& name) const { return fmt::format("selfsup/{}/{}", ranks_.job, name); }
+
 c10::intrusive_ptr<c10d::Store> Rendezvous::store(const std::string& purpose, milliseconds patience) const {
-  return c10::make_intrusive<c10d::PrefixStore>(fmt::format("selfsup/{}/{}", ranks_.job, purpose),
-                                                connect_store(number_, port_, patience));
+  return c10::make_intrusive<c10d::PrefixStore>(key_of(purpose), connect_store(number_, port_, patience));
 }
 
 }  // namespace selfsup::distributed

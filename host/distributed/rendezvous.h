@@ -39,7 +39,8 @@ class Rendezvous {
   void recognise(std::chrono::milliseconds patience) const;
   void claim() const;
   void gather(std::chrono::milliseconds patience) const;
-  std::string place() const;  // of the store, for messages
+  std::string place() const;                          // of the store, for messages
+  std::string key_of(const std::string& name) const;  // among this job's
 
   launch::Ranks ranks_;
   bool served_;  // by the launcher, for whom else we cannot tell

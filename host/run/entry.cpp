@@ -54,6 +54,8 @@ int dispatch(const cli::CommandLine& line) {
 
 int fail(Exit exit, const std::string& text) {
   log_error(text);
+  // Others have gone, and what LibTorch does on the way out takes up to a second.
+  if (exit == Exit::peer) plugin::end_now(static_cast<int>(exit));
   return static_cast<int>(exit);
 }
 

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <exception>
+#include <thread>
 
 #include "base/hash.h"
 #include "base/install.h"
@@ -38,7 +39,13 @@ std::string program_digest() {
   return fmt::format("{} {}", digest_of("/proc/self/exe"), digest_of(library_folder() + "/libselfsup-core.so"));
 }
 
+// The training thread may hold the log, or standard error may be a pipe that nobody reads: the end does not wait for
+// it.
 [[noreturn]] void end_by_verdict(const std::string& text) {
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    plugin::end_now(static_cast<int>(Exit::peer));
+  }).detach();
   log_error(text);
   plugin::end_now(static_cast<int>(Exit::peer));
 }

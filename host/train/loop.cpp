@@ -94,6 +94,7 @@ void Loop::evaluate(Outside& outside) {
 }
 
 void Loop::enter_epoch() {
+  enter(distributed::Phase::epoch_begin);
   if (course_.at().iter_in_epoch == 0) event(bridge::Event::epoch_begin);
   parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch);
 }
@@ -117,7 +118,9 @@ void Loop::train_on_batch() {
   const auto now = Clock::now();
   telemetry_.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
   if (telemetry_.due()) telemetry_.read(last_good_);
-  if (course_.epoch_ended()) event(bridge::Event::epoch_end);
+  if (!course_.epoch_ended()) return;
+  enter(distributed::Phase::epoch_end);
+  event(bridge::Event::epoch_end);
 }
 
 void Loop::set_rates() {

@@ -4,7 +4,7 @@
 #   sh scripts/setup.sh [--torch VERSION] [--tests] [--print]
 #
 # --torch VERSION  this LibTorch, in a folder of its own (.deps/torch-VERSION), instead of the one that CMakeLists.txt prefers
-# --tests          also the Python packages that only the tests need, in .deps/test-packages (about 41 MB to fetch)
+# --tests          also what only the tests need: on Debian, Slurm and Open MPI; Python packages, in .deps/test-packages (about 41 MB to fetch)
 # --print          write the folder of LibTorch to stdout, and nothing else there
 #
 # LibTorch is taken from SELFSUP_TORCH_DIR (the folder `torch` of a wheel), else .deps/, else an importable torch in range,
@@ -20,6 +20,8 @@ packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-l
 libboost-dev libboost-filesystem-dev libgloo-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
 libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
+# They start ranks; Slurm's daemons are not configured, so that the system starts none.
+launcher_packages="slurmctld slurmd slurm-client munge openmpi-bin"
 # The last two with what they and the torch of LibTorch's wheel import: they read what the host exports.
 test_packages="numpy==2.2.6 safetensors==0.5.3 filelock==3.18.0 fsspec==2025.5.1 jinja2==3.1.6 markupsafe==3.0.2 mpmath==1.3.0 networkx==3.4.2 \
 pillow==11.2.1 pyyaml==6.0.2 sympy==1.14.0 typing_extensions==4.14.0 timm==1.0.31 torchvision==0.26.0"
@@ -52,6 +54,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+[ -z "$tests" ] || packages="$packages $launcher_packages"
 
 # --- Debian packages ---------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ constexpr unsigned kTrained = bit(Command::reconstruct) | bit(Command::knn) | bi
 constexpr unsigned kTrains = bit(Command::train) | bit(Command::config) | bit(Command::validate);
 constexpr unsigned kRuns = kTrains | kTrained | bit(Command::views) | bit(Command::benchmark);
 constexpr unsigned kWrites = bit(Command::views) | bit(Command::reconstruct) | bit(Command::knn) | bit(Command::embed);
+constexpr unsigned kRanks = kRuns | bit(Command::env);
 constexpr unsigned kNotes = bit(Command::list) | bit(Command::inspect);
 constexpr unsigned kPlugins = kRuns | kNotes | bit(Command::export_weights);
 
@@ -74,6 +75,7 @@ class Parser {
  public:
   explicit Parser(const std::vector<std::string>& words) : words_(words) {
     const auto value = [this](std::optional<std::string>& into) { return [this, &into] { into = take_value(); }; };
+    const auto number = [this](std::optional<int64_t>& into) { return [this, &into] { into = take_int(); }; };
     const auto on = [this](bool& into) { return [this, &into] { no_value(), into = true; }; };
     constexpr unsigned all = ~0u;
     flags_ = {
@@ -87,16 +89,22 @@ class Parser {
         {"--format", {bit(Command::export_weights), value(line_.format)}},
         {"--out", {kWrites, value(line_.out)}},
         {"--device", {kRuns, value(line_.device)}},
-        {"--seed", {kRuns, [this] { line_.seed = take_int(); }}},
+        {"--seed", {kRuns, number(line_.seed)}},
         {"--overwrite", {kTrains, on(line_.overwrite)}},
         {"--amp", {kRuns, on(line_.amp)}},
         {"--auto-scale-lr", {kRuns, on(line_.auto_scale_lr)}},
         {"--json", {kNotes, on(line_.json)}},
         {"--schema", {bit(Command::inspect), on(line_.schema)}},
         {"--sources", {bit(Command::config), on(line_.sources)}},
-        {"--launcher", {kRuns, [this] { take_launcher(); }}},
-        {"--local_rank", {kRuns, [this] { take_int(); }}},  // older launchers pass it; the environment says it too
-        {"--local-rank", {kRuns, [this] { take_int(); }}},
+        {"--launcher", {kRanks, [this] { take_launcher(); }}},
+        {"--local_rank", {kRanks, number(line_.ranks.local_rank)}},
+        {"--local-rank", {kRanks, number(line_.ranks.local_rank)}},
+        {"--nproc-per-node", {bit(Command::train), number(line_.ranks.nproc_per_node)}},
+        {"--nnodes", {bit(Command::train), number(line_.ranks.nnodes)}},
+        {"--node-rank", {bit(Command::train), number(line_.ranks.node_rank)}},
+        {"--max-restarts", {bit(Command::train), number(line_.ranks.max_restarts)}},
+        {"--master-addr", {bit(Command::train), value(line_.ranks.master_addr)}},
+        {"--master-port", {bit(Command::train), number(line_.ranks.master_port)}},
         {"--resume", {kTrains, [this] { take_resume(); }}},
         {"--cfg-options", {kRuns, [this] { take_options(); }}},
         {"--help", {all, [this] { no_value(), asked_ = Command::help; }}},
@@ -111,14 +119,20 @@ class Parser {
     std::vector<std::string> plain;
     bool only_plain = false;
     while (at_ < words_.size()) {
+      const size_t from = at_;
       const std::string word = words_[at_++];
+      std::string flag;
       if (only_plain || word.empty() || word[0] != '-' || word == "-") {
         plain.push_back(word);
       } else if (word == "--") {
         only_plain = true;
       } else {
         take_flag(word);
+        flag = flag_;
       }
+      const auto begin = words_.begin();
+      line_.parts.push_back(
+          {flag, {begin + static_cast<std::ptrdiff_t>(from), begin + static_cast<std::ptrdiff_t>(at_)}});
     }
     place(plain);
     return std::move(line_);
@@ -168,13 +182,10 @@ class Parser {
   void take_launcher() {
     const std::vector<std::string> known = {"auto", "none", "pytorch", "slurm", "mpi", "local"};
     const std::string name = take_value();
-    if (name == "auto" || name == "none") return;
-    if (std::find(known.begin(), known.end(), name) != known.end())
-      throw Error(Exit::usage, fmt::format("--launcher {}: several ranks are not built yet; without --launcher one "
-                                           "process trains",
-                                           name));
-    refuse(
-        fmt::format("--launcher is one of {}; found \"{}\"{}", fmt::join(known, ", "), name, suggestion(name, known)));
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      refuse(fmt::format("--launcher is one of {}; found \"{}\"{}", fmt::join(known, ", "), name,
+                         suggestion(name, known)));
+    line_.ranks.launcher = name;
   }
 
   void take_resume() {
@@ -251,6 +262,8 @@ class Parser {
     for (const std::string& flag : given_)
       if (const unsigned commands = flags_.at(flag).commands; !(commands & bit(line_.command)))
         refuse(fmt::format("{} is of {}; found with {}", flag, names_of(commands), name_of(line_.command)));
+    if (line_.ranks.launcher == "local" && line_.command != Command::train)
+      refuse(fmt::format("--launcher local is of train; found with {}, which is one process", name_of(line_.command)));
     if (line_.schema && line_.json) refuse("--schema is JSON already; take --json away");
   }
 
@@ -311,7 +324,7 @@ std::string help_text() {
   selfsup-host inspect PLUGIN [--json|--schema]  one plugin; --schema loads it and prints the keys it takes
   selfsup-host inspect --schema                  the keys that the host itself takes
   selfsup-host stamp FILE                        write the digest into a plugin that a tool has rewritten
-  selfsup-host env                               versions, processor, threads, LibTorch
+  selfsup-host env                               versions, processor, threads, LibTorch, which rank this is
 
 Plugins
   --plugin PLUGIN        path (./mine.so) or bare name (mine.so); repeatable; the first brings the algorithm
@@ -331,12 +344,22 @@ The run
   --auto-scale-lr        scale the learning rate by batch / auto_scale_lr.base_batch_size
   --device auto|cpu|cuda auto takes CUDA if it answers; CUDA_VISIBLE_DEVICES=-1 means CPU
   --seed N               randomness.seed
-  --launcher auto|none   one process; pytorch, slurm, mpi and local are not built yet
+
+Many ranks, each a process
+  --launcher NAME        auto: the environment tells it; none: one process; pytorch, slurm, mpi: as started by torchrun,
+                         srun, mpirun; local: this program starts them
+  --nproc-per-node N     of local: ranks on this machine, one for each GPU
+  --nnodes N             of local: machines; this one is --node-rank of them
+  --node-rank N          of local: 0 for the machine of --master-addr
+  --max-restarts N       of local: start again from the newest checkpoint if a rank is lost
+  --master-addr ADDRESS  the machine of rank 0, by which the others reach it
+  --master-port PORT     where rank 0 listens
+  --local-rank N         what older launchers tell a rank
 
   --help  --version
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 plugin refused, 4 data, 5 storage, 6 checkpoint,
-7 diverged, 75 stopped by SIGTERM and saved, 130 by SIGINT and saved.
+7 diverged, 75 stopped by SIGTERM and saved, 76 another rank lost, 130 stopped by SIGINT and saved.
 )";
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "launch/ranks.h"
 
 namespace selfsup::cli {
 
@@ -28,6 +29,12 @@ enum class Command {
   version
 };
 
+// Some of the words, as they were given: a flag with its values, or a word by itself, whose flag is "".
+struct Part {
+  std::string flag;
+  std::vector<std::string> words;
+};
+
 struct CommandLine {
   Command command = Command::train;
   // CONFIG, the plugin of inspect and stamp, or the checkpoint of export; "": inspect --schema of the host itself
@@ -41,6 +48,8 @@ struct CommandLine {
   std::optional<int64_t> seed;
   bool overwrite = false, amp = false, auto_scale_lr = false;
   bool unstamped = false, json = false, schema = false, sources = false;
+  launch::Asked ranks;
+  std::vector<Part> parts;  // all words, in order
 };
 
 // words: without the program's name. Flags stand before or after CONFIG. Error(usage) with the nearest name.

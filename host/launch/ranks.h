@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+
 namespace selfsup::launch {
 
 enum class Launcher {
@@ -21,8 +23,9 @@ const char* name_of(Launcher launcher);
 // The words of the command line about ranks, as given; names and meanings are torchrun's.
 struct Asked {
   std::optional<std::string> launcher;  // auto, none, local, pytorch, slurm, mpi; absent: auto
-  std::optional<int64_t> nproc_per_node, nnodes, node_rank, master_port, max_restarts;  // of the local launcher
-  std::optional<std::string> master_addr;                                               // of the local launcher
+  std::optional<int64_t> nproc_per_node, nnodes, node_rank, max_restarts;  // of the local launcher
+  std::optional<int64_t> master_port;                                      // of all that start several processes
+  std::optional<std::string> master_addr;
   std::optional<int64_t> local_rank;  // older launchers pass it beside the environment
 };
 
@@ -33,6 +36,8 @@ Environment this_environment();
 struct Origin {
   std::string what, value, from;
 };
+// The rows in aligned columns, a line each, indented by two; without a newline at the end.
+std::string text_of(const std::vector<Origin>& table);
 
 struct Ranks {
   Launcher launcher = Launcher::none;
@@ -51,6 +56,8 @@ struct Stated {
   std::optional<int64_t> port;
   std::string source;  // "FILE:LINE:COLUMN", "--cfg-options", …
 };
+// config: any layers of it. Error(usage) for a port that is no whole number.
+Stated stated_in(const Json& config);
 
 // Where rank 0's store is. Nobody listens where there is one process.
 struct Meeting {
@@ -63,9 +70,11 @@ struct Meeting {
 };
 
 // The port, for every launcher: --master-port (dist_train.sh gives PORT so), else env_cfg.dist_cfg.port, else
-// MASTER_PORT, else a free one on one machine, else 29500. Under torchrun with a store of its agent's: that one, unless
-// one of the first two names another. The address: --master-addr, else MASTER_ADDR, else the first machine of Slurm's
-// list, else 127.0.0.1. Error(usage).
+// MASTER_PORT, else on one machine a free one (our launcher's) or one that follows from the job (20000 to 29499; ranks
+// of Slurm and Open MPI have nobody who could tell them a free one), else 29500. Under torchrun with a store of its
+// agent's: that one, unless one of the first two names another. The address: 127.0.0.1 on one machine, else
+// --master-addr, else MASTER_ADDR, else the first machine of Slurm's list. A rank of our launcher meets where that has
+// said. Error(usage).
 Meeting find_meeting(const Ranks& ranks, const Asked& asked, const Stated& stated, const Environment& environment);
 
 }  // namespace selfsup::launch

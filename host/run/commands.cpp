@@ -19,9 +19,9 @@
 
 namespace selfsup::run {
 
-int env_command() {
+int env_command(const cli::CommandLine& line) {
   device::set_threads(0, 1);  // as a run without env_cfg.num_threads does
-  print_out(environment_text() + "\n");
+  print_out(environment_text() + "\n" + ranks_text(line.ranks) + "\n");
   return 0;
 }
 

@@ -10,7 +10,7 @@ int config_command(const cli::CommandLine& line);
 // inspect --schema: {"kind:name": schema} of what a plugin provides, or without one of what the host has built in,
 // where "host" is the whole configuration.
 int schema_command(const cli::CommandLine& line);
-int env_command();
+int env_command(const cli::CommandLine& line);
 int views_command(const cli::CommandLine& line);      // a grid of what training sees
 int benchmark_command(const cli::CommandLine& line);  // loader and step, beside their limits
 // Of a trained model.

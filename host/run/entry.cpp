@@ -42,7 +42,7 @@ int dispatch(const cli::CommandLine& line) {
     case Command::export_weights:
       return run::export_command(line);
     case Command::env:
-      return run::env_command();
+      return run::env_command(line);
     case Command::list:
     case Command::stamp:
     case Command::help:

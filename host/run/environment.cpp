@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <fstream>
+#include <vector>
 
 #include "config/threads.h"
 #include "plugin/compatibility.h"
@@ -40,6 +41,14 @@ std::string environment_text() {
       "{}\nthreads: {}",
       SELFSUP_VERSION, plugin::host_sdk(), TORCH_VERSION, cpu_model(), at::get_cpu_capability(), mkl_kernels(),
       config::allowed_cores(), at::get_num_threads());
+}
+
+std::string ranks_text(const launch::Asked& asked) {
+  const launch::Environment environment = launch::this_environment();
+  const launch::Ranks ranks = launch::find_ranks(asked, environment);
+  std::vector<launch::Origin> table = ranks.table;
+  for (const launch::Origin& row : launch::find_meeting(ranks, asked, {}, environment).table) table.push_back(row);
+  return fmt::format("ranks:\n{}", launch::text_of(table));
 }
 
 }  // namespace selfsup::run

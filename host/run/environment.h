@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "launch/ranks.h"
 
 namespace selfsup::run {
 
@@ -12,5 +13,9 @@ Json machine();
 
 // Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.
 std::string environment_text();
+
+// Which rank this process is and where it meets the others, a line each with where that is said: of `env`.
+// Error(usage).
+std::string ranks_text(const launch::Asked& asked);
 
 }  // namespace selfsup::run

@@ -11,6 +11,7 @@
 #include "plugin/note.h"
 #include "plugin/search.h"
 #include "start/descriptors.h"
+#include "start/local_ranks.h"
 #include "start/torch_location.h"
 
 namespace {
@@ -40,6 +41,9 @@ int dispatch(const CommandLine& line) {
     case Command::stamp:
       selfsup::plugin::stamp(line.target);
       break;
+    case Command::train:
+      if (line.ranks.launcher == "local") return selfsup::run_local_ranks(line);
+      [[fallthrough]];
     default:
       return selfsup::run_core(selfsup::find_torch(), line);
   }

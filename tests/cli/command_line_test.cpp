@@ -74,7 +74,6 @@ TEST_CASE("mistyped words suggest the nearest") {
   CHECK(contains(refusal({"c.json", "--plugn", "x"}), "'--plugin'"));
   CHECK(contains(refusal({"valdate", "c.json"}), "'validate'"));
   CHECK(contains(refusal({"c.json", "--launcher", "slrum"}), "'slurm'"));
-  CHECK(contains(refusal({"c.json", "--launcher", "pytorch"}), "not built yet"));
   CHECK(refusal({"c.json", "--launcher", "none"}).empty());
   for (const Words& words : {Words{"c.json", "--seed", "x"}, Words{"c.json", "--seed", "-1"}, Words{"c.json", "--seed"},
                              Words{"c.json", "--amp=1"}, Words{"c.json", "d.json"}, Words{"train"}, Words{"inspect"},
@@ -127,14 +126,44 @@ TEST_CASE("values that cannot be meant are refused") {
   CHECK(contains(refusal({"c.json", "--resume", "--amp", "d.json"}), "\"d.json\" is one word too many"));
 }
 
-TEST_CASE("launchers of several processes are refused in one line") {
-  for (const char* name : {"pytorch", "slurm", "mpi", "local"}) {
-    const std::string text = refusal({"c.json", "--launcher", name});
-    CHECK(contains(text, std::string("--launcher ") + name));
-    CHECK_FALSE(contains(text, "\n"));
+TEST_CASE("launchers, and what our own is asked") {
+  for (const char* name : {"auto", "none", "pytorch", "slurm", "mpi", "local"})
+    CHECK(parse_command_line({"--launcher", name, "c.json"}).ranks.launcher == name);
+  CHECK_FALSE(parse_command_line({"c.json"}).ranks.launcher);
+  CHECK(parse_command_line({"env", "--launcher", "slurm"}).ranks.launcher == "slurm");
+  for (const char* command : {"env", "validate", "views", "config"}) {
+    Words words = {command, "--launcher", "local", "c.json"};
+    if (std::string(command) == "env") words.pop_back();
+    CHECK(contains(refusal(words), std::string("--launcher local is of train; found with ") + command));
   }
-  for (const char* name : {"auto", "none"})
-    CHECK(parse_command_line({"--launcher", name, "c.json"}).target == "c.json");
+  const launch::Asked asked =
+      parse_command_line({"--nproc-per-node=4", "c.json", "--nnodes", "2", "--node-rank", "1", "--master-addr", "node1",
+                          "--master-port", "29600", "--max-restarts", "3", "--local-rank", "0"})
+          .ranks;
+  CHECK(asked.nproc_per_node == 4);
+  CHECK(asked.nnodes == 2);
+  CHECK(asked.node_rank == 1);
+  CHECK(asked.master_addr == "node1");
+  CHECK(asked.master_port == 29600);
+  CHECK(asked.max_restarts == 3);
+  CHECK(asked.local_rank == 0);
+  CHECK(contains(refusal({"c.json", "--nproc-per-node", "two"}), "--nproc-per-node takes a whole number"));
+  CHECK(contains(refusal({"validate", "c.json", "--nnodes", "2"}), "--nnodes is of train; found with validate"));
+  CHECK(contains(refusal({"c.json", "--nproc_per_node", "2"}), "'--nproc-per-node'"));
+}
+
+TEST_CASE("the words in parts: each flag with its values") {
+  const CommandLine line = parse_command_line({"train", "--launcher", "local", "--cfg-options", "a=1", "b=x y",
+                                               "--resume", "auto", "--seed=3", "--", "c.json"});
+  std::vector<std::pair<std::string, Words>> parts;
+  for (const Part& part : line.parts) parts.emplace_back(part.flag, part.words);
+  CHECK(parts == std::vector<std::pair<std::string, Words>>{{"", {"train"}},
+                                                            {"--launcher", {"--launcher", "local"}},
+                                                            {"--cfg-options", {"--cfg-options", "a=1", "b=x y"}},
+                                                            {"--resume", {"--resume", "auto"}},
+                                                            {"--seed", {"--seed=3"}},
+                                                            {"", {"--"}},
+                                                            {"", {"c.json"}}});
 }
 
 TEST_CASE("commands") {

@@ -8,13 +8,16 @@ DESTDIR=$scratch/stage cmake --install "$1" --prefix /opt/selfsup >"$scratch/out
 prefix="$scratch/moved here"
 mv "$scratch/stage/opt/selfsup" "$prefix"
 for file in bin/selfsup-host lib/selfsup/libselfsup-core.so include/ssp/base.h share/cmake/SelfsupSDK/SelfsupSDKConfig.cmake \
-  share/cmake/SelfsupSDK/SelfsupPlugin.cmake share/doc/selfsup/LICENSE share/selfsup/sdk/ABI.md share/selfsup/docs/writing-a-plugin.md; do
+  share/cmake/SelfsupSDK/SelfsupPlugin.cmake share/doc/selfsup/LICENSE share/selfsup/sdk/ABI.md share/selfsup/docs/writing-a-plugin.md \
+  share/selfsup/scripts/dist_train.sh share/selfsup/scripts/slurm_train.sh share/selfsup/scripts/find_host.sh; do
   [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 for plugin in "$1"/lib/selfsup/plugins/*.so; do
   [ ! -e "$plugin" ] || [ -e "$prefix/lib/selfsup/plugins/${plugin##*/}" ] || fail "${plugin##*/} is not installed"
 done
 "$prefix/bin/selfsup-host" env >/dev/null || fail "the installed host does not run"
+SELFSUP_TORCH_DIR=/nonexistent SELFSUP_HOST='' sh "$prefix/share/selfsup/scripts/dist_train.sh" "$prefix/share/selfsup/configs/shapes.json" 2 >"$scratch/out" 2>&1
+grep -q "starting 2 of 2 ranks" "$scratch/out" || fail "the installed dist_train.sh does not start the installed host"
 grep -rlF "$1" "$prefix/include" "$prefix/share" && fail "installed files name the build folder"
 python3 - "$prefix/share/selfsup" <<'END' || fail "documents that lead nowhere"
 import os, re, sys

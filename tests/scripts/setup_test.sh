@@ -136,6 +136,13 @@ END
   says "missing Debian packages: catch2 strace" "installing"
   says "2 packages with all they need, 7 MB to download" "installing"
   grep -q 'install -y.* catch2 strace *$' "$scratch/apt.log" || fail "apt-get was asked: $(cat "$scratch/apt.log")"
+  # What starts ranks is for the tests alone.
+  printf 'slurmd\nopenmpi-bin\n' >"$scratch/absent"
+  rm "$scratch/apt.log"
+  FAKE_UID=0 setup || fail "without the launchers: $(cat "$scratch/err")"
+  [ ! -e "$scratch/apt.log" ] || fail "apt-get was asked without --tests: $(cat "$scratch/apt.log")"
+  FAKE_UID=0 setup --tests || fail "installing the launchers: $(cat "$scratch/err")"
+  grep -q 'install -y.* slurmd openmpi-bin *$' "$scratch/apt.log" || fail "--tests: apt-get was asked: $(cat "$scratch/apt.log")"
   printf 'catch2\n' >"$scratch/absent"
   printf 'exec "$@"\n' | stub sudo
   setup || fail "installing by sudo: $(cat "$scratch/err")"

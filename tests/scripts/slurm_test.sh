@@ -1,0 +1,213 @@
+#!/bin/sh
+# A real Slurm of two machines that are both this one, started here: each task finds itself, a batch script is one process, a job is
+# started again under another name, and scripts/slurm_train.sh gets what it asks for.
+#   slurm_test.sh BUILD_FOLDER SOURCE_FOLDER
+. "$(dirname "$0")/common.sh"
+HOST=$1/bin/selfsup-host
+export HOST
+scripts=$(cd "$2/scripts" && pwd)
+cd "$scratch" || exit 1
+for tool in munged slurmctld slurmd srun sbatch scontrol; do
+  PATH=$PATH:/usr/sbin command -v $tool >/dev/null || {
+    echo "not checked: $tool is not installed"
+    exit 77
+  }
+done
+PATH=$PATH:/usr/sbin
+for name in $(env | sed -n 's/^\(S[A-Z]*_[A-Z_]*\)=.*/\1/p'); do
+  case $name in SLURM_* | SRUN_* | SBATCH_* | SELFSUP_JOB) unset "$name" ;; esac
+done
+unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT SELFSUP_LAUNCHER GPUS GPUS_PER_NODE CPUS_PER_TASK SRUN_ARGS
+unset SELFSUP_NO_GRES SELFSUP_HOST CUDA_VISIBLE_DEVICES
+
+# --- the daemons -------------------------------------------------------------------------------------------------------
+
+started=
+# shellcheck disable=SC2317 # called by the trap
+stop_all() {
+  [ ! -e slurm.conf ] || timeout 20 scancel --quiet --user="$(id -un)" 2>/dev/null
+  for pid in $started; do kill "$pid" 2>/dev/null; done
+  for pid in $started; do wait "$pid" 2>/dev/null; done
+  rm -rf "$scratch"
+}
+trap stop_all EXIT
+trap 'exit 1' INT TERM HUP
+
+# Munge insists on folders that nobody else can write, and so does Slurm on those of its state.
+chmod 755 "$scratch"
+mkdir -m 700 key state spool1 spool2
+mkdir -m 755 socket
+python3 -c 'import os, sys; sys.stdout.buffer.write(os.urandom(1024))' >key/munge.key
+chmod 400 key/munge.key
+munged -F --force --key-file="$scratch/key/munge.key" --socket="$scratch/socket/munge" --pid-file="$scratch/key/pid" \
+  --log-file="$scratch/key/log" --seed-file="$scratch/key/seed" --num-threads=1 >munged.out 2>&1 &
+started="$!"
+
+name=$(hostname -s)
+# shellcheck disable=SC2046 # three words
+set -- $(python3 -c '
+import socket
+held = [socket.socket() for _ in range(3)]
+for s in held:
+    s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in held))')
+: >gpu0
+: >gpu1
+: >gpu2
+: >gpu3
+cat >slurm.conf <<END
+ClusterName=test
+SlurmctldHost=$name(127.0.0.1)
+SlurmctldPort=$1
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+AuthInfo=socket=$scratch/socket/munge
+StateSaveLocation=$scratch/state
+SlurmctldPidFile=$scratch/slurmctld.pid
+SlurmctldLogFile=$scratch/slurmctld.log
+SlurmdSpoolDir=$scratch/spool%n
+SlurmdPidFile=$scratch/slurmd%n.pid
+SlurmdLogFile=$scratch/slurmd%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SwitchType=switch/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+SlurmdParameters=config_overrides
+ReturnToService=2
+MailProg=$(command -v true)
+GresTypes=gpu
+NodeName=node[1-2] NodeHostname=$name NodeAddr=127.0.0.1 Port=[$2,$3] CPUs=4 Gres=gpu:2
+PartitionName=dummy Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+cat >gres.conf <<END
+NodeName=node1 Name=gpu File=$scratch/gpu[0-1]
+NodeName=node2 Name=gpu File=$scratch/gpu[2-3]
+END
+SLURM_CONF=$scratch/slurm.conf
+export SLURM_CONF
+
+# until COMMAND...: waits until it succeeds, for minutes.
+until_true() {
+  tries=0
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 600 ] || return 1
+    sleep 0.2
+  done
+}
+# shellcheck disable=SC2317
+give_up() {
+  fail "$1"
+  tail -n 15 ./*.log munged.out key/log 2>/dev/null
+  exit 1
+}
+until_true test -S socket/munge || give_up "munged does not start"
+slurmctld -D -c -f slurm.conf >slurmctld.out 2>&1 &
+started="$! $started"
+for node in node1 node2; do
+  slurmd -D -N $node -f slurm.conf >$node.out 2>&1 &
+  started="$! $started"
+done
+# shellcheck disable=SC2317
+both_idle() { [ "$(sinfo -h -N -t idle -o %N | sort -u | wc -l)" -eq 2 ]; }
+until_true both_idle || give_up "the two machines do not come up"
+
+# --- the tasks ---------------------------------------------------------------------------------------------------------
+
+# What `env` prints of ranks, in a file for each task.
+cat >task.sh <<'END'
+#!/bin/sh
+"$HOST" env "$@" >"table.$SLURM_PROCID"
+END
+chmod +x task.sh
+row() { sed -n "s/^  $2   *\([^ ]*\) .*/\1/p" "table.$1"; }
+numbers() { echo "$(row "$1" launcher) $(row "$1" rank)/$(row "$1" ranks) $(row "$1" 'rank on this machine')/$(row "$1" 'ranks on this machine')"; }
+# is WHAT FOUND EXPECTED
+is() { [ "$2" = "$3" ] || fail "$1: found '$2', expected '$3'"; }
+run() { timeout 300 srun -p dummy --quiet "$@" >out 2>err || fail "srun $*: exit $?"; }
+
+run --nodes=1 --ntasks=2 ./task.sh
+is "task 0 of two on one machine" "$(numbers 0)" "slurm 0/2 0/2"
+is "task 1 of two on one machine" "$(numbers 1)" "slurm 1/2 1/2"
+is "the address on one machine" "$(row 1 address)" 127.0.0.1
+is "the job of both" "$(row 1 job)" "$(row 0 job)"
+is "the port of both" "$(row 1 port)" "$(row 0 port)"
+port=$(row 0 port)
+rm table.*
+
+run --nodes=1 --ntasks=2 ./task.sh --launcher slurm
+[ "$(row 0 port)" != "$port" ] || fail "two jobs of one machine both have the port $port"
+rm table.*
+
+run --nodes=2 --ntasks=3 --distribution=block ./task.sh
+is "task 0 of three on two machines" "$(numbers 0)" "slurm 0/3 0/2"
+is "task 1 of three on two machines" "$(numbers 1)" "slurm 1/3 1/2"
+is "task 2 of three on two machines" "$(numbers 2)" "slurm 2/3 0/1"
+is "the address on two machines" "$(row 2 address) $(row 0 address)" "node1 node1"
+is "the port on two machines" "$(row 2 port)" 29500
+rm table.*
+
+# In a batch script the program is one process; in its step, and under another launcher there, one of several. The second time the job
+# has another name.
+cat >batch.sh <<'END'
+#!/bin/sh
+{
+  "$HOST" env | grep '^  launcher'
+  srun --nodes=1 --ntasks=2 sh -c '"$HOST" env | grep "^  job"' | sort -u
+  RANK=0 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=2 srun --nodes=1 --ntasks=1 "$HOST" env | grep '^  launcher'
+} >"batch.${SLURM_RESTART_COUNT:-0}" 2>&1
+touch "done.${SLURM_RESTART_COUNT:-0}"
+[ -n "${SLURM_RESTART_COUNT:-}" ] || scontrol requeue "$SLURM_JOB_ID"
+[ -n "${SLURM_RESTART_COUNT:-}" ] || sleep 600
+END
+id=$(sbatch -p dummy --parsable --requeue --nodes=1 --ntasks=4 --output=batch.out batch.sh)
+until_true test -e done.0 || give_up "the batch script does not end"
+# Slurm waits for two minutes before it starts a job again, unless it is told not to.
+# shellcheck disable=SC2317
+again() { test -e done.1 || { scontrol update jobid="$id" StartTime=now && false; }; }
+until_true again || give_up "the batch script does not start again"
+for count in 0 1; do
+  grep -q '^  launcher  none .*a batch script of Slurm.s; srun would start its 4 tasks' batch.$count || fail "start $count: the batch script is not one process"
+  grep -q '^  launcher .*pytorch .*RANK and WORLD_SIZE; not SLURM_STEP_ID' batch.$count || fail "start $count: RANK and WORLD_SIZE in a step do not count"
+done
+is "jobs of one step" "$(grep -c '^  job' batch.0)" 1
+grep -q "^  job  *slurm-$id\.0 " batch.0 || fail "the job's name is: $(grep '^  job' batch.0)"
+grep -q "^  job  *slurm-$id\.0/1 " batch.1 || fail "the job's name after a restart is: $(grep '^  job' batch.1)"
+[ $failed -eq 0 ] || cat batch.0 batch.1 batch.out
+
+# --- scripts/slurm_train.sh --------------------------------------------------------------------------------------------
+
+cat >"stub host" <<'END'
+#!/bin/sh
+{
+  for word in "$@"; do echo "<$word>"; done
+  echo "$SLURM_STEP_NUM_TASKS $SLURM_NNODES $SLURM_CPUS_PER_TASK $SLURM_JOB_NAME gres=$SLURM_JOB_GPUS${SLURM_STEP_GPUS:-}"
+} >"$FOLDER/words.$SLURM_PROCID"
+[ "$SLURM_PROCID" != "$FAILS" ] || exit 3
+[ -z "$FAILS" ] || exec sleep 600
+END
+chmod +x "stub host"
+mkdir elsewhere
+export FOLDER="$scratch" FAILS=''
+train() { (cd elsewhere && SELFSUP_HOST="$scratch/stub host" timeout 300 sh "$scripts/slurm_train.sh" "$@" >../out 2>../err); }
+GPUS=4 GPUS_PER_NODE=2 CPUS_PER_TASK=1 SRUN_ARGS="--quiet --distribution=block" train dummy "a job" "my config.json" --cfg-options "a='x y'" || fail "slurm_train.sh: exit $?"
+for rank in 0 1 2 3; do
+  { printf '<%s>\n' train "my config.json" --launcher slurm --cfg-options "a='x y'" && echo "4 2 1 a job"; } >expected
+  sed 's/ gres=.*//' "words.$rank" | cmp -s - expected || fail "slurm_train.sh: rank $rank was given: $(tr '\n' ' ' <"words.$rank")"
+done
+grep -q 'gres=.*0' words.0 || fail "slurm_train.sh: no GPUs are granted: $(tail -n 1 words.0)"
+rm words.*
+SELFSUP_NO_GRES=1 GPUS=4 CPUS_PER_TASK=1 train dummy job c.json || fail "slurm_train.sh without GPUs: exit $?"
+grep -q '^4 1 1 job gres=$' words.3 || fail "slurm_train.sh without GPUs: $(tail -n 1 words.3)"
+rm words.*
+# One that fails ends all, and its exit code is that of the script.
+FAILS=1
+SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json
+rc=$?
+is "the exit code of a failed task" $rc 3
+exit $failed

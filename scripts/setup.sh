@@ -83,7 +83,7 @@ missing_tools() {
     printf 'a C++20 compiler '
     return
   }
-  for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h catch2/catch.hpp jpeglib.h \
+  for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h catch2/catch.hpp gloo/rendezvous/store.h jpeglib.h \
     png.h zlib.h openssl/evp.h; do
     before=
     [ "$header" != jpeglib.h ] || before='#include <cstdio>'

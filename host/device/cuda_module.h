@@ -6,7 +6,7 @@
 
 extern "C" {
 
-#define SELFSUP_CUDA_TABLE_VERSION 2
+#define SELFSUP_CUDA_TABLE_VERSION 3
 
 // Every function may be called from any thread; none throws. On failure the texts of last_error apply to the thread.
 struct SelfsupCudaTable {
@@ -17,6 +17,10 @@ struct SelfsupCudaTable {
   int (*describe)(int device, char* text, size_t bytes);  // "NVIDIA H100 80GB HBM3, 79 GiB"; 0 on success
   int64_t (*peak_memory)(int device);                     // bytes that tensors held at most
   const char* (*last_error)(void);
+  // Tensors of the current device of this thread between ranks. store: a c10::intrusive_ptr<c10d::Store>, which is
+  // copied; backend: an empty c10::intrusive_ptr<c10d::Backend>, which is set. 0 on success. Null: the module was built
+  // without NCCL.
+  int (*make_nccl)(const void* store, int rank, int world, int64_t timeout_ms, void* backend);
 };
 
 // The module's one symbol.

@@ -4,6 +4,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
 
 #include <cstdlib>
 #include <string_view>
@@ -27,6 +28,11 @@ std::string hidden() {
 }
 
 Device cpu() { return {at::kCPU, "CPU", nullptr}; }
+
+bool shares_gpus() {
+  const char* text = std::getenv("SELFSUP_SHARE_GPU");
+  return text && std::string_view(text) == "1";
+}
 
 }  // namespace
 
@@ -55,14 +61,36 @@ Device choose_device(const std::string& spec, int local_rank) {
     if (!must) log_warning(text + "; going on with the CPU");
     return without(text);
   }
-  if (local_rank >= driver.devices)
+  const bool shared = shares_gpus();
+  if (local_rank >= driver.devices && !shared)
     throw Error(Exit::usage,
-                fmt::format("local rank {} has no GPU of its own: {} visible", local_rank, driver.devices));
-  if (cuda->select(local_rank) != 0)
-    throw Error(Exit::failed, fmt::format("GPU {} cannot be used: {}", local_rank, cuda->last_error()));
+                fmt::format("local rank {} has no GPU of its own: {} visible. Start no more ranks on a machine than it "
+                            "has GPUs, or take --device cpu; SELFSUP_SHARE_GPU=1 lets ranks share GPUs, which is slow "
+                            "and for tests",
+                            local_rank, driver.devices == 1 ? "1 is" : fmt::format("{} are", driver.devices)));
+  const int index = local_rank % driver.devices;
+  if (cuda->select(index) != 0)
+    throw Error(Exit::failed, fmt::format("GPU {} cannot be used: {}", index, cuda->last_error()));
   char text[256] = "CUDA device";
-  cuda->describe(local_rank, text, sizeof text);
-  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(local_rank)), text, cuda};
+  cuda->describe(index, text, sizeof text);
+  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)), text, cuda, shared};
+}
+
+NcclMaker nccl_maker(const Device& device, std::chrono::milliseconds timeout) {
+  const SelfsupCudaTable* cuda = device.cuda;
+  if (!cuda || !cuda->make_nccl)
+    throw Error(Exit::usage,
+                "ranks on GPUs need NCCL, and libselfsup-cuda.so was built without it: build again where "
+                "nccl.h of LibTorch's NCCL is found, or take --device cpu");
+  // LibTorch's own watch would abort the process, without a word for the user, as soon as it sees an operation fail:
+  // that is for the watch over the ranks, which knows who is to blame.
+  setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", /*overwrite=*/0);
+  return [cuda, timeout](const c10::intrusive_ptr<c10d::Store>& store, int rank, int world) {
+    c10::intrusive_ptr<c10d::Backend> backend;
+    if (cuda->make_nccl(&store, rank, world, timeout.count(), &backend) != 0)
+      throw Error(Exit::failed, fmt::format("NCCL cannot be used: {}", cuda->last_error()));
+    return backend;
+  };
 }
 
 std::shared_ptr<uint8_t> allocate_pinned(size_t bytes) try {

@@ -27,16 +27,19 @@ using BackendMaker =
 class World {
  public:
   World();  // one process, which meets nobody
-  // Several: waits until all are there. timeout: of a collective. Error as of Rendezvous.
+  // Waits until all are there and connected, a minute on one machine and five on several, though not longer than
+  // `timeout`, which is that of a collective. One rank is a world too. Error as of Rendezvous and ProcessGroup. In the
+  // main thread, before others: it sets variables of the environment for NCCL.
   World(const launch::Ranks& ranks, const launch::Meeting& meeting, std::chrono::milliseconds timeout);
-  ~World();
+  ~World();  // parts without the others: does not wait for ranks that have gone
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
   const launch::Ranks& ranks() const { return ranks_; }
   const Group& group() const;    // the host's: tensors of the CPU (gloo), and of what add_device has added
   const Group& plugins() const;  // of ssp.dist and batch norm: theirs never meet the host's
-  // Before the first tensor of that device is given to a group.
+  // Before the first tensor of that device is given to a group. An empty maker: gloo carries the device's tensors,
+  // through the host's memory; several ranks may share a GPU so.
   void add_device(c10::DeviceType type, const BackendMaker& maker);
 
   // null in one process:
@@ -45,6 +48,7 @@ class World {
 
  private:
   launch::Ranks ranks_;
+  std::chrono::milliseconds timeout_{0};
   std::unique_ptr<Rendezvous> rendezvous_;
   std::unique_ptr<Group> group_, plugins_;
 };

@@ -9,6 +9,7 @@
 #include <exception>
 #include <string>
 
+#include "device/cuda/nccl.h"
 #include "device/cuda_module.h"
 
 namespace {
@@ -65,10 +66,25 @@ int64_t peak_memory(int device) {
       int64_t{0});
 }
 
+int make_nccl(const void* store, int rank, int world, int64_t timeout_ms, void* backend) {
+  return guarded(
+      [&] {
+        selfsup::device::make_nccl(store, rank, world, timeout_ms, backend);
+        return 0;
+      },
+      1);
+}
+
 const char* last_error() { return error_text.c_str(); }
 
-const SelfsupCudaTable table = {
-    SELFSUP_CUDA_TABLE_VERSION, TORCH_VERSION, device_count, select_device, describe, peak_memory, last_error};
+const SelfsupCudaTable table = {SELFSUP_CUDA_TABLE_VERSION,
+                                TORCH_VERSION,
+                                device_count,
+                                select_device,
+                                describe,
+                                peak_memory,
+                                last_error,
+                                selfsup::device::has_nccl ? make_nccl : nullptr};
 
 }  // namespace
 

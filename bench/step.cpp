@@ -276,7 +276,8 @@ void serve(const Arguments& arguments) {
   options.save = {0, false};
   options.save_last = false;
   train::GradScaler scaler(amp, at::kCPU);
-  train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, at::kCPU}, amp, {});
+  const auto reducer = distributed::make_plain_reducer(group);
+  train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, *reducer, at::kCPU}, amp, {});
   const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
                              bridge::Origin::fresh);
   train::Loop loop({loader, step, task, *optimizer, schedules, group}, options, course);

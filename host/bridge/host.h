@@ -21,6 +21,7 @@ struct Environment {
   uint64_t seed = 0;
   const distributed::Group* group = nullptr;  // outlives every call and its backward; null: one process
   at::Device device = at::kCPU;
+  bool sync_batch_norm = false;               // batch norms that leave it to the run are over the rows of all ranks
   std::function<bool()> stop_requested = {};  // the run has been asked to stop; empty: it cannot be
 };
 

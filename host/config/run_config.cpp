@@ -105,6 +105,25 @@ CheckpointConfig read_checkpoint(const Json& hook, bool run_by_epoch) {
   return checkpoint;
 }
 
+// MMEngine reads find_unused_parameters only where there is no model_wrapper_cfg; here the wrapper's own word wins.
+ReduceConfig read_reduce(const Json& config) {
+  const Json& wrapper = config.get("model_wrapper_cfg");
+  ReduceConfig reduce;
+  reduce.find_unused_parameters =
+      wrapper.get_bool("find_unused_parameters", config.get("find_unused_parameters").as_bool());
+  reduce.bucket_mb = wrapper.get("bucket_cap_mb").as_double();
+  const Json* hook = wrapper.find("comm_hook");
+  reduce.compress_bf16 = hook && !hook->is_null();
+  return reduce;
+}
+
+// "torch", "mmcv" and true are one and the same here.
+bool reads_sync_bn(const Json& config) {
+  const Json* value = config.find("sync_bn");
+  if (!value || value->is_null()) return false;
+  return value->is_string() || value->as_bool();
+}
+
 ProbeConfig read_probe(const Json& node) {
   ProbeConfig probe;
   probe.dataset = node.get("dataset");
@@ -147,6 +166,8 @@ RunConfig read_run_config(const Json& config) {
   run.checkpoint = read_checkpoint(hooks.get("checkpoint"), run.length.by_epoch);
   if (const auto seed = int_if_any(config, "randomness.seed")) run.seed = static_cast<uint64_t>(*seed);
   run.deterministic = config.get("randomness").get("deterministic").as_bool();
+  run.reduce = read_reduce(config);
+  run.sync_batch_norm = reads_sync_bn(config);
   run.auto_scale_lr = config.get("auto_scale_lr").get("enable").as_bool();
   run.base_batch_size = int_if_any(config, "auto_scale_lr.base_batch_size");
   if (run.auto_scale_lr && !run.base_batch_size)

@@ -38,6 +38,12 @@ struct ProbeConfig {
   std::string feature;
 };
 
+// How gradients are reduced over ranks.
+struct ReduceConfig {
+  bool find_unused_parameters = false, compress_bf16 = false;
+  double bucket_mb = 0;
+};
+
 enum class ResumeFrom { nothing, newest, path };
 
 struct RunConfig {
@@ -51,6 +57,8 @@ struct RunConfig {
   CheckpointConfig checkpoint;
   std::optional<uint64_t> seed;
   bool deterministic = false;
+  ReduceConfig reduce;
+  bool sync_batch_norm = false;  // also where the layer says BN
   bool auto_scale_lr = false;
   std::optional<int64_t> base_batch_size;
   std::optional<ProbeConfig> probe;

@@ -32,10 +32,12 @@ Training::Training(Prepared& prepared, const Settings& settings, const AllData& 
       model(*prepared.registry, config, known_facts(config, seen(data), course, group), seed,
             choose_device(prepared.host)),
       update(settings, model.store, group, device.device, notes),
-      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, device.device}, update.amp,
+      reducer(distributed::make_plain_reducer(group)),
+      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device}, update.amp,
            settings.clip),
-      keepers{train::keep_model(model.store), train::keep_optimizer(*update.optimizer),
-              train::keep_scaler(update.scaler), train::keep_task(model.task, group), keep_bad_files(loader)},
+      keepers{train::keep_model(model.store),    train::keep_optimizer(*update.optimizer),
+              train::keep_scaler(update.scaler), train::keep_task(model.task, group),
+              train::keep_buckets(*reducer),     keep_bad_files(loader)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
@@ -48,6 +50,7 @@ at::Device Training::choose_device(bridge::Host& host) {
   environment.seed = seed;
   environment.group = &group;
   environment.device = device.device;
+  environment.sync_batch_norm = config.sync_batch_norm;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
   return device.device;

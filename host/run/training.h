@@ -52,6 +52,7 @@ struct Training {
   train::Schedules schedules;
   Model model;
   Update update;
+  std::unique_ptr<distributed::Reducer> reducer;
   train::OptimizerStep step;
   train::Keepers keepers;
   std::unique_ptr<evaluate::Evaluation> evaluation;

@@ -104,4 +104,9 @@ Keeper keep_task(Task& task, const distributed::Group& group) {
   return {save, load};
 }
 
+Keeper keep_buckets(distributed::Reducer& reducer) {
+  return {[&](Kept& into) { into.buckets = reducer.buckets(); },
+          [&](const Kept& from) { return [&reducer, buckets = from.buckets] { reducer.take_buckets(buckets); }; }};
+}
+
 }  // namespace selfsup::train

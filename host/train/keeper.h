@@ -1,5 +1,6 @@
-// The parts of a run that its checkpoints keep: parameters, optimizer, loss scaler, the algorithm's own state. Knows no
-// file system. What else a run must keep to go on exactly is one more keeper.
+// The parts of a run that its checkpoints keep: parameters, optimizer, loss scaler, the algorithm's own state, the
+// order in which gradients are reduced. Knows no file system. What else a run must keep to go on exactly is one more
+// keeper.
 #pragma once
 #include <functional>
 #include <map>
@@ -8,6 +9,7 @@
 
 #include "base/json.h"
 #include "distributed/group.h"
+#include "distributed/reducer.h"
 #include "model/store.h"
 #include "train/amp.h"
 #include "train/optimizers/optimizer.h"
@@ -21,6 +23,7 @@ struct Kept {
   std::map<std::string, StateDict> tensors;  // by file
   std::map<std::string, std::string> blobs;  // by file
   Json extra = Json::object();               // of the manifest
+  distributed::Buckets buckets = {};         // likewise
 
   // Error(checkpoint) when there is no such file.
   const StateDict& tensors_of(const std::string& file) const;
@@ -46,6 +49,9 @@ Keeper keep_model(model::ParameterStore& model);
 // Files below "state/", one a component and, where it says so, a rank. A component judges its bytes by itself, when it
 // takes them in.
 Keeper keep_task(Task& task, const distributed::Group& group);
+// The buckets of the manifest. Those of another number of parameters are left aside, which changes no more than the
+// last bits of sums.
+Keeper keep_buckets(distributed::Reducer& reducer);
 
 inline constexpr const char* model_file = "model.safetensors";
 inline constexpr const char* optimizer_file = "optimizer.safetensors";

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/errors.h"
 #include "train/state_dict.h"
 
@@ -29,6 +31,7 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
   Kept kept;
   for (const Keeper& keeper : keepers) keeper.save(kept);
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
+  manifest.buckets = std::move(kept.buckets);
   manifest.iter = position.iter;
   manifest.update = position.update;
   manifest.epoch = position.epoch;
@@ -46,7 +49,7 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
 
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {
   std::vector<checkpoint::SafetensorsFile> mapped;  // the tensors lie in them
-  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra};
+  Kept kept{checkpoint.path(), {}, {}, checkpoint.manifest().extra, checkpoint.manifest().buckets};
   for (const auto& [name, size, digest] : checkpoint.manifest().files) {
     if (name.ends_with(tensor_file_ending)) {
       kept.tensors[name] = tensors_in(mapped.emplace_back(checkpoint.tensors(name)));

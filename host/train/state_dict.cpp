@@ -62,6 +62,19 @@ StateDict model_tensors(model::ParameterStore& model) {
   return out;
 }
 
+StateDict trained_tensors(model::ParameterStore& model) {
+  StateDict out;
+  for (const model::Entry* entry : model.trained()) out.emplace_back(entry->name, entry->tensor);
+  return out;
+}
+
+std::vector<at::Tensor> untrained_tensors(const model::ParameterStore& model) {
+  std::vector<at::Tensor> out;
+  for (const model::Entry& entry : model.entries())
+    if (entry.kind != model::Kind::parameter && !entry.per_rank) out.push_back(entry.tensor);
+  return out;
+}
+
 StateDict tensors_in(const checkpoint::SafetensorsFile& file) {
   StateDict out;
   for (const checkpoint::TensorView& view : file.tensors()) out.emplace_back(view.name, to_tensor(view));

@@ -29,6 +29,10 @@ at::Tensor to_tensor(const checkpoint::TensorView& view);
 
 // The declared tensors but the transient ones, shared with the store.
 StateDict model_tensors(model::ParameterStore& model);
+// The trained parameters themselves, in the order of the model, shared with the store.
+StateDict trained_tensors(model::ParameterStore& model);
+// The others that are to be equal on all ranks: frozen parameters and buffers, but those of each rank.
+std::vector<at::Tensor> untrained_tensors(const model::ParameterStore& model);
 // Over the file's mapping, which must outlive them.
 StateDict tensors_in(const checkpoint::SafetensorsFile& file);
 

@@ -22,19 +22,11 @@ at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
   return total;
 }
 
-void call_autograd(const at::Tensor& root, const Task& task) {
-  try {
-    root.backward();
-  } catch (const c10::OutOfMemoryError&) {
-    throw;
-  } catch (const c10::Error& e) {
-    const std::string why = e.what_without_backtrace();
-    const bool in_place = why.find("inplace operation") != why.npos;
-    throw Error(Exit::failed, fmt::format("{}: backward failed: {}{}", task.name(), why,
-                                          in_place ? "\nThe step changes in place a tensor that the loss was computed "
-                                                     "from; clone it before the change"
-                                                   : ""));
-  }
+// An update's part of a batch: the last one's.
+bool ends_step(const bridge::Step& at) { return at.micro + 1 == at.micros; }
+
+Error lost_others(const std::string& why) {
+  return {Exit::peer, fmt::format("the gradients could not be reduced with the other ranks: {}", why)};
 }
 
 }  // namespace
@@ -43,6 +35,7 @@ OptimizerStep::OptimizerStep(const StepParts& parts, const AmpSettings& amp, con
     : parts_(parts), amp_(amp), clip_(clip) {}
 
 Outcome OptimizerStep::forward(const bridge::Step& at, const data::Batch& batch) {
+  enter(distributed::Phase::forward, at);
   const bridge::StepBatch prepared = parts_.preprocess.prepare(batch);
   Outcome outcome;
   {
@@ -57,16 +50,20 @@ Outcome OptimizerStep::forward(const bridge::Step& at, const data::Batch& batch)
 }
 
 Outcome OptimizerStep::run(const bridge::Step& at, const data::Batch& batch) {
+  const bool reduces = ends_step(at);
+  if (reduces) parts_.reducer.before_forward();
   Outcome outcome = forward(at, batch);
+  if (reduces) parts_.reducer.before_backward(outcome.total);
   backward(at, outcome.total);
   outcome.total = outcome.total.detach();
-  if (at.micro + 1 == at.micros) update(at, outcome);
+  if (reduces) update(at, outcome);
   return outcome;
 }
 
 void OptimizerStep::backward(const bridge::Step& at, const at::Tensor& total) {
+  enter(distributed::Phase::backward, at);
   const at::Tensor root = at.micros > 1 ? total / static_cast<double>(at.micros) : total;
-  call_autograd(parts_.scaler.enabled() ? parts_.scaler.scale(root) : root, parts_.task);
+  call_autograd(parts_.scaler.enabled() ? parts_.scaler.scale(root) : root);
   if (parts_.scaler.enabled()) return;  // it finds what is not finite in the gradients
 
   at::NoGradGuard no_grad;
@@ -74,10 +71,34 @@ void OptimizerStep::backward(const bridge::Step& at, const at::Tensor& total) {
   poison_ = at.micro == 0 ? nothing : poison_ + nothing;
 }
 
+// The reducer's collectives run in it: what fails there is the others' affair, unless it is LibTorch's own complaint.
+void OptimizerStep::call_autograd(const at::Tensor& root) const {
+  try {
+    root.backward();
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::DistError& e) {
+    throw lost_others(e.what_without_backtrace());
+  } catch (const c10::Error& e) {
+    const std::string why = e.what_without_backtrace();
+    const bool in_place = why.find("inplace operation") != why.npos;
+    throw Error(Exit::failed, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
+                                          in_place ? "\nThe step changes in place a tensor that the loss was computed "
+                                                     "from; clone it before the change"
+                                                   : ""));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    if (parts_.group.world() == 1) throw;
+    throw lost_others(e.what());
+  }
+}
+
 void OptimizerStep::update(const bridge::Step& at, Outcome& outcome) {
   at::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = parts_.optimizer.gradients();
-  for (const at::Tensor& gradient : gradients) parts_.group.all_reduce(gradient, distributed::Reduce::mean);
+  parts_.reducer.after_backward(gradients);
+  enter(distributed::Phase::update, at);
   std::optional<at::Tensor> found_inf;
   if (parts_.scaler.enabled()) found_inf = parts_.scaler.unscale(gradients);
   if (parts_.task.wants_gradients())
@@ -88,6 +109,11 @@ void OptimizerStep::update(const bridge::Step& at, Outcome& outcome) {
   parts_.optimizer.step(found_inf);
   if (parts_.scaler.enabled()) parts_.scaler.update();
   parts_.optimizer.clear_gradients();
+  parts_.reducer.after_update();
+}
+
+void OptimizerStep::enter(distributed::Phase phase, const bridge::Step& at) const {
+  if (parts_.progress) parts_.progress->enter(phase, static_cast<int64_t>(at.iter));
 }
 
 // An update from what is not finite is masked on the device, on all ranks alike; the host learns of it when it next

@@ -1,5 +1,5 @@
-// One optimizer step: forward and backward of its batches, and the update that ends it. Gradient reduction, scaling,
-// clipping and the mask of what is not finite are here. Knows no schedule, no log and no order of a run.
+// One optimizer step: forward and backward of its batches, and the update that ends it. When gradients are reduced,
+// scaling, clipping and the mask of what is not finite are here. Knows no schedule, no log and no order of a run.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -8,6 +8,8 @@
 
 #include "data/loader/batch.h"
 #include "distributed/group.h"
+#include "distributed/progress.h"
+#include "distributed/reducer.h"
 #include "input/preprocess.h"
 #include "train/amp.h"
 #include "train/clip.h"
@@ -22,7 +24,9 @@ struct StepParts {
   Optimizer& optimizer;
   GradScaler& scaler;
   const distributed::Group& group;
+  distributed::Reducer& reducer;
   at::Device device;
+  distributed::Progress* progress = nullptr;  // who watches the run is told of forward, backward and update there
 };
 
 // What became of one batch.
@@ -49,6 +53,8 @@ class OptimizerStep {
   void backward(const bridge::Step& at, const at::Tensor& total);
   void update(const bridge::Step& at, Outcome& outcome);
   at::Tensor mask(const at::Tensor& norm) const;
+  void call_autograd(const at::Tensor& root) const;
+  void enter(distributed::Phase phase, const bridge::Step& at) const;
 
   StepParts parts_;
   AmpSettings amp_;

@@ -96,7 +96,8 @@ TEST_CASE("batch norm equals the recorded training step") {
   }
 }
 
-TEST_CASE("synchronised batch norm equals the recorded training step of each rank") {
+TEST_CASE("synchronised batch norm equals the recorded training step of each rank, by its own word or the run's") {
+  const uint32_t sync = GENERATE(SSP_SYNC_RANKS, SSP_SYNC_AS_RUN);
   for (const auto& path : reference::family("batchnorm_", ".json")) {
     const Json meta = read_json_file(path, "fixture");
     const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());
@@ -107,8 +108,8 @@ TEST_CASE("synchronised batch norm equals the recorded training step of each ran
           .run([&](const distributed::Group& group) {
             const auto rank = static_cast<size_t>(group.rank());
             Host host;
-            host.set_environment({.group = &group});
-            const Step step(host, meta, v, v.of_rank(rank, "input"), v.of_rank(rank, "grad_output"));
+            host.set_environment({.group = &group, .sync_batch_norm = sync == SSP_SYNC_AS_RUN});
+            const Step step(host, meta, v, v.of_rank(rank, "input"), v.of_rank(rank, "grad_output"), sync);
             const std::lock_guard lock(checks);
             INFO(path << " " << name << " rank " << rank);
             CHECK(close(step.y, v.of_rank(rank, "output")));
@@ -125,7 +126,7 @@ TEST_CASE("synchronised batch norm equals the recorded training step of each ran
   }
 }
 
-TEST_CASE("batch norm as the run says is each rank's own, as a BN of MMSelfSup's that nothing synchronises") {
+TEST_CASE("batch norm is each rank's own where the run does not synchronise it, as a BN of MMSelfSup's") {
   for (const auto& path : reference::family("batchnorm_", ".json")) {
     const Json meta = read_json_file(path, "fixture");
     const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());

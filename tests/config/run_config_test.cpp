@@ -25,6 +25,14 @@ RunConfig read(Json tree) {
   return read_run_config(tree);
 }
 
+RunConfig read_with(const std::vector<std::string>& options) {
+  Json tree = parse_json(R"({"model": {}, "optim_wrapper": {}, "train_dataloader": {"batch_size": 1, "dataset": {}},
+                             "train_cfg": {"max_epochs": 1}})",
+                         "rest.json", "file");
+  apply_options(tree, options, false);
+  return read(std::move(tree));
+}
+
 // The length of a run whose base, file and options say so of train_cfg.
 TrainLength length(const std::string& base, const std::string& file, const std::vector<std::string>& options = {}) {
   Json tree = parse_json(R"({"model": {}, "optim_wrapper": {}, "train_dataloader": {"batch_size": 1, "dataset": {}}})",
@@ -82,4 +90,25 @@ TEST_CASE("a length beside the base's of the other kind is refused, and the reme
   CHECK(length(iters, epochs, {"train_cfg.max_iters=None"}).max_epochs == 3);
   CHECK(contains(refusal(typed, epochs, {"train_cfg.max_iters=None"}),
                  "the run is counted in iterations, says base.json:1:10; to replace the length"));
+}
+
+TEST_CASE("batch norm over ranks is what sync_bn asks for, in any of MMEngine's words") {
+  const auto sync = [](const std::vector<std::string>& options) { return read_with(options).sync_batch_norm; };
+  for (const char* on : {"sync_bn=torch", "sync_bn=mmcv", "sync_bn=True"}) CHECK(sync({on}));
+  for (const char* off : {"sync_bn=None", "sync_bn=False"}) CHECK(!sync({off}));
+  CHECK(!sync({}));
+}
+
+TEST_CASE("the wrapper's word about unused parameters comes before the one at the top") {
+  const auto reduce = [](const std::vector<std::string>& options) { return read_with(options).reduce; };
+  CHECK(!reduce({}).find_unused_parameters);
+  CHECK(!reduce({}).compress_bf16);
+  CHECK(reduce({}).bucket_mb == 25);
+  CHECK(reduce({"find_unused_parameters=True"}).find_unused_parameters);
+  CHECK(reduce({"model_wrapper_cfg.find_unused_parameters=True"}).find_unused_parameters);
+  CHECK(!reduce({"find_unused_parameters=True", "model_wrapper_cfg.find_unused_parameters=False"})
+             .find_unused_parameters);
+  CHECK(reduce({"model_wrapper_cfg.comm_hook=bf16_compress"}).compress_bf16);
+  CHECK(!reduce({"model_wrapper_cfg.comm_hook=None"}).compress_bf16);
+  CHECK(reduce({"model_wrapper_cfg.bucket_cap_mb=100"}).bucket_mb == 100);
 }

@@ -61,6 +61,28 @@ TEST_CASE("between backward and optimizer the gradients are in place, unscaled a
   }
 }
 
+TEST_CASE("a step tells who watches what it is doing, and with which batch") {
+  Setup setup = one_step();
+  Run run(setup);
+  using distributed::Phase;
+  run.task.at_gradients = [&](const bridge::Step&) -> std::vector<bridge::NamedTensor> {
+    CHECK(run.progress.seen().phase == Phase::update);
+    CHECK(run.progress.seen().iter == 1);
+    return {};
+  };
+  int64_t forwards = 0;
+  run.task.bad_iter = 1;
+  run.task.before_bad = [&] {
+    forwards += 1;
+    CHECK(run.progress.seen().phase == Phase::forward);
+    CHECK(run.progress.seen().iter == 1);
+    CHECK(run.progress.seen().count == 3);  // after forward and backward of the first batch
+  };
+  CHECK_THROWS_AS(run.go(), Error);  // its loss is not finite
+  CHECK(forwards == 1);
+  CHECK(run.progress.seen().count == 5);
+}
+
 TEST_CASE("metrics of events are logged with the step that they belong to, once, after the losses") {
   Run run({.images = 4, .batch_size = 2, .max_epochs = 2, .log_interval = 1});
   run.task.tells_events = true;

@@ -140,7 +140,9 @@ class ToyOutside : public train::Outside {
 
 class Run {
  public:
-  explicit Run(const Setup& setup, const distributed::Group& group = alone())
+  using MakeReducer = std::function<std::unique_ptr<distributed::Reducer>(const distributed::NamedParameters&)>;
+
+  explicit Run(const Setup& setup, const distributed::Group& group = alone(), const MakeReducer& make_reducer = {})
       : setup_(setup),
         group_(group),
         images_(setup.images),
@@ -153,8 +155,9 @@ class Run {
         task((fill(), store)),
         optimizer(make_optimizer()),
         scaler({.scaled = setup.scaled}, at::kCPU),
+        reducer(make_reducer ? make_reducer(train::trained_tensors(store)) : distributed::make_plain_reducer(group)),
         keepers{train::keep_task(task, group), train::keep_model(store), train::keep_scaler(scaler),
-                train::keep_optimizer(*optimizer)} {}
+                train::keep_optimizer(*optimizer), train::keep_buckets(*reducer)} {}
 
   Exit go(const train::Position& start = {}, const std::string& last_good = "") {
     const int64_t epoch = loader_.batches_per_epoch();
@@ -168,7 +171,7 @@ class Run {
     train::Schedules schedules(
         resolved_list(train::scheduler_types(), parse_json(setup_.schedule, "test", "test")),
         {epoch, by_epoch ? setup_.max_epochs * epoch : setup_.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
-    train::OptimizerStep step({preprocess_, task, *optimizer, scaler, group_, at::kCPU}, {},
+    train::OptimizerStep step({preprocess_, task, *optimizer, scaler, group_, *reducer, at::kCPU, &progress}, {},
                               train::clip_settings(parse_json(setup_.clip, "test", "test")));
     loop = std::make_unique<train::Loop>(train::LoopParts{loader_, step, task, *optimizer, schedules, group_}, options,
                                          course, last_good);
@@ -236,6 +239,8 @@ class Run {
   ToyTask task;
   std::unique_ptr<train::Optimizer> optimizer;
   train::GradScaler scaler;
+  std::unique_ptr<distributed::Reducer> reducer;
+  distributed::Progress progress;
   train::Keepers keepers;
   ToyOutside outside;
   std::unique_ptr<train::Loop> loop;

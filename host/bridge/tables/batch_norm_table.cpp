@@ -32,8 +32,9 @@ ssp_status forward(ssp_call* call, const ssp_batch_norm_args* args, ssp_tensor* 
     require(x.dim() >= 2, SSP_E_ARGUMENT, "batch_norm: x must be [N, C] or [N, C, …]");
     const bool from_batch = c.mode == Mode::train || a.mean.id == 0;
     const distributed::Group& group = c.scope.host.group();
-    // As the run says is each rank by itself: sync_bn has no effect yet.
-    const bool over_ranks = c.mode == Mode::train && a.sync == SSP_SYNC_RANKS && group.world() > 1;
+    const bool asked =
+        a.sync == SSP_SYNC_RANKS || (a.sync == SSP_SYNC_AS_RUN && c.scope.host.environment.sync_batch_norm);
+    const bool over_ranks = c.mode == Mode::train && asked && group.world() > 1;
     if (from_batch && !over_ranks && x.numel() == x.size(1)) {
       fail(SSP_E_ARGUMENT, fmt::format("batch_norm: one value a channel in [{}]; a batch statistic needs two",
                                        fmt::join(x.sizes(), ", ")));

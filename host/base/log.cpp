@@ -11,6 +11,7 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "base/errors.h"
@@ -47,7 +48,9 @@ class LossyFile {
   std::FILE* file_;
 };
 
-std::mutex mutex;  // of the two below; held while a message is written
+std::mutex mutex;  // of the four below; held while a message is written
+std::string speaker;
+Severity least_said = Severity::debug;
 std::unique_ptr<LossyFile> file;
 std::function<void(const std::function<void()>&)> terminal_sharer;
 
@@ -78,14 +81,21 @@ constexpr Kind kKinds[] = {{spdlog::level::debug, "", "DEBUG"},
 
 void log(Severity severity, std::string_view text) {
   const Kind& kind = kKinds[static_cast<size_t>(severity)];
-  const auto write = [&] { terminal().log(kind.level, "{}{}", kind.prefix, text); };
   const std::lock_guard lock(mutex);
+  if (severity < least_said) return;
+  const auto write = [&] { terminal().log(kind.level, "{}{}{}", speaker, kind.prefix, text); };
   if (terminal_sharer && terminal().should_log(kind.level)) {
     terminal_sharer(write);
   } else {
     write();
   }
   if (file && severity != Severity::debug) file->line(kind.name, text);
+}
+
+void speak_as(const std::string& who, Severity least) {
+  const std::lock_guard lock(mutex);
+  speaker = "[" + who + "] ";
+  least_said = least;
 }
 
 void write_messages_through(std::function<void(const std::function<void()>& write)> through) {

@@ -21,6 +21,10 @@ void write_messages_through(std::function<void(const std::function<void()>& writ
 
 void open_log_file(const std::string& path);  // appends; a file that cannot be written is Error(storage)
 void close_log_file();
+// From now on what is less severe is not said at all, and the rest begins with "[who] ". For ranks other than the
+// first, which would say again what that one says.
+void speak_as(const std::string& who, Severity least);
+
 // A file that stops taking lines (full disk) never stops the run: lines are dropped and counted.
 uint64_t dropped_log_lines();
 

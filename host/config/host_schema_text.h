@@ -89,9 +89,10 @@ inline constexpr char kHostTop[] = R"({
     "env_cfg": {"type": "object", "default": {}, "properties": {
       "channels_last": {"type": "boolean", "default": true, "description": "images, and parameters of four dimensions, lie in memory pixel by pixel, as convolutions like them; false, or on the CPU a convolution with fewer than 16 outputs: channel by channel"},
       "num_threads": {"type": "integer", "minimum": 1, "maximum": 4096, "description": "threads of the training step; absent: OMP_NUM_THREADS, else the cores allowed by affinity and cgroup"},
-      "dist_cfg": {"type": "object", "x-ssp-idle": true, "properties": {
-        "backend": {"type": "string", "enum": ["nccl", "gloo"]}, "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-        "timeout": {"type": "number", "exclusiveMinimum": 0, "description": "seconds"}}},
+      "dist_cfg": {"type": "object", "properties": {
+        "backend": {"type": "string", "enum": ["nccl", "gloo"], "x-ssp-idle": true},
+        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "where the ranks meet; --master-port (PORT of dist_train.sh) wins over it, and it over MASTER_PORT"},
+        "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "seconds that a rank may stand still, in whatever it does; absent: 10 times the longest step so far, at least a minute"}}},
       "cudnn_benchmark": {"type": "boolean", "default": true, "description": "CUDA: cuDNN tries its convolutions for each size of images and keeps the fastest; not with randomness.deterministic"},
       "mp_cfg": {"type": "object", "x-ssp-idle": true},
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},

@@ -197,6 +197,8 @@ RunConfig read_run_config(const Json& config) {
     run.resume = ResumeFrom::newest;
   }
   run.num_threads = int_if_any(config, "env_cfg.num_threads");
+  if (const Json* timeout = config.at_path("env_cfg.dist_cfg.timeout"))
+    run.dist_timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout->as_double() * 1000));
   const Json& environment = config.get("env_cfg");
   run.channels_last = environment.get("channels_last").as_bool();
   run.cudnn_benchmark = environment.get("cudnn_benchmark").as_bool();

@@ -1,6 +1,7 @@
 // The host's part of a resolved configuration as plain structs. Knows no default: those of the schema are filled in.
 // Nodes that other rooms read for themselves stay JSON.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,6 +67,7 @@ struct RunConfig {
   std::string device, work_dir, load_from, resume_path;
   ResumeFrom resume = ResumeFrom::nothing;
   std::optional<int64_t> num_threads;
+  std::optional<std::chrono::milliseconds> dist_timeout;  // env_cfg.dist_cfg.timeout
   bool channels_last = false, cudnn_benchmark = false;
 };
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "base/errors.h"
+#include "distributed/rank_text.h"
 #include "distributed/reducer_bf16.h"
 #include "distributed/values.h"
 
@@ -114,7 +115,7 @@ class C10dReducer final : public Reducer {
     try {
       reducer_->rebuild_buckets();
     } catch (const std::exception& error) {
-      throw Error(Exit::peer, "the ranks could not be told the order of gradients: " + text_of(error));
+      throw Error(Exit::peer, "the ranks could not be told the order of gradients: " + first_line(text_of(error)));
     }
   }
 

@@ -13,6 +13,7 @@
 #include "distributed/network.h"
 #include "distributed/rank_text.h"
 #include "distributed/store.h"
+#include "distributed/torch_log.h"
 
 namespace selfsup::distributed {
 namespace {
@@ -102,6 +103,7 @@ void Rendezvous::find_store(const launch::Meeting& meeting, milliseconds patienc
 
 Rendezvous::Rendezvous(const launch::Ranks& ranks, const launch::Meeting& meeting, milliseconds patience)
     : ranks_(ranks), served_(meeting.served) {
+  quieten_torch_log();
   find_store(meeting, patience);
   try {
     recognise(patience);

@@ -79,6 +79,7 @@ void ProbeEvaluation::rehearse(const bridge::Step& at) {
 
 void ProbeEvaluation::run(const bridge::Step& at, const Report& report) {
   last_ = probe().evaluate(features(at));
+  if (subject_.group.rank() != 0) return;
   const Gauges& gauges = last_.gauges;
   std::string line = fmt::format("Probe [{}]", at.iter);
   report::Scalars numbers;
@@ -112,7 +113,9 @@ std::vector<std::function<void()>> ProbeEvaluation::closing(const bridge::Step& 
                               probe().evaluate_random_initialisation(features(at), subject_.model, subject_.seed));
     });
   }
-  works.emplace_back([=, this] { report(table(*baselines), {}); });
+  works.emplace_back([=, this] {
+    if (subject_.group.rank() == 0) report(table(*baselines), {});
+  });
   return works;
 }
 
@@ -156,7 +159,7 @@ const Probe& ProbeEvaluation::probe() {
   LabelledImages bank = load("dataset", *sets_->bank, asked_.bank),
                  queries = load("test_dataset", *sets_->queries, asked_.queries);
   probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), subject_.preprocess, asked_, subject_.seed,
-                                   subject_.by);
+                                   subject_.group, subject_.by);
   return *probe_;
 }
 

@@ -9,6 +9,7 @@
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
+#include "distributed/group.h"
 #include "evaluate/picture.h"
 #include "evaluate/probe.h"
 #include "input/preprocess.h"
@@ -45,6 +46,7 @@ struct Subject {
   model::ParameterStore& model;
   const input::Preprocessor& preprocess;
   uint64_t seed;
+  const distributed::Group& group;  // ranks that share the work; only the first one judges and reports
   JudgedBy by = JudgedBy::both;
 };
 

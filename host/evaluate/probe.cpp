@@ -23,12 +23,13 @@ at::Tensor pixels_of(const at::Tensor& images) {
 }  // namespace
 
 Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-             const config::ProbeConfig& asked, uint64_t seed, JudgedBy by)
+             const config::ProbeConfig& asked, uint64_t seed, const distributed::Group& group, JudgedBy by)
     : bank_(std::move(bank)),
       queries_(std::move(queries)),
       preprocess_(preprocess),
       asked_(asked),
       seed_(seed),
+      group_(group),
       by_(by) {
   if (bank_.classes != queries_.classes)
     throw Error(Exit::usage,
@@ -46,31 +47,48 @@ int64_t Probe::linear_labels() const {
   return asked_.few_labels > 0 ? std::min(asked_.few_labels, rows) : rows;
 }
 
+// [rows of `images`, D], on every rank. Batches are the same whatever the number of ranks, so their features are too.
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
   at::NoGradGuard no_grad;
+  const int64_t rows = images.pixels.size(0), size = asked_.batch_size, world = group_.world();
+  const int64_t batches = (rows + size - 1) / size;
   std::vector<at::Tensor> out;
-  for (int64_t start = 0; start < images.pixels.size(0); start += asked_.batch_size) {
-    const int64_t stop = std::min(images.pixels.size(0), start + asked_.batch_size);
-    out.push_back(features(preprocess_.normalise(images.pixels.slice(0, start, stop))).detach().to(at::kFloat));
-    const at::Tensor& got = out.back();
-    if (got.dim() != 2 || got.size(0) != stop - start)
-      throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
-                                            fmt::join(got.sizes(), ", "), stop - start, stop - start));
-    if (!got.isfinite().all().item<bool>())
-      throw Error(
-          Exit::failed,
-          "probe: the algorithm's features have values that are not finite (NaN or infinity), so nothing can be "
-          "judged by them; look at what `features` divides by, or takes the logarithm or root of");
+  for (int64_t round = 0; round * world < batches; ++round) {
+    // Where there is no batch left for this rank, it does one again whose features nobody takes.
+    const int64_t batch = std::min(round * world + group_.rank(), batches - 1);
+    const int64_t start = batch * size, stop = std::min(rows, start + size);
+    const at::Tensor own = checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start);
+    if (world == 1) {
+      out.push_back(own);
+      continue;
+    }
+    at::Tensor padded = at::zeros({size, own.size(1)}, own.options());
+    padded.narrow(0, 0, stop - start).copy_(own);
+    out.push_back(group_.all_gather(padded));  // in the order of the batches
   }
-  return at::cat(out);
+  return at::cat(out).narrow(0, 0, rows);
+}
+
+at::Tensor Probe::checked(const at::Tensor& features, int64_t rows) const {
+  const at::Tensor got = features.detach().to(at::kFloat);
+  if (got.dim() != 2 || got.size(0) != rows)
+    throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
+                                          fmt::join(got.sizes(), ", "), rows, rows));
+  if (!got.isfinite().all().item<bool>())
+    throw Error(Exit::failed,
+                "probe: the algorithm's features have values that are not finite (NaN or infinity), so nothing can be "
+                "judged by them; look at what `features` divides by, or takes the logarithm or root of");
+  return got;
 }
 
 Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {
+  if (group_.rank() != 0) return {};
   return judge_features(bank, bank_.labels, queries, queries_.labels, bank_.classes, asked_, seed_, by_);
 }
 
 ProbeResult Probe::evaluate(const Features& features) const {
   const at::Tensor queries = extract(queries_, features), bank = extract(bank_, features);
+  if (group_.rank() != 0) return {};
   return {judge(bank, queries), gauges_of(queries), find_neighbours(bank, queries, queries_.labels, queries_.classes)};
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "distributed/group.h"
 #include "evaluate/gauges.h"
 #include "evaluate/neighbours.h"
 #include "evaluate/probe_sets.h"
@@ -31,13 +32,15 @@ struct ProbeResult : Accuracies {
 inline constexpr int64_t raw_pixel_side = 32;
 inline constexpr int64_t whitened_components = 128;
 
+// With several ranks each computes the features of its share of the batches, and the first one judges them all: what
+// the others get is zero.
 class Probe {
  public:
   // f32 [B,C,H,W] on the device -> [B,D], in eval mode.
   using Features = std::function<at::Tensor(const at::Tensor& images)>;
 
   Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
-        const config::ProbeConfig& asked, uint64_t seed, JudgedBy by = JudgedBy::both);
+        const config::ProbeConfig& asked, uint64_t seed, const distributed::Group& group, JudgedBy by = JudgedBy::both);
 
   std::vector<data::BadFile> bad_files() const;
   const LabelledImages& bank() const { return bank_; }
@@ -53,12 +56,14 @@ class Probe {
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
+  at::Tensor checked(const at::Tensor& got, int64_t rows) const;
   Accuracies judge(const at::Tensor& bank, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;
   const input::Preprocessor& preprocess_;
   config::ProbeConfig asked_;
   uint64_t seed_;
+  const distributed::Group& group_;
   JudgedBy by_;
 };
 

@@ -108,13 +108,13 @@ void Album::draw(const std::string& name, const Draw& make) {
 
 void Album::add_table(const std::string& text) { tables_.push_back(text); }
 
-void Album::finish(const std::string& outcome) {
+void Album::finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files) {
   if (!writes_) return;
   attempt("report", [&] {
     const report::History history(folder_ + "/metrics.jsonl");
     attempt("curve", [&] { write_curve(history); });
     const std::string path = folder_ + "/report.html";
-    checkpoint::write_file(path, page(history, outcome));
+    checkpoint::write_file(path, page(history, outcome, bad_files));
     log_info(fmt::format("the run in one page: {}", path));
   });
 }
@@ -129,7 +129,8 @@ void Album::write_curve(const report::History& history) {
     log_info(fmt::format("\n{}\n", report::chart_text(chart, kColumns, kRows, report::locale_is_utf8())));
 }
 
-std::string Album::page(const report::History& history, const std::string& outcome) const {
+std::string Album::page(const report::History& history, const std::string& outcome,
+                        const std::vector<data::BadFile>& bad) const {
   report::Page page;
   page.title = fmt::format("{} on {}", text_at(manifest_.config, "model.type"),
                            data_name(manifest_.config.get("train_dataloader").get("dataset")));
@@ -150,7 +151,6 @@ std::string Album::page(const report::History& history, const std::string& outco
       figure.png = RegularFile(fmt::format("{}/{}", folder_, figure.name)).read_all(kLargestFigure);
       page.figures.push_back(std::move(figure));
     });
-  const std::vector<data::BadFile> bad = training_.bad_files();
   for (size_t i = 0; i < std::min(bad.size(), kMostBadFiles); ++i)
     page.bad_files.push_back(fmt::format("{}: {}", bad[i].path, bad[i].reason));
   if (bad.size() > kMostBadFiles)

@@ -24,14 +24,15 @@ class Album {
   // A result in words, to be shown in the report.
   void add_table(const std::string& text);
   // Draws the curve of metrics.jsonl, tells it in the log too, and writes the report. outcome: how the run ended.
-  void finish(const std::string& outcome);
+  void finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files);
 
  private:
   // Makes the picture at that path, and returns its caption; "" when there is none to make.
   using Draw = std::function<std::string(const std::string& path)>;
   void draw(const std::string& name, const Draw& make);
   void write_curve(const report::History& history);
-  std::string page(const report::History& history, const std::string& outcome) const;
+  std::string page(const report::History& history, const std::string& outcome,
+                   const std::vector<data::BadFile>& bad_files) const;
   std::vector<std::pair<std::string, std::string>> facts() const;
 
   Training& training_;

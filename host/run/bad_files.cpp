@@ -3,16 +3,29 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <map>
 
 #include "base/errors.h"
 
 namespace selfsup::run {
-train::Keeper keep_bad_files(const data::Loader& loader) {
+
+train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group) {
   return {[&](train::Kept& into) {
-            const std::string text = bad_files_text(loader.bad().files);
+            const std::string text = bad_files_text(gather_bad_files(loader.bad().files, group));
             if (!text.empty()) into.blobs[bad_files_name] = text;
           },
           [](const train::Kept&) { return [] {}; }};
+}
+
+std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& own, const distributed::Group& group) {
+  if (group.world() == 1) return own;
+  std::map<std::pair<int64_t, std::string>, data::BadFile> all;  // indices are of several sets
+  for (const std::string& text : group.all_gather(bad_files_text(own)))
+    for (const data::BadFile& bad : parse_bad_files(text, "another rank"))
+      all.emplace(std::pair(bad.index, bad.path), bad);
+  std::vector<data::BadFile> files;
+  for (auto& [key, bad] : all) files.push_back(std::move(bad));
+  return files;
 }
 
 std::string bad_files_text(const std::vector<data::BadFile>& files) {

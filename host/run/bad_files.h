@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/loader/loader.h"
+#include "distributed/group.h"
 #include "train/keeper.h"
 
 namespace selfsup::run {
@@ -15,8 +16,10 @@ inline constexpr const char* bad_files_name = "bad_files.txt";
 
 // One line an image: "INDEX<tab>PATH<tab>REASON".
 std::string bad_files_text(const std::vector<data::BadFile>& files);
-// Has the loader's list saved. A loader that goes on has been made with the saved one.
-train::Keeper keep_bad_files(const data::Loader& loader);
+// Has the lists of all ranks' loaders saved. A loader that goes on has been made with the saved one.
+train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group);
+// Those of all ranks, each once, in the order of their indices where there are several ranks; called by all.
+std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& own, const distributed::Group& group);
 // The way back. source: for messages. Error(checkpoint).
 std::vector<data::BadFile> parse_bad_files(std::string_view text, const std::string& source);
 

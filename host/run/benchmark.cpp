@@ -188,7 +188,8 @@ int benchmark_command(const cli::CommandLine& line) {
   Start start;
   if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
   const uint64_t seed = settings.config.seed.value_or(0);
-  Training training(*prepared, settings, all, seed, start);
+  Processes processes(*prepared, settings);
+  Training training(*prepared, processes, settings, all, seed, start);
   const int64_t workers = *config.num_workers;
   log_info(fmt::format("{}; threads: {} to train, {} to read images; batches of {}", training.device.description,
                        settings.threads, workers, config.batch_size));
@@ -200,7 +201,7 @@ int benchmark_command(const cli::CommandLine& line) {
   single.num_workers = 1;
   double one_worker = loader;
   if (workers > 1) {
-    data::Loader alone = make_loader(training.data, single, training.group, seed, {}, training.device);
+    data::Loader alone = make_loader(training.data, single, prepared->ranks, seed, {}, training.device);
     one_worker = loader_rate(alone, 1, 3);
   }
   data::Batch batch;

@@ -9,20 +9,20 @@ namespace selfsup::run {
 Data open_data(const Prepared& prepared, const config::DataConfig& config) {
   Data data{data::make_dataset(config.dataset),
             data::Pipeline(config.pipeline, bridge::transform_factory(*prepared.registry,
-                                                                      stated_facts(prepared.config, prepared.group))),
+                                                                      stated_facts(prepared.config, prepared.ranks))),
             {}};
   data.views = data::view_shapes(*data.dataset, data.pipeline);
   return data;
 }
 
-data::Loader make_loader(const Data& data, const config::DataConfig& config, const distributed::Group& group,
-                         uint64_t seed, std::vector<data::BadFile> known_bad, const device::Device& device) {
+data::Loader make_loader(const Data& data, const config::DataConfig& config, const launch::Ranks& ranks, uint64_t seed,
+                         std::vector<data::BadFile> known_bad, const device::Device& device) {
   const data::LoaderOptions options{.batch_size = config.batch_size,
                                     .num_workers = static_cast<int>(*config.num_workers),
                                     .drop_last = config.drop_last,
                                     .shuffle = config.shuffle,
                                     .seed = seed,
-                                    .shard = {group.rank(), group.world()},
+                                    .shard = {ranks.rank, ranks.world},
                                     .prefetch = static_cast<int>(config.prefetch),
                                     .max_bad_fraction = config.max_bad_fraction,
                                     .known_bad = std::move(known_bad)};

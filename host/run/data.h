@@ -6,7 +6,7 @@
 #include "config/run_config.h"
 #include "data/loader/loader.h"
 #include "device/device.h"
-#include "distributed/group.h"
+#include "launch/ranks.h"
 #include "run/prepared.h"
 
 namespace selfsup::run {
@@ -22,7 +22,7 @@ Data open_data(const Prepared& prepared, const config::DataConfig& config);
 
 // device: where batches go; it is looked at when the first is made, so that it may be chosen later. Error(usage) when
 // an epoch would have no batch.
-data::Loader make_loader(const Data& data, const config::DataConfig& config, const distributed::Group& group,
-                         uint64_t seed, std::vector<data::BadFile> known_bad, const device::Device& device);
+data::Loader make_loader(const Data& data, const config::DataConfig& config, const launch::Ranks& ranks, uint64_t seed,
+                         std::vector<data::BadFile> known_bad, const device::Device& device);
 
 }  // namespace selfsup::run

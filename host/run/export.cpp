@@ -74,7 +74,7 @@ Renamed rename(const checkpoint::SafetensorsFile& file, const exchange::NamePair
 exchange::NamePairs export_names(const TrainedConfig& from, const std::string& format) {
   const config::RunConfig& config = from.settings.config;
   const Past past = past_of(from, from.target);
-  Model model(*from.prepared->registry, config, known_facts(config, past.seen, past.course, from.prepared->group),
+  Model model(*from.prepared->registry, config, known_facts(config, past.seen, past.course, from.prepared->ranks),
               std::nullopt, at::kCPU);
   return names_of(model.algorithm, format);
 }

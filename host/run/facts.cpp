@@ -81,10 +81,10 @@ void set_views(bridge::Facts& facts, const std::vector<data::ImageShape>& views)
 
 }  // namespace
 
-bridge::Facts stated_facts(const Json& tree, const distributed::Group& group) {
+bridge::Facts stated_facts(const Json& tree, const launch::Ranks& ranks) {
   bridge::Facts facts;
-  facts.world = group.world();
-  facts.rank = group.rank();
+  facts.world = ranks.world;
+  facts.rank = ranks.rank;
   facts.batch_size = positive(tree.at_path("train_dataloader.batch_size"));
   facts.max_epochs = positive(tree.at_path("train_cfg.max_epochs"));
   facts.max_iters = positive(tree.at_path("train_cfg.max_iters"));
@@ -133,20 +133,20 @@ train::Length length_of(const config::RunConfig& config, int64_t epoch_iters) {
 }
 
 bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,
-                          const distributed::Group& group) {
+                          const launch::Ranks& ranks) {
   const bridge::Step step = course.step();
   bridge::Facts facts;
   facts.dataset_length = data.length;
   facts.batch_size = config.data.batch_size;
-  facts.global_batch = config.data.batch_size * group.world();
+  facts.global_batch = config.data.batch_size * ranks.world;
   facts.micros = config.accumulative_counts;
   facts.drop_last = config.data.drop_last;
   facts.epoch_iters = course.epoch_iters();
   facts.max_iters = course.max_iters();
   facts.max_updates = static_cast<int64_t>(step.max_updates);
   if (config.length.by_epoch) facts.max_epochs = course.length().max_epochs;
-  facts.world = group.world();
-  facts.rank = group.rank();
+  facts.world = ranks.world;
+  facts.rank = ranks.rank;
   set_views(facts, data.views);
   facts.channels = data.views.front().channels;
   return facts;

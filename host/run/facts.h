@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "bridge/components/algorithm.h"
 #include "config/run_config.h"
-#include "distributed/group.h"
+#include "launch/ranks.h"
 #include "run/data.h"
 #include "train/course.h"
 
@@ -13,7 +13,7 @@ namespace selfsup::run {
 
 // From an unresolved tree; what is not stated, or not of the right type, is left out: views and their sizes too, unless
 // a pipeline is stated that gives every image the same ones. Opens no data but the header of an idx file.
-bridge::Facts stated_facts(const Json& tree, const distributed::Group& group);
+bridge::Facts stated_facts(const Json& tree, const launch::Ranks& ranks);
 
 // What a run's data turned out to be.
 struct SeenData {
@@ -29,7 +29,7 @@ std::vector<data::ImageShape> parse_views(const Json& views, const std::string& 
 
 // All but those of the preprocessing. course: at its start.
 bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,
-                          const distributed::Group& group);
+                          const launch::Ranks& ranks);
 
 // How long a run is whose epochs have that many batches.
 train::Length length_of(const config::RunConfig& config, int64_t epoch_iters);

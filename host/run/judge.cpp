@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "checkpoint/file.h"
 #include "cli/output.h"
+#include "distributed/single_process.h"
 #include "evaluate/evaluation.h"
 #include "run/commands.h"
 #include "run/trained.h"
@@ -19,8 +20,9 @@ int judge(const cli::CommandLine& line, evaluate::JudgedBy by) {
     throw Error(Exit::usage,
                 "there is nothing to judge by: the configuration has no `probe`, two sets of images with labels; give "
                 "them as probe.dataset and probe.test_dataset, in the file or after --cfg-options");
+  const distributed::SingleProcess alone;
   const auto evaluation = evaluate::open_evaluation(trained.config(), trained.view())(
-      {trained.model.algorithm, trained.model.store, trained.model.preprocess, trained.seed(), by});
+      {trained.model.algorithm, trained.model.store, trained.model.preprocess, trained.seed(), alone, by});
   std::string table;
   const evaluate::Report report = [&](const std::string& text, const report::Scalars& numbers) {
     if (numbers.empty()) {

@@ -54,6 +54,17 @@ std::vector<std::string> plugin_paths(const cli::CommandLine& line, const Json& 
       fmt::format("no plugin is named: give --plugin, as in --plugin NAME.so, or \"plugins\" in {}", line.target));
 }
 
+// Only a run is made by several processes.
+launch::Ranks ranks_of(const cli::CommandLine& line) {
+  launch::Ranks ranks = launch::find_ranks(line.ranks, launch::this_environment());
+  if (ranks.world > 1 && line.command != cli::Command::train && line.command != cli::Command::config)
+    throw Error(Exit::usage,
+                fmt::format("only training is done by several processes, and this one is rank {} of {} ({}): start it "
+                            "without the launcher, or with --launcher none",
+                            ranks.rank, ranks.world, launch::name_of(ranks.launcher)));
+  return ranks;
+}
+
 std::string file_names(const std::vector<std::string>& paths) {
   std::vector<std::string> names;
   for (const std::string& path : paths) names.push_back(fs::path(path).filename().string());
@@ -140,12 +151,13 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file
   cli::apply_flags(preview, line);
 
   auto prepared = std::make_unique<Prepared>();
+  prepared->ranks = ranks_of(line);
   const plugin::Places places = plugin_places(line);
   prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table(), places);
   const plugin::Registry& registry = *prepared->registry;
   const std::vector<std::string> paths = plugin_paths(line, preview, places);
   const plugin::Component& algorithm = choose_algorithm(registry, registry.load_all(paths), preview, places);
-  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->group));
+  Json defaults = bridge::algorithm_defaults(algorithm, stated_facts(preview, prepared->ranks));
   set_source(defaults, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
   // It may stand in `model`, as in MMSelfSup's files; then no default is to stand beside it. The default
   // base_batch_size belongs to the default rate.

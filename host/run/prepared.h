@@ -8,13 +8,13 @@
 #include "base/json.h"
 #include "bridge/host.h"
 #include "cli/command_line.h"
-#include "distributed/single_process.h"
+#include "launch/ranks.h"
 #include "plugin/registry.h"
 
 namespace selfsup::run {
 
 struct Prepared {
-  distributed::SingleProcess group;
+  launch::Ranks ranks;
   bridge::Host host;  // outlives the registry
   std::unique_ptr<plugin::Registry> registry;
   Json config;  // the whole tree, defaults filled in

@@ -30,16 +30,29 @@ std::optional<uint64_t> seed_in(const std::string& resolved_config) try {
 
 }  // namespace
 
-RunFolder::RunFolder(const config::RunConfig& config, bool overwrite)
-    : overwrite_(overwrite),
-      resume_(overwrite ? ResumeFrom::nothing : config.resume),
-      dir_(config.work_dir, overwrite || resume_ != ResumeFrom::nothing ? IfUsed::accept : IfUsed::refuse),
-      store_(dir_.checkpoints(), config.checkpoint.keep) {
+RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const distributed::Group& group)
+    : overwrite_(overwrite), resume_(overwrite ? ResumeFrom::nothing : config.resume), path_(config.work_dir) {
+  if (group.rank() == 0) take(config);
+  if (group.world() == 1) return;
+  const std::string chosen = group.all_gather(checkpoint_ ? checkpoint_->path() : "").front();
+  if (group.rank() == 0 || chosen.empty()) return;
+  try {
+    checkpoint_.emplace(chosen);
+  } catch (const Error& error) {
+    throw Error(error.exit(), fmt::format("rank {} cannot take the checkpoint that rank 0 goes on from: {}. The work "
+                                          "folder must be on a file system that all machines share",
+                                          group.rank(), error.what()));
+  }
+}
+
+void RunFolder::take(const config::RunConfig& config) {
+  dir_.emplace(path_, overwrite_ || resume_ != ResumeFrom::nothing ? IfUsed::accept : IfUsed::refuse);
+  store_.emplace(dir_->checkpoints(), config.checkpoint.keep);
   if (resume_ == ResumeFrom::path) {
     checkpoint_.emplace(config.resume_path);
   } else if (resume_ == ResumeFrom::newest) {
-    if (checkpoint::holds_checkpoints(dir_.checkpoints())) open_log();  // which of them are damaged belongs there
-    checkpoint_ = store_.newest_valid();
+    if (checkpoint::holds_checkpoints(dir_->checkpoints())) open_log();  // which of them are damaged belongs there
+    checkpoint_ = store_->newest_valid();
   }
 }
 
@@ -60,15 +73,17 @@ void RunFolder::open_log() {
 }
 
 void RunFolder::begin(const Json& config) {
-  dir_.keep();
-  const std::string old = overwrite_ ? dir_.move_aside() : "";
+  if (!dir_) return;
+  dir_->keep();
+  const std::string old = overwrite_ ? dir_->move_aside() : "";
   open_log();
   if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
   checkpoint::write_file(path() + "/config.json", to_text(whole(config), 2) + "\n");
-  if (checkpoint_) store_.go_on_from(checkpoint_->manifest());
+  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
 }
 
 void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
+  if (!dir_) return;
   const std::string file = fmt::format("{}/{}", path(), bad_files_name);
   if (bad.empty()) {
     std::error_code nothing_there;

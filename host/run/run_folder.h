@@ -1,5 +1,6 @@
 // Owns the folder of a run that trains: the lock on it, the checkpoint that the run goes on from, its log, and what it
-// leaves beside checkpoints and metrics. Knows no tensor and no device.
+// leaves beside checkpoints and metrics. Of several ranks the first one has it; the others know what it goes on from.
+// Knows no tensor and no device.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "checkpoint/work_dir.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
+#include "distributed/group.h"
 
 namespace selfsup::run {
 
@@ -17,21 +19,25 @@ class RunFolder {
  public:
   // Takes the folder, of which nothing but damaged checkpoints and leftovers of saves is moved before begin(), and
   // opens the checkpoint to go on from. The log begins here if any checkpoint may be damaged, else with begin().
-  RunFolder(const config::RunConfig& config, bool overwrite);
+  // Called by every rank; another rank opens the checkpoint that the first one has chosen. Error(checkpoint) when it is
+  // not there: all machines must see one folder.
+  RunFolder(const config::RunConfig& config, bool overwrite, const distributed::Group& group);
 
-  const std::string& path() const { return dir_.path(); }
-  checkpoint::CheckpointStore& store() { return store_; }
+  const std::string& path() const { return path_; }
+  checkpoint::CheckpointStore* store() { return store_ ? &*store_ : nullptr; }  // of the first rank
 
   // The one that the run goes on from; null: it starts fresh. Once closed, it has its path and its manifest only.
   const checkpoint::Checkpoint* checkpoint() const { return checkpoint_ ? &*checkpoint_ : nullptr; }
   void close_checkpoint() { checkpoint_->close(); }
   // The run was to be resumed, and there is nothing to go on from.
   bool nothing_to_resume() const { return resume_ != config::ResumeFrom::nothing && !checkpoint_; }
-  // The seed of the run that is resumed, also if it came to no checkpoint.
+  // The seed of the run that is resumed, also if it came to no checkpoint. Of the first rank.
   std::optional<uint64_t> earlier_seed() const;
   // The images that it could not use. Error(checkpoint).
   std::vector<data::BadFile> known_bad() const;
 
+  // The rest is of the first rank, and does nothing on others.
+  //
   // Nothing that can be known beforehand is wrong. The folder stays; an old run is moved aside if it is to be
   // overwritten; the log begins; the resolved configuration is written; the first save will leave later checkpoints
   // behind.
@@ -41,12 +47,14 @@ class RunFolder {
   void list_bad_files(const std::vector<data::BadFile>& bad) const;
 
  private:
+  void take(const config::RunConfig& config);
   void open_log();
 
   bool overwrite_;
   config::ResumeFrom resume_;
-  checkpoint::WorkDir dir_;
-  checkpoint::CheckpointStore store_;
+  std::string path_;
+  std::optional<checkpoint::WorkDir> dir_;
+  std::optional<checkpoint::CheckpointStore> store_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
   bool logging_ = false;
 };

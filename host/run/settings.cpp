@@ -25,13 +25,14 @@ const Json& node_or_null(const Json& parent, std::string_view key) {
 }
 
 // The host's keys, with the work folder filled in.
-config::RunConfig read_config(Json& tree, const std::string& path) {
+config::RunConfig read_config(Json& tree, const std::string& path, int local_world) {
   config::RunConfig config = config::read_run_config(tree);
   if (config.work_dir.empty()) {
     config.work_dir = (fs::path("work_dirs") / fs::path(path).stem()).string();
     tree.set("work_dir", config.work_dir);
   }
-  if (!config.data.num_workers) config.data.num_workers = std::min(8, std::max(1, config::allowed_cores() - 1));
+  if (!config.data.num_workers)
+    config.data.num_workers = std::min(8, std::max(1, config::allowed_cores() / local_world - 1));
   return config;
 }
 
@@ -48,14 +49,14 @@ void judge(const config::RunConfig& config, const cli::CommandLine& line) {
 
 }  // namespace
 
-Settings settle(Json& tree, const cli::CommandLine& line) {
-  config::RunConfig config = read_config(tree, line.target);
+Settings settle(Json& tree, const cli::CommandLine& line, const launch::Ranks& ranks) {
+  config::RunConfig config = read_config(tree, line.target, ranks.local_world);
   const train::ClipSettings clip = train::clip_settings(node_or_null(config.optim_wrapper, "clip_grad"));
-  const int threads = device::set_threads(static_cast<int>(config.num_threads.value_or(0)), 1);
+  const int threads = device::set_threads(static_cast<int>(config.num_threads.value_or(0)), ranks.local_world);
   device::keep_freed_memory();
   judge(config, line);
   train::ParamRules rules(node_or_null(config.optim_wrapper, "paramwise_cfg"));
-  return {std::move(config), clip, std::move(rules), threads};
+  return {std::move(config), clip, std::move(rules), threads, line.ranks, launch::stated_in(tree)};
 }
 
 }  // namespace selfsup::run

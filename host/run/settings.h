@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/command_line.h"
 #include "config/run_config.h"
+#include "launch/ranks.h"
 #include "train/clip.h"
 #include "train/optimizers/param_groups.h"
 
@@ -12,9 +13,12 @@ struct Settings {
   train::ClipSettings clip;
   train::ParamRules rules;
   int threads;  // of an operator: in force
+  launch::Asked asked_ranks;
+  launch::Stated stated_port;
 };
 
-// tree: resolved and valid; work folder and seed are filled in where they are missing, for the record.
-Settings settle(Json& tree, const cli::CommandLine& line);
+// tree: resolved and valid; work folder and seed are filled in where they are missing, for the record. Ranks of one
+// machine share its cores.
+Settings settle(Json& tree, const cli::CommandLine& line, const launch::Ranks& ranks = {});
 
 }  // namespace selfsup::run

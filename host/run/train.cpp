@@ -20,27 +20,44 @@
 namespace selfsup::run {
 namespace {
 
-// While the run is being set up nothing is lost by ending at once.
-void check_stop() {
-  if (const auto stop = train::requested_stop()) throw Error(*stop, "stopped before the first iteration");
+// While the run is being set up nothing is lost by ending at once. All ranks end, whichever was asked.
+void check_stop(const distributed::Group& group) {
+  const auto here = train::requested_stop();
+  const auto code = static_cast<int>(group.highest(here ? static_cast<double>(*here) : 0));
+  if (code > 0) throw Error(static_cast<Exit>(code), "stopped before the first iteration");
 }
 
-// A seed that nobody gave is drawn once, for all ranks, and written down; a resumed run keeps it.
-uint64_t choose_seed(Prepared& prepared, const config::RunConfig& config, std::optional<uint64_t> earlier) {
+// A seed that nobody gave is drawn once, by the first rank for all, and written down; a resumed run keeps it.
+uint64_t choose_seed(Prepared& prepared, const distributed::Group& group, const config::RunConfig& config,
+                     std::optional<uint64_t> earlier) {
   if (config.seed) return *config.seed;
-  const uint64_t seed =
-      earlier ? *earlier : static_cast<uint64_t>(prepared.group.highest(std::random_device{}() & 0x7fffffffu));
+  const uint64_t own = earlier ? *earlier : std::random_device{}() & 0x7fffffffu;
+  const uint64_t seed = std::stoull(group.all_gather(std::to_string(own)).front());
   Json& tree = prepared.config;
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
   tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).source = Source{"default", "drawn", 0, 0};
   return seed;
 }
 
-Start start_of(const RunFolder& folder, const config::RunConfig& config) {
+// Where the next rank count goes on from the position of another: as many images of the epoch under way are done.
+train::Position position_of(const checkpoint::Manifest& manifest, int64_t world) {
+  train::Position at = train::position_of(manifest);
+  if (manifest.world != world) at.iter_in_epoch = at.iter_in_epoch * manifest.world / world;
+  return at;
+}
+
+Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t world) {
   Start start;
   if (folder.nothing_to_resume()) start.notes.emplace_back("there is no checkpoint to resume from: starting fresh");
   if (const checkpoint::Checkpoint* from = folder.checkpoint()) {
-    start.at = train::position_of(from->manifest());
+    const checkpoint::Manifest& manifest = from->manifest();
+    start.at = position_of(manifest, world);
+    if (manifest.world != world)
+      start.notes.push_back(
+          fmt::format("resumed by {} ranks where the checkpoint's run had {}: {} batches of the epoch "
+                      "that had begun count as done, and the batch of all ranks has another size; "
+                      "--auto-scale-lr fits the learning rate",
+                      world, manifest.world, start.at.iter_in_epoch));
     start.origin = bridge::Origin::resumed;
     start.known_bad = folder.known_bad();
   } else if (!config.load_from.empty()) {
@@ -84,8 +101,12 @@ void announce(const Settings& settings, const Training& training, const RunFolde
   const model::ParameterStore& store = training.model.store;
   log_info(fmt::format("{}; threads: {} to train, {} to read images; seed {}", training.device.description,
                        settings.threads, *config.data.num_workers, training.seed));
-  log_info(fmt::format("data: {} images, {} iterations of {} an epoch", training.data.dataset->size(),
-                       training.course.epoch_iters(), config.data.batch_size));
+  const int64_t images = training.data.dataset->size(), world = training.group.world(),
+                padding = (world - images % world) % world;
+  log_info(fmt::format(
+      "data: {} images, {} iterations of {} an epoch{}{}", images, training.course.epoch_iters(),
+      config.data.batch_size, world > 1 ? fmt::format(" on each of {} ranks", world) : "",
+      padding > 0 ? fmt::format("; {} images are shown twice, so that all ranks have as many", padding) : ""));
   log_info(fmt::format("model: {} parameters, {} of them frozen",
                        store.count(model::Kind::parameter) + store.count(model::Kind::frozen),
                        store.count(model::Kind::frozen)));
@@ -106,68 +127,90 @@ train::Loop begun_loop(Training& training, const std::string& last_good = "") {
   return loop;
 }
 
-Exit train_in(RunFolder& folder, Prepared& prepared, const Settings& settings, Training& training) {
+Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
+              Training& training) {
   train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
-  announce(settings, training, folder, manifest);
+  if (processes.first()) announce(settings, training, folder, manifest);
   Album album(training, folder.path(), manifest);
   Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
-    exit = loop.run(watch);
+    exit = processes.blaming([&] { return loop.run(watch); });
   } catch (const std::exception& failure) {
+    const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
     try {
-      folder.list_bad_files(training.bad_files());
+      folder.list_bad_files(bad);
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
     }
-    album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()));
+    album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }
-  folder.list_bad_files(training.bad_files());
-  album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
-                                : fmt::format("stopped at iteration {} of {}, and saved", loop.course().at().iter,
-                                              loop.course().max_iters()));
-  log_info(exit == Exit::ok ? fmt::format("done: {} iterations", loop.course().at().iter)
-                            : fmt::format("stopped at iteration {} and saved; --resume goes on from there",
-                                          loop.course().at().iter));
+  const int64_t iter = loop.course().at().iter;
+  const std::vector<data::BadFile> bad = training.bad_files();
+  folder.list_bad_files(bad);
+  album.finish(exit == Exit::ok
+                   ? fmt::format("done: {} iterations", iter)
+                   : fmt::format("stopped at iteration {} of {}, and saved", iter, loop.course().max_iters()),
+               bad);
+  log_info(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
+                            : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
   return exit;
 }
 
-}  // namespace
+// What must be the same on all ranks, and is known only where the images are.
+std::vector<std::pair<std::string, std::string>> facts_of(const Data& data) {
+  const int64_t size = data.dataset->size();
+  return {{"the number of images", std::to_string(size)},
+          {"the first and the last image",
+           fmt::format("{}, {}", data.dataset->describe(0), data.dataset->describe(size - 1))},
+          {"the sizes of the views", to_text(views_json(data.views))}};
+}
 
-Exit train(Prepared& prepared, const cli::CommandLine& line) {
-  const train::StopSignals signals;
-  const Settings settings = settle(prepared.config, line);
+Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings, bool overwrite) {
+  const distributed::Group& group = processes.group();
   const AllData data(prepared, settings.config);
-  check_stop();
-  RunFolder folder(settings.config, line.overwrite);
-  check_stop();
-  const uint64_t seed = choose_seed(prepared, settings.config, folder.earlier_seed());
-  Training training(prepared, settings, data, seed, start_of(folder, settings.config));
+  processes.agree(facts_of(data.data));
+  check_stop(group);
+  RunFolder folder(settings.config, overwrite, group);
+  check_stop(group);
+  const uint64_t seed = choose_seed(prepared, group, settings.config, folder.earlier_seed());
+  Training training(prepared, processes, settings, data, seed, start_of(folder, settings.config, group.world()));
   if (const checkpoint::Checkpoint* from = folder.checkpoint()) {
     train::restore(training.keepers, *from);
     folder.close_checkpoint();
     training.notes.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), from->manifest().iter,
                                          training.course.max_iters()));
   }
-  check_stop();
+  check_stop(group);
   try {
-    return train_in(folder, prepared, settings, training);
+    return train_in(processes, folder, prepared, settings, training);
   } catch (const Error& error) {
     if (error.exit() == Exit::plugin && training.model.algorithm.stepped()) throw Error(Exit::failed, error.what());
     throw;
   }
 }
 
+}  // namespace
+
+Exit train(Prepared& prepared, const cli::CommandLine& line) {
+  const train::StopSignals signals;
+  const Settings settings = settle(prepared.config, line, prepared.ranks);
+  if (prepared.ranks.rank != 0) speak_as(fmt::format("rank {}", prepared.ranks.rank), Severity::error);
+  Processes processes(prepared, settings);
+  return processes.run([&] { return train_as(processes, prepared, settings, line.overwrite); });
+}
+
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   const Settings settings = settle(prepared.config, line);
+  Processes alone(prepared, settings);
   const AllData data(prepared, settings.config);
-  const uint64_t seed = choose_seed(prepared, settings.config, std::nullopt);
+  const uint64_t seed = choose_seed(prepared, alone.group(), settings.config, std::nullopt);
   Start start;
   if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
-  Training training(prepared, settings, data, seed, start);
+  Training training(prepared, alone, settings, data, seed, start);
   warn_of_low_rate(training);
   return begun_loop(training).first_loss();
 }

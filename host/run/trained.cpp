@@ -13,6 +13,7 @@
 #include "checkpoint/names.h"
 #include "checkpoint/store.h"
 #include "data/loader/sampler.h"
+#include "distributed/single_process.h"
 #include "run/changes.h"
 #include "train/keeper.h"
 #include "train/state.h"
@@ -73,7 +74,6 @@ TrainedConfig open_trained_config(const cli::CommandLine& line, bool only_folder
 
 Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoint>& checkpoint) {
   const config::RunConfig& config = from.settings.config;
-  const distributed::Group& group = from.prepared->group;
   SeenData images;
   const Json* views = checkpoint ? checkpoint->manifest().extra.find(views_key) : nullptr;
   const Json* length = checkpoint ? checkpoint->manifest().extra.at_path("facts.dataset_length") : nullptr;
@@ -83,7 +83,6 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
     images = seen(open_data(*from.prepared, config.data));
   }
   data::Sampler::Options options{.size = images.length, .batch_size = config.data.batch_size};
-  options.shard = {group.rank(), group.world()};
   options.drop_last = config.data.drop_last;
   const int64_t epoch_iters = std::max<int64_t>(1, data::Sampler(options).batches());
   const train::Course course(length_of(config, epoch_iters), epoch_iters,
@@ -97,7 +96,7 @@ Trained::Trained(const cli::CommandLine& line)
       checkpoint_(of_this_algorithm(find_checkpoint(line), config())),
       seed_(config().seed.value_or(checkpoint_ ? checkpoint_->manifest().seed : 0)),
       past_(past_of(from_, checkpoint_)),
-      model(*from_.prepared->registry, config(), known_facts(config(), past_.seen, past_.course, from_.prepared->group),
+      model(*from_.prepared->registry, config(), known_facts(config(), past_.seen, past_.course, from_.prepared->ranks),
             seed_, choose_device()) {
   if (checkpoint_) {
     take_checkpoint();
@@ -146,7 +145,8 @@ void Trained::take_checkpoint() {
       throw Error(Exit::checkpoint, fmt::format("{} holds another model than the configuration describes.{}\n{}", path,
                                                 model_changes(manifest, from_.prepared->config), report.text()));
   }
-  train::restore({train::keep_model(model.store), train::keep_task(model.task, from_.prepared->group)}, *checkpoint_);
+  const distributed::SingleProcess alone;
+  train::restore({train::keep_model(model.store), train::keep_task(model.task, alone)}, *checkpoint_);
   log_info(fmt::format("{}: {}, iteration {} of {}", path, bare_name(config().model.get("type").as_string()),
                        manifest.iter, manifest.max_iters));
   checkpoint_->close();

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <ATen/core/grad_mode.h>
+
+#include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/facts.h"
 #include "train/signals.h"
+#include "train/state_dict.h"
 
 namespace selfsup::run {
 namespace {
@@ -15,40 +19,51 @@ train::Schedules make_schedules(const config::RunConfig& config, const train::Co
           {epoch_iters, config.length.max_iters.value_or(max_epochs * epoch_iters), max_epochs}};
 }
 
+distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) {
+  return {config.find_unused_parameters, config.bucket_mb, config.compress_bf16};
+}
+
 }  // namespace
 
 AllData::AllData(const Prepared& prepared, const config::RunConfig& config)
     : data(open_data(prepared, config.data)), evaluation(evaluate::open_evaluation(config, data.views.front())) {}
 
-Training::Training(Prepared& prepared, const Settings& settings, const AllData& all, uint64_t seed_, const Start& start)
-    : group(prepared.group),
+Training::Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all,
+                   uint64_t seed_, const Start& start)
+    : world(*processes.world),
+      group(world.group()),
+      progress(processes.progress),
       config(settings.config),
       data(all.data),
       seed(seed_),
       notes(start.notes),
-      loader(make_loader(data, config.data, group, seed, start.known_bad, device)),
+      loader(make_loader(data, config.data, prepared.ranks, seed, start.known_bad, device)),
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
-      model(*prepared.registry, config, known_facts(config, seen(data), course, group), seed,
-            choose_device(prepared.host)),
+      model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
+            choose_device(prepared.host, prepared.ranks)),
       update(settings, model.store, group, device.device, notes),
-      reducer(distributed::make_plain_reducer(group)),
-      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device}, update.amp,
-           settings.clip),
+      reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
+      step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
+           update.amp, settings.clip),
       keepers{train::keep_model(model.store),    train::keep_optimizer(*update.optimizer),
               train::keep_scaler(update.scaler), train::keep_task(model.task, group),
-              train::keep_buckets(*reducer),     keep_bad_files(loader)},
-      evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed})) {
+              train::keep_buckets(*reducer),     keep_bad_files(loader, group)},
+      evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
 }
 
-at::Device Training::choose_device(bridge::Host& host) {
-  device = device::choose_device(config.device);
+at::Device Training::choose_device(bridge::Host& host, const launch::Ranks& ranks) {
+  device = device::choose_device(config.device, ranks.local_rank);
+  if (ranks.launcher != launch::Launcher::none && device.cuda)
+    world.add_device(c10::DeviceType::CUDA,
+                     device.shared ? distributed::BackendMaker()
+                                   : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
   device::set_randomness({seed, config.deterministic, config.cudnn_benchmark});
   bridge::Environment environment;
   environment.seed = seed;
-  environment.group = &group;
+  environment.group = &world.plugins();
   environment.device = device.device;
   environment.sync_batch_norm = config.sync_batch_norm;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
@@ -62,7 +77,7 @@ train::Loop Training::loop(const std::string& last_good) {
   options.save = {config.checkpoint.interval, config.checkpoint.by_epoch};
   options.save_last = config.checkpoint.save_last;
   options.evaluate = evaluation_interval();
-  return {{loader, step, model.task, *update.optimizer, schedules, group}, options, course, last_good};
+  return {{loader, step, model.task, *update.optimizer, schedules, group, &progress}, options, course, last_good};
 }
 
 train::Interval Training::evaluation_interval() const {
@@ -73,11 +88,35 @@ bool Training::evaluates_at_start() const {
   return config.probe && (course.ended() || evaluation_interval().due(course.at()));
 }
 
-std::vector<data::BadFile> Training::bad_files() const {
+std::vector<data::BadFile> Training::bad_files() const { return gather_bad_files(bad_files_here(), group); }
+
+std::vector<data::BadFile> Training::bad_files_here() const {
   std::vector<data::BadFile> files = loader.bad().files;
   const std::vector<data::BadFile> judged_by = evaluation->bad_files();
   files.insert(files.end(), judged_by.begin(), judged_by.end());
   return files;
+}
+
+std::vector<at::Tensor> Training::shared_buffers() {
+  std::vector<at::Tensor> shared;
+  for (const model::Entry& entry : model.store.entries())
+    if (entry.kind == model::Kind::buffer && !entry.per_rank) shared.push_back(entry.tensor);
+  return shared;
+}
+
+void Training::share_buffers() {
+  if (group.world() > 1) distributed::broadcast_values(group, shared_buffers());
+}
+
+void Training::with_shared_buffers(const std::function<void()>& work) {
+  if (group.world() == 1) return work();
+  const at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> buffers = shared_buffers();
+  std::vector<at::Tensor> own;
+  for (const at::Tensor& buffer : buffers) own.push_back(buffer.clone());
+  share_buffers();
+  work();  // one that throws ends the run
+  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].copy_(own[i]);
 }
 
 }  // namespace selfsup::run

@@ -1,14 +1,17 @@
 // Data, model and update joined: everything that a loop needs, built in order and destroyed in the reverse one. Knows
 // no folder.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "distributed/reducer.h"
 #include "evaluate/evaluation.h"
 #include "run/data.h"
 #include "run/model.h"
 #include "run/prepared.h"
+#include "run/processes.h"
 #include "run/settings.h"
 #include "run/update.h"
 #include "train/keeper.h"
@@ -35,13 +38,22 @@ struct AllData {
 struct Training {
   // Refuses what the loader and the schedules refuse, then chooses the device and builds the rest; takes the weights of
   // load_from if they are the origin. References outlive this object.
-  Training(Prepared& prepared, const Settings& settings, const AllData& all, uint64_t seed, const Start& start);
+  Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all, uint64_t seed,
+           const Start& start);
 
   train::Loop loop(const std::string& last_good = "");
-  bool evaluates_at_start() const;  // before the first batch, or at once at the end
-  std::vector<data::BadFile> bad_files() const;
+  bool evaluates_at_start() const;               // before the first batch, or at once at the end
+  std::vector<data::BadFile> bad_files() const;  // of all ranks, each once; called by all
+  std::vector<data::BadFile> bad_files_here() const;
+  // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks
+  // have by themselves differ, and a checkpoint holds one.
+  void share_buffers();
+  // Calls it while they have them, and gives each rank back its own.
+  void with_shared_buffers(const std::function<void()>& work);
 
+  distributed::World& world;
   const distributed::Group& group;
+  distributed::Progress& progress;
   const config::RunConfig& config;
   const Data& data;
   uint64_t seed;
@@ -58,8 +70,9 @@ struct Training {
   std::unique_ptr<evaluate::Evaluation> evaluation;
 
  private:
+  std::vector<at::Tensor> shared_buffers();
   train::Interval evaluation_interval() const;
-  at::Device choose_device(bridge::Host& host);
+  at::Device choose_device(bridge::Host& host, const launch::Ranks& ranks);
 };
 
 }  // namespace selfsup::run

@@ -5,18 +5,36 @@
 namespace selfsup::run {
 namespace {
 
-// The node of the optimizer, with the rate that fits the batch if that is asked for.
+// The node of the optimizer, with the rate that fits the batch if that is asked for. Several ranks are told of their
+// batch in any case.
 Json scaled_optimizer(const config::RunConfig& config, int world, std::vector<std::string>& notes) {
   Json optimizer = config.optim_wrapper.get("optimizer");
-  if (!config.auto_scale_lr) return optimizer;
   const int64_t batch = config.data.batch_size * world * config.accumulative_counts;
+  const std::string images = fmt::format("{} images an optimizer step: {} a rank x {} ranks x {} accumulated", batch,
+                                         config.data.batch_size, world, config.accumulative_counts);
   const double before = optimizer.get("lr").as_double();
-  const double after = before * static_cast<double>(batch) / static_cast<double>(*config.base_batch_size);
-  notes.push_back(fmt::format(
-      "auto_scale_lr: {} x {} / {} = {} (images of an optimizer step: {} a rank x {} ranks x {} "
-      "accumulated, over base_batch_size)",
-      before, batch, *config.base_batch_size, after, config.data.batch_size, world, config.accumulative_counts));
-  *optimizer.find("lr") = Json(after);
+  if (!config.base_batch_size) {
+    if (world > 1)
+      notes.push_back(
+          fmt::format("{}; lr {} stays as it is (auto_scale_lr.base_batch_size does not say for which batch "
+                      "it was chosen; the usual rule is new_lr = old_lr x new_gpus / old_gpus)",
+                      images, before));
+    return optimizer;
+  }
+  const int64_t base = *config.base_batch_size;
+  const double after = before * static_cast<double>(batch) / static_cast<double>(base);
+  if (config.auto_scale_lr) {
+    notes.push_back(
+        fmt::format("auto_scale_lr: lr {} x {} / {} = {} ({}, over base_batch_size; as new_lr = old_lr x "
+                    "new_gpus / old_gpus where the batch of a GPU stays)",
+                    before, batch, base, after, images));
+    *optimizer.find("lr") = Json(after);
+  } else if (world > 1) {
+    notes.push_back(
+        fmt::format("{}; lr {} stays as it is, which was chosen for {} images: new_lr = old_lr x new_gpus / "
+                    "old_gpus would be {} {}",
+                    images, before, base, after, batch == base ? "too" : "(--auto-scale-lr takes it)"));
+  }
   return optimizer;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "checkpoint/file.h"
+#include "launch/commits.h"
 #include "train/signals.h"
 #include "train/state.h"
 
@@ -24,7 +25,9 @@ Watch::Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Ma
       folder_(folder),
       album_(album),
       manifest_(std::move(manifest)),
-      metrics_(begun_metrics(training, folder)) {
+      first_(training.group.rank() == 0) {
+  if (!first_) return;
+  metrics_.emplace(begun_metrics(training, folder));
   if (!training.config.tensorboard) return;
   const std::string events = folder.path() + "/vis_data";
   checkpoint::make_folders(events);
@@ -32,13 +35,15 @@ Watch::Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Ma
 }
 
 Watch::~Watch() {
-  if (const uint64_t lines = dropped_log_lines() + metrics_.dropped())
+  if (!first_) return;
+  if (const uint64_t lines = dropped_log_lines() + metrics_->dropped())
     log_warning(fmt::format("{} lines of run.log and metrics.jsonl could not be written", lines));
   if (const uint64_t lines = events_ ? events_->dropped() : 0)
     log_warning(fmt::format("{} events for TensorBoard could not be written", lines));
 }
 
 void Watch::log(report::TrainPoint point) {
+  if (!first_) return;
   point.memory_mib = training_.device.peak_memory_mib().value_or(report::peak_memory_mib());
   log_info(report::train_line(point));
   write(report::metrics_object(point), point.iter);
@@ -48,21 +53,29 @@ void Watch::log(report::TrainPoint point) {
 }
 
 void Watch::progress(const train::Position& at, int64_t max_iters) {
+  if (!first_) return;
   const int64_t epoch = at.iter_in_epoch == 0 ? at.epoch : at.epoch + 1;  // the one of the iteration just done
   const bool by_epoch = training_.config.length.by_epoch;
   progress_.update(at.iter, max_iters, by_epoch ? fmt::format("epoch {}", epoch) : "train", note_);
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
-  const std::string path = train::save(training_.keepers, folder_.store(), name, at, manifest_);
-  log_info(fmt::format("saved {}", path));
+  training_.share_buffers();
+  const std::string path = train::save(training_.keepers, training_.group, folder_.store(), name, at, manifest_);
+  if (first_) {
+    log_info(fmt::format("saved {}", path));
+    launch::tell_commit();
+  }
   return path;
 }
 
-void Watch::evaluate(const bridge::Step& step) { training_.evaluation->run(step, report(step)); }
+void Watch::evaluate(const bridge::Step& step) {
+  training_.with_shared_buffers([&] { training_.evaluation->run(step, report(step)); });
+}
 
 std::vector<std::function<void()>> Watch::closing(const bridge::Step& step) {
   std::vector<std::function<void()>> works = training_.evaluation->closing(step, report(step));
+  for (auto& work : works) work = [this, work] { training_.with_shared_buffers(work); };
   for (auto& picture : album_.pictures(step)) works.push_back(std::move(picture));
   return works;
 }
@@ -81,7 +94,7 @@ evaluate::Report Watch::report(const bridge::Step& step) {
 }
 
 void Watch::write(const Json& numbers, int64_t step) {
-  metrics_.write(numbers);
+  metrics_->write(numbers);
   if (events_) events_->write(numbers, step);
 }
 

@@ -1,5 +1,5 @@
-// The loop's outside: log lines, metrics, progress, checkpoints, evaluations, and the wish to stop. Knows no
-// mathematics and no picture.
+// The loop's outside: log lines, metrics, progress, checkpoints, evaluations, and the wish to stop. The first rank does
+// all of it; the others give what they have to checkpoints and evaluations. Knows no mathematics and no picture.
 #pragma once
 #include <functional>
 #include <optional>
@@ -37,7 +37,8 @@ class Watch final : public train::Outside {
   RunFolder& folder_;
   Album& album_;
   checkpoint::Manifest manifest_;
-  report::MetricsFile metrics_;
+  bool first_;
+  std::optional<report::MetricsFile> metrics_;
   std::optional<report::EventFile> events_;  // for TensorBoard, if the run wants it
   report::Progress progress_;
   std::string note_;

@@ -80,8 +80,15 @@ Keeper keep_task(Task& task, const distributed::Group& group) {
   const auto save = [&](Kept& into) {
     Json::Array listed;
     for (const Task::State& state : task.save_state()) {
+      const std::string bytes = {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()};
       const std::string file = checkpoint::state_file_name(state.component, state.per_rank, group.rank());
-      into.blobs[file] = {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()};
+      if (state.per_rank) {
+        const std::vector<std::string> all = group.all_gather(bytes);
+        for (int rank = 0; rank < group.world(); ++rank)
+          into.blobs[checkpoint::state_file_name(state.component, true, rank)] = all[static_cast<size_t>(rank)];
+      } else {
+        into.blobs[file] = bytes;
+      }
       listed.push_back(
           Json(Json::Object{{"component", state.component}, {"per_rank", state.per_rank}, {"file", file}}));
     }

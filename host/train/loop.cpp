@@ -40,7 +40,7 @@ Exit Loop::run(Outside& outside) {
 
 std::optional<Exit> Loop::train(Outside& outside) {
   const Position& at = course_.at();
-  if (at.iter > 0 && !course_.ended() && options_.evaluate.due(at)) outside.evaluate(course_.step());
+  if (at.iter > 0 && !course_.ended() && options_.evaluate.due(at)) evaluate(outside);
   bool in_epoch = false, save_pending = false;
   mark_ = Clock::now();
   while (!course_.ended()) {
@@ -55,13 +55,16 @@ std::optional<Exit> Loop::train(Outside& outside) {
 
     // Saves and stops happen only where an optimizer step ends.
     save_pending = save_pending || options_.save.due(at);
-    const auto stop = stop_requested(outside);
+    const auto stop = stop_agreed(outside);
     const bool saves = course_.step_ended() && (save_pending || stop || (course_.ended() && options_.save_last));
     if (saves) save(outside);
     save_pending = save_pending && !saves;
-    if (course_.step_ended() && stop) return stop;
+    if (course_.step_ended() && stop) {
+      if (stop_asked_) std::exchange(stop_asked_, nullptr)();
+      return stop;
+    }
     const bool evaluates = !course_.ended() && options_.evaluate.due(at);
-    if (evaluates) outside.evaluate(course_.step());
+    if (evaluates) evaluate(outside);
     if (saves || evaluates) mark_ = Clock::now();  // their time is no part of an iteration's
   }
   telemetry_.read(last_good_);
@@ -69,14 +72,25 @@ std::optional<Exit> Loop::train(Outside& outside) {
 }
 
 std::optional<Exit> Loop::close(Outside& outside) {
+  if (stop_asked_) std::exchange(stop_asked_, nullptr)();  // whoever was asked is asked again
   for (const auto& work : outside.closing(course_.step())) {
     if (const auto stop = stop_requested(outside)) {
       save(outside);
       return stop;
     }
+    enter(distributed::Phase::evaluate);
     work();
   }
   return std::nullopt;
+}
+
+void Loop::enter(distributed::Phase phase) const {
+  if (parts_.progress) parts_.progress->enter(phase, course_.at().iter);
+}
+
+void Loop::evaluate(Outside& outside) {
+  enter(distributed::Phase::evaluate);
+  outside.evaluate(course_.step());
 }
 
 void Loop::enter_epoch() {
@@ -90,6 +104,7 @@ void Loop::fetch() {
 
 void Loop::train_on_batch() {
   const auto asked = Clock::now();
+  enter(distributed::Phase::data);
   fetch();
   const double data_seconds = seconds_between(asked, Clock::now());
 
@@ -119,6 +134,16 @@ void Loop::event(bridge::Event event) {
   telemetry_.add(course_.at(), parts_.task.on_event(course_.step(), event));
 }
 
+// The same while training goes on, where no rank is to wait for the others: what had been asked of any of them when the
+// iteration before ended. In one process at once.
+std::optional<Exit> Loop::stop_agreed(Outside& outside) {
+  if (parts_.group.world() == 1) return stop_requested(outside);
+  const auto here = outside.stop_requested();
+  const auto before = std::exchange(stop_asked_, parts_.group.highest_later(here ? static_cast<double>(*here) : 0));
+  const int code = before ? static_cast<int>(before()) : 0;
+  return code > 0 ? std::optional(static_cast<Exit>(code)) : std::nullopt;
+}
+
 // The code of a stop that was asked of any rank.
 std::optional<Exit> Loop::stop_requested(Outside& outside) const {
   const auto here = outside.stop_requested();
@@ -135,6 +160,7 @@ bool Loop::log_is_due() const {
 }
 
 void Loop::log(Outside& outside) {
+  enter(distributed::Phase::log);
   telemetry_.read(last_good_);
   const Position& at = course_.at();
   report::TrainPoint point;
@@ -154,6 +180,7 @@ void Loop::log(Outside& outside) {
 void Loop::save(Outside& outside) {
   const Position& at = course_.at();
   if (saved_at_ == at.iter) return;
+  enter(distributed::Phase::save);
   telemetry_.read(last_good_);  // never save what has diverged
   const bool whole_epoch = course_.length().by_epoch && at.iter_in_epoch == 0;
   last_good_ = outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);

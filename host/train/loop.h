@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "data/loader/loader.h"
 #include "distributed/group.h"
+#include "distributed/progress.h"
 #include "report/log_line.h"
 #include "train/course.h"
 #include "train/schedules/schedules.h"
@@ -56,6 +57,7 @@ struct LoopParts {
   Optimizer& optimizer;
   Schedules& schedules;
   const distributed::Group& group;
+  distributed::Progress* progress = nullptr;  // who watches the run is told of what it waits for there
 };
 
 class Loop {
@@ -84,8 +86,11 @@ class Loop {
   void event(bridge::Event event);
   bool log_is_due() const;
   void log(Outside& outside);
+  void evaluate(Outside& outside);
+  void enter(distributed::Phase phase) const;
   void save(Outside& outside);
   std::optional<Exit> stop_requested(Outside& outside) const;
+  std::optional<Exit> stop_agreed(Outside& outside);
 
   LoopParts parts_;
   LoopOptions options_;
@@ -95,6 +100,7 @@ class Loop {
   std::chrono::steady_clock::time_point mark_;  // when the iteration under way began
   std::string last_good_;
   int64_t saved_at_;
+  std::function<double()> stop_asked_;  // of all ranks, an iteration ago
 };
 
 }  // namespace selfsup::train

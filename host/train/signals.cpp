@@ -23,13 +23,11 @@ StopSignals::StopSignals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGTERM, &action, &term_before_);
-  sigaction(SIGINT, &action, &int_before_);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
 }
 
 StopSignals::~StopSignals() {
-  sigaction(SIGTERM, &term_before_, nullptr);
-  sigaction(SIGINT, &int_before_, nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
   first_signal = 0;
 }
 

@@ -1,5 +1,6 @@
 // The wish to stop, sent from outside by signal. Handlers only set flags. Knows no training.
 #pragma once
+#include <array>
 #include <csignal>
 #include <optional>
 
@@ -10,8 +11,9 @@ namespace selfsup::train {
 // The code of the stop that a signal has asked for; none while nobody listens.
 std::optional<Exit> requested_stop();
 
-// While it lives: SIGTERM asks for Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. The
-// second signal of either kind ends the process at once with 128 + its number. One object at a time in a process.
+// While it lives: SIGTERM and SIGUSR1 (which Slurm sends with --signal) ask for Exit::preempted, SIGINT for
+// Exit::interrupted, at the end of the optimizer step. The second signal of any kind ends the process at once with 128
+// + its number. One object at a time in a process.
 class StopSignals {
  public:
   StopSignals();
@@ -20,8 +22,8 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  struct sigaction term_before_ {
-  }, int_before_{};
+  static constexpr std::array kSignals = {SIGTERM, SIGUSR1, SIGINT};
+  std::array<struct sigaction, kSignals.size()> before_{};
 };
 
 }  // namespace selfsup::train

@@ -26,10 +26,11 @@ Position position_of(const checkpoint::Manifest& manifest) {
   return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};
 }
 
-std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, const std::string& name,
-                 const Position& position, checkpoint::Manifest manifest) {
+std::string save(const Keepers& keepers, const distributed::Group& group, checkpoint::CheckpointStore* store,
+                 const std::string& name, const Position& position, checkpoint::Manifest manifest) {
   Kept kept;
-  for (const Keeper& keeper : keepers) keeper.save(kept);
+  for (const Keeper& keeper : keepers) keeper.save(kept);  // some gather from all ranks
+  if (!store) return group.all_gather("").front();
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
   manifest.buckets = std::move(kept.buckets);
   manifest.iter = position.iter;
@@ -44,7 +45,8 @@ std::string save(const Keepers& keepers, checkpoint::CheckpointStore& store, con
     files.push_back({file, views(tensors, hold), file == model_file ? model_metadata : checkpoint::Metadata()});
   std::vector<checkpoint::BlobFile> blobs;
   for (const auto& [file, bytes] : kept.blobs) blobs.push_back({file, bytes});
-  return store.save(name, std::move(manifest), files, blobs);
+  const std::string path = store->save(name, std::move(manifest), files, blobs);
+  return group.all_gather(path).front();
 }
 
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {

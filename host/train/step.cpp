@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/errors.h"
+#include "distributed/rank_text.h"
 
 namespace selfsup::train {
 namespace {
@@ -26,7 +27,8 @@ at::Tensor total_loss(const std::vector<bridge::NamedTensor>& terms) {
 bool ends_step(const bridge::Step& at) { return at.micro + 1 == at.micros; }
 
 Error lost_others(const std::string& why) {
-  return {Exit::peer, fmt::format("the gradients could not be reduced with the other ranks: {}", why)};
+  return {Exit::peer,
+          fmt::format("the gradients could not be reduced with the other ranks: {}", distributed::first_line(why))};
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/random.h"
 
 namespace selfsup::train {
 namespace {
@@ -89,10 +90,20 @@ void Telemetry::tell(report::TrainPoint& point) {
   point.eta_seconds = eta_.seconds(point.max_iters - point.iter);
   point.scalars = of_steps_.take();
   std::ranges::move(of_events_.take(), std::back_inserter(point.scalars));
-  std::vector<double> values;
-  for (const auto& [name, value] : point.scalars) values.push_back(value);
+  std::vector<double> values = {point.time, point.data_time};
+  uint64_t names = 0;
+  for (const auto& [name, value] : point.scalars) {
+    values.push_back(value);
+    names = hash_key(names, hash_name(name));
+  }
+  // Numbers of different terms would be added up.
+  if (!group_.same(static_cast<double>(names >> 11)))
+    throw Error(Exit::failed,
+                "the ranks' steps give losses or metrics of different names; every rank gives the same in every step");
   group_.all_reduce(values, distributed::Reduce::mean);
-  for (size_t i = 0; i < values.size(); ++i) point.scalars[i].second = values[i];
+  point.time = values[0];
+  point.data_time = values[1];
+  for (size_t i = 0; i < point.scalars.size(); ++i) point.scalars[i].second = values[2 + i];
 }
 
 // Empty when all is well.

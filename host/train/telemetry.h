@@ -28,12 +28,13 @@ class Telemetry {
   // Reads what has come since the last read; waits for the device. Error(diverged) naming the first bad iteration, its
   // term and gradient norm, and `last_good`, the newest checkpoint ("" when there is none); on all ranks at once.
   void read(const std::string& last_good);
-  // Whether to read now, log line or not: on the CPU always, since that waits for nobody; on a device now and then, so
-  // that a divergence is noticed soon and little is kept.
-  bool due() const { return on_cpu_ || unread_.size() >= most_unread; }
+  // Whether to read now, log line or not: on the CPU of one process always, since that waits for nobody; else now and
+  // then, so that a divergence is noticed soon and little is kept.
+  bool due() const { return (on_cpu_ && group_.world() == 1) || unread_.size() >= most_unread; }
 
   // What has been read since the last call, as means over the iterations that had a value, and over the ranks: time,
-  // data_time, and of scalars grad_norm, loss, the other terms, metrics of events.
+  // data_time, and of scalars grad_norm, loss, the other terms, metrics of events. Error(failed) when the ranks have
+  // different terms.
   void tell(report::TrainPoint& point);
 
  private:

@@ -72,6 +72,33 @@ TEST_CASE("an epoch covers the set, evenly among ranks, whatever the sizes") {
   }
 }
 
+// The ranks' batches with one number, put together, are the images of a batch that one process would have, whatever the
+// number of ranks: by it the images that an optimizer step sees are decided, and their order over the run.
+TEST_CASE("any number of ranks go through a set in one order, each image once, padding aside") {
+  constexpr int64_t size = 100'003;
+  const std::vector<int64_t> order = Sampler({.size = size, .seed = 5}).order(3);
+  for (const int world : {1, 2, 3, 7, 64, 1024, 4096}) {
+    INFO(world);
+    constexpr int64_t batch = 4;
+    std::vector<Sampler> ranks;
+    for (int rank = 0; rank < world; ++rank)
+      ranks.emplace_back(Sampler::Options{.size = size, .batch_size = batch, .seed = 5, .shard = {rank, world}});
+    REQUIRE(ranks.back().order(3) == order);
+    std::vector<int64_t> shown;
+    for (int64_t b = 0; b < ranks.front().batches(); ++b) {
+      std::vector<std::vector<int64_t>> of_ranks;
+      for (const Sampler& rank : ranks) of_ranks.push_back(rank.batch(order, b));
+      for (size_t i = 0; i < of_ranks.front().size(); ++i)
+        for (const auto& indices : of_ranks) shown.push_back(indices.at(i));
+    }
+    const int64_t padded = (size + world - 1) / world * world;
+    REQUIRE(static_cast<int64_t>(shown.size()) == padded);
+    REQUIRE(std::equal(order.begin(), order.end(), shown.begin()));
+    // Padding is the beginning of the order once more.
+    REQUIRE(std::equal(shown.begin() + size, shown.end(), order.begin()));
+  }
+}
+
 TEST_CASE("the order depends on seed and epoch, and is uniform") {
   const auto first = [](uint64_t seed, uint64_t epoch) {
     return epoch_of(Sampler({.size = 50, .batch_size = 7, .seed = seed}), epoch);

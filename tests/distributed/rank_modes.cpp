@@ -16,6 +16,7 @@
 
 #include "base/errors.h"
 #include "distributed/agreement.h"
+#include "distributed/rank_text.h"
 #include "distributed/rendezvous.h"
 #include "distributed/world.h"
 
@@ -241,6 +242,7 @@ void freeze(const Told& told) {
   const Rendezvous rendezvous(told.ranks, told.meeting, told.patience);
   const auto store = rendezvous.store("freeze", std::chrono::milliseconds(300));
   if (told.ranks.rank == 0) {
+    while (store->add("beat", 0) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     say("going");
     raise(SIGSTOP);
     return;
@@ -248,7 +250,7 @@ void freeze(const Told& told) {
   try {
     while (true) store->add("beat", 1);
   } catch (const std::exception& e) {
-    say(std::string("gave up: ") + e.what());
+    say("gave up: " + first_line(e.what()));
   }
 }
 

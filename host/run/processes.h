@@ -1,0 +1,49 @@
+// The processes of a run that trains, one or several: they meet, agree on what they do, watch over each other, and end
+// together. Knows no model.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/errors.h"
+#include "distributed/monitor.h"
+#include "distributed/progress.h"
+#include "distributed/world.h"
+#include "run/prepared.h"
+#include "run/settings.h"
+
+namespace selfsup::run {
+
+// As PyTorch's; the monitor notices a rank that hangs long before.
+inline constexpr std::chrono::milliseconds kCollectiveTimeout = std::chrono::minutes(30);
+
+class Processes {
+ public:
+  // One: nothing happens. Several: waits until all are there, and refuses what they do not have in common: program,
+  // LibTorch, plugins, configuration. Error as of distributed::World; Error(disagree).
+  Processes(const Prepared& prepared, const Settings& settings);
+
+  const distributed::Group& group() const { return world->group(); }
+  bool first() const { return group().rank() == 0; }
+
+  // What else they must have in common, by name. Error(disagree) on all.
+  void agree(const std::vector<std::pair<std::string, std::string>>& facts) const;
+
+  // Calls the body, which does what this rank has to do. An error of its own is told to the others; where another rank
+  // is to blame for it, the error that comes out says so: Error(peer).
+  Exit run(const std::function<Exit()>& body);
+  // A part of the body, after which somebody wants to know who is to blame.
+  Exit blaming(const std::function<Exit()>& part);
+
+  std::unique_ptr<distributed::World> world;
+  distributed::Progress progress;
+
+ private:
+  bool blamed_ = false;
+  std::unique_ptr<distributed::Monitor> monitor_;  // of several
+};
+
+}  // namespace selfsup::run

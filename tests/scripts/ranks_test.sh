@@ -1,0 +1,128 @@
+#!/bin/sh
+# Several ranks train as one process does with the same global batch: the same loss, for both algorithms, with batch norm over all ranks;
+# a run of three that is killed and resumed ends with the bytes of the one that was not; one that is resumed by another number of ranks
+# says so; a signal to one rank stops all at one step; two jobs share a machine.
+#   ranks_test.sh BUILD_FOLDER
+. "$(dirname "$0")/common.sh"
+set -e
+
+host=$1/bin/selfsup-host
+cd "$scratch"
+unset CUDA_VISIBLE_DEVICES MASTER_PORT PORT RANK WORLD_SIZE
+export CUDA_VISIBLE_DEVICES=-1
+
+cat >mae.json <<'END'
+{
+  "plugins": ["mae.so"],
+  "model": {
+    "backbone": { "arch": { "embed_dims": 32, "num_layers": 2, "num_heads": 2, "feedforward_channels": 64 }, "patch_size": 8 },
+    "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
+  },
+  "train_dataloader": { "batch_size": 12, "num_workers": 1, "dataset": { "type": "shapes", "size": 48, "image_size": 32 } },
+  "optim_wrapper": { "optimizer": { "type": "AdamW", "lr": 1e-3 } },
+  "param_scheduler": [],
+  "train_cfg": { "max_iters": 20 },
+  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 4, "by_epoch": false } },
+  "report": false,
+  "randomness": { "seed": 7 },
+  "env_cfg": { "num_threads": 1 }
+}
+END
+cat >simclr.json <<'END'
+{
+  "plugins": ["simclr.so"],
+  "model": {
+    "backbone": { "type": "ResNet", "depth": 18, "base_channels": 8, "stem": "cifar" },
+    "neck": { "in_channels": 64, "hid_channels": 32, "out_channels": 16 },
+    "head": { "temperature": 1.0 }
+  },
+  "sync_bn": "torch",
+  "train_dataloader": { "batch_size": 12, "num_workers": 1, "dataset": { "type": "shapes", "size": 48, "image_size": 32 } },
+  "optim_wrapper": { "optimizer": { "type": "SGD", "lr": 1e-4, "momentum": 0.9 } },
+  "param_scheduler": [],
+  "train_cfg": { "max_iters": 20 },
+  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 20, "by_epoch": false } },
+  "report": false,
+  "randomness": { "seed": 7 },
+  "env_cfg": { "num_threads": 1 }
+}
+END
+
+# ranks N FOLDER CONFIG [args]: a run of N ranks.
+ranks() {
+  n=$1 folder=$2 config=$3
+  shift 3
+  "$host" --launcher local --nproc-per-node "$n" "$config" --work-dir "$folder" --device cpu "$@" >out 2>&1
+}
+
+losses() { sed -n 's/.*"loss": *\([0-9.e+-]*\).*/\1/p' "$1/metrics.jsonl"; }
+
+# close A B EARLY ALL: the curves of two runs, 20 points each, relative; EARLY: of the first five, before channels that are nearly constant,
+# which batch norm divides by their deviation, have made more of the last bits. Gradients of half the size would differ by 2e-4 there.
+close() {
+  losses "$1" >a
+  losses "$2" >b
+  paste a b | awk -v early="$3" -v all="$4" -v name="$2" '
+    { n++; d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d; if (n <= 5 && d > first) first = d }
+    END { if (n != 20 || first > early || worst > all) { printf "%s: %d points, the losses differ by %g, then by %g\n", name, n, first, worst; exit 1 } }' ||
+    fail "$2 is not the run of one process"
+}
+
+# --- as one process ------------------------------------------------------------------------------------------------------
+"$host" mae.json --work-dir mae1 >out 2>&1 || fail "one process"
+"$host" simclr.json --work-dir simclr1 >out 2>&1 || fail "one process of SimCLR"
+for n in 2 3 4; do
+  ranks "$n" "mae$n" mae.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks: exit code $?"
+  close mae1 "mae$n" 1e-5 2e-4
+  ranks "$n" "simclr$n" simclr.json --cfg-options "train_dataloader.batch_size=$((12 / n))" || fail "$n ranks of SimCLR: exit code $?"
+  close simclr1 "simclr$n" 1e-5 2e-3
+done
+grep -q "12 images an optimizer step: 3 a rank x 4 ranks x 1 accumulated" simclr4/run.log || fail "the log does not tell the batch of all ranks"
+[ "$(grep -c 'Iter(train)' mae4/run.log)" = 20 ] || fail "more than one rank writes the log"
+
+# --- killed and resumed by three -----------------------------------------------------------------------------------------
+batch=train_dataloader.batch_size=4
+strace -f -o /dev/null -P "$scratch/killed/metrics.jsonl" -e trace=write -e inject=write:signal=KILL:when=10 \
+  "$host" --launcher local --nproc-per-node 3 mae.json --work-dir killed --device cpu --cfg-options $batch >out 2>&1 && fail "it was not killed"
+[ -d killed/checkpoints/iter_8 ] || fail "the killed run has not saved"
+ranks 3 killed mae.json --resume --cfg-options $batch || fail "it does not go on"
+for part in model optimizer; do
+  cmp "mae3/checkpoints/iter_20/$part.safetensors" "killed/checkpoints/iter_20/$part.safetensors" || fail "resumed by three: other bytes of $part"
+done
+
+# --- by another number of ranks --------------------------------------------------------------------------------------------
+cp -r mae3 other
+rm -rf other/checkpoints/iter_20 other/checkpoints/iter_16
+ranks 2 other mae.json --resume --cfg-options train_dataloader.batch_size=6 || fail "resumed by two where there were three: $?"
+grep -q "resumed by 2 ranks where the checkpoint's run had 3" other/run.log || fail "it does not say that the number of ranks has changed"
+close mae1 other 1e-5 2e-4
+
+# --- a signal to one rank ----------------------------------------------------------------------------------------------------
+for signal in TERM USR1; do
+  rm -rf stopped out
+  "$host" --launcher local --nproc-per-node 3 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+  launcher=$!
+  until grep -qs 'Iter(train)' out; do
+    kill -0 $launcher || break
+    sleep 0.1
+  done
+  rank=$(pgrep -P $launcher | tail -n 1)
+  kill -s $signal "$rank"
+  rc=0
+  wait $launcher || rc=$?
+  [ $rc = 75 ] || fail "SIG$signal to one of three ranks: exit code $rc"
+  iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
+  [ -d "stopped/checkpoints/iter_$iter" ] || fail "SIG$signal: no checkpoint of iteration $iter"
+done
+
+# --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+one=$(free_port) two=$(free_port)
+PORT=$one sh "$1/../../scripts/dist_train.sh" mae.json 2 --work-dir first --device cpu >out1 2>&1 &
+first=$!
+ranks 2 second mae.json --cfg-options env_cfg.dist_cfg.port="$two" || fail "a second job on the machine: $?"
+wait $first || fail "a first job on the machine: $?"
+grep -q "$one" out1 || fail "the log does not tell the port of PORT"
+grep -q "$two.*dist_cfg" out || fail "the log does not tell the port of the configuration"
+
+exit "$failed"

@@ -123,6 +123,7 @@ class Turns : public train::Outside {
   bool over() const { return over_; }
 
   void progress(const train::Position&, int64_t) override {
+    if (over_) return;  // several ranks stop at a step that they have agreed on, which may be the next one
     const auto now = Clock::now();
     walls_.push_back(std::chrono::duration<double>(now - mark_).count());
     mark_ = now;

@@ -23,8 +23,8 @@ class Scratch {
 
 struct RankPlace {
   int rank = 0, world = 1;
-  std::filesystem::path folder;  // of all ranks
-  std::string argument;
+  std::filesystem::path folder = {};  // of all ranks
+  std::string argument = {};
   int port = 0;       // of loopback, where rank 0 may listen
   int listener = -1;  // of rank 0: the socket, bound to that port and listening
 };

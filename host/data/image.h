@@ -33,6 +33,16 @@ struct Image {
   const uint8_t* row(int y) const { return pixels.data() + static_cast<size_t>(y) * row_bytes(); }
 };
 
+// Memory for the pixels of an image, which somebody else owns: as Image holds them.
+struct Canvas {
+  int height = 0, width = 0, channels = 0;
+  uint8_t* pixels = nullptr;
+
+  size_t row_bytes() const { return static_cast<size_t>(width) * static_cast<size_t>(channels); }
+  uint8_t* row(int y) const { return pixels + static_cast<size_t>(y) * row_bytes(); }
+};
+inline Canvas canvas(Image& image) { return {image.height, image.width, image.channels, image.pixels.data()}; }
+
 // Part of an image, in pixels.
 struct Box {
   int top = 0, left = 0, height = 0, width = 0;

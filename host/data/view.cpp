@@ -19,8 +19,10 @@ Box View::needed() const { return part_needed(edits_, source_->shape()); }
 Image& View::drawn() {
   source_->decode();
   if (edits_.empty() && source_.use_count() == 1) return source_->image();
+  const ImageShape made = shape();
   thread_local Image out;  // swapped with the sources, so that memory goes round
-  draw(source_->image(), source_->part(), edits_, out);
+  out.reshape(made.height, made.width, made.channels);
+  draw_into(out.pixels.data());
   edits_.clear();
   if (source_.use_count() == 1)
     std::swap(source_->image(), out);
@@ -43,14 +45,25 @@ ImageSource& View::blank() {
   return *source_;
 }
 
+void View::draw_into(uint8_t* pixels) const {
+  if (!source_->decoded()) throw std::logic_error("a view is drawn before its file is decoded");
+  const ImageShape made = shape();
+  draw(source_->image(), source_->part(), edits_, {made.height, made.width, made.channels, pixels});
+}
+
 const Image& View::image() const {
   if (!edits_.empty() || !source_->decoded()) throw std::logic_error("a view is read before its edits are drawn");
   return source_->image();
 }
 
-void draw(std::span<View> views) {
+void decode(std::span<View> views) {
   for (View& view : views)
     if (!view.source_->decoded()) view.source_->want(view.needed());
+  for (View& view : views) view.source_->decode();
+}
+
+void draw(std::span<View> views) {
+  decode(views);
   for (View& view : views) view.drawn();
 }
 

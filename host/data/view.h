@@ -29,10 +29,14 @@ class View {
   void replace(Image image);
   ImageSource& blank();  // a source of its own without edits, to be filled
 
+  // Draws the edits into memory for shape() pixels and leaves the view as it is: decode() has been there.
+  void draw_into(uint8_t* pixels) const;
+
   // Of a view whose edits are drawn.
   const Image& image() const;
 
  private:
+  friend void decode(std::span<View> views);
   friend void draw(std::span<View> views);
   Box needed() const;
   Image& drawn();
@@ -42,8 +46,10 @@ class View {
   ImageShape shape_;  // after the edits, when there are any
 };
 
-// Draws the edits of views that nobody will ask for more: a file that they share is decoded once, and no further than
-// all of them need. Throws as View::pixels.
+// Decodes what views stand for of which nobody will ask for more than their edits: a file that they share once, and no
+// further than all of them need. Throws as View::pixels.
+void decode(std::span<View> views);
+// The same, and draws their edits.
 void draw(std::span<View> views);
 
 }  // namespace selfsup::data

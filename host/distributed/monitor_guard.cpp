@@ -45,7 +45,7 @@ void MonitorGuard::run() {
     if (!shared_->progress) return;
     shared_->ended.insert(shared_->ended.end(), ended.begin(), ended.end());
     if (!ended.empty()) shared_->rouse();
-    check_store();
+    longest = check_store();
     if (shared_->verdict) longest = shared_->limits.beat / kHurry;
     if (shared_->verdict && is_time()) {
       const std::string text = shared_->verdict->text;
@@ -56,21 +56,27 @@ void MonitorGuard::run() {
   }
 }
 
-void MonitorGuard::check_store() {
+std::chrono::milliseconds MonitorGuard::check_store() {
+  const MonitorShared& shared = *shared_;
   const auto now = time_.look();
-  if (std::exchange(rounds_, shared_->rounds) != shared_->rounds || shared_->talker_gone) answered_ = now;
-  if (now - answered_ <= shared_->limits.silent || shared_->parting) return;
+  if (std::exchange(rounds_, shared.rounds) != shared.rounds || shared.talker_gone) answered_ = now;
+  const std::chrono::milliseconds left = shared.limits.silent - (now - answered_);
+  if (left.count() >= 0 || shared.parting || shared.verdict)
+    return std::clamp(left + std::chrono::milliseconds{1}, shared.limits.beat / kHurry, shared.limits.beat);
+  store_hangs_ = true;
   const double seconds = std::chrono::duration<double>(now - answered_).count();
   shared_->accept({Fault::silent, 0, Exit::peer,
-                   shared_->is_zero()
+                   shared.is_zero()
                        ? fmt::format("the store that keeps the ranks together has not answered for {:.1f} s", seconds)
                        : fmt::format("{}, which keeps the ranks together, has not answered for {:.1f} s: stopped or "
                                      "swapped out, or its machine or the network is gone",
-                                     shared_->name_of_zero, seconds)});
+                                     shared.name_of_zero, seconds)});
+  return shared.limits.beat;
 }
 
 bool MonitorGuard::is_time() const {
   if (shared_->parting || shared_->standing == Standing::failing) return false;
+  if (store_hangs_) return true;  // nobody can be told
   const Verdict& verdict = *shared_->verdict;
   int beats = 0;
   if (verdict.fault == Fault::ended || verdict.fault == Fault::failed) beats = 1;

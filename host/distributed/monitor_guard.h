@@ -19,7 +19,7 @@ class MonitorGuard {
   void run();  // until the monitor is gone, or on_verdict has returned
 
  private:
-  void check_store();
+  std::chrono::milliseconds check_store();  // how long it may take until the next look
   // A training thread that can end by itself does so: with its own error where every rank has one, or through blame().
   bool is_time() const;
 
@@ -27,6 +27,7 @@ class MonitorGuard {
   WatchedTime time_;
   std::chrono::milliseconds answered_{0};
   uint64_t rounds_ = 0;
+  bool store_hangs_ = false;
 };
 
 }  // namespace selfsup::distributed

@@ -106,7 +106,7 @@ std::optional<Verdict> Judge::gone(Time now, Time limit) const {
     const Rank& rank = ranks_[i];
     const int number = static_cast<int>(i);
     if (rank.sign && !takes_part(rank.sign->standing)) continue;
-    const std::string where = rank.sign ? ", " + place_of(*rank.sign) : "";
+    const std::string where = rank.sign ? ", last seen " + place_of(*rank.sign) : "";
     if (rank.ended)
       return Verdict{Fault::ended, number, Exit::peer,
                      fmt::format("{} has ended without a word{}: killed, or out of memory; see its own last lines, and "
@@ -124,7 +124,7 @@ std::optional<Verdict> Judge::gone(Time now, Time limit) const {
   if (suspicion) missing.resize(1);  // a few beats are little where a machine has much to do
   const std::string verb = missing.size() == 1 ? "gives" : "give";
   const std::string who = all_names(missing, identity(worst));
-  const std::string where = rank.sign ? ", " + place_of(*rank.sign) : "";
+  const std::string where = rank.sign ? ", last seen " + place_of(*rank.sign) : "";
   const std::string cause = suspicion ? "operations with it fail: its process has ended, or its machine is gone"
                                       : "stopped or swapped out, or its machine or the network is gone";
   return Verdict{Fault::silent, worst, Exit::peer,
@@ -188,6 +188,13 @@ std::optional<Verdict> Judge::still(Time now) {
                  fmt::format("{} {} still {}, without progress for {}{}; if that can take longer, give "
                              "env_cfg.dist_cfg.timeout in seconds",
                              who, verb, place_of(first), seconds(shortest), others)};
+}
+
+Time Judge::oldest_sign(Time now) const {
+  Time oldest{0};
+  for (const Rank& rank : ranks_)
+    if (!rank.sign || takes_part(rank.sign->standing)) oldest = std::max(oldest, now - rank.seen);
+  return oldest;
 }
 
 bool Judge::suspected() const {

@@ -47,6 +47,7 @@ class Judge {
   // Asked once a beat.
   std::optional<Verdict> still(Time now);
 
+  Time oldest_sign(Time now) const;   // its age, of those whose signs matter; 0: of nobody
   bool suspected() const;             // some rank's sign says that
   bool needs_nobody(int rank) const;  // has parted, fails by itself, or knows; or has ended
   Identity identity(int rank) const;  // as far as it is known

@@ -55,7 +55,7 @@ struct MonitorShared {
   Clock::time_point verdict_at;
   uint64_t rounds = 0;                     // that the store has answered
   Standing published = Standing::running;  // of the last of them
-  bool others_need_nobody = false;         // all but those that are to blame; rank 0 knows that
+  bool others_need_nobody = false;         // all but one that is lost; rank 0 knows that
   bool over = false;                       // rank 0 has parted
   bool connected = false, talker_gone = false;
   std::string name_of_zero = "rank 0";

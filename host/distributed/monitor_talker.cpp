@@ -23,6 +23,7 @@ std::string sign_key(int rank) { return fmt::format("sign/{}", rank); }
 // Beats without a sign after which a rank has gone where operations fail. Rank 0, which reads the others' signs, is
 // given one more by those.
 constexpr int kGone = 2, kRankZeroGone = 3;
+constexpr int kLate = 3;  // beats without a sign after which one looks more often
 
 }  // namespace
 
@@ -101,6 +102,7 @@ std::string MonitorTalker::read() {
 }
 
 void MonitorTalker::meet(const Sign& sign, int rank) {
+  ++met_;
   const Identity& here = shared_->who;
   const bool same_machine = !here.machine.empty() && sign.who.machine == here.machine;
   if (same_machine && sign.who.process != here.process) shared_->ends.watch(rank, sign.who.process);
@@ -114,9 +116,10 @@ void MonitorTalker::decide(const Sign& own) {
   const auto now = time_.look();
   const bool zero = shared_->is_zero();
   if (zero) judge_.see(0, own, now);
-  hurry_ = own.standing == Standing::suspects || (zero && judge_.suspected());
+  const bool suspicion = own.standing == Standing::suspects || (zero && judge_.suspected());
   const Milliseconds soon = (zero ? kGone : kRankZeroGone) * limits.beat;
-  std::optional<Verdict> verdict = judge_.gone(now, hurry_ ? std::min(soon, limits.silent) : limits.silent);
+  std::optional<Verdict> verdict = judge_.gone(now, suspicion ? std::min(soon, limits.silent) : limits.silent);
+  hurry_ = suspicion || met_ < watched_.size() || judge_.oldest_sign(now) > kLate * limits.beat;
   if (!verdict && zero) verdict = judge_.still(now);
   if (verdict) propose(*verdict);
 }
@@ -132,9 +135,10 @@ void MonitorTalker::publish(const Sign& own) {
   ++shared_->rounds;
   shared_->published = own.standing;
   const std::optional<Verdict>& verdict = shared_->verdict;
-  shared_->others_need_nobody = std::all_of(watched_.begin(), watched_.end(), [&](int rank) {
-    return judge_.needs_nobody(rank) || (verdict && verdict->rank == rank);
-  });
+  // One that stands still gives signs, and will read what it is blamed for.
+  const int lost = verdict && verdict->fault != Fault::still ? verdict->rank : -1;
+  shared_->others_need_nobody = std::all_of(watched_.begin(), watched_.end(),
+                                            [&](int rank) { return judge_.needs_nobody(rank) || rank == lost; });
   const std::optional<Sign>& zero = judge_.sign(0);
   if (!shared_->is_zero() && zero && zero->standing == Standing::parted && !shared_->over) {
     shared_->over = true;
@@ -154,12 +158,11 @@ void MonitorTalker::lost(const std::string& error) {
   const std::lock_guard lock(shared_->mutex);
   if (!shared_->progress || shared_->over) return;
   const std::string reason = shortened(error.substr(0, error.find('\n')), 200);
-  const std::string where = judge_.sign(0) ? ", " + place_of(*judge_.sign(0)) : "";
+  const std::string where = judge_.sign(0) ? ", last seen " + place_of(*judge_.sign(0)) : "";
   shared_->accept({Fault::ended, 0, Exit::peer,
-                   shared_->is_zero()
-                       ? fmt::format("the store that keeps the ranks together has gone: {}", reason)
-                       : fmt::format("{}, which keeps the ranks together, has gone{}: its store says: {}",
-                                     shared_->name_of_zero, where, reason)});
+                   shared_->is_zero() ? fmt::format("the store that keeps the ranks together has gone ({})", reason)
+                                      : fmt::format("{}, which keeps the ranks together, has gone{} ({})",
+                                                    shared_->name_of_zero, where, reason)});
 }
 
 }  // namespace selfsup::distributed

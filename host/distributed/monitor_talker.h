@@ -40,7 +40,8 @@ class MonitorTalker {
   std::vector<std::string> keys_;
   std::vector<int> watched_;  // whose signs are read
   uint64_t beat_ = 0;
-  bool hurry_ = false;
+  size_t met_ = 0;  // of them
+  bool hurry_ = true;
 };
 
 }  // namespace selfsup::distributed

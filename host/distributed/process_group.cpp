@@ -21,7 +21,7 @@ namespace {
 using WorkPointer = c10::intrusive_ptr<c10d::Work>;
 
 // How long operations under way, and their threads, are waited for at the end.
-constexpr std::chrono::seconds parting(5);
+constexpr std::chrono::seconds parting(2);
 
 Error failed(const char* operation, const std::exception& e) {
   return Error(Exit::peer, fmt::format("{} with the other ranks failed: {}", operation, first_line(e.what())));

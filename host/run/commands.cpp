@@ -21,7 +21,10 @@ namespace selfsup::run {
 
 int env_command(const cli::CommandLine& line) {
   device::set_threads(0, 1);  // as a run without env_cfg.num_threads does
-  print_out(environment_text() + "\n" + ranks_text(line.ranks) + "\n");
+  const launch::Environment environment = launch::this_environment();
+  const launch::Ranks ranks = launch::find_ranks(line.ranks, environment);
+  const launch::Meeting meeting = launch::find_meeting(ranks, line.ranks, {}, environment);
+  print_out(environment_text() + "\n" + ranks_text(ranks, meeting) + "\n");
   return 0;
 }
 

@@ -43,11 +43,9 @@ std::string environment_text() {
       config::allowed_cores(), at::get_num_threads());
 }
 
-std::string ranks_text(const launch::Asked& asked) {
-  const launch::Environment environment = launch::this_environment();
-  const launch::Ranks ranks = launch::find_ranks(asked, environment);
+std::string ranks_text(const launch::Ranks& ranks, const launch::Meeting& meeting) {
   std::vector<launch::Origin> table = ranks.table;
-  for (const launch::Origin& row : launch::find_meeting(ranks, asked, {}, environment).table) table.push_back(row);
+  table.insert(table.end(), meeting.table.begin(), meeting.table.end());
   return fmt::format("ranks:\n{}", launch::text_of(table));
 }
 

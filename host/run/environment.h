@@ -14,8 +14,8 @@ Json machine();
 // Versions, processor, threads, LibTorch: the text of `env`, and the head of every run.log.
 std::string environment_text();
 
-// Which rank this process is and where it meets the others, a line each with where that is said: of `env`.
-// Error(usage).
-std::string ranks_text(const launch::Asked& asked);
+// Which rank this process is and where it meets the others, a line each with where that is said: of `env`, and of the
+// head of the run.log of several ranks.
+std::string ranks_text(const launch::Ranks& ranks, const launch::Meeting& meeting);
 
 }  // namespace selfsup::run

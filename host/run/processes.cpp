@@ -14,22 +14,18 @@
 #include "distributed/agreement.h"
 #include "launch/ranks.h"
 #include "plugin/ending.h"
+#include "run/environment.h"
 
 namespace selfsup::run {
 namespace {
 
-std::unique_ptr<distributed::World> meet(const Prepared& prepared, const Settings& settings) {
-  const launch::Ranks& ranks = prepared.ranks;
+std::unique_ptr<distributed::World> meet(const launch::Ranks& ranks, const launch::Meeting& meeting,
+                                         const config::RunConfig& config) {
   if (ranks.launcher == launch::Launcher::none) return std::make_unique<distributed::World>();
-  const launch::Meeting meeting =
-      launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
-  if (ranks.rank == 0) {
-    std::vector<launch::Origin> table = ranks.table;
-    table.insert(table.end(), meeting.table.begin(), meeting.table.end());
-    log_info(fmt::format("{} ranks:\n{}", ranks.world, launch::text_of(table)));
-  }
-  return std::make_unique<distributed::World>(ranks, meeting,
-                                              settings.config.dist_timeout.value_or(kCollectiveTimeout));
+  if (ranks.rank == 0 && ranks.world > 1)
+    log_info(fmt::format("rank 0 of {}: waiting for the others at {}{}", ranks.world, meeting.address,
+                         meeting.port > 0 ? fmt::format(":{}", meeting.port) : ""));
+  return std::make_unique<distributed::World>(ranks, meeting, config.dist_timeout.value_or(kCollectiveTimeout));
 }
 
 std::string digest_of(const std::string& path) {
@@ -39,7 +35,7 @@ std::string digest_of(const std::string& path) {
 
 // Of what one build of the program is: digests of the executable and the core.
 std::string program_digest() {
-  return digest_of("/proc/self/exe") + " " + digest_of(library_folder() + "/libselfsup-core.so");
+  return fmt::format("{} {}", digest_of("/proc/self/exe"), digest_of(library_folder() + "/libselfsup-core.so"));
 }
 
 [[noreturn]] void end_by_verdict(const std::string& text) {
@@ -49,7 +45,12 @@ std::string program_digest() {
 
 }  // namespace
 
-Processes::Processes(const Prepared& prepared, const Settings& settings) : world(meet(prepared, settings)) {
+Processes::Processes(const Prepared& prepared, const Settings& settings) : head_(environment_text()) {
+  const launch::Ranks& ranks = prepared.ranks;
+  const launch::Meeting meeting =
+      launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
+  if (ranks.launcher != launch::Launcher::none) head_ = fmt::format("{}\n{}", head_, ranks_text(ranks, meeting));
+  world = meet(ranks, meeting, settings.config);
   if (group().world() == 1) return;
   distributed::Limits limits;
   if (settings.config.dist_timeout) limits.still = *settings.config.dist_timeout;
@@ -82,6 +83,11 @@ Exit Processes::run(const std::function<Exit()>& body) {
   try {
     const Exit exit = blaming(body);
     progress.enter(distributed::Phase::end, progress.seen().iter);
+    // Nobody leaves before the first rank has written its last file: srun and others end all ranks when one has gone.
+    blaming([&] {
+      group().any(false);
+      return exit;
+    });
     return exit;
   } catch (const Error& error) {
     if (error.exit() != Exit::peer) monitor_->tell_failure(error.exit(), error.what());

@@ -29,6 +29,9 @@ class Processes {
   const distributed::Group& group() const { return world->group(); }
   bool first() const { return group().rank() == 0; }
 
+  // The beginning of run.log: what this process computes with, and which rank it is, told by whom.
+  const std::string& head() const { return head_; }
+
   // What else they must have in common, by name. Error(disagree) on all.
   void agree(const std::vector<std::pair<std::string, std::string>>& facts) const;
 
@@ -42,6 +45,7 @@ class Processes {
   distributed::Progress progress;
 
  private:
+  std::string head_;
   bool blamed_ = false;
   std::unique_ptr<distributed::Monitor> monitor_;  // of several
 };

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "checkpoint/file.h"
 #include "run/bad_files.h"
-#include "run/environment.h"
 #include "run/prepared.h"
 
 namespace selfsup::run {
@@ -30,8 +29,12 @@ std::optional<uint64_t> seed_in(const std::string& resolved_config) try {
 
 }  // namespace
 
-RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const distributed::Group& group)
-    : overwrite_(overwrite), resume_(overwrite ? ResumeFrom::nothing : config.resume), path_(config.work_dir) {
+RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const Processes& processes)
+    : processes_(processes),
+      overwrite_(overwrite),
+      resume_(overwrite ? ResumeFrom::nothing : config.resume),
+      path_(config.work_dir) {
+  const distributed::Group& group = processes.group();
   if (group.rank() == 0) take(config);
   if (group.world() == 1) return;
   const std::string chosen = group.all_gather(checkpoint_ ? checkpoint_->path() : "").front();
@@ -69,7 +72,7 @@ std::vector<data::BadFile> RunFolder::known_bad() const {
 void RunFolder::open_log() {
   if (std::exchange(logging_, true)) return;
   open_log_file(path() + "/run.log");
-  log_info(environment_text());
+  log_info(processes_.head());
 }
 
 void RunFolder::begin(const Json& config) {

@@ -11,7 +11,7 @@
 #include "checkpoint/work_dir.h"
 #include "config/run_config.h"
 #include "data/loader/loader.h"
-#include "distributed/group.h"
+#include "run/processes.h"
 
 namespace selfsup::run {
 
@@ -21,7 +21,7 @@ class RunFolder {
   // opens the checkpoint to go on from. The log begins here if any checkpoint may be damaged, else with begin().
   // Called by every rank; another rank opens the checkpoint that the first one has chosen. Error(checkpoint) when it is
   // not there: all machines must see one folder.
-  RunFolder(const config::RunConfig& config, bool overwrite, const distributed::Group& group);
+  RunFolder(const config::RunConfig& config, bool overwrite, const Processes& processes);
 
   const std::string& path() const { return path_; }
   checkpoint::CheckpointStore* store() { return store_ ? &*store_ : nullptr; }  // of the first rank
@@ -50,6 +50,7 @@ class RunFolder {
   void take(const config::RunConfig& config);
   void open_log();
 
+  const Processes& processes_;
   bool overwrite_;
   config::ResumeFrom resume_;
   std::string path_;

@@ -174,7 +174,7 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
   const AllData data(prepared, settings.config);
   processes.agree(facts_of(data.data));
   check_stop(group);
-  RunFolder folder(settings.config, overwrite, group);
+  RunFolder folder(settings.config, overwrite, processes);
   check_stop(group);
   const uint64_t seed = choose_seed(prepared, group, settings.config, folder.earlier_seed());
   Training training(prepared, processes, settings, data, seed, start_of(folder, settings.config, group.world()));
@@ -196,11 +196,13 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
 }  // namespace
 
 Exit train(Prepared& prepared, const cli::CommandLine& line) {
-  const train::StopSignals signals;
+  train::StopSignals signals;
   const Settings settings = settle(prepared.config, line, prepared.ranks);
   if (prepared.ranks.rank != 0) speak_as(fmt::format("rank {}", prepared.ranks.rank), Severity::error);
   Processes processes(prepared, settings);
-  return processes.run([&] { return train_as(processes, prepared, settings, line.overwrite); });
+  const Exit exit = processes.run([&] { return train_as(processes, prepared, settings, line.overwrite); });
+  if (exit != Exit::ok && processes.group().world() > 1) signals.ignore();
+  return exit;
 }
 
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {

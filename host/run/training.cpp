@@ -4,6 +4,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "distributed/agreement.h"
 #include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/facts.h"
@@ -52,10 +53,12 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
+  if (group.world() > 1) distributed::broadcast_values(group, train::untrained_tensors(model.store));
 }
 
 at::Device Training::choose_device(bridge::Host& host, const launch::Ranks& ranks) {
   device = device::choose_device(config.device, ranks.local_rank);
+  distributed::agree(group, {{"the kind of device", device.cuda ? "CUDA" : "CPU"}});
   if (ranks.launcher != launch::Launcher::none && device.cuda)
     world.add_device(c10::DeviceType::CUDA,
                      device.shared ? distributed::BackendMaker()

@@ -31,6 +31,14 @@ StopSignals::~StopSignals() {
   first_signal = 0;
 }
 
+void StopSignals::ignore() {
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    before_[i] = {};
+    before_[i].sa_handler = SIG_IGN;
+    sigaction(kSignals[i], &before_[i], nullptr);
+  }
+}
+
 std::optional<Exit> requested_stop() {
   const int signal = first_signal.load();
   if (signal == 0) return std::nullopt;

@@ -97,7 +97,7 @@ TEST_CASE("batch norm equals the recorded training step") {
 }
 
 TEST_CASE("synchronised batch norm equals the recorded training step of each rank, by its own word or the run's") {
-  const uint32_t sync = GENERATE(SSP_SYNC_RANKS, SSP_SYNC_AS_RUN);
+  const uint32_t sync = GENERATE(uint32_t{SSP_SYNC_RANKS}, uint32_t{SSP_SYNC_AS_RUN});
   for (const auto& path : reference::family("batchnorm_", ".json")) {
     const Json meta = read_json_file(path, "fixture");
     const checkpoint::SafetensorsFile file(reference::tensors_of(path).string());

@@ -309,7 +309,7 @@ TEST_CASE("keys about Python's machinery are known by name") {
   CHECK(keys == std::vector<std::string>{"train_dataloader.persistent_workers", "default_scope"});
   // Accepted, and of no effect where random numbers go by sample and one process trains.
   CHECK(keys_without_effect(parse(kSample)) ==
-        std::vector<std::string>{"env_cfg.dist_cfg", "randomness.diff_rank_seed", "default_scope"});
+        std::vector<std::string>{"env_cfg.dist_cfg.backend", "randomness.diff_rank_seed", "default_scope"});
 }
 
 TEST_CASE("numbers that would overflow are refused") {

@@ -1,9 +1,11 @@
-// The loops of resampling and colour edits, for every instruction set of this processor against the plain formula.
+// The loops of resampling, blur and colour edits, for every instruction set of this processor against the plain
+// formula.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "base/random.h"
+#include "data/edits/blur_kernels.h"
 #include "data/edits/pixels.h"
 #include "data/edits/resample_kernels.h"
 
@@ -31,6 +33,7 @@ Taps random_taps(KeyedRandom& random, int in_size, int out_size) {
     }
   }
   taps.pack();
+  taps.group();
   return taps;
 }
 
@@ -65,7 +68,7 @@ TEST_CASE("every instruction set resamples alike") {
       uint8_t* outs[4];
       for (size_t r = 0; r < 4; ++r) {
         in[r] = noise(static_cast<size_t>(in_size) * 3 + read_past(taps));
-        out[r].resize(row_bytes + 1);
+        out[r].resize(row_bytes + kWritePast);
         rows[r] = in[r].data(), outs[r] = out[r].data();
       }
       kernel.horizontal(rows, outs, out_size, taps);
@@ -90,6 +93,41 @@ TEST_CASE("every instruction set resamples alike") {
 }
 
 }  // namespace selfsup::data::resampling
+
+namespace selfsup::data::blurring {
+
+TEST_CASE("every instruction set blurs alike") {
+  REQUIRE(kernels().back().name == std::string("portable"));
+  for (const Kernels& kernel : kernels())
+    for (uint64_t trial = 0; trial < 400; ++trial) {
+      INFO(kernel.name << ", trial " << trial);
+      KeyedRandom random(hash_key(5, trial));
+      Window box;
+      box.radius = static_cast<int>(random.below(random.below(2) ? 3 : 32));
+      const uint32_t taps = 2 * static_cast<uint32_t>(box.radius) + 1, all = 1u << 24;
+      // From the whole weight in the middle to no less in the ends than in the middle.
+      box.whole = trial == 0 ? all / taps : static_cast<uint32_t>(random.uniform(all / (taps + 2.0), all / taps));
+      box.part = (all - taps * box.whole) / 2;
+      const size_t bytes = 1 + random.below(200), padded = (bytes + kBlock - 1) / kBlock * kBlock;
+      // Exactly as much as may be read and written: the sanitizers see what is beyond.
+      std::vector<std::vector<uint8_t>> lines(taps + 2, std::vector<uint8_t>(padded));
+      std::vector<const uint8_t*> starts;
+      for (std::vector<uint8_t>& line : lines) {
+        for (uint8_t& b : line) b = random.below(4) ? static_cast<uint8_t>(random.below(256)) : 255;
+        starts.push_back(line.data());
+      }
+      std::vector<uint8_t> got(bytes), wanted(bytes);
+      kernel.box(starts.data(), box, got.data(), bytes);
+      for (size_t i = 0; i < bytes; ++i) {
+        uint64_t sum = uint64_t{box.part} * (lines.front()[i] + lines.back()[i]) + all / 2;
+        for (size_t k = 1; k <= taps; ++k) sum += uint64_t{box.whole} * lines[k][i];
+        wanted[i] = static_cast<uint8_t>(sum / all);
+      }
+      REQUIRE(got == wanted);
+    }
+}
+
+}  // namespace selfsup::data::blurring
 
 namespace selfsup::data::pixels {
 

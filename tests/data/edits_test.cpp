@@ -275,6 +275,23 @@ TEST_CASE("a view tells its shape without drawing, and shares its pixels until i
   CHECK(second.edits().empty());
 }
 
+TEST_CASE("a view draws into memory of somebody else, no byte more, and stays as it is") {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    INFO(seed);
+    KeyedRandom random(hash_key(6, seed));
+    View view(noise(20 + static_cast<int>(seed % 7), 30, seed % 5 ? 3 : 1, seed));
+    for (uint64_t i = random.below(6); i > 0; --i)
+      if (const Edit edit = random_edit(random, view.shape()); problem(edit, view.shape()).empty()) view.append(edit);
+    View same = view;
+    const ImageShape shape = view.shape();
+    // The sanitizers see what is before and behind.
+    std::vector<uint8_t> memory(static_cast<size_t>(shape.height * shape.width * shape.channels));
+    view.draw_into(memory.data());
+    CHECK(view.edits().size() == same.edits().size());
+    CHECK(memory == same.pixels().pixels);
+  }
+}
+
 TEST_CASE("what was drawn for a view stays with it as fields, where the step says so") {
   const Pipeline pipeline(test::resolved(R"([
     {"type": "MultiView", "num_views": 3, "transforms": [[

@@ -162,4 +162,21 @@ TEST_CASE("a folder with every kind of bad file trains on, and names each once")
   CHECK(named.count(dir / "bad-\\xff\\n.png") == 1);
 }
 
+TEST_CASE("a damaged file of another size does not give its size to a batch") {
+  const TempDir dir;
+  const Bytes good = jpeg(gradient(20, 20, 3)), other = jpeg(gradient(30, 40, 3));
+  for (int i = 0; i < 9; ++i) write_file(dir / ("good" + std::to_string(i) + ".jpg"), good);
+  for (int i = 0; i < 3; ++i)  // the header is sound
+    write_file(dir / ("bad" + std::to_string(i) + ".jpg"), Bytes(other.begin(), other.end() - 20));
+  const auto set = make_dataset(selfsup::test::resolved(
+      dataset_types(), json(R"({"data_root": )" + to_text(Json(dir.path())) + "}"), kDefaultDataset));
+  const Pipeline pipeline;  // nothing brings images to one size
+  for (const int workers : {0, 2}) {
+    Loader loader(*set, pipeline, {.batch_size = 4, .num_workers = workers, .max_bad_fraction = 0.5});
+    // In some of the epochs a damaged file stands first in its batch.
+    for (uint64_t epoch = 0; epoch < 10; ++epoch) CHECK(epoch_of(loader, epoch).size() == 3);
+    CHECK(loader.bad().files.size() == 3);
+  }
+}
+
 }  // namespace selfsup::data

@@ -194,6 +194,17 @@ TEST_CASE("a rank that lives and does nothing is named with its phase") {
   CHECK(world[1].ends() == 76);
 }
 
+TEST_CASE("a rank that stands still reads that it is to blame before rank 0 and its store are gone") {
+  World world(2, {"500", "600000", "1500"});
+  world[1].tell("hang");
+  const std::string line = world[0].line();
+  INFO(line);
+  CHECK(line.find(world[1].name(1) + " stands still") != line.npos);
+  CHECK(world[1].line() == line);
+  CHECK(world[0].ends() == 76);
+  CHECK(world[1].ends() == 76);
+}
+
 TEST_CASE("a job that was suspended as a whole goes on") {
   World world(3, {});
   for (int i = 0; i < 3; ++i) world[i].signal(SIGSTOP);

@@ -3,9 +3,12 @@
 
 #include <signal.h>
 
+#include <cstdlib>
+
 #include <catch2/catch.hpp>
 
 #include "base/errors.h"
+#include "device/driver.h"
 #include "distributed/support/processes.h"
 
 namespace selfsup::distributed {
@@ -18,6 +21,24 @@ TEST_CASE("every operation of a group, over 1 to 4 processes") {
   CAPTURE(world);
   Port port;
   std::vector<Process> ranks = start_all("collectives", world, port);
+  for (const End& end : ends_of(ranks)) {
+    CAPTURE(end.output);
+    CHECK(end.code == 0);
+    CHECK_THAT(end.output, Contains("collectives hold"));
+  }
+}
+
+TEST_CASE("every operation of a group on a GPU: over NCCL, and over gloo where two ranks share it") {
+  if (device::ask_driver().devices == 0 || !device::open_cuda_module().table) {
+    WARN("this machine has no GPU that can be used");
+    return;
+  }
+  const bool shared = GENERATE(false, true);
+  CAPTURE(shared);
+  shared ? setenv("SELFSUP_SHARE_GPU", "1", 1) : unsetenv("SELFSUP_SHARE_GPU");
+  Port port;
+  std::vector<Process> ranks = start_all("collectives", shared ? 2 : 1, port, {"device=cuda"});
+  unsetenv("SELFSUP_SHARE_GPU");
   for (const End& end : ends_of(ranks)) {
     CAPTURE(end.output);
     CHECK(end.code == 0);

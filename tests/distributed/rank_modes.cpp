@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/errors.h"
+#include "device/device.h"
 #include "distributed/agreement.h"
 #include "distributed/rank_text.h"
 #include "distributed/rendezvous.h"
@@ -43,16 +44,16 @@ void need_refusal(const std::function<void()>& call, const std::string& what) {
 const std::vector<at::ScalarType> reducible = {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16,
                                                at::kInt,   at::kLong,   at::kByte, at::kChar};
 
-void reductions(const Group& group) {
+void reductions(const Group& group, at::Device device) {
   const int64_t rank = group.rank(), world = group.world();
   for (const at::ScalarType type : reducible) {
     const std::string name = c10::toString(type);
-    const auto own = [&](int64_t of) { return (at::arange(5, at::kLong) + of).to(type); };
+    const auto own = [&](int64_t of) { return (at::arange(5, at::kLong) + of).to(type).to(device); };
     at::Tensor sum = own(rank), high = own(rank), low = own(rank);
     group.all_reduce(sum, Reduce::sum);
     group.all_reduce(high, Reduce::max);
     group.all_reduce(low, Reduce::min);
-    need(at::equal(sum, (at::arange(5, at::kLong) * world + world * (world - 1) / 2).to(type)), "sum of " + name);
+    need(at::equal(sum.cpu(), (at::arange(5, at::kLong) * world + world * (world - 1) / 2).to(type)), "sum of " + name);
     need(at::equal(high, own(world - 1)) && at::equal(low, own(0)), "maximum and minimum of " + name);
     if (!at::isFloatingType(type)) {
       need_refusal([&] { group.all_reduce(sum, Reduce::mean); }, "a mean of " + name);
@@ -62,24 +63,26 @@ void reductions(const Group& group) {
     group.all_reduce(mean, Reduce::mean);
     need(at::equal(mean, own(world - 1)), "mean of " + name);
   }
-  at::Tensor flag = at::full({2}, rank == world - 1, at::kBool);
+  at::Tensor flag = at::full({2}, rank == world - 1, at::kBool).to(device);
   group.all_reduce(flag, Reduce::max);
   need(flag.all().item<bool>(), "maximum of bool");
   need_refusal([&] { group.all_reduce(flag, Reduce::sum); }, "a sum of bool");
   need_refusal([&] { group.all_reduce(at::ones({2}, at::kComplexFloat), Reduce::sum); }, "a sum of complex numbers");
   need_refusal([&] { group.all_reduce(at::ones({2, 3}).t(), Reduce::sum); }, "what is not contiguous");
-  const at::Tensor leaf = at::ones({3}).set_requires_grad(true);
+  const at::Tensor leaf = at::ones({3}).to(device).set_requires_grad(true);
   group.all_reduce(leaf, Reduce::mean);
-  need(at::equal(leaf, at::ones({3})), "a leaf is reduced in place");
-  group.all_reduce(at::empty({0}), Reduce::sum);
+  need(at::equal(leaf.cpu(), at::ones({3})), "a leaf is reduced in place");
+  group.all_reduce(at::empty({0}).to(device), Reduce::sum);
 }
 
-void copies(const Group& group) {
+void copies(const Group& group, at::Device device) {
   const int64_t rank = group.rank(), world = group.world();
   for (const at::ScalarType type :
        {at::kFloat, at::kBFloat16, at::kHalf, at::kLong, at::kBool, at::kByte, at::kComplexDouble}) {
     const std::string name = c10::toString(type);
-    const auto of = [&](int64_t owner) { return (at::arange(6, at::kLong).reshape({2, 3}) % (owner + 2)).to(type); };
+    const auto of = [&](int64_t owner) {
+      return (at::arange(6, at::kLong).reshape({2, 3}) % (owner + 2)).to(type).to(device);
+    };
     for (int root = 0; root < world; ++root) {
       at::Tensor tensor = of(rank);
       group.broadcast(tensor, root);
@@ -94,11 +97,12 @@ void copies(const Group& group) {
     need(at::equal(gathered, at::cat(all)), "all_gather of " + name);
     need(at::equal(given, of(rank)) && !gathered.is_alias_of(given), "all_gather leaves what it is given");
   }
-  need(group.all_gather(at::empty({0, 3})).sizes() == at::IntArrayRef({0, 3}), "all_gather of nothing");
-  need(!group.all_gather(at::ones({1, 2}).set_requires_grad(true)).requires_grad(), "all_gather has no gradient");
+  need(group.all_gather(at::empty({0, 3}).to(device)).sizes() == at::IntArrayRef({0, 3}), "all_gather of nothing");
+  need(!group.all_gather(at::ones({1, 2}).to(device).set_requires_grad(true)).requires_grad(),
+       "all_gather has no gradient");
   need_refusal([&] { group.all_gather(at::ones({2, 3}).t()); }, "rows that are not contiguous");
   need_refusal([&] { group.all_gather(at::scalar_tensor(1)); }, "a row without a dimension");
-  const at::Tensor rows = at::arange(world * 2 * 3, at::kDouble).reshape({world * 2, 3});
+  const at::Tensor rows = at::arange(world * 2 * 3, at::kDouble).reshape({world * 2, 3}).to(device);
   const at::Tensor own = group.reduce_scatter(rows * static_cast<double>(rank + 1));
   need(at::equal(own, rows.narrow(0, rank * 2, 2) * static_cast<double>(world * (world + 1) / 2)), "reduce_scatter");
   if (world > 1) need_refusal([&] { group.reduce_scatter(at::ones({world + 1, 2})); }, "rows that do not divide");
@@ -181,10 +185,16 @@ void meet(const Told& told) {
 
 void collectives(const Told& told) {
   World world(told.ranks, told.meeting, told.patience);
+  at::Device device = at::kCPU;
+  if (!told.more.empty() && told.more[0] == std::pair<std::string, std::string>("device", "cuda")) {
+    const device::Device found = device::choose_device("cuda", told.ranks.local_rank);
+    world.add_device(at::kCUDA, found.shared ? BackendMaker() : device::nccl_maker(found, told.patience));
+    device = found.device;
+  }
   for (const Group* group : {&world.group(), &world.plugins()}) {
     need(group->rank() == told.ranks.rank && group->world() == told.ranks.world, "the rank is the one it was given");
-    reductions(*group);
-    copies(*group);
+    reductions(*group, device);
+    copies(*group, device);
     host_values(*group);
   }
   // What one group has under way does not meet what the other has.

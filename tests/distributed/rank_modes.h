@@ -17,7 +17,7 @@ struct Told {
 };
 
 void meet(const Told& told);            // "met over INTERFACE", by the rendezvous alone
-void collectives(const Told& told);     // every operation of both groups; "collectives hold"
+void collectives(const Told& told);     // every operation of both groups, with device=cuda on a GPU; "collectives hold"
 void show_listeners(const Told& told);  // a line "listens ADDRESS" for each socket of this process that does
 void loop(const Told& told);            // "looping"; all_reduce until `times` or an error; "looped"
 void leave(const Told& told);           // rank 1 goes without a word, the others leave while it is waited for; "parted"

@@ -1,4 +1,5 @@
 #include "evaluate/probe.h"
+#include "distributed/single_process.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -9,6 +10,8 @@
 
 namespace selfsup::evaluate {
 namespace {
+
+const distributed::SingleProcess alone;
 
 // Rows of `classes` clusters around random centres, in order 0, 1, …, 0, 1, …
 std::pair<at::Tensor, at::Tensor> clusters(int64_t count, int64_t dims, int64_t classes, double noise, uint64_t seed) {
@@ -111,7 +114,7 @@ TEST_CASE("raw pixels are judged by no more than a small image holds") {
     return out;
   };
   const input::Preprocessor preprocess(Json::object(), 3, at::kCPU);
-  const Probe probe(images(60), images(20), preprocess, asked_for(20, 0.07), 0);
+  const Probe probe(images(60), images(20), preprocess, asked_for(20, 0.07), 0, alone);
   const Accuracies raw = probe.evaluate_raw_pixels();
   CHECK(raw.knn == 1);
   CHECK(raw.linear == 1);
@@ -189,7 +192,7 @@ TEST_CASE("the random baseline puts the model back bit for bit, even when the fe
     at::manual_seed(seed);
     return LabelledImages{at::randint(0, 256, {60, 4, 4, 1}, at::kByte), at::arange(60) % 3, 3, {}};
   };
-  const Probe probe(images(1), images(2), preprocess, asked_for(1, 1), 0);
+  const Probe probe(images(1), images(2), preprocess, asked_for(1, 1), 0, alone);
   at::Tensor seen;
   probe.evaluate_random_initialisation(
       [&](const at::Tensor& x) {

@@ -85,6 +85,7 @@ TEST_CASE("ranks are told who they are, and inherit what is theirs alone") {
                     "has() { test -n \"$1\" && readlink /proc/$$/fd/$1 | sed 's/:.*//' || echo none; }; "
                     "echo $RANK/$WORLD_SIZE $LOCAL_RANK/$LOCAL_WORLD_SIZE $SELFSUP_LAUNCHER $MASTER_ADDR "
                     "$(has \"$SELFSUP_LISTENER\") $(has \"$SELFSUP_COMMITS\") $1 $(readlink /proc/$$/fd/0) "
+                    "group:$(($(cut -d' ' -f5 /proc/$$/stat) == $$)) "
                     "job=$SELFSUP_JOB port=$MASTER_PORT >&9");
   std::vector<std::string> lines = launched.rest();
   CHECK(launched.code() == 0);
@@ -94,9 +95,9 @@ TEST_CASE("ranks are told who they are, and inherit what is theirs alone") {
     heads.insert(line.substr(0, job));
     tails.insert(job == std::string::npos ? line : line.substr(job));
   }
-  CHECK(heads == std::set<std::string>{"0/3 0/3 local 127.0.0.1 socket pipe first /dev/null",
-                                       "1/3 1/3 local 127.0.0.1 none none first /dev/null",
-                                       "2/3 2/3 local 127.0.0.1 none none first /dev/null"});
+  CHECK(heads == std::set<std::string>{"0/3 0/3 local 127.0.0.1 socket pipe first /dev/null group:1",
+                                       "1/3 1/3 local 127.0.0.1 none none first /dev/null group:1",
+                                       "2/3 2/3 local 127.0.0.1 none none first /dev/null group:1"});
   REQUIRE(tails.size() == 1);
   const std::string tail = *tails.begin();
   CHECK(contains(tail, " job=local-"));
@@ -135,6 +136,24 @@ TEST_CASE("a rank that is killed ends all, also those that hear no SIGTERM") {
   CHECK(launched.code() == 76);
   CHECK(contains(last_line(launched.said()),
                  "error: rank 1 (process " + std::to_string(pids[1]) + ") was killed by SIGKILL"));
+}
+
+TEST_CASE("the killed rank is named, however fast the others find out") {
+  // They see it by what it had open, which closes before its parent is told that it has ended.
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    Fifo fifo;
+    Launched launched(3, "if [ $RANK = 1 ]; then exec 3>" + fifo.path() + "; echo $RANK $$ >&9; exec sleep 1000; fi; " +
+                             "read x <" + fifo.path() + "; exit 76");
+    std::istringstream line(launched.line());
+    int rank = -1;
+    pid_t pid = 0;
+    line >> rank >> pid;
+    REQUIRE(rank == 1);
+    ::kill(pid, SIGKILL);
+    CHECK(launched.rest().empty());
+    CHECK(launched.code() == 76);
+    CHECK(contains(last_line(launched.said()), "rank 1 (process " + std::to_string(pid) + ") was killed by SIGKILL"));
+  }
 }
 
 TEST_CASE("a rank that is stopped is ended too, and named") {

@@ -80,7 +80,7 @@ TEST_CASE("the port: flag, configuration, MASTER_PORT, the job, the default") {
   CHECK(contains(refusal(chosen, {}, {0, "c.json:3:5"}), "c.json:3:5: env_cfg.dist_cfg.port: port 0"));
 }
 
-TEST_CASE("the address: flag, MASTER_ADDR, Slurm's first machine; loopback on one machine") {
+TEST_CASE("the address: flag, MASTER_ADDR, Slurm's first machine, or loopback on one machine") {
   Asked asked;
   asked.master_addr = "node9";
   CHECK(place(met(testing::srun + "MASTER_ADDR=node5", asked)) == "node9:29500");

@@ -58,6 +58,20 @@ TEST_CASE("channels-last parameters are the same tensors with the same values") 
   CHECK(held.is_contiguous(at::MemoryFormat::ChannelsLast));
 }
 
+TEST_CASE("the gradient of a channels-last 1x1 convolution has the strides of its parameter") {
+  ParameterStore store;
+  InitSpec rule;
+  rule.kind = InitKind::kaiming_normal;
+  declare(store, "one", Kind::parameter, {16, 3, 1, 1}, rule);
+  store.initialise(5);
+  const at::Tensor one = store.find("one")->tensor;
+  one.set_requires_grad(true);
+  lay_channels_last(store);
+  CHECK(one.is_contiguous(at::MemoryFormat::ChannelsLast));
+  at::conv2d(at::randn({2, 3, 5, 5}).contiguous(at::MemoryFormat::ChannelsLast), one).sum().backward();
+  CHECK(one.grad().strides() == one.strides());
+}
+
 // LibTorch 2.11's channels-last convolutions damage the heap on the CPU below a vector's width of outputs.
 TEST_CASE("a convolution of fewer than 16 outputs is found, whatever else there is") {
   ParameterStore store;

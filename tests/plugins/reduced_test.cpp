@@ -15,6 +15,7 @@
 #include "rank_world.h"
 #include "run/component_schemas.h"
 #include "ssp/entry.h"
+#include "tensors.h"
 #include "train/loop.h"
 
 namespace selfsup::test {
@@ -36,16 +37,17 @@ const Case kCases[] = {
       "neck": {"type": "MAEPretrainDecoder", "patch_size": 4, "embed_dim": 16, "decoder_embed_dim": 16, "decoder_depth": 1, "decoder_num_heads": 2},
       "head": {"type": "MAEPretrainHead", "norm_pix": true, "patch_size": 4}})",
      1, R"({"type": "AdamW", "lr": 0.001, "betas": [0.9, 0.95], "weight_decay": 0.05})", false, true},
-    // Batch norms that ask for all ranks themselves, and such as the run makes so.
+    // Batch norms that ask for all ranks themselves, and such as the run makes so. Convolutions channels last have 16
+    // outputs or more.
     {"simclr", "simclr.so", R"({"type": "SimCLR",
-      "backbone": {"type": "ResNet", "depth": 18, "stem": "small", "stem_channels": 4, "base_channels": 4, "stage_blocks": [1, 1],
+      "backbone": {"type": "ResNet", "depth": 18, "stem": "small", "stem_channels": 16, "base_channels": 16, "stage_blocks": [1, 1],
                    "norm_cfg": {"type": "SyncBN"}},
-      "neck": {"hid_channels": 16, "out_channels": 8}})",
-     2, R"({"type": "SGD", "lr": 0.05, "momentum": 0.9})", false, true},
+      "neck": {"hid_channels": 64, "out_channels": 16}, "head": {"temperature": 0.5}})",
+     2, R"({"type": "SGD", "lr": 0.01, "momentum": 0.9})", false, true},
     {"simclr of a run with sync_bn", "simclr.so", R"({"type": "SimCLR",
       "backbone": {"type": "ResNet", "depth": 18, "stem": "small", "stem_channels": 4, "base_channels": 4, "stage_blocks": [1, 1]},
-      "neck": {"hid_channels": 16, "out_channels": 8, "norm_cfg": {"type": "BN"}}})",
-     2, R"({"type": "SGD", "lr": 0.05, "momentum": 0.9})", true, false},
+      "neck": {"hid_channels": 64, "out_channels": 16, "norm_cfg": {"type": "BN"}}, "head": {"temperature": 0.5}})",
+     2, R"({"type": "SGD", "lr": 0.01, "momentum": 0.9})", true, false},
 };
 
 class RandomImages : public data::Dataset {
@@ -112,13 +114,8 @@ bridge::Facts facts_of(const Case& c, const distributed::Group& group) {
   return facts;
 }
 
-void append(std::ofstream& out, const at::Tensor& tensor) {
-  const at::Tensor row = tensor.to(at::kDouble).flatten().contiguous();
-  out.write(static_cast<const char*>(row.const_data_ptr()), static_cast<std::streamsize>(row.nbytes()));
-}
-
-std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& name, int world, int rank) {
-  return folder / (name + std::to_string(world) + ".rank" + std::to_string(rank));
+std::filesystem::path file_of(const RankPlace& place, const std::string& what) {
+  return place.folder / (what + " " + std::to_string(place.rank) + " of " + std::to_string(place.world));
 }
 
 const RankBody trains("trains an algorithm", [](const RankPlace& place) {
@@ -141,7 +138,7 @@ const RankBody trains("trains an algorithm", [](const RankPlace& place) {
   if (c.channels_last) model::lay_channels_last(store);
   store.initialise(static_cast<uint64_t>(place.rank));  // rank 0's are to be everybody's
   Watched task(algorithm, store);
-  const auto reducer = world.reducer(train::trained_tensors(store), {.bucket_mb = 0.005});
+  const auto reducer = world.reducer(train::trained_tensors(store), {.bucket_mb = 0.002});
 
   const RandomImages images;
   Json steps = Json::array();
@@ -172,15 +169,23 @@ const RankBody trains("trains an algorithm", [](const RankPlace& place) {
   if (loop.run(losses) != Exit::ok) throw std::runtime_error("not trained");
 
   if (place.world > 1 && reducer->buckets().size() < 3) throw std::runtime_error("too few buckets to be a test");
-  std::ofstream out(file_of(place.folder, place.argument, place.world, place.rank), std::ios::binary);
-  append(out, at::tensor(losses.values, at::kDouble));
-  for (const at::Tensor& gradient : task.gradients) append(out, gradient);
-  for (const model::Entry& entry : store.entries()) append(out, entry.tensor.detach());
-  if (!out.flush()) throw std::runtime_error("cannot write");
+  const auto write = [&](const std::string& what, const std::vector<at::Tensor>& tensors) {
+    std::ofstream out(file_of(place, what), std::ios::binary);
+    for (const at::Tensor& tensor : tensors) {
+      const at::Tensor row = tensor.detach().to(at::kDouble).flatten().contiguous();
+      out.write(static_cast<const char*>(row.const_data_ptr()), static_cast<std::streamsize>(row.nbytes()));
+    }
+    if (!out.flush()) throw std::runtime_error("cannot write");
+  };
+  write("losses", {at::tensor(losses.values, at::kDouble)});
+  write("gradients", task.gradients);
+  std::vector<at::Tensor> values;
+  for (const model::Entry& entry : store.entries()) values.push_back(entry.tensor);
+  write("values", values);
 });
 
-at::Tensor read(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
+at::Tensor read(const Scratch& scratch, const std::string& what, int rank, int world) {
+  std::ifstream in(file_of({rank, world, scratch.path()}, what), std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(in), {});
   at::Tensor all = at::empty({static_cast<int64_t>(bytes.size() / sizeof(double))}, at::kDouble);
   if (!bytes.empty()) std::memcpy(all.mutable_data_ptr(), bytes.data(), bytes.size());
@@ -193,21 +198,28 @@ TEST_CASE("an algorithm on several ranks learns what it learns in one process fr
   for (const Case& c : kCases) {
     const Scratch scratch;
     REQUIRE(failures(run_ranks(trains, 1, scratch.path(), c.name)) == "");
-    const at::Tensor alone = read(file_of(scratch.path(), c.name, 1, 0));
-    REQUIRE(alone.numel() > 1000);
-    CHECK(alone[19].item<double>() < alone[0].item<double>());
+    const at::Tensor losses = read(scratch, "losses", 0, 1), gradients = read(scratch, "gradients", 0, 1);
+    REQUIRE(losses.numel() == 20);
+    REQUIRE(gradients.numel() > 1000);
+    const double scale = gradients.abs().max().item<double>();
+    const double first = losses[0].item<double>();
+    CHECK((losses - first).abs().max().item<double>() > 0.02 * first);  // it learns
     for (const int world : {2, 3, 4}) {
       INFO(c.name << " on " << world);
-      REQUIRE(failures(run_ranks(trains, world, scratch.path(), c.name)) == "");
-      const at::Tensor first = read(file_of(scratch.path(), c.name, world, 0));
-      REQUIRE(first.sizes() == alone.sizes());
-      const at::Tensor off = (first - alone).abs();
-      CHECK(off.slice(0, 0, 20).max().item<double>() < 1e-3 * alone[0].item<double>());  // losses
-      CHECK(off[0].item<double>() < 1e-5 * alone[0].item<double>());
-      CHECK(at::allclose(first.slice(0, 20), alone.slice(0, 20), 1e-3, 1e-4));
+      const auto ends = run_ranks(trains, world, scratch.path(), c.name);
+      REQUIRE(failures(ends) == "");
+      CHECK_THAT(ends[0].text, !Catch::Contains("Warning"));  // gradients lie as the Reducer expects
+      CHECK(max_difference(read(scratch, "gradients", 0, world), gradients) < 2e-5 * scale);
+      const at::Tensor own = read(scratch, "losses", 0, world);
+      REQUIRE(own.sizes() == losses.sizes());
+      CHECK(max_difference(own[0], losses[0]) < 1e-6 * first);
+      // Now and then a value at a ReLU's corner falls to the other side, which changes the next gradient a little.
+      CHECK(max_difference(own, losses) < 1e-3 * first);
+      const at::Tensor values = read(scratch, "values", 0, world);
+      REQUIRE(values.numel() > gradients.numel());
       for (int rank = 1; rank < world; ++rank) {
         INFO("rank " << rank);
-        CHECK(at::equal(read(file_of(scratch.path(), c.name, world, rank)), first));
+        CHECK(at::equal(read(scratch, "values", rank, world), values));
       }
     }
   }

@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "distributed/single_process.h"
+#include "launch/ranks.h"
 
 namespace selfsup::run {
 namespace {
@@ -14,7 +14,7 @@ const char* const kFolder = R"({"type": "image_folder", "data_root": "nowhere"})
 bridge::Facts facts_of(const std::string& dataset, const std::string& pipeline) {
   std::string text = R"({"train_dataloader": {"dataset": )" + dataset;
   if (!pipeline.empty()) text += R"(, "pipeline": )" + pipeline;
-  return stated_facts(parse_json(text + "}}", "test", "file"), distributed::SingleProcess());
+  return stated_facts(parse_json(text + "}}", "test", "file"), launch::Ranks());
 }
 
 using Sizes = std::vector<int64_t>;

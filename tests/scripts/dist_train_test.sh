@@ -174,11 +174,12 @@ holder=$!
 while [ ! -s "$scratch/port" ]; do sleep 0.1; done
 taken=$(cat "$scratch/port")
 echo "{\"env_cfg\": {\"dist_cfg\": {\"port\": $taken}}}" >taken.json
-in_use="port $taken is in use by process $holder (python3 -c "
+in_use="port $taken is in use by process $holder ("
 busy() { # WHO COMMAND...
   who=$1
   shift
   refused 2 "$in_use" "$@"
+  grep -q "python3 -c " "$scratch/err" || fail "$*: does not say what that process is"
   grep -qF -- "$who" "$scratch/err" || fail "$*: does not say that $who asks for the port"
   [ "$(wc -l <"$scratch/err")" -eq 1 ] || fail "$*: more than one line"
 }

@@ -41,7 +41,7 @@ grep -q '"plugins": \["mae.so"\]' twice/config.json || fail "a plugin given twic
 # Scaling counts the images of an optimizer step, accumulated batches included: 8 x 2 of 64, so a quarter of the rate.
 run run.json --work-dir scaled --auto-scale-lr --cfg-options auto_scale_lr.base_batch_size=64 optim_wrapper.accumulative_counts=2 \
   optim_wrapper.optimizer.lr=0.02 param_scheduler=None default_hooks.logger.interval=1 || fail "--auto-scale-lr"
-grep -q 'auto_scale_lr: 0.02 x 16 / 64 = 0.005 (images of an optimizer step: 8 a rank x 1 ranks x 2 accumulated' out ||
+grep -q 'auto_scale_lr: lr 0.02 x 16 / 64 = 0.005 (16 images an optimizer step: 8 a rank x 1 ranks x 2 accumulated' out ||
   fail "the arithmetic of --auto-scale-lr: $(grep auto_scale_lr out)"
 [ "$(sed -n 's/.*"lr": *\([0-9.e-]*\).*/\1/p' scaled/metrics.jsonl | sort -u)" = 0.005 ] || fail "the rate of --auto-scale-lr: $(cat scaled/metrics.jsonl)"
 

@@ -22,12 +22,34 @@ unset SELFSUP_NO_GRES SELFSUP_HOST CUDA_VISIBLE_DEVICES
 
 # --- the daemons -------------------------------------------------------------------------------------------------------
 
-started=
-# shellcheck disable=SC2317 # called by the trap
+started= # the newest first, which is the order in which they can be stopped
+# stop PID: by SIGTERM, and if that takes longer than 20 seconds, by SIGKILL.
+# shellcheck disable=SC2317 # called by the trap, as the next
+stop() {
+  kill "$1" 2>/dev/null
+  tries=0
+  while kill -0 "$1" 2>/dev/null && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.2
+  done
+  kill -9 "$1" 2>/dev/null
+  wait "$1" 2>/dev/null
+}
+# Steps are nobody's children, and end by telling slurmctld: while one lives, there is its socket.
+# shellcheck disable=SC2317
+no_steps() { [ "$(find . -path './spool*' -type s | wc -l)" -eq 0 ]; }
+# shellcheck disable=SC2317
 stop_all() {
-  [ ! -e slurm.conf ] || timeout 20 scancel --quiet --user="$(id -un)" 2>/dev/null
-  for pid in $started; do kill "$pid" 2>/dev/null; done
-  for pid in $started; do wait "$pid" 2>/dev/null; done
+  [ ! -e slurm.conf ] || {
+    timeout 20 scancel --quiet --user="$(id -un)"
+    until_true no_steps
+  } >/dev/null 2>&1
+  for pid in $started; do stop "$pid"; done
+  # What Slurm could not end has its working folder here.
+  cd /
+  for process in /proc/[0-9]*; do
+    case $(readlink "$process/cwd") in "$scratch" | "$scratch"/*) kill -9 "${process#/proc/}" ;; esac
+  done 2>/dev/null
   rm -rf "$scratch"
 }
 trap stop_all EXIT
@@ -35,7 +57,7 @@ trap 'exit 1' INT TERM HUP
 
 # Munge insists on folders that nobody else can write, and so does Slurm on those of its state.
 chmod 755 "$scratch"
-mkdir -m 700 key state spool1 spool2
+mkdir -m 700 key state
 mkdir -m 755 socket
 python3 -c 'import os, sys; sys.stdout.buffer.write(os.urandom(1024))' >key/munge.key
 chmod 400 key/munge.key
@@ -91,12 +113,12 @@ END
 SLURM_CONF=$scratch/slurm.conf
 export SLURM_CONF
 
-# until COMMAND...: waits until it succeeds, for minutes.
+# until_true COMMAND...: waits until it succeeds, for minutes.
 until_true() {
   tries=0
   until "$@" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || return 1
+    [ $tries -lt 1500 ] || return 1
     sleep 0.2
   done
 }
@@ -107,10 +129,10 @@ give_up() {
   exit 1
 }
 until_true test -S socket/munge || give_up "munged does not start"
-slurmctld -D -c -f slurm.conf >slurmctld.out 2>&1 &
+slurmctld -D -c -f "$scratch/slurm.conf" >slurmctld.out 2>&1 &
 started="$! $started"
 for node in node1 node2; do
-  slurmd -D -N $node -f slurm.conf >$node.out 2>&1 &
+  slurmd -D -N $node -f "$scratch/slurm.conf" >$node.out 2>&1 &
   started="$! $started"
 done
 # shellcheck disable=SC2317
@@ -186,10 +208,22 @@ cat >"stub host" <<'END'
 #!/bin/sh
 {
   for word in "$@"; do echo "<$word>"; done
-  echo "$SLURM_STEP_NUM_TASKS $SLURM_NNODES $SLURM_CPUS_PER_TASK $SLURM_JOB_NAME gres=$SLURM_JOB_GPUS${SLURM_STEP_GPUS:-}"
+  echo "$SLURM_STEP_NUM_TASKS $SLURM_NNODES $SLURM_CPUS_PER_TASK $SLURM_JOB_NAME"
 } >"$FOLDER/words.$SLURM_PROCID"
-[ "$SLURM_PROCID" != "$FAILS" ] || exit 3
-[ -z "$FAILS" ] || exec sleep 600
+[ "$SLURM_PROCID" != 0 ] || scontrol show job "$SLURM_JOB_ID" >"$FOLDER/job"
+# Task 1 is the first to end, and another has something to do after it.
+case $FAILS in
+  3) [ "$SLURM_PROCID" != 1 ] || exit 3 && exec sleep 600 ;;
+  75)
+    while [ "$SLURM_PROCID" = 1 ]; do [ ! -e "$FOLDER/listens" ] || exit 75 && sleep 0.1; done
+    exec python3 -c 'if True:
+      import os, signal, sys
+      signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+      open(os.environ["FOLDER"] + "/listens", "w")
+      signal.sigwait([signal.SIGTERM])
+      sys.exit(75)'
+    ;;
+esac
 END
 chmod +x "stub host"
 mkdir elsewhere
@@ -198,16 +232,20 @@ train() { (cd elsewhere && SELFSUP_HOST="$scratch/stub host" timeout 300 sh "$sc
 GPUS=4 GPUS_PER_NODE=2 CPUS_PER_TASK=1 SRUN_ARGS="--quiet --distribution=block" train dummy "a job" "my config.json" --cfg-options "a='x y'" || fail "slurm_train.sh: exit $?"
 for rank in 0 1 2 3; do
   { printf '<%s>\n' train "my config.json" --launcher slurm --cfg-options "a='x y'" && echo "4 2 1 a job"; } >expected
-  sed 's/ gres=.*//' "words.$rank" | cmp -s - expected || fail "slurm_train.sh: rank $rank was given: $(tr '\n' ' ' <"words.$rank")"
+  cmp -s "words.$rank" expected || fail "slurm_train.sh: rank $rank was given: $(tr '\n' ' ' <"words.$rank")"
 done
-grep -q 'gres=.*0' words.0 || fail "slurm_train.sh: no GPUs are granted: $(tail -n 1 words.0)"
+grep -q 'gres:gpu:2' job || fail "slurm_train.sh asks for no GPUs: $(cat job)"
 rm words.*
 SELFSUP_NO_GRES=1 GPUS=4 CPUS_PER_TASK=1 train dummy job c.json || fail "slurm_train.sh without GPUs: exit $?"
-grep -q '^4 1 1 job gres=$' words.3 || fail "slurm_train.sh without GPUs: $(tail -n 1 words.3)"
+grep -q '^4 1 1 job$' words.3 || fail "slurm_train.sh without GPUs: $(tail -n 1 words.3)"
+grep -q 'gres' job && fail "slurm_train.sh asks for GPUs in spite of SELFSUP_NO_GRES: $(cat job)"
 rm words.*
-# One that fails ends all, and its exit code is that of the script.
-FAILS=1
+# One that fails ends all, and is named by srun, whose exit code is the highest of all.
+FAILS=3
+SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json && fail "a task failed: exit 0"
+grep -q "task 1: Exited with exit code 3" err || fail "a task failed: srun says $(cat err)"
+# Of tasks that stop and save, the last gets SIGTERM when the first has ended; if it does not end by that, srun's code is theirs.
+FAILS=75
 SELFSUP_NO_GRES=1 GPUS=2 CPUS_PER_TASK=1 train dummy job c.json
-rc=$?
-is "the exit code of a failed task" $rc 3
+is "the exit code of tasks that stopped and saved" $? 75
 exit $failed

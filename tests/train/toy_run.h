@@ -119,7 +119,7 @@ class ToyOutside : public train::Outside {
   void log(report::TrainPoint point) override { points.push_back(point); }
   std::string save(const std::string& name, const train::Position& position) override {
     saved.push_back(name);
-    return store_ ? train::save(*keepers_, *store_, name, position, {}) : name;
+    return store_ ? train::save(*keepers_, distributed::SingleProcess(), store_.get(), name, position, {}) : name;
   }
   void evaluate(const bridge::Step& step) override { evaluated.push_back(static_cast<int64_t>(step.iter)); }
   void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }

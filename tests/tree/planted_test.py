@@ -62,7 +62,8 @@ class Planted(unittest.TestCase):
             shutil.copytree(ROOT / folder, cls.tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
         (cls.tree / "host/start").mkdir()
         shutil.copy(ROOT / "host/start/main.cpp", cls.tree / "host/start/main.cpp")
-        shutil.copy(ROOT / ".clang-format", cls.tree / ".clang-format")
+        for settings in (".clang-format", ".shellcheckrc"):
+            shutil.copy(ROOT / settings, cls.tree / settings)
         (cls.tree / "docs").mkdir()
         for document in ("config.md", "exit-codes.md"):
             (cls.tree / "docs" / document).touch()

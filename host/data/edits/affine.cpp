@@ -7,12 +7,9 @@
 namespace selfsup::data {
 namespace {
 
-void start(const Image& in, Image& out) {
-  out.reshape(in.height, in.width, in.channels);
-  std::fill(out.pixels.begin(), out.pixels.end(), uint8_t{0});
-}
+void start(const Canvas& out) { std::memset(out.pixels, 0, out.row_bytes() * static_cast<size_t>(out.height)); }
 
-void copy_pixel(const Image& in, int64_t from_x, int64_t from_y, Image& out, int x, int y) {
+void copy_pixel(const Image& in, int64_t from_x, int64_t from_y, const Canvas& out, int x, int y) {
   if (from_x < 0 || from_x >= in.width || from_y < 0 || from_y >= in.height) return;
   const size_t channels = static_cast<size_t>(in.channels);
   std::memcpy(out.row(y) + static_cast<size_t>(x) * channels,
@@ -24,7 +21,7 @@ bool fits_fixed_point(const double m[6], int x, int y) {
   return std::abs(x * m[0] + y * m[1] + m[2]) < 32768.0 && std::abs(x * m[3] + y * m[4] + m[5]) < 32768.0;
 }
 
-void fixed_point(const Image& in, const double m[6], Image& out) {
+void fixed_point(const Image& in, const double m[6], const Canvas& out) {
   const auto fixed = [](double v) { return static_cast<int64_t>(std::floor(v * 65536.0 + 0.5)); };
   const int64_t a = fixed(m[0]), b = fixed(m[1]), d = fixed(m[3]), e = fixed(m[4]);
   int64_t c = fixed(m[2] + m[0] * 0.5 + m[1] * 0.5), f = fixed(m[5] + m[3] * 0.5 + m[4] * 0.5);
@@ -32,7 +29,7 @@ void fixed_point(const Image& in, const double m[6], Image& out) {
     for (int x = 0; x < out.width; ++x) copy_pixel(in, (c + x * a) >> 16, (f + x * d) >> 16, out, x, y);
 }
 
-void floating_point(const Image& in, const double m[6], Image& out) {
+void floating_point(const Image& in, const double m[6], const Canvas& out) {
   double row_x = m[2] + m[1] * 0.5 + m[0] * 0.5, row_y = m[5] + m[4] * 0.5 + m[3] * 0.5;
   for (int y = 0; y < out.height; ++y, row_x += m[1], row_y += m[4]) {
     double at_x = row_x, at_y = row_y;
@@ -45,16 +42,16 @@ double between(double a, double b, double share) { return a + share * (b - a); }
 
 }  // namespace
 
-void affine_nearest(const Image& in, const double m[6], Image& out) {
-  start(in, out);
+void affine_nearest(const Image& in, const double m[6], const Canvas& out) {
+  start(out);
   const bool scales_only = m[1] == 0 && m[3] == 0;
   const bool fits = !scales_only && fits_fixed_point(m, 0, 0) && fits_fixed_point(m, out.width, out.height) &&
                     fits_fixed_point(m, 0, out.height) && fits_fixed_point(m, out.width, 0);
   return fits ? fixed_point(in, m, out) : floating_point(in, m, out);
 }
 
-void affine_bilinear(const Image& in, const double m[6], Image& out) {
-  start(in, out);
+void affine_bilinear(const Image& in, const double m[6], const Canvas& out) {
+  start(out);
   const size_t channels = static_cast<size_t>(in.channels);
   for (int y = 0; y < out.height; ++y) {
     for (int x = 0; x < out.width; ++x) {

@@ -5,16 +5,13 @@
 #include <cstring>
 #include <vector>
 
-#include "data/edits/vectors.h"
+#include "data/edits/blur_kernels.h"
 
 namespace selfsup::data {
 namespace {
 
-// A box of 2 radius + 1 whole pixels and a part of the next one at both ends, in 24 bits after the point.
-struct Window {
-  int radius;
-  uint32_t whole, part;
-};
+using blurring::kBlock;
+using blurring::Window;
 
 // Single and double precision mixed as in Pillow's C, on which the last bit of the weights depends.
 Window box_of(double sigma, int passes) {
@@ -31,88 +28,19 @@ Window box_of(double sigma, int passes) {
   return box;
 }
 
-constexpr size_t kBlock = 32;  // bytes that a loop treats at once
 // Beyond this a sum that goes along is quicker than one made anew; up to it a sum of pixels has 15 bits.
 constexpr int kMostRadius = 31;
 
-uint8_t weighted(uint32_t sum, uint32_t ends, Window box) {
-  return static_cast<uint8_t>((sum * box.whole + ends * box.part + (1u << 23)) >> 24);
-}
-
-// Of each byte the box around it: taps[k] holds what stands k - radius - 1 places from it, all of whole blocks.
-using Box1d = void (*)(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes);
-
-void box_portable(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes) {
-  const int last = 2 * box.radius + 2;
-  for (size_t at = 0; at < bytes; at += kBlock) {
-    uint32_t sums[kBlock] = {};
-    uint8_t block[kBlock];  // the compiler knows that no tap lies in it
-    for (int k = 1; k < last; ++k) {
-      const uint8_t* tap = taps[k] + at;
-      for (size_t i = 0; i < kBlock; ++i) sums[i] += tap[i];
-    }
-    const uint8_t *left = taps[0] + at, *right = taps[last] + at;
-    for (size_t i = 0; i < kBlock; ++i) block[i] = weighted(sums[i], static_cast<uint32_t>(left[i]) + right[i], box);
-    std::memcpy(out + at, block, std::min(kBlock, bytes - at));
-  }
-}
-
-#if defined(__x86_64__)
-// The sum and the two ends in 16 bits each, multiplied by their weights' upper and lower 12 bits and added by one
-// instruction each.
-SELFSUP_AVX2 void box_avx2(const uint8_t* const* taps, Window box, uint8_t* out, size_t bytes) {
-  const auto pair = [](uint32_t whole, uint32_t part) { return static_cast<int>(part << 16 | whole); };
-  const __m256i high = _mm256_set1_epi32(pair(box.whole >> 12, box.part >> 12));
-  const __m256i low = _mm256_set1_epi32(pair(box.whole & 4095, box.part & 4095));
-  const __m256i half = _mm256_set1_epi32(1 << 23), zero = _mm256_setzero_si256(), ones = _mm256_set1_epi8(1);
-  const int last = 2 * box.radius + 2;
-  for (size_t at = 0; at < bytes; at += kBlock) {
-    const auto tap = [&](int k)
-                         SELFSUP_AVX2 { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(taps[k] + at)); };
-    const __m256i first = tap(1), left = tap(0), right = tap(last);
-    __m256i sums[2] = {_mm256_unpacklo_epi8(first, zero), _mm256_unpackhi_epi8(first, zero)};
-    for (int k = 2; k < last; k += 2) {
-      const __m256i a = tap(k), b = tap(k + 1);
-      sums[0] = _mm256_add_epi16(sums[0], _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), ones));
-      sums[1] = _mm256_add_epi16(sums[1], _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), ones));
-    }
-    const __m256i ends[2] = {_mm256_maddubs_epi16(_mm256_unpacklo_epi8(left, right), ones),
-                             _mm256_maddubs_epi16(_mm256_unpackhi_epi8(left, right), ones)};
-    const auto total = [&](__m256i both) SELFSUP_AVX2 {
-      const __m256i upper = _mm256_slli_epi32(_mm256_madd_epi16(both, high), 12);
-      return _mm256_srli_epi32(_mm256_add_epi32(upper, _mm256_add_epi32(_mm256_madd_epi16(both, low), half)), 24);
-    };
-    __m256i words[2];
-    for (int h = 0; h < 2; ++h)
-      words[h] = _mm256_packs_epi32(total(_mm256_unpacklo_epi16(sums[h], ends[h])),
-                                    total(_mm256_unpackhi_epi16(sums[h], ends[h])));
-    const __m256i block = _mm256_packus_epi16(words[0], words[1]);
-    if (bytes - at >= kBlock) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + at), block);
-    } else {
-      uint8_t rest[kBlock];
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(rest), block);
-      std::memcpy(out + at, rest, bytes - at);
-    }
-  }
-}
-#endif
-
-Box1d find_box() {
-#if defined(__x86_64__)
-  if (has_avx2()) return box_avx2;
-#endif
-  return box_portable;
-}
+const blurring::Kernels& kernels() { return blurring::kernels().front(); }
 
 // A line of `count` values that stand `step` apart, with a sum that goes along.
-void box_line(const uint8_t* in, std::ptrdiff_t step, int count, Window box, uint8_t* out) {
+void box_line(const uint8_t* in, std::ptrdiff_t step, int count, const Window& box, uint8_t* out) {
   const auto at = [&](int i) { return in[std::clamp(i, 0, count - 1) * step]; };
   uint32_t sum = 0;
   for (int i = -box.radius; i <= box.radius; ++i) sum += at(i);
   for (int i = 0; i < count; ++i) {
     const uint32_t left = at(i - box.radius - 1), right = at(i + box.radius + 1);
-    out[i * step] = weighted(sum, left + right, box);
+    out[i * step] = blurring::weighted(sum, left + right, box);
     sum += right - at(i - box.radius);
   }
 }
@@ -135,7 +63,7 @@ void extend(uint8_t* row, size_t bytes, size_t channels, int by) {
 
 constexpr int kPasses = 3;
 
-void blur_rows(const Image& in, Window box, Box1d box_of_rows, Scratch& s) {
+void blur_rows(const Image& in, const Window& box, Scratch& s) {
   const size_t channels = static_cast<size_t>(in.channels), bytes = in.row_bytes();
   const size_t margin = static_cast<size_t>(box.radius + 1) * channels;
   for (std::vector<uint8_t>& row : s.rows) row.resize(bytes + 2 * margin + kBlock);
@@ -146,12 +74,12 @@ void blur_rows(const Image& in, Window box, Box1d box_of_rows, Scratch& s) {
       if (pass == kPasses - 1) to = s.images[0].data() + static_cast<size_t>(y) * s.stride;
       extend(from + margin, bytes, channels, box.radius + 1);
       for (size_t k = 0; k < s.taps.size(); ++k) s.taps[k] = from + k * channels;
-      box_of_rows(s.taps.data(), box, to, bytes);
+      kernels().box(s.taps.data(), box, to, bytes);
     }
   }
 }
 
-void blur_columns(Window box, Box1d box_of_rows, Scratch& s, Image& out) {
+void blur_columns(const Window& box, Scratch& s, const Canvas& out) {
   for (int pass = 0; pass < kPasses; ++pass) {
     const uint8_t* from = s.images[pass % 2].data();
     uint8_t* to = s.images[1 - pass % 2].data();
@@ -160,16 +88,17 @@ void blur_columns(Window box, Box1d box_of_rows, Scratch& s, Image& out) {
         const int row = std::clamp(y + static_cast<int>(k) - box.radius - 1, 0, out.height - 1);
         s.taps[k] = from + static_cast<size_t>(row) * s.stride;
       }
-      box_of_rows(s.taps.data(), box, pass == kPasses - 1 ? out.row(y) : to + static_cast<size_t>(y) * s.stride,
-                  out.row_bytes());
+      kernels().box(s.taps.data(), box, pass == kPasses - 1 ? out.row(y) : to + static_cast<size_t>(y) * s.stride,
+                    out.row_bytes());
     }
   }
 }
 
 // Of a box that is wide, at a cost that does not grow with it.
-void blur_widely(Window box, Image& image) {
-  Image other = image;
-  Image *from = &image, *to = &other;
+void blur_widely(const Window& box, const Canvas& image) {
+  std::vector<uint8_t> memory(image.row_bytes() * static_cast<size_t>(image.height));
+  const Canvas other{image.height, image.width, image.channels, memory.data()};
+  const Canvas *from = &image, *to = &other;
   const auto pass = [&](bool along_rows) {
     const int lines = along_rows ? image.height : static_cast<int>(image.row_bytes());
     for (int i = 0; i < lines; ++i) {
@@ -187,23 +116,21 @@ void blur_widely(Window box, Image& image) {
 
 }  // namespace
 
-void blur(const Image& in, double sigma, Image& out) {
-  static const Box1d box_of_rows = find_box();
+void blur(const Image& in, double sigma, const Canvas& out) {
   thread_local Scratch s;
   const Window box = box_of(sigma, kPasses);
   if (box.radius > kMostRadius) {
-    out = in;
+    std::copy(in.pixels.begin(), in.pixels.end(), out.pixels);
     return blur_widely(box, out);
   }
-  out.reshape(in.height, in.width, in.channels);
   s.stride = (in.row_bytes() + kBlock - 1) / kBlock * kBlock;
   for (std::vector<uint8_t>& image : s.images) image.resize(s.stride * static_cast<size_t>(in.height));
   s.taps.resize(static_cast<size_t>(2 * box.radius + 3));
-  blur_rows(in, box, box_of_rows, s);
-  blur_columns(box, box_of_rows, s, out);
+  blur_rows(in, box, s);
+  blur_columns(box, s, out);
 }
 
-void blur_torchvision(const Image& in, double sigma, int size, Image& out) {
+void blur_torchvision(const Image& in, double sigma, int size, const Canvas& out) {
   std::vector<float> kernel(static_cast<size_t>(size));
   float total = 0;
   for (int i = 0; i < size; ++i) {
@@ -215,7 +142,6 @@ void blur_torchvision(const Image& in, double sigma, int size, Image& out) {
   const auto mirrored = [](int at, int side) { return at < 0 ? -at : at >= side ? 2 * side - 2 - at : at; };
   const size_t channels = static_cast<size_t>(in.channels);
   std::vector<float> columns(in.row_bytes());
-  out.reshape(in.height, in.width, in.channels);
   for (int y = 0; y < in.height; ++y) {
     std::fill(columns.begin(), columns.end(), 0.0f);
     for (int k = 0; k < size; ++k) {

@@ -21,7 +21,7 @@ struct Pass {
   ColourChain colours;
   Statistic statistic;  // of what the pass leaves, for the edit behind it
 
-  bool changes_nothing() const { return !crop_resize && !flip_horizontal && !flip_vertical && colours.empty(); }
+  bool moves_pixels() const { return crop_resize || flip_horizontal || flip_vertical; }
 };
 
 Resampler resampler(const Image& in, const Edit& edit, bool mirrored) {
@@ -35,25 +35,37 @@ Resampler resampler(const Image& in, const Edit& edit, bool mirrored) {
           mirrored};
 }
 
-void run(Pass& pass, const Image& in, Image& out) {
-  const Edit edit = pass.crop_resize.value_or(crop({0, 0, in.height, in.width}));
-  const ImageShape shape = shape_after(edit, {in.height, in.width, in.channels});
-  out.reshape(shape.height, shape.width, shape.channels);
-  const Resampler source = resampler(in, edit, pass.flip_horizontal);
-  for (int y = 0; y < out.height; ++y) {
-    uint8_t* row = out.row(pass.flip_vertical ? out.height - 1 - y : y);
-    source.row(y, row);
-    pass.colours.run(row, out.width);
-    if (pass.statistic.kind != Statistic::Kind::none) pass.statistic.add(row, out.width, out.channels);
+constexpr int kPixelsAtOnce = 2048;  // lines of so many pixels stay near the processor from one step to the next
+
+// Of a pass, once its pixels are where they belong: `count` of them.
+void colour(Pass& pass, uint8_t* pixels, int count, int channels) {
+  pass.colours.run(pixels, count);
+  if (pass.statistic.kind != Statistic::Kind::none) pass.statistic.add(pixels, count, channels);
+}
+
+int lines_at_once(int width) { return std::max(1, kPixelsAtOnce / width); }
+
+void run(Pass& pass, const Image& in, const Edit& crop_resize, const Canvas& out) {
+  const Resampler source = resampler(in, crop_resize, pass.flip_horizontal);
+  for (int top = 0; top < out.height; top += lines_at_once(out.width)) {
+    const int lines = std::min(lines_at_once(out.width), out.height - top);
+    for (int y = top; y < top + lines; ++y) source.row(pass.flip_vertical ? out.height - 1 - y : y, out.row(y));
+    colour(pass, out.row(top), lines * out.width, out.channels);
   }
+}
+
+void run_in_place(Pass& pass, const Canvas& image) {
+  for (int top = 0; top < image.height; top += lines_at_once(image.width))
+    colour(pass, image.row(top), std::min(lines_at_once(image.width), image.height - top) * image.width,
+           image.channels);
 }
 
 void look_at(const Image& image, Statistic& statistic) {
   for (int y = 0; y < image.height; ++y) statistic.add(image.row(y), image.width, image.channels);
 }
 
-void erase(const Edit& edit, const Image& in, Image& out) {
-  out = in;
+void erase(const Edit& edit, const Image& in, const Canvas& out) {
+  std::copy(in.pixels.begin(), in.pixels.end(), out.pixels);
   const int top = std::clamp(static_cast<int>(edit.v[0]), 0, in.height);
   const int left = std::clamp(static_cast<int>(edit.v[1]), 0, in.width);
   const int bottom = std::clamp(static_cast<int>(edit.v[0] + edit.v[2]), top, in.height);
@@ -64,7 +76,7 @@ void erase(const Edit& edit, const Image& in, Image& out) {
                 static_cast<size_t>(right - left) * channels);
 }
 
-void run_alone(const Edit& edit, const Image& in, Image& out) {
+void run_alone(const Edit& edit, const Image& in, const Canvas& out) {
   switch (edit.kind) {
     case SSP_EDIT_BLUR:
       if (as_torchvision(edit)) return blur_torchvision(in, edit.v[0], static_cast<int>(edit.v[1]), out);
@@ -121,35 +133,51 @@ Box part_needed(std::span<const Edit> edits, const ImageShape& shape) {
 }
 
 void draw(const Image& source, std::span<const Edit> edits, Image& out) {
-  draw(source, {0, 0, source.height, source.width}, edits, out);
+  ImageShape shape{source.height, source.width, source.channels};
+  for (const Edit& edit : edits) shape = shape_after(edit, shape);
+  out.reshape(shape.height, shape.width, shape.channels);
+  draw(source, {0, 0, source.height, source.width}, edits, canvas(out));
 }
 
-void draw(const Image& source, const Box& part, std::span<const Edit> edits, Image& out) {
-  thread_local Image spare;
-  const Image* at = &source;
-  const auto other = [&]() -> Image& { return at == &out ? spare : out; };
-  Statistic known;  // of *at; asked for by the edit that comes next
+// Pixels go from the source to `out`, where colours are then changed in place; what comes before another edit that
+// moves pixels goes to a spare image.
+void draw(const Image& source, const Box& part, std::span<const Edit> edits, const Canvas& out) {
+  thread_local Image spares[2];
+  const Image* at = &source;  // the image that is there
+  Canvas place;               // its memory, to be written; of the source: none
+  const auto move_on = [&](size_t next, const ImageShape& shape) {
+    const bool at_end = std::all_of(edits.begin() + static_cast<std::ptrdiff_t>(next), edits.end(),
+                                    [](const Edit& edit) { return drawn(edit) == Drawn::colour; });
+    if (at_end) return place = out;
+    Image& spare = spares[at == &spares[0] ? 1 : 0];
+    spare.reshape(shape.height, shape.width, shape.channels);
+    at = &spare;
+    return place = canvas(spare);
+  };
+  Statistic known;  // of the image that is there; asked for by the edit that comes next
   for (size_t i = 0; i < edits.size();) {
-    Image& target = other();
+    const Image& in = *at;
+    const ImageShape shape{in.height, in.width, in.channels};
     if (drawn(edits[i]) == Drawn::alone) {
-      run_alone(edits[i++], *at, target);
-      at = &target;
+      run_alone(edits[i], in, move_on(i + 1, shape));
+      ++i;
       continue;
     }
     Pass pass(source.channels);
     const bool first = i == 0;
     i = gather(edits, i, known, pass);
     if (first && pass.crop_resize) pass.crop_resize->v[0] -= part.top, pass.crop_resize->v[1] -= part.left;
-    if (pass.changes_nothing()) {
-      look_at(*at, pass.statistic);
+    if (!pass.moves_pixels() && place.pixels != nullptr) {
+      run_in_place(pass, place);
+    } else if (pass.moves_pixels() || !pass.colours.empty()) {
+      const Edit box = pass.crop_resize.value_or(crop({0, 0, in.height, in.width}));
+      run(pass, in, box, move_on(i, shape_after(box, shape)));
     } else {
-      run(pass, *at, target);
-      at = &target;
+      look_at(in, pass.statistic);
     }
     known = pass.statistic;
   }
-  if (at == &source) out = source;
-  if (at == &spare) std::swap(out, spare);
+  if (place.pixels != out.pixels) std::copy(at->pixels.begin(), at->pixels.end(), out.pixels);
 }
 
 }  // namespace selfsup::data

@@ -14,7 +14,8 @@ void draw(const Image& source, std::span<const Edit> edits, Image& out);
 
 // The part of an image of that shape that the edits look at.
 Box part_needed(std::span<const Edit> edits, const ImageShape& shape);
-// As above, of an image of which only a part is there: the one needed at least. `part` says where it lies.
-void draw(const Image& pixels, const Box& part, std::span<const Edit> edits, Image& out);
+// As above, of an image of which only a part is there: the one needed at least. `part` says where it lies. `out` has
+// the shape that the edits leave.
+void draw(const Image& pixels, const Box& part, std::span<const Edit> edits, const Canvas& out);
 
 }  // namespace selfsup::data

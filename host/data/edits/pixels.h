@@ -11,7 +11,7 @@ namespace selfsup::data::pixels {
 struct Planes {
   uint8_t *red, *green, *blue;
 };
-constexpr size_t kGroup = 32;
+constexpr size_t kGroup = 64;
 
 struct Kernels {
   const char* name;
@@ -31,6 +31,7 @@ struct Kernels {
 std::span<const Kernels> kernels();
 Kernels portable_kernels();
 Kernels avx2_kernels();  // where vectors.h has them
+Kernels avx512_kernels();
 
 void weighted_grey(Planes planes, size_t count, const double weights[3]);  // Pillow's, truncated
 

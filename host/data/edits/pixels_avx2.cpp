@@ -11,6 +11,7 @@ namespace {
 
 using Bytes = __m256i;  // of 32 pixels
 using Floats = __m256;  // of 8
+constexpr size_t kStep = 32;
 
 SELFSUP_AVX2 SELFSUP_INLINE Bytes load(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -73,10 +74,10 @@ SELFSUP_AVX2 SELFSUP_INLINE void store(Planes p, size_t i, const Colours& c) {
 
 SELFSUP_AVX2 void unpack(const uint8_t* rgb, Planes planes, size_t count) {
   const __m256i first = twice(kThird[0]), second = twice(kThird[1]), third = twice(kThird[2]);
-  uint8_t rest[3 * kGroup] = {};
-  for (size_t i = 0; i < count; i += kGroup) {
+  uint8_t rest[3 * kStep] = {};
+  for (size_t i = 0; i < count; i += kStep) {
     const uint8_t* from = rgb + 3 * i;
-    if (count - i < kGroup) from = static_cast<const uint8_t*>(std::memcpy(rest, from, 3 * (count - i)));
+    if (count - i < kStep) from = static_cast<const uint8_t*>(std::memcpy(rest, from, 3 * (count - i)));
     const auto part = [&](int k) SELFSUP_AVX2 {
       return _mm256_loadu2_m128i(reinterpret_cast<const __m128i*>(from + 48 + 16 * k),
                                  reinterpret_cast<const __m128i*>(from + 16 * k));
@@ -91,12 +92,12 @@ SELFSUP_AVX2 void unpack(const uint8_t* rgb, Planes planes, size_t count) {
 
 SELFSUP_AVX2 void pack(Planes planes, uint8_t* rgb, size_t count) {
   const __m256i first = twice(kThird[0]), second = twice(kThird[1]), third = twice(kThird[2]);
-  for (size_t i = 0; i < count; i += kGroup, rgb += 3 * kGroup) {
+  for (size_t i = 0; i < count; i += kStep, rgb += 3 * kStep) {
     const Colours in = load(planes, i);
     const __m256i r = _mm256_shuffle_epi8(in.r, twice(kApart[0])), g = _mm256_shuffle_epi8(in.g, twice(kApart[1])),
                   b = _mm256_shuffle_epi8(in.b, twice(kApart[2]));
-    uint8_t rest[3 * kGroup];
-    uint8_t* to = count - i < kGroup ? rest : rgb;
+    uint8_t rest[3 * kStep];
+    uint8_t* to = count - i < kStep ? rest : rgb;
     const auto put = [&](int k, __m256i part) SELFSUP_AVX2 {
       _mm256_storeu2_m128i(reinterpret_cast<__m128i*>(to + 48 + 16 * k), reinterpret_cast<__m128i*>(to + 16 * k), part);
     };
@@ -118,7 +119,7 @@ SELFSUP_AVX2 void look_up(const uint8_t* table, uint8_t* values, size_t count) {
     steps[row] = row % 8 == 0 ? at(row) : _mm_xor_si128(at(row), at(row - 1));
   }
   size_t i = 0;
-  for (; i + 32 <= count; i += 32) {
+  for (; i + kStep <= count; i += kStep) {
     __m256i low = load(values + i), high = _mm256_xor_si256(low, each(128)), sum = _mm256_setzero_si256(), other = sum;
     for (size_t row = 0; row < 8; ++row) {
       sum = _mm256_xor_si256(sum, _mm256_shuffle_epi8(twice(steps + row), low));
@@ -149,7 +150,7 @@ SELFSUP_AVX2 SELFSUP_INLINE Words grey_of(const Colours& c) {
 }
 
 SELFSUP_AVX2 void grey(Planes planes, size_t count) {
-  for (size_t i = 0; i < count; i += kGroup) {
+  for (size_t i = 0; i < count; i += kStep) {
     const Bytes grey = narrow(grey_of(load(planes, i)));
     store(planes, i, {grey, grey, grey});
   }
@@ -159,12 +160,12 @@ SELFSUP_AVX2 uint64_t grey_sum(Planes planes, size_t count) {
   alignas(32) uint64_t sums[4];
   __m256i sum = _mm256_setzero_si256();
   size_t i = 0;
-  for (; i + kGroup <= count; i += kGroup)
+  for (; i + kStep <= count; i += kStep)
     sum = _mm256_add_epi64(sum, _mm256_sad_epu8(narrow(grey_of(load(planes, i))), _mm256_setzero_si256()));
   _mm256_store_si256(reinterpret_cast<__m256i*>(sums), sum);
   uint64_t total = sums[0] + sums[1] + sums[2] + sums[3];
   if (i < count) {
-    uint8_t rest[kGroup];
+    uint8_t rest[kStep];
     store(rest, narrow(grey_of(load(planes, i))));
     for (size_t k = 0; k < count - i; ++k) total += rest[k];
   }
@@ -191,7 +192,7 @@ SELFSUP_AVX2 SELFSUP_INLINE Bytes blend(const Words& grey, Bytes channel, Floats
 
 SELFSUP_AVX2 void saturation(Planes planes, size_t count, float factor) {
   const Floats f = _mm256_set1_ps(factor);
-  for (size_t i = 0; i < count; i += kGroup) {
+  for (size_t i = 0; i < count; i += kStep) {
     const Colours c = load(planes, i);
     const Words grey = grey_of(c);
     store(planes, i, {blend(grey, c.r, f), blend(grey, c.g, f), blend(grey, c.b, f)});
@@ -280,7 +281,7 @@ SELFSUP_AVX2 SELFSUP_INLINE Colours colours_of(const HueSaturation& hs, Bytes la
 }
 
 SELFSUP_AVX2 void hue(Planes planes, size_t count, int shift) {
-  for (size_t i = 0; i < count; i += kGroup) {
+  for (size_t i = 0; i < count; i += kStep) {
     const Colours c = load(planes, i);
     const Bytes largest = _mm256_max_epu8(_mm256_max_epu8(c.r, c.g), c.b),
                 smallest = _mm256_min_epu8(_mm256_min_epu8(c.r, c.g), c.b);

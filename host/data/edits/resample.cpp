@@ -35,6 +35,8 @@ class Axis {
   void prepare(int in_size, int out_size, Interpolation interpolation, Arithmetic arithmetic);
   // Of the result mirrored.
   void mirror();
+  // For rows of RGB. After all else.
+  void group() { taps_.group(); }
   const Taps& taps() const { return taps_; }
 
  private:
@@ -190,6 +192,7 @@ void horizontal_pass(const Image& in, Box box, int width, Interpolation interpol
   }
   s.horizontal.prepare(box.width, width, interpolation, arithmetic);
   if (mirrored) s.horizontal.mirror();
+  if (in.channels == 3) s.horizontal.group();
   if (in.channels == 3) return horizontal_pass_rgb(in, box, width, s);
   for (int y = 0; y < box.height; ++y)
     horizontal_grey(in.row(box.top + y) + left, s.row(y), width, s.horizontal.taps());

@@ -18,6 +18,28 @@ void Taps::pack() {
   }
 }
 
+// A group reads from the least of its coordinates on: in a mirrored axis that is the last one.
+void Taps::group() {
+  const size_t pairs = static_cast<size_t>(taps) / 2, count = (first.size() + kGroup - 1) / kGroup;
+  groups.assign(count, {});
+  group_words.assign(count * pairs * 2 * Group::kLanes, 0);
+  groups_fit = true;
+  for (size_t g = 0; g < count; ++g) {
+    const size_t begin = g * kGroup, end = std::min(begin + kGroup, first.size());
+    Group& group = groups[g];
+    group.first = *std::min_element(first.data() + begin, first.data() + end);
+    uint32_t* to = group_words.data() + g * pairs * 2 * Group::kLanes;
+    for (size_t i = begin, lane = 0; i < end; ++i)
+      for (size_t channel = 0; channel < 3; ++channel, ++lane) {
+        const size_t place = 3 * static_cast<size_t>(first[i] - group.first) + channel;
+        groups_fit = groups_fit && place + 3 < Group::kWindow;
+        group.bytes[4 * lane] = static_cast<uint8_t>(place),
+                        group.bytes[4 * lane + 2] = static_cast<uint8_t>(place + 3);
+        for (size_t k = 0; k < 2 * pairs; ++k) to[k * Group::kLanes + lane] = words_of(i)[k];
+      }
+  }
+}
+
 namespace {
 
 uint8_t clip8(int32_t sum, int bits) { return static_cast<uint8_t>(std::clamp(sum >> bits, 0, 255)); }
@@ -57,230 +79,11 @@ void vertical(const uint8_t* rows, size_t stride, const Taps& taps, size_t y, ui
 
 }  // namespace portable
 
-#if defined(__x86_64__)
-// Both instruction sets do the same. In a horizontal pass each part of 16 bytes of a register holds a row: of two
-// neighbouring pixels (red, red), (green, green), (blue, blue), nothing, in 16 bits each, which one instruction
-// multiplies by the weights of the two and adds. In a vertical pass the two are of two rows. Weights have 23 bits and
-// are multiplied in two parts.
-constexpr int8_t kFirstTwo[16] = {0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1};
-constexpr int8_t kNextTwo[16] = {6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1};
-
-inline __m128i load16(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-
-inline void store_pixel(uint8_t* out, int pixel) { std::memcpy(out, &pixel, sizeof pixel); }
-
-namespace avx2 {
-
-struct Sums {
-  __m256i high, low;
-};
-
-SELFSUP_AVX2 SELFSUP_INLINE void add(Sums& s, __m256i pixels, const uint32_t* words) {
-  s.high = _mm256_add_epi32(s.high, _mm256_madd_epi16(pixels, _mm256_set1_epi32(static_cast<int>(words[0]))));
-  s.low = _mm256_add_epi32(s.low, _mm256_madd_epi16(pixels, _mm256_set1_epi32(static_cast<int>(words[1]))));
-}
-
-SELFSUP_AVX2 SELFSUP_INLINE __m256i total(const Sums& s, __m128i bits) {
-  return _mm256_sra_epi32(_mm256_add_epi32(_mm256_slli_epi32(s.high, Taps::kLowBits), s.low), bits);
-}
-
-SELFSUP_AVX2 SELFSUP_INLINE __m256i two_rows(const uint8_t* a, const uint8_t* b) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(a)), load16(b), 1);
-}
-
-// Count: of taps, where it is known when this is compiled; else 0.
-template <int Count>
-SELFSUP_AVX2 SELFSUP_INLINE void horizontal_by(const uint8_t* const rows[4], uint8_t* const outs[4], int width,
-                                               const Taps& taps) {
-  const __m256i first_two = _mm256_broadcastsi128_si256(load16(kFirstTwo));
-  const __m256i next_two = _mm256_broadcastsi128_si256(load16(kNextTwo));
-  const __m128i bits = _mm_cvtsi32_si128(taps.bits);
-  const __m256i half = _mm256_set1_epi32(1 << (taps.bits - 1));
-  // Copies: for all that the compiler knows, the bytes that are written could be those of the pointers.
-  const uint8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2], *row3 = rows[3];
-  uint8_t *out0 = outs[0], *out1 = outs[1], *out2 = outs[2], *out3 = outs[3];
-  const int *first = taps.first.data(), *end = first + width;
-  const uint32_t* words = taps.words.data();
-  const int count = Count > 0 ? Count : taps.taps, fours = count / 4;
-  const bool two_more = count % 4 != 0;
-  for (size_t to = 0; first != end; ++first, to += 3) {
-    Sums upper{_mm256_setzero_si256(), half}, lower = upper;
-    size_t at = static_cast<size_t>(*first) * 3;
-    for (int i = 0; i < fours; ++i, at += 12, words += 4) {
-      const __m256i a = two_rows(row0 + at, row1 + at), b = two_rows(row2 + at, row3 + at);
-      add(upper, _mm256_shuffle_epi8(a, first_two), words);
-      add(lower, _mm256_shuffle_epi8(b, first_two), words);
-      add(upper, _mm256_shuffle_epi8(a, next_two), words + 2);
-      add(lower, _mm256_shuffle_epi8(b, next_two), words + 2);
-    }
-    if (two_more) {
-      add(upper, _mm256_shuffle_epi8(two_rows(row0 + at, row1 + at), first_two), words);
-      add(lower, _mm256_shuffle_epi8(two_rows(row2 + at, row3 + at), first_two), words);
-      words += 2;
-    }
-    const __m256i all = _mm256_packus_epi32(total(upper, bits), total(lower, bits));
-    const __m256i bytes = _mm256_packus_epi16(all, all);  // rows 0, 2, then 1, 3
-    const __m128i even = _mm256_castsi256_si128(bytes), odd = _mm256_extracti128_si256(bytes, 1);
-    store_pixel(out0 + to, _mm_cvtsi128_si32(even));
-    store_pixel(out1 + to, _mm_cvtsi128_si32(odd));
-    store_pixel(out2 + to, _mm_extract_epi32(even, 1));
-    store_pixel(out3 + to, _mm_extract_epi32(odd, 1));
-  }
-}
-
-SELFSUP_AVX2 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
-  switch (taps.taps) {
-    case 2:
-      return horizontal_by<2>(rows, outs, width, taps);
-    case 4:
-      return horizontal_by<4>(rows, outs, width, taps);
-    case 6:
-      return horizontal_by<6>(rows, outs, width, taps);
-    case 8:
-      return horizontal_by<8>(rows, outs, width, taps);
-    default:
-      return horizontal_by<0>(rows, outs, width, taps);
-  }
-}
-
-SELFSUP_AVX2 void vertical(const uint8_t* rows, size_t stride, const Taps& taps, size_t y, uint8_t* out, size_t bytes) {
-  const __m128i bits = _mm_cvtsi32_si128(taps.bits);
-  const __m256i half = _mm256_set1_epi32(1 << (taps.bits - 1)), zero = _mm256_setzero_si256();
-  rows += static_cast<size_t>(taps.first[y]) * stride;
-  const uint32_t *first_words = taps.words_of(y), *end = first_words + taps.taps;
-  constexpr size_t kStep = 32;
-  for (size_t x = 0; x < bytes; x += kStep) {
-    Sums s[4] = {{zero, half}, {zero, half}, {zero, half}, {zero, half}};
-    const uint8_t* p = rows + x;
-    for (const uint32_t* words = first_words; words != end; words += 2, p += 2 * stride) {
-      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-      const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + stride));
-      const __m256i left = _mm256_unpacklo_epi8(a, b), right = _mm256_unpackhi_epi8(a, b);
-      add(s[0], _mm256_unpacklo_epi8(left, zero), words);
-      add(s[1], _mm256_unpackhi_epi8(left, zero), words);
-      add(s[2], _mm256_unpacklo_epi8(right, zero), words);
-      add(s[3], _mm256_unpackhi_epi8(right, zero), words);
-    }
-    const __m256i left = _mm256_packus_epi32(total(s[0], bits), total(s[1], bits));
-    const __m256i right = _mm256_packus_epi32(total(s[2], bits), total(s[3], bits));
-    const __m256i block = _mm256_packus_epi16(left, right);
-    if (bytes - x >= kStep) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + x), block);
-    } else {
-      alignas(kStep) uint8_t rest[kStep];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(rest), block);
-      std::memcpy(out + x, rest, bytes - x);
-    }
-  }
-}
-
-}  // namespace avx2
-
-namespace avx512 {
-
-struct Sums {
-  __m512i high, low;
-};
-
-SELFSUP_AVX512 SELFSUP_INLINE void add(Sums& s, __m512i pixels, const uint32_t* words) {
-  s.high = _mm512_add_epi32(s.high, _mm512_madd_epi16(pixels, _mm512_set1_epi32(static_cast<int>(words[0]))));
-  s.low = _mm512_add_epi32(s.low, _mm512_madd_epi16(pixels, _mm512_set1_epi32(static_cast<int>(words[1]))));
-}
-
-SELFSUP_AVX512 SELFSUP_INLINE __m512i total(const Sums& s, __m128i bits) {
-  return _mm512_sra_epi32(_mm512_add_epi32(_mm512_slli_epi32(s.high, Taps::kLowBits), s.low), bits);
-}
-
-SELFSUP_AVX512 SELFSUP_INLINE __m512i four_rows(const uint8_t* a, const uint8_t* b, const uint8_t* c,
-                                                const uint8_t* d) {
-  __m512i all = _mm512_castsi128_si512(load16(a));
-  all = _mm512_inserti32x4(all, load16(b), 1);
-  all = _mm512_inserti32x4(all, load16(c), 2);
-  return _mm512_inserti32x4(all, load16(d), 3);
-}
-
-// Count: of taps, where it is known when this is compiled; else 0.
-template <int Count>
-SELFSUP_AVX512 SELFSUP_INLINE void horizontal_by(const uint8_t* const rows[4], uint8_t* const outs[4], int width,
-                                                 const Taps& taps) {
-  const __m512i first_two = _mm512_broadcast_i32x4(load16(kFirstTwo));
-  const __m512i next_two = _mm512_broadcast_i32x4(load16(kNextTwo));
-  const __m128i bits = _mm_cvtsi32_si128(taps.bits);
-  const __m512i half = _mm512_set1_epi32(1 << (taps.bits - 1));
-  const uint8_t *row0 = rows[0], *row1 = rows[1], *row2 = rows[2], *row3 = rows[3];
-  uint8_t *out0 = outs[0], *out1 = outs[1], *out2 = outs[2], *out3 = outs[3];
-  const int *first = taps.first.data(), *end = first + width;
-  const uint32_t* words = taps.words.data();
-  const int count = Count > 0 ? Count : taps.taps, fours = count / 4;
-  const bool two_more = count % 4 != 0;
-  for (size_t to = 0; first != end; ++first, to += 3) {
-    Sums s{_mm512_setzero_si512(), half};
-    size_t at = static_cast<size_t>(*first) * 3;
-    for (int i = 0; i < fours; ++i, at += 12, words += 4) {
-      const __m512i pixels = four_rows(row0 + at, row1 + at, row2 + at, row3 + at);
-      add(s, _mm512_shuffle_epi8(pixels, first_two), words);
-      add(s, _mm512_shuffle_epi8(pixels, next_two), words + 2);
-    }
-    if (two_more) {
-      add(s, _mm512_shuffle_epi8(four_rows(row0 + at, row1 + at, row2 + at, row3 + at), first_two), words);
-      words += 2;
-    }
-    const __m128i pixels = _mm512_cvtusepi32_epi8(_mm512_max_epi32(total(s, bits), _mm512_setzero_si512()));
-    store_pixel(out0 + to, _mm_cvtsi128_si32(pixels));
-    store_pixel(out1 + to, _mm_extract_epi32(pixels, 1));
-    store_pixel(out2 + to, _mm_extract_epi32(pixels, 2));
-    store_pixel(out3 + to, _mm_extract_epi32(pixels, 3));
-  }
-}
-
-SELFSUP_AVX512 void horizontal(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps) {
-  switch (taps.taps) {
-    case 2:
-      return horizontal_by<2>(rows, outs, width, taps);
-    case 4:
-      return horizontal_by<4>(rows, outs, width, taps);
-    case 6:
-      return horizontal_by<6>(rows, outs, width, taps);
-    case 8:
-      return horizontal_by<8>(rows, outs, width, taps);
-    default:
-      return horizontal_by<0>(rows, outs, width, taps);
-  }
-}
-
-SELFSUP_AVX512 void vertical(const uint8_t* rows, size_t stride, const Taps& taps, size_t y, uint8_t* out,
-                             size_t bytes) {
-  const __m128i bits = _mm_cvtsi32_si128(taps.bits);
-  const __m512i half = _mm512_set1_epi32(1 << (taps.bits - 1)), zero = _mm512_setzero_si512();
-  rows += static_cast<size_t>(taps.first[y]) * stride;
-  const uint32_t *first_words = taps.words_of(y), *end = first_words + taps.taps;
-  constexpr size_t kStep = 64;
-  for (size_t x = 0; x < bytes; x += kStep) {
-    Sums s[4] = {{zero, half}, {zero, half}, {zero, half}, {zero, half}};
-    const uint8_t* p = rows + x;
-    for (const uint32_t* words = first_words; words != end; words += 2, p += 2 * stride) {
-      const __m512i a = _mm512_loadu_si512(p), b = _mm512_loadu_si512(p + stride);
-      const __m512i left = _mm512_unpacklo_epi8(a, b), right = _mm512_unpackhi_epi8(a, b);
-      add(s[0], _mm512_unpacklo_epi8(left, zero), words);
-      add(s[1], _mm512_unpackhi_epi8(left, zero), words);
-      add(s[2], _mm512_unpacklo_epi8(right, zero), words);
-      add(s[3], _mm512_unpackhi_epi8(right, zero), words);
-    }
-    const __m512i left = _mm512_packus_epi32(total(s[0], bits), total(s[1], bits));
-    const __m512i right = _mm512_packus_epi32(total(s[2], bits), total(s[3], bits));
-    const size_t count = std::min(kStep, bytes - x);
-    _mm512_mask_storeu_epi8(out + x, ~uint64_t{0} >> (kStep - count), _mm512_packus_epi16(left, right));
-  }
-}
-
-}  // namespace avx512
-#endif
-
 std::vector<Kernels> find_kernels() {
   std::vector<Kernels> found;
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512bw")) found.push_back({"AVX-512", avx512::horizontal, avx512::vertical});
-  if (has_avx2()) found.push_back({"AVX2", avx2::horizontal, avx2::vertical});
+  if (has_avx512()) found.push_back(avx512_kernels());
+  if (has_avx2()) found.push_back(avx2_kernels());
 #endif
   found.push_back({"portable", portable::horizontal, portable::vertical});
   return found;

@@ -23,17 +23,31 @@ struct Taps {
   const int32_t* weights_of(size_t i) const { return weights.data() + i * static_cast<size_t>(taps); }
   const uint32_t* words_of(size_t i) const { return words.data() + i * static_cast<size_t>(taps); }
   void pack();  // fills in words
+  // And for instructions that put bytes of a whole register in any order, of a row of RGB: the three channels of five
+  // coordinates side by side, each a lane of 32 bits. Lanes that stand for nothing weigh nothing.
+  static constexpr size_t kGroup = 5;
+  struct Group {
+    static constexpr size_t kLanes = 16, kWindow = 64;
+    int first;                  // the least of its coordinates; what its first two taps need lies within a window
+    uint8_t bytes[4 * kLanes];  // of each lane, where in the window its two bytes are: bytes 0 and 2
+  };
+  std::vector<Group> groups;
+  std::vector<uint32_t> group_words;  // of each group and each two taps the high parts of its lanes, then the low ones
+  bool groups_fit = false;            // else a window is too short for one of the groups
+  void group();                       // fills them in, from words
 };
 
 // Bytes that may be read past the last byte that has a weight, and, less than so many, past a row that is written.
-constexpr size_t kReadPast = 16, kBlock = 64;
+constexpr size_t kReadPast = 64, kBlock = 64;
+// Bytes that `horizontal` may write past a row.
+constexpr size_t kWritePast = 16;
 
 // What is read past a row by `horizontal`, of one that ends where the source ends.
 inline size_t read_past(const Taps& taps) { return kReadPast + 3 * static_cast<size_t>(taps.taps); }
 
 struct Kernels {
   const char* name;
-  // Four rows of RGB, `width` pixels each into outs[r], of which a byte past the end is written.
+  // Four rows of RGB, `width` pixels each into outs[r], which may be written kWritePast bytes further.
   void (*horizontal)(const uint8_t* const rows[4], uint8_t* const outs[4], int width, const Taps& taps);
   // Row y of the result, `bytes` bytes, from rows that are `stride` apart and may be read up to whole blocks.
   void (*vertical)(const uint8_t* rows, size_t stride, const Taps& taps, size_t y, uint8_t* out, size_t bytes);
@@ -41,5 +55,7 @@ struct Kernels {
 
 // Those that this processor can run, the fastest first; the last one runs on all.
 std::span<const Kernels> kernels();
+Kernels avx2_kernels();  // where vectors.h has them
+Kernels avx512_kernels();
 
 }  // namespace selfsup::data::resampling

@@ -28,6 +28,10 @@ size_t bytes_per_sample(const BatchField& field) {
   return bytes;
 }
 
+size_t bytes_per_image(const BatchView& view) {
+  return static_cast<size_t>(view.height) * static_cast<size_t>(view.width) * static_cast<size_t>(view.channels);
+}
+
 bool same_layout(const BatchField& batch, const Field& field) {
   return batch.type == field.type &&
          std::equal(batch.sizes.begin() + 1, batch.sizes.end(), field.sizes.begin(), field.sizes.end());
@@ -57,9 +61,9 @@ void BatchBuilder::lay_out_once(const Sample& sample) {
 void BatchBuilder::lay_out(const Sample& sample) {
   std::vector<BatchView> views;
   for (const View& made : sample.views) {
-    const Image& image = made.image();
-    BatchView view{nullptr, batch_.size, image.height, image.width, image.channels};
-    view.pixels = allocate_(bytes_of(capacity_, image.pixels.size()));
+    const ImageShape shape = made.shape();
+    BatchView view{nullptr, batch_.size, shape.height, shape.width, shape.channels};
+    view.pixels = allocate_(bytes_of(capacity_, bytes_per_image(view)));
     views.push_back(std::move(view));
   }
   std::vector<BatchField> fields;
@@ -77,25 +81,30 @@ void BatchBuilder::lay_out(const Sample& sample) {
   batch_.fields = std::move(fields);
 }
 
-void BatchBuilder::place(int64_t position, const Sample& sample) {
+void BatchBuilder::place(int64_t position, Sample& sample) {
+  decode(sample.views);  // before the layout, which is not to be that of a damaged file
   lay_out_once(sample);
   const size_t at = static_cast<size_t>(position);
+  place_views(at, sample);
+  place_fields(at, sample);
+  batch_.sample_index[at] = sample.index;
+  if (!batch_.labels.empty()) batch_.labels[at] = sample.label;
+}
+
+void BatchBuilder::place_views(size_t position, const Sample& sample) {
   if (sample.views.size() != batch_.views.size())
     refuse(fmt::format("the pipeline made {} views, of another image of the batch {}", sample.views.size(),
                        batch_.views.size()));
   for (size_t v = 0; v < sample.views.size(); ++v) {
-    const Image& image = sample.views[v].image();
+    const ImageShape image = sample.views[v].shape();
     const BatchView& view = batch_.views[v];
     if (image.height != view.height || image.width != view.width || image.channels != view.channels)
       refuse(
           fmt::format("view {} is {} x {} with {} channels, of another image of the batch {} x {} with {}; end the "
                       "pipeline with a resize or a crop to one size",
                       v, image.height, image.width, image.channels, view.height, view.width, view.channels));
-    std::memcpy(view.pixels.get() + at * image.pixels.size(), image.pixels.data(), image.pixels.size());
+    sample.views[v].draw_into(view.pixels.get() + position * bytes_per_image(view));
   }
-  place_fields(at, sample);
-  batch_.sample_index[at] = sample.index;
-  if (!batch_.labels.empty()) batch_.labels[at] = sample.label;
 }
 
 void BatchBuilder::place_fields(size_t position, const Sample& sample) {

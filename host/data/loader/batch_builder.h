@@ -15,9 +15,10 @@ class BatchBuilder {
   // allocator outlives this.
   BatchBuilder(const Allocator& allocate, uint64_t epoch, int64_t index, int64_t size, int64_t capacity, bool labels);
 
-  // Copies the sample. Every place is filled once; calls may run at the same time. Error(usage) when the sample's views
-  // or fields differ from those that came first.
-  void place(int64_t position, const Sample& sample);
+  // Draws the sample's views and copies its fields; the sample is not changed but for what it had not decoded. Every
+  // place is filled once; calls may run at the same time. BadImage, which leaves the place to be filled. Error(usage)
+  // when the sample's views or fields differ from those that came first.
+  void place(int64_t position, Sample& sample);
 
   // After all places are filled, in one thread.
   Batch finish() { return std::move(batch_); }
@@ -25,6 +26,7 @@ class BatchBuilder {
  private:
   void lay_out_once(const Sample& sample);
   void lay_out(const Sample& sample);
+  void place_views(size_t position, const Sample& sample);
   void place_fields(size_t position, const Sample& sample);
 
   const Allocator& allocate_;

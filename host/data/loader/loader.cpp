@@ -251,7 +251,7 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
       dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
       // The draws of the place, not of the substitute: that one may be in this epoch already.
       SampleRandom random(options.seed, slot.epoch, wanted);
-      pipeline.apply(sample, random);
+      pipeline.plan(sample, random);
       slot.builder.place(position, sample);
       return;
     } catch (const BadImage& e) {

@@ -43,7 +43,7 @@ class Builder {
 Pipeline::Pipeline(const Json& spec, const TransformFactory& factory) : steps_(Builder(factory).build(spec)) {}
 
 void Pipeline::apply(Sample& sample, SampleRandom& random) const {
-  run(steps_, sample, random);
+  plan(sample, random);
   draw(sample.views);
 }
 
@@ -51,7 +51,7 @@ std::vector<ImageShape> Pipeline::output_shapes(Image image) const {
   Sample sample;
   sample.start(0, -1, 0) = std::move(image);
   SampleRandom random(0, 0, 0);
-  run(steps_, sample, random);
+  plan(sample, random);
   std::vector<ImageShape> shapes;
   for (const View& view : sample.views) shapes.push_back(view.shape());
   return shapes;

@@ -16,6 +16,8 @@ class Pipeline {
 
   // Leaves no edit undrawn.
   void apply(Sample& sample, SampleRandom& random) const;
+  // Leaves files that are not decoded and edits that are not drawn: BatchBuilder does that.
+  void plan(Sample& sample, SampleRandom& random) const { run(steps_, sample, random); }
 
   // Shapes of the views that an image leaves: a trial run. BadImage when a transform cannot use it.
   std::vector<ImageShape> output_shapes(Image image) const;

@@ -8,7 +8,6 @@
 #include "config/host_schema.h"
 #include "config/layers.h"
 #include "config/schema.h"
-#include "distributed/single_process.h"
 #include "fixture.h"
 #include "run/component_schemas.h"
 #include "run/facts.h"
@@ -29,13 +28,12 @@ train::Schedules schedules(const Json& tree, int64_t epoch) {
 }  // namespace
 
 Json shipped_config(const std::string& name) {
-  const distributed::SingleProcess alone;
   plugin::Registry& plugins = registry();
   const Json file = config::load_config(kFolder / (name + ".json"));
   for (const Json& plugin : file.get("plugins").as_array())
     plugins.load(SELFSUP_BINARY_DIR "/lib/selfsup/plugins/" + plugin.as_string());
   const plugin::Component& algorithm = plugins.find(SSP_KIND_ALGORITHM, file.at_path("model.type")->as_string());
-  Json tree = config::merge(bridge::algorithm_defaults(algorithm, run::stated_facts(file, alone)), file);
+  Json tree = config::merge(bridge::algorithm_defaults(algorithm, run::stated_facts(file, {})), file);
   config::throw_if_any(config::validate(tree, config::host_schema(), "", run::component_schemas(plugins)));
   return tree;
 }

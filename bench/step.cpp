@@ -6,8 +6,8 @@
 //   quit      {"peak_mib": …, "buckets": how many times a step gradients are sent}, and ends
 // The first line, unasked: {"loss", "losses", "grad_norm", "torch"} for fixed images and noise: the losses before any
 // update and after each of --updates of them, and the first gradient's norm.
-// Where the environment names several ranks, as torchrun does, this is one of them. --one-bucket: gradients are sent
-// all at once, after backward.
+// Where the environment names several ranks, as torchrun does, this is one of them. --no-overlap: no gradient is sent
+// before backward is over.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fcntl.h>
@@ -183,7 +183,7 @@ void write_state(const std::string& path, const model::ParameterStore& store, co
 
 struct Arguments {
   std::string case_json, plugins, state;
-  bool native = false, one_bucket = false;
+  bool native = false, no_overlap = false;
   int threads = 1, updates = 0;
 };
 
@@ -191,8 +191,8 @@ Arguments parse(int argc, char** argv) {
   Arguments out;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--native" || flag == "--one-bucket") {
-      (flag == "--native" ? out.native : out.one_bucket) = true;
+    if (flag == "--native" || flag == "--no-overlap") {
+      (flag == "--native" ? out.native : out.no_overlap) = true;
       continue;
     }
     if (++i == argc) throw std::runtime_error(flag + " needs a value");
@@ -222,16 +222,18 @@ std::unique_ptr<distributed::World> meet() {
 }
 
 std::unique_ptr<distributed::Reducer> make_reducer(const distributed::World& world,
-                                                   const std::vector<model::Entry*>& trained, bool one_bucket) {
+                                                   const std::vector<model::Entry*>& trained, bool no_overlap) {
   std::vector<std::pair<std::string, at::Tensor>> parameters;
   distributed::Buckets all(1);
   for (const model::Entry* entry : trained) {
     all.front().push_back(static_cast<int64_t>(parameters.size()));
     parameters.emplace_back(entry->name, entry->tensor);
   }
-  auto reducer = distributed::make_reducer(world, parameters, {});
-  // The last gradients of backward are those of the first parameters; what counts here is that nothing is sent before.
-  if (one_bucket) reducer->take_buckets(all);
+  distributed::ReducerOptions options;
+  if (no_overlap) options.bucket_mb = 1e5;
+  auto reducer = distributed::make_reducer(world, parameters, options);
+  // Buckets are sent in their order. The gradients of the first parameters come last, and the others wait for them.
+  if (no_overlap) reducer->take_buckets(all);
   return reducer;
 }
 
@@ -295,7 +297,7 @@ void serve(const Arguments& arguments) {
   train::AmpSettings amp;
   if (c.bf16) amp.dtype = at::kBFloat16;
 
-  const auto reducer = make_reducer(*world, trained, arguments.one_bucket);
+  const auto reducer = make_reducer(*world, trained, arguments.no_overlap);
 
   // What every peer must compute, too; each rank has images of its own.
   at::Generator generator = at::detail::createCPUGenerator(11 + static_cast<uint64_t>(group.rank()));

@@ -189,10 +189,14 @@ touch "done.${SLURM_RESTART_COUNT:-0}"
 END
 id=$(sbatch -p dummy --parsable --requeue --nodes=1 --ntasks=4 --output=batch.out batch.sh)
 until_true test -e done.0 || give_up "the batch script does not end"
-# Slurm waits for two minutes before it starts a job again, unless it is told not to.
+# Slurm waits for two minutes before it starts a job again, unless it is told not to; and slurmd refuses a job that comes in the second
+# in which it has ended it.
 # shellcheck disable=SC2317
-again() { test -e done.1 || { scontrol update jobid="$id" StartTime=now && false; }; }
-until_true again || give_up "the batch script does not start again"
+waits() { scontrol show job "$id" | grep -q JobState=PENDING; }
+until_true waits || give_up "the batch script is not put back"
+sleep 3
+scontrol update jobid="$id" StartTime=now || give_up "the batch script may not start at once"
+until_true test -e done.1 || give_up "the batch script does not start again"
 for count in 0 1; do
   grep -q '^  launcher  none .*a batch script of Slurm.s; srun would start its 4 tasks' batch.$count || fail "start $count: the batch script is not one process"
   grep -q '^  launcher .*pytorch .*RANK and WORLD_SIZE; not SLURM_STEP_ID' batch.$count || fail "start $count: RANK and WORLD_SIZE in a step do not count"

@@ -3,8 +3,11 @@
 // peers and lets them take turns. Commands on stdin, one JSON line on stdout for each:
 //   run N     N iterations: {"wall": [seconds, …], "cpu": seconds}
 //   gemm      {"f32": GFLOP/s, "bf16": GFLOP/s} of a large matrix product with the same threads
-//   quit      {"peak_mib": …}, and ends
-// The first line, unasked: {"loss", "grad_norm", "torch"} for fixed images and noise before any update.
+//   quit      {"peak_mib": …, "buckets": how many times a step gradients are sent}, and ends
+// The first line, unasked: {"loss", "losses", "grad_norm", "torch"} for fixed images and noise: the losses before any
+// update and after each of --updates of them, and the first gradient's norm.
+// Where the environment names several ranks, as torchrun does, this is one of them. --no-overlap: no gradient is sent
+// before backward is over.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fcntl.h>
@@ -23,7 +26,9 @@
 #include "config/schema.h"
 #include "device/device.h"
 #include "device/memory.h"
-#include "distributed/single_process.h"
+#include "distributed/reducer.h"
+#include "distributed/world.h"
+#include "launch/ranks.h"
 #include "model/memory_format.h"
 #include "native_mae.h"
 #include "report/log_line.h"
@@ -93,6 +98,8 @@ class RandomImages : public data::Dataset {
 // Serves commands between two iterations.
 class Turns : public train::Outside {
  public:
+  explicit Turns(const distributed::Reducer& reducer) : reducer_(reducer) {}
+
   void wait() {
     for (std::string line; std::getline(std::cin, line);) {
       if (line.rfind("run ", 0) == 0) {
@@ -105,7 +112,7 @@ class Turns : public train::Outside {
       if (line == "gemm") {
         say(fmt::format(R"({{"f32": {}, "bf16": {}}})", gemm_rate(at::kFloat), gemm_rate(at::kBFloat16)));
       } else if (line == "quit") {
-        say(fmt::format(R"({{"peak_mib": {}}})", report::peak_memory_mib()));
+        say(fmt::format(R"({{"peak_mib": {}, "buckets": {}}})", report::peak_memory_mib(), reducer_.buckets().size()));
         break;
       } else {
         throw std::runtime_error("unknown command: " + line);
@@ -116,6 +123,7 @@ class Turns : public train::Outside {
   bool over() const { return over_; }
 
   void progress(const train::Position&, int64_t) override {
+    if (over_) return;  // several ranks stop at a step that they have agreed on, which may be the next one
     const auto now = Clock::now();
     walls_.push_back(std::chrono::duration<double>(now - mark_).count());
     mark_ = now;
@@ -127,6 +135,7 @@ class Turns : public train::Outside {
   std::string save(const std::string&, const train::Position&) override { return {}; }
 
  private:
+  const distributed::Reducer& reducer_;
   int left_ = 0;
   bool over_ = false;
   double cpu_ = 0;
@@ -174,16 +183,16 @@ void write_state(const std::string& path, const model::ParameterStore& store, co
 
 struct Arguments {
   std::string case_json, plugins, state;
-  bool native = false;
-  int threads = 1;
+  bool native = false, no_overlap = false;
+  int threads = 1, updates = 0;
 };
 
 Arguments parse(int argc, char** argv) {
   Arguments out;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--native") {
-      out.native = true;
+    if (flag == "--native" || flag == "--no-overlap") {
+      (flag == "--native" ? out.native : out.no_overlap) = true;
       continue;
     }
     if (++i == argc) throw std::runtime_error(flag + " needs a value");
@@ -195,6 +204,8 @@ Arguments parse(int argc, char** argv) {
       out.state = argv[i];
     } else if (flag == "--threads") {
       out.threads = std::stoi(argv[i]);
+    } else if (flag == "--updates") {
+      out.updates = std::stoi(argv[i]);
     } else {
       throw std::runtime_error("unknown flag " + flag);
     }
@@ -202,13 +213,67 @@ Arguments parse(int argc, char** argv) {
   return out;
 }
 
+std::unique_ptr<distributed::World> meet() {
+  const launch::Environment environment = launch::this_environment();
+  const launch::Ranks ranks = launch::find_ranks({}, environment);
+  if (ranks.world == 1) return std::make_unique<distributed::World>();
+  const launch::Meeting meeting = launch::find_meeting(ranks, {}, {}, environment);
+  return std::make_unique<distributed::World>(ranks, meeting, std::chrono::minutes(10));
+}
+
+std::unique_ptr<distributed::Reducer> make_reducer(const distributed::World& world,
+                                                   const std::vector<model::Entry*>& trained, bool no_overlap) {
+  std::vector<std::pair<std::string, at::Tensor>> parameters;
+  distributed::Buckets all(1);
+  for (const model::Entry* entry : trained) {
+    all.front().push_back(static_cast<int64_t>(parameters.size()));
+    parameters.emplace_back(entry->name, entry->tensor);
+  }
+  distributed::ReducerOptions options;
+  if (no_overlap) options.bucket_mb = 1e5;
+  auto reducer = distributed::make_reducer(world, parameters, options);
+  // Buckets are sent in their order. The gradients of the first parameters come last, and the others wait for them.
+  if (no_overlap) reducer->take_buckets(all);
+  return reducer;
+}
+
+// The gate: losses of the batch before and after each update, and the norm of the first gradient.
+std::string first_steps(train::Task& task, const bridge::StepBatch& batch, train::Optimizer& optimizer,
+                        distributed::Reducer& reducer, const train::AmpSettings& amp, int updates) {
+  std::vector<double> losses;
+  double norm = 0;
+  for (int update = 0; update <= updates; ++update) {
+    reducer.before_forward();
+    std::vector<bridge::NamedTensor> terms;
+    {
+      const train::AutocastScope autocast(at::kCPU, amp.dtype);
+      terms = task.training_step({}, batch);
+    }
+    const at::Tensor loss = terms.at(0).value;
+    losses.push_back(loss.item<double>());
+    reducer.before_backward(loss);
+    loss.backward();
+    reducer.after_backward(optimizer.gradients());
+    if (update == 0) norm = train::gradient_norm(optimizer.gradients(), 2).item<double>();
+    if (update < updates) optimizer.step();
+    optimizer.clear_gradients();
+    reducer.after_update();
+  }
+  return fmt::format(R"({{"loss": {}, "losses": [{}], "grad_norm": {}, "torch": "{}"}})", losses[0],
+                     fmt::join(losses, ", "), norm, TORCH_VERSION);
+}
+
 void serve(const Arguments& arguments) {
   const bench::Case c(parse_json(arguments.case_json, "--case", "case"));
   device::keep_freed_memory();
   device::set_threads(arguments.threads, 1);
+  const std::unique_ptr<distributed::World> world = meet();
+  const distributed::Group& group = world->group();
   bridge::Host host;
   plugin::Registry registry(host.table(), {{arguments.plugins}});
-  host.set_environment({});
+  bridge::Environment environment;
+  environment.group = &world->plugins();
+  host.set_environment(environment);
   registry.load(arguments.plugins + "/" + c.plugin);
 
   model::ParameterStore store;
@@ -217,6 +282,8 @@ void serve(const Arguments& arguments) {
   facts.channels = c.channels;
   facts.views = c.views;
   facts.batch_size = c.batch;
+  facts.rank = group.rank();
+  facts.world = group.world();
   const Json model = resolved(c.model, component(SSP_KIND_ALGORITHM), registry);
   bridge::Algorithm algorithm(registry, model, facts, store);
   if (c.channels_last) model::lay_channels_last(store);
@@ -230,8 +297,10 @@ void serve(const Arguments& arguments) {
   train::AmpSettings amp;
   if (c.bf16) amp.dtype = at::kBFloat16;
 
-  // The gate: what every peer must compute, too.
-  at::Generator generator = at::detail::createCPUGenerator(11);
+  const auto reducer = make_reducer(*world, trained, arguments.no_overlap);
+
+  // What every peer must compute, too; each rank has images of its own.
+  at::Generator generator = at::detail::createCPUGenerator(11 + static_cast<uint64_t>(group.rank()));
   bridge::StepBatch batch;
   const auto format = c.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   for (int64_t i = 0; i < c.views; ++i)
@@ -245,38 +314,27 @@ void serve(const Arguments& arguments) {
   train::Task& task = native_task ? static_cast<train::Task&>(*native_task) : plugin_task;
   bridge::testing::replace_per_sample([&](std::string_view, int64_t, int64_t) { return noise; });
   if (native_task) native_task->noise = [&](int64_t, int64_t) { return noise; };
-  double loss;
-  {
-    std::vector<bridge::NamedTensor> terms;
-    {
-      const train::AutocastScope autocast(at::kCPU, amp.dtype);
-      terms = task.training_step({}, batch);
-    }
-    loss = terms.at(0).value.item<double>();
-    terms.at(0).value.backward();
-  }
-  const double norm = train::gradient_norm(optimizer->gradients(), 2).item<double>();
-  optimizer->clear_gradients();
+  const std::string first = first_steps(task, batch, *optimizer, *reducer, amp, arguments.updates);
   bridge::testing::replace_per_sample({});
   if (native_task) native_task->noise = {};
-  say(fmt::format(R"({{"loss": {}, "grad_norm": {}, "torch": "{}"}})", loss, norm, TORCH_VERSION));
+  say(first);
 
-  const RandomImages images(std::max<int64_t>(4 * c.batch, 64), c.image, c.channels);
+  const RandomImages images(std::max<int64_t>(4 * c.batch * group.world(), 64), c.image, c.channels);
   const data::Pipeline pipeline = pipeline_of(c.views, registry);
-  data::Loader loader(images, pipeline, {.batch_size = c.batch, .num_workers = 1, .drop_last = true});
+  data::Loader loader(
+      images, pipeline,
+      {.batch_size = c.batch, .num_workers = 1, .drop_last = true, .shard = {group.rank(), group.world()}});
   input::Preprocessor preprocess(parse_json(R"({"mean": [127.5], "std": [73.9]})", "preprocessor", "bench"), c.channels,
                                  at::kCPU);
   if (c.channels_last) preprocess.lay_channels_last();
   train::Schedules schedules(Json(), {loader.batches_per_epoch(), 1 << 30, 0});
-  const distributed::SingleProcess group;
-  Turns turns;
+  Turns turns(*reducer);
   turns.wait();
   if (turns.over()) return;
   train::LoopOptions options;
   options.save = {0, false};
   options.save_last = false;
   train::GradScaler scaler(amp, at::kCPU);
-  const auto reducer = distributed::make_plain_reducer(group);
   train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, *reducer, at::kCPU}, amp, {});
   const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
                              bridge::Origin::fresh);

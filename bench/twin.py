@@ -3,7 +3,7 @@
 Serves the same commands on stdin as bench_step (see step.cpp). Weights, images and noise of the first answer come from the
 safetensors file that bench_step wrote, so that both sides show the same loss and gradient before anything is timed.
 
-  twin.py --case JSON --state FILE --threads N [--compile] [--lightly] [--updates N] [--one-bucket]
+  twin.py --case JSON --state FILE --threads N [--compile] [--lightly] [--updates N] [--no-overlap]
   twin.py --case JSON --idx FILE.gz --threads N --iterations N    a plain training script on a data set, as a user would write it
 
 Where the environment names several ranks, as torchrun does, it is one of them: DistributedDataParallel over gloo.
@@ -64,9 +64,9 @@ class Alone:
 class Rank:
     """One of several. Buffers stay each rank's own, as the host has them while it trains."""
 
-    def __init__(self, model, one_bucket):
+    def __init__(self, model, no_overlap):
         self.run = DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True,
-                                           bucket_cap_mb=1e5 if one_bucket else None)
+                                           bucket_cap_mb=1e5 if no_overlap else None)
 
     @property
     def buckets(self):
@@ -89,7 +89,7 @@ def serve(args):
         images = [i.contiguous(memory_format=torch.channels_last) for i in images]
     optimizer = optimizer_of(model, case["optimizer"])
     if distributed.is_initialized():
-        process = Rank(model, args.one_bucket)
+        process = Rank(model, args.no_overlap)
     else:
         process = Alone(torch.compile(model) if args.compile else model)
 
@@ -153,7 +153,7 @@ def main():
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
     parser.add_argument("--lightly", action="store_true", help="lightly's parts, where it has them")
     parser.add_argument("--updates", type=int, default=0, help="updates with the images of the file before anything is timed")
-    parser.add_argument("--one-bucket", action="store_true", help="of several ranks: all gradients are sent at once, after backward")
+    parser.add_argument("--no-overlap", action="store_true", help="of several ranks: no gradient is sent before backward is over")
     parser.add_argument("--idx")
     parser.add_argument("--iterations", type=int, default=1)
     args = parser.parse_args()

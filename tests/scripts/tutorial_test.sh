@@ -260,21 +260,21 @@ if [ -n "$machine" ]; then
   done
 fi
 
-# The blocks have the ports as they are run here.
-ports=$(sed -n 's/.*PORT=\([0-9]*\) .*/\1/p' "$first.sh")
-[ -n "$ports" ] || fail "block of two machines: no port"
-next PORT= runs/a runs/b
-typed
-trained runs/a 2 "$ports"
-trained runs/b 2
-next job_a.json job_b.json slurm_train.sh
-typed
-trained runs/a 2 "$ports"
-trained runs/b 2
-next env_cfg.dist_cfg.port= slurm_train.sh
-typed
-trained runs/a 2 "$ports"
-trained runs/b 2
+# jobs WORDS...: the next block, of two jobs, each of which says that its ranks meet at its own port.
+jobs() {
+  next "$@"
+  typed
+  trained runs/a 2
+  trained runs/b 2
+  ports=$(grep -oE '(PORT=|port=|"port": )[0-9]+' "$block.sh" | grep -oE '[0-9]+')
+  [ -n "$ports" ] || fail "block $number: no ports"
+  for port in $ports; do
+    grep -q "$port" "$scratch/out" || fail "block $number: nothing is said of port $port"
+  done
+}
+jobs PORT= runs/a runs/b
+jobs job_a.json job_b.json '"port":' slurm_train.sh
+jobs env_cfg.dist_cfg.port= slurm_train.sh
 
 next --launcher
 typed

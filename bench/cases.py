@@ -22,7 +22,9 @@ def simclr(depth, stem, image, batch, bf16=False):
     width = 512 if depth < 50 else 2048
     sizes = {"depth": depth, "stem": stem, "width": width, "out": 128, "temperature": 0.1}
     model = {"type": "SimCLR", "backbone": {"type": "ResNet", "depth": depth, "stem": stem, "zero_init_residual": False},
-             "neck": {"type": "NonLinearNeck", "in_channels": width, "hid_channels": width, "out_channels": sizes["out"]},
+             # Of each rank, if there are several: PyTorch has no synchronised batch norm on the CPU.
+             "neck": {"type": "NonLinearNeck", "in_channels": width, "hid_channels": width, "out_channels": sizes["out"],
+                      "norm_cfg": {"type": "BN"}},
              "head": {"type": "ContrastiveHead", "temperature": sizes["temperature"]}}
     return {"plugin": "simclr.so", "model": model, "sizes": sizes, "image": image, "channels": 3, "views": 2, "batch": batch, "noise": 0,
             "bf16": bf16, "channels_last": True, "optimizer": SGD, "paramwise": {}}

@@ -18,10 +18,16 @@ if [ $# -lt 2 ]; then
   usage >&2
   exit 2
 fi
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
 . "$here/find_host.sh"
 config=$1
 gpus=$2
 shift 2
+case $gpus in
+  '' | *[!0-9]* | 0*)
+    echo "dist_train: GPUS, the second word, is \"$gpus\"; expected the number of ranks on this machine, one for each GPU" >&2
+    exit 2
+    ;;
+esac
 exec "$host" train "$config" --launcher local --nproc-per-node="$gpus" --nnodes="${NNODES:-1}" --node-rank="${NODE_RANK:-0}" \
   ${PORT:+"--master-port=$PORT"} ${MASTER_ADDR:+"--master-addr=$MASTER_ADDR"} "$@"

@@ -7,6 +7,7 @@
 #   GPUS           in all (8)
 #   GPUS_PER_NODE  on each machine (8, or GPUS where that is less)
 #   CPUS_PER_TASK  cores for each (5)
+#   PORT           where rank 0 listens; else that of the configuration, MASTER_PORT, or one that follows from the job
 #   SRUN_ARGS      more words for srun, apart by blanks
 #   SELFSUP_NO_GRES=1         asks Slurm for no GPUs, as does CUDA_VISIBLE_DEVICES=-1: the tasks are processes on the CPU, or the
 #                             cluster grants GPUs in another way, which SRUN_ARGS says
@@ -20,7 +21,7 @@ if [ $# -lt 3 ]; then
   usage >&2
   exit 2
 fi
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH="" cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
 . "$here/find_host.sh"
 partition=$1
 job=$2
@@ -49,4 +50,4 @@ if [ "${SELFSUP_NO_GRES:-}" = 1 ] || [ "${CUDA_VISIBLE_DEVICES:-}" = -1 ]; then 
 
 # shellcheck disable=SC2086 # SRUN_ARGS is a list of words
 exec srun -p "$partition" --job-name="$job" ${gres:+"$gres"} --ntasks="$gpus" --ntasks-per-node="$each" --cpus-per-task="$cores" \
-  --kill-on-bad-exit=1 ${SRUN_ARGS:-} "$host" train "$config" --launcher slurm "$@"
+  --kill-on-bad-exit=1 ${SRUN_ARGS:-} "$host" train "$config" --launcher slurm ${PORT:+"--master-port=$PORT"} "$@"

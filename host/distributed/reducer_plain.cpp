@@ -10,6 +10,7 @@ class PlainReducer final : public Reducer {
   void before_forward() override {}
   void before_backward(const at::Tensor&) override {}
   void after_backward(const std::vector<at::Tensor>& gradients) override {
+    if (group_.world() == 1) return;
     for (const at::Tensor& gradient : gradients) group_.all_reduce(gradient, Reduce::mean);
   }
   void after_update() override {}

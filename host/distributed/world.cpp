@@ -10,23 +10,21 @@
 #include "distributed/single_process.h"
 
 namespace selfsup::distributed {
-namespace {
 
 using std::chrono::milliseconds;
 
-milliseconds patience_of(const launch::Meeting& meeting, milliseconds timeout) {
+milliseconds World::patience(const launch::Meeting& meeting, milliseconds timeout) {
   // Several machines may be started by hand, one after the other.
   return std::min(timeout, milliseconds(meeting.one_machine ? 60'000 : 300'000));
 }
 
-}  // namespace
-
 World::World() : group_(std::make_unique<SingleProcess>()), plugins_(std::make_unique<SingleProcess>()) {}
 
 World::World(const launch::Ranks& ranks, const launch::Meeting& meeting, milliseconds timeout)
-    : ranks_(ranks),
-      timeout_(timeout),
-      rendezvous_(std::make_unique<Rendezvous>(ranks, meeting, patience_of(meeting, timeout))) {
+    : World(ranks, std::make_shared<const Rendezvous>(ranks, meeting, patience(meeting, timeout)), timeout) {}
+
+World::World(const launch::Ranks& ranks, std::shared_ptr<const Rendezvous> rendezvous, milliseconds timeout)
+    : ranks_(ranks), timeout_(timeout), rendezvous_(std::move(rendezvous)) {
   // NCCL listens too, and chooses interfaces of its own accord unless it is told; the user's word goes first.
   setenv("NCCL_SOCKET_IFNAME", ("=" + rendezvous_->interface()).c_str(), /*overwrite=*/0);
   const auto make = [&](const std::string& name) {

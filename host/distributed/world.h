@@ -31,6 +31,10 @@ class World {
   // `timeout`, which is that of a collective. One rank is a world too. Error as of Rendezvous and ProcessGroup. In the
   // main thread, before others: it sets variables of the environment for NCCL.
   World(const launch::Ranks& ranks, const launch::Meeting& meeting, std::chrono::milliseconds timeout);
+  // The same for ranks that have met already, so that somebody may watch them while they connect.
+  World(const launch::Ranks& ranks, std::shared_ptr<const Rendezvous> rendezvous, std::chrono::milliseconds timeout);
+  // How long ranks wait for one another to come.
+  static std::chrono::milliseconds patience(const launch::Meeting& meeting, std::chrono::milliseconds timeout);
   ~World();  // parts without the others: does not wait for ranks that have gone
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -49,7 +53,7 @@ class World {
  private:
   launch::Ranks ranks_;
   std::chrono::milliseconds timeout_{0};
-  std::unique_ptr<Rendezvous> rendezvous_;
+  std::shared_ptr<const Rendezvous> rendezvous_;
   std::unique_ptr<Group> group_, plugins_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "base/errors.h"
@@ -107,12 +108,12 @@ class Attempt {
   Descriptor commits_, commits_of_rank_, listener_;
 };
 
-// Whether it passed without SIGTERM or SIGINT; else that signal is in `stop`.
+// Whether it passed without a wish to stop; else that signal is in `stop`.
 bool wait_in_peace(SignalQueue& signals, std::chrono::milliseconds duration, int& stop) {
   const auto end = std::chrono::steady_clock::now() + duration;
   for (;;) {
     while (const auto signal = signals.next())
-      if (signal->number == SIGTERM || signal->number == SIGINT) {
+      if (asks_to_stop(signal->number)) {
         stop = signal->number;
         return false;
       }
@@ -127,6 +128,7 @@ bool wait_in_peace(SignalQueue& signals, std::chrono::milliseconds duration, int
 
 int run_ranks(const Local& local, const Asked& asked, const Stated& stated) {
   constexpr int most_in_vain = 3;
+  std::signal(SIGPIPE, SIG_IGN);  // nobody reads its messages any more, and it has ranks to watch
   const Plan plan = settle(asked, stated, this_environment());
   SignalQueue signals;
   bool committed = false;

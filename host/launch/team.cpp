@@ -37,7 +37,13 @@ bool Team::any_alive() const {
 
 void Team::pass_on(int signal) {
   last_passed_ = signal;
-  if (signal == SIGTERM || signal == SIGINT) stop_asked_ = signal;
+  if (asks_to_stop(signal)) {
+    // A rank takes what comes within half a second for one wish.
+    const auto now = Clock::now();
+    if (stops_passed_ == 0 || now - stop_passed_at_ > std::chrono::milliseconds(500)) ++stops_passed_;
+    stop_passed_at_ = now;
+    stop_asked_ = signal;
+  }
   for (const Member& member : members_)
     if (member.alive) ::kill(member.pid, signal);
 }
@@ -47,7 +53,9 @@ void Team::note_end(Member& member, int status) {
   const bool exited = WIFEXITED(status);
   const int code = exited ? WEXITSTATUS(status) : peer, signal = exited ? 0 : WTERMSIG(status);
   if (exited && code == 0) return;
-  if (exited && stopped_and_saved(code)) {
+  // 130 is also 128 + SIGINT, of a rank that was told twice.
+  const bool told_twice = code == 128 + SIGINT && stops_passed_ > 1;
+  if (exited && stopped_and_saved(code) && !told_twice) {
     if (stopped_ == 0) stopped_ = code;
     return;
   }

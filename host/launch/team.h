@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,10 +26,13 @@ struct Grace {
 struct Outcome {
   int code = 0;
   bool lost = false;    // a rank was killed by a signal, or lost another one (76): the run can go on from a checkpoint
-  int stop_asked = 0;   // the last of SIGTERM and SIGINT that was passed on
+  int stop_asked = 0;   // the last wish to stop that was passed on
   int commits = 0;      // checkpoints that became whole
   std::string culprit;  // one line; empty if nobody failed
 };
+
+// Ranks save and stop at these; SIGUSR1 is Slurm's, before the time is over.
+inline bool asks_to_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGUSR1; }
 
 class Team {
  public:
@@ -71,7 +75,8 @@ class Team {
   std::optional<Clock::time_point> term_at_, kill_at_;
   bool ending_ = false;  // SIGTERM has been sent for a failure
   int stopped_ = 0;      // 75 or 130 of the first that stopped and saved
-  int stop_asked_ = 0, last_passed_ = 0, commits_ = 0;
+  int stop_asked_ = 0, stops_passed_ = 0, last_passed_ = 0, commits_ = 0;
+  Clock::time_point stop_passed_at_;
 };
 
 }  // namespace selfsup::launch

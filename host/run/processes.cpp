@@ -20,13 +20,13 @@
 namespace selfsup::run {
 namespace {
 
-std::unique_ptr<distributed::World> meet(const launch::Ranks& ranks, const launch::Meeting& meeting,
-                                         const config::RunConfig& config) {
-  if (ranks.launcher == launch::Launcher::none) return std::make_unique<distributed::World>();
+std::shared_ptr<const distributed::Rendezvous> meet(const launch::Ranks& ranks, const launch::Meeting& meeting,
+                                                    std::chrono::milliseconds timeout) {
   if (ranks.rank == 0 && ranks.world > 1)
     log_info(fmt::format("rank 0 of {}: waiting for the others at {}{}", ranks.world, meeting.address,
                          meeting.port > 0 ? fmt::format(":{}", meeting.port) : ""));
-  return std::make_unique<distributed::World>(ranks, meeting, config.dist_timeout.value_or(kCollectiveTimeout));
+  return std::make_shared<const distributed::Rendezvous>(ranks, meeting,
+                                                         distributed::World::patience(meeting, timeout));
 }
 
 std::string digest_of(const std::string& path) {
@@ -37,6 +37,16 @@ std::string digest_of(const std::string& path) {
 // Of what one build of the program is: digests of the executable and the core.
 std::string program_digest() {
   return fmt::format("{} {}", digest_of("/proc/self/exe"), digest_of(library_folder() + "/libselfsup-core.so"));
+}
+
+// What all ranks must have in common before they look at any image.
+distributed::Facts common(const Prepared& prepared) {
+  distributed::Facts facts = {
+      {"selfsup-host", SELFSUP_VERSION}, {"LibTorch", TORCH_VERSION}, {"the program's files", program_digest()}};
+  for (const plugin::Plugin& plugin : prepared.registry->plugins())
+    facts.emplace_back(fmt::format("plugin {}", plugin.file.note.id), plugin.sha256);
+  facts.emplace_back("the resolved configuration", to_text(prepared.config, 2));
+  return facts;
 }
 
 // The training thread may hold the log, or standard error may be a pipe that nobody reads: the end does not wait for
@@ -54,21 +64,25 @@ std::string program_digest() {
 
 Processes::Processes(const Prepared& prepared, const Settings& settings) : head_(environment_text()) {
   const launch::Ranks& ranks = prepared.ranks;
+  if (ranks.launcher == launch::Launcher::none) {
+    world = std::make_unique<distributed::World>();
+    return;
+  }
   const launch::Meeting meeting =
       launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
-  if (ranks.launcher != launch::Launcher::none) head_ = fmt::format("{}\n{}", head_, ranks_text(ranks, meeting));
-  world = meet(ranks, meeting, settings.config);
-  if (group().world() == 1) return;
-  distributed::Limits limits;
-  if (settings.config.dist_timeout) limits.still = *settings.config.dist_timeout;
-  monitor_ =
-      std::make_unique<distributed::Monitor>(*world->rendezvous(), world->ranks(), progress, limits, end_by_verdict);
-  std::vector<std::pair<std::string, std::string>> facts = {
-      {"selfsup-host", SELFSUP_VERSION}, {"LibTorch", TORCH_VERSION}, {"the program's files", program_digest()}};
-  for (const plugin::Plugin& plugin : prepared.registry->plugins())
-    facts.emplace_back(fmt::format("plugin {}", plugin.file.note.id), plugin.sha256);
-  facts.emplace_back("the resolved configuration", to_text(prepared.config, 2));
-  agree(facts);
+  head_ = fmt::format("{}\n{}", head_, ranks_text(ranks, meeting));
+  const std::chrono::milliseconds timeout = settings.config.dist_timeout.value_or(kCollectiveTimeout);
+  rendezvous_ = meet(ranks, meeting, timeout);
+  if (ranks.world > 1) {
+    distributed::Limits limits;
+    if (settings.config.dist_timeout) limits.still = *settings.config.dist_timeout;
+    monitor_ = std::make_unique<distributed::Monitor>(*rendezvous_, ranks, progress, limits, end_by_verdict);
+  }
+  run([&] {
+    world = std::make_unique<distributed::World>(ranks, rendezvous_, timeout);
+    agree(common(prepared));
+    return Exit::ok;
+  });
 }
 
 void Processes::agree(const std::vector<std::pair<std::string, std::string>>& facts) const {
@@ -88,14 +102,7 @@ Exit Processes::blaming(const std::function<Exit()>& part) {
 Exit Processes::run(const std::function<Exit()>& body) {
   if (!monitor_) return body();
   try {
-    const Exit exit = blaming(body);
-    progress.enter(distributed::Phase::end, progress.seen().iter);
-    // Nobody leaves before the first rank has written its last file: srun and others end all ranks when one has gone.
-    blaming([&] {
-      group().any(false);
-      return exit;
-    });
-    return exit;
+    return blaming(body);
   } catch (const Error& error) {
     if (error.exit() != Exit::peer) monitor_->tell_failure(error.exit(), error.what());
     throw;
@@ -106,6 +113,12 @@ Exit Processes::run(const std::function<Exit()>& body) {
     monitor_->tell_failure(Exit::failed, error.what());
     throw;
   }
+}
+
+void Processes::part() {
+  if (!monitor_) return;
+  progress.enter(distributed::Phase::end, progress.seen().iter);
+  group().any(false);
 }
 
 }  // namespace selfsup::run

@@ -38,6 +38,9 @@ class Processes {
   // Calls the body, which does what this rank has to do. An error of its own is told to the others; where another rank
   // is to blame for it, the error that comes out says so: Error(peer).
   Exit run(const std::function<Exit()>& body);
+  // At the end of the body. Nobody leaves before the first rank has written its last file: srun and others end all
+  // ranks when one has gone.
+  void part();
   // A part of the body, after which somebody wants to know who is to blame.
   Exit blaming(const std::function<Exit()>& part);
 
@@ -45,6 +48,7 @@ class Processes {
   distributed::Progress progress;
 
  private:
+  std::shared_ptr<const distributed::Rendezvous> rendezvous_;  // of several; outlives the monitor
   std::string head_;
   bool blamed_ = false;
   std::unique_ptr<distributed::Monitor> monitor_;  // of several

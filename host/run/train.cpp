@@ -196,11 +196,15 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
 }  // namespace
 
 Exit train(Prepared& prepared, const cli::CommandLine& line) {
-  train::StopSignals signals;
   const Settings settings = settle(prepared.config, line, prepared.ranks);
   if (prepared.ranks.rank != 0) speak_as(fmt::format("rank {}", prepared.ranks.rank), Severity::error);
   Processes processes(prepared, settings);
-  const Exit exit = processes.run([&] { return train_as(processes, prepared, settings, line.overwrite); });
+  train::StopSignals signals;  // until now there is nothing to save, and ranks may wait for others that do not come
+  const Exit exit = processes.run([&] {
+    const Exit code = train_as(processes, prepared, settings, line.overwrite);
+    processes.part();
+    return code;
+  });
   if (exit != Exit::ok && processes.group().world() > 1) signals.ignore();
   return exit;
 }

@@ -1,6 +1,8 @@
 #include "train/signals.h"
 
 #include <atomic>
+#include <cstdint>
+#include <ctime>
 
 #include "plugin/ending.h"
 
@@ -8,17 +10,33 @@ namespace selfsup::train {
 namespace {
 
 std::atomic<int> first_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<int64_t> first_at{0};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
+
+// A wish to stop may come by two ways: to all processes of a job at once, and through its launcher.
+constexpr int64_t kSameWish = 500;
+
+int64_t milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
 
 void on_signal(int signal) {
+  const int64_t now = milliseconds();
   int none = 0;
-  if (!first_signal.compare_exchange_strong(none, signal)) plugin::end_now(128 + signal);
+  if (first_signal.compare_exchange_strong(none, signal)) {
+    first_at = now;
+  } else if (const int64_t at = first_at; at > 0 && now - at > kSameWish) {
+    plugin::end_now(128 + signal);
+  }
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
   first_signal = 0;
+  first_at = 0;
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;

@@ -12,7 +12,8 @@ namespace selfsup::train {
 std::optional<Exit> requested_stop();
 
 // While it lives: SIGTERM and SIGUSR1 (which Slurm sends with --signal) ask for Exit::preempted, SIGINT for
-// Exit::interrupted, at the end of the optimizer step. The second signal of any kind ends the process at once with 128
+// Exit::interrupted, at the end of the optimizer step. A second signal of any kind, half a second later or more, ends
+// the process at once with 128
 // + its number. One object at a time in a process.
 class StopSignals {
  public:

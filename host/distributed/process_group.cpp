@@ -29,11 +29,12 @@ Error failed(const char* operation, const std::exception& e) {
 
 // Starts an operation, and waits for it: of the CPU till it is done, of a GPU till its stream is made to wait.
 template <class Start>
-void run(const char* operation, Start start) {
+void run(std::atomic<bool>& lost, const char* operation, Start start) {
   try {
     const WorkPointer work = start();
     work->wait();
   } catch (const std::exception& e) {
+    lost = true;
     throw failed(operation, e);
   }
 }
@@ -146,7 +147,7 @@ void ProcessGroup::all_reduce(const at::Tensor& tensor, Reduce how) const {
     tensor.copy_(here);
     return;
   }
-  run("all_reduce", [&] {
+  run(lost_, "all_reduce", [&] {
     std::vector<at::Tensor> tensors{tensor};
     c10d::AllreduceOptions options;
     options.reduceOp = operation_of(how);
@@ -165,7 +166,7 @@ void ProcessGroup::broadcast(const at::Tensor& tensor, int root) const {
     tensor.copy_(here);
     return;
   }
-  run("broadcast", [&] {
+  run(lost_, "broadcast", [&] {
     std::vector<at::Tensor> tensors{bytes_of(tensor)};
     c10d::BroadcastOptions options;
     options.rootRank = root;
@@ -181,7 +182,7 @@ at::Tensor ProcessGroup::all_gather(const at::Tensor& rows) const {
   sizes[0] *= world_;
   const at::Tensor all = at::empty(sizes, rows.options().requires_grad(false));
   if (rows.numel() == 0) return all;
-  run("all_gather", [&] {
+  run(lost_, "all_gather", [&] {
     at::Tensor output = bytes_of(all), input = bytes_of(rows);
     return backend_of(rows)._allgather_base(output, input);
   });
@@ -205,7 +206,7 @@ at::Tensor ProcessGroup::reduce_scatter(const at::Tensor& rows) const {
   sizes[0] = n;
   at::Tensor own = at::empty(sizes, rows.options().requires_grad(false));
   if (rows.numel() == 0) return own;
-  run("reduce_scatter", [&] {
+  run(lost_, "reduce_scatter", [&] {
     at::Tensor input = rows.detach();
     return backend_of(rows)._reduce_scatter_base(own, input);
   });
@@ -226,10 +227,11 @@ std::function<double()> ProcessGroup::highest_later(double number) const {
     options.reduceOp = c10d::ReduceOp::MAX;
     work = backend_of(tensor).allreduce(tensors, options);
   } catch (const std::exception& e) {
+    lost_ = true;
     throw failed("all_reduce", e);
   }
-  return [tensor, work] {
-    run("all_reduce", [&] { return work; });
+  return [this, tensor, work] {
+    run(lost_, "all_reduce", [&] { return work; });
     return tensor.item<double>();
   };
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <c10/util/intrusive_ptr.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <set>
@@ -36,6 +37,10 @@ class ProcessGroup final : public Group {
   void add_device(c10::DeviceType type, const BackendMaker& maker, const c10::intrusive_ptr<c10d::Store>& store);
   const c10::intrusive_ptr<c10d::ProcessGroup>& c10d_group() const { return group_; }
 
+  // Whether an operation with the others has failed: plugin code that it went through may have made another error of
+  // it.
+  bool lost() const { return lost_; }
+
   int rank() const override { return rank_; }
   int world() const override { return world_; }
   void all_reduce(const at::Tensor& tensor, Reduce how) const override;
@@ -51,6 +56,7 @@ class ProcessGroup final : public Group {
   c10d::Backend& backend_of(const at::Tensor& tensor) const;
 
   int rank_, world_;
+  mutable std::atomic<bool> lost_{false};
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   std::set<c10::DeviceType> carried_{c10::DeviceType::CPU};
 };

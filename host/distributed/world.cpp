@@ -48,6 +48,12 @@ void World::add_device(c10::DeviceType type, const BackendMaker& maker) {
   }
 }
 
+bool World::lost_others() const {
+  if (!rendezvous_) return false;
+  const auto lost = [](const Group& group) { return static_cast<const ProcessGroup&>(group).lost(); };
+  return lost(*group_) || lost(*plugins_);
+}
+
 c10::intrusive_ptr<c10d::ProcessGroup> World::process_group() const {
   return rendezvous_ ? static_cast<const ProcessGroup&>(*group_).c10d_group() : nullptr;
 }

@@ -46,6 +46,9 @@ class World {
   // through the host's memory; several ranks may share a GPU so.
   void add_device(c10::DeviceType type, const BackendMaker& maker);
 
+  // Whether an operation with the others has failed, whatever error came of it in the end.
+  bool lost_others() const;
+
   // null in one process:
   const Rendezvous* rendezvous() const { return rendezvous_.get(); }
   c10::intrusive_ptr<c10d::ProcessGroup> process_group() const;  // that of group(), for the Reducer

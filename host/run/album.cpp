@@ -99,7 +99,9 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 void Album::draw(const std::string& name, const Draw& make) {
   if (!writes_) return;
   attempt(name, [&] {
-    const std::string path = fmt::format("{}/{}", folder_, name), caption = make(path);
+    const std::string path = fmt::format("{}/{}", folder_, name);
+    std::string caption;
+    training_.alone([&] { caption = make(path); });
     if (caption.empty()) return;
     figures_.push_back({name, caption, ""});
     log_info(fmt::format("drew {}; {}", path, caption));
@@ -169,7 +171,8 @@ std::vector<std::pair<std::string, std::string>> Album::facts() const {
           {"parameters", std::to_string(store.count(model::Kind::parameter) + store.count(model::Kind::frozen))},
           {"data", fmt::format("{} images, {}", training_.data.dataset->size(),
                                text_at(manifest_.config, "train_dataloader.dataset"))},
-          {"batch", fmt::format("{} images, {} an optimizer step", config.data.batch_size, config.accumulative_counts)},
+          {"batch", fmt::format("{} images, {} an optimizer step{}", config.data.batch_size, config.accumulative_counts,
+                                manifest_.world > 1 ? fmt::format(", on each of {} ranks", manifest_.world) : "")},
           {"length",
            fmt::format("{} iterations, {} an epoch", training_.course.max_iters(), training_.course.epoch_iters())},
           {"optimizer", text_at(manifest_.config, "optim_wrapper.optimizer")},

@@ -11,7 +11,13 @@ namespace selfsup::run {
 
 train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group) {
   return {[&](train::Kept& into) {
-            const std::string text = bad_files_text(gather_bad_files(loader.bad().files, group));
+            const std::vector<data::BadFile> all = gather_bad_files(loader.bad().files, group);
+            // Each rank has counted its own.
+            if (const auto count = static_cast<int64_t>(all.size()); count > loader.bad().allowed)
+              throw Error(Exit::data, fmt::format("{} images could not be used on all ranks together; max_bad_fraction "
+                                                  "allows {}. The first of them:\n  {}: {}",
+                                                  count, loader.bad().allowed, all[0].path, all[0].reason));
+            const std::string text = bad_files_text(all);
             if (!text.empty()) into.blobs[bad_files_name] = text;
           },
           [](const train::Kept&) { return [] {}; }};

@@ -62,6 +62,7 @@ launch::Ranks ranks_of(const cli::CommandLine& line) {
                 fmt::format("only training is done by several processes, and this one is rank {} of {} ({}): start it "
                             "without the launcher, or with --launcher none",
                             ranks.rank, ranks.world, launch::name_of(ranks.launcher)));
+  if (ranks.rank != 0) speak_as(fmt::format("rank {}", ranks.rank), Severity::error);
   return ranks;
 }
 
@@ -145,13 +146,14 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line) {
 }
 
 std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file) {
+  launch::Ranks ranks = ranks_of(line);
   Json preview = config::merge(Json::object(), file);
   config::apply_options(preview, line.cfg_options, /*lenient=*/true);
   config::throw_if_any(config::wrong_types(preview, config::host_schema()));
   cli::apply_flags(preview, line);
 
   auto prepared = std::make_unique<Prepared>();
-  prepared->ranks = ranks_of(line);
+  prepared->ranks = std::move(ranks);
   const plugin::Places places = plugin_places(line);
   prepared->registry = std::make_unique<plugin::Registry>(prepared->host.table(), places);
   const plugin::Registry& registry = *prepared->registry;

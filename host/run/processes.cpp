@@ -93,7 +93,8 @@ Exit Processes::blaming(const std::function<Exit()>& part) {
   try {
     return part();
   } catch (const Error& error) {
-    if (error.exit() != Exit::peer || !monitor_ || blamed_) throw;
+    const bool lost = error.exit() == Exit::peer || (world && world->lost_others());
+    if (!lost || !monitor_ || blamed_) throw;
     blamed_ = true;
     throw monitor_->blame(error.what());
   }
@@ -104,7 +105,7 @@ Exit Processes::run(const std::function<Exit()>& body) {
   try {
     return blaming(body);
   } catch (const Error& error) {
-    if (error.exit() != Exit::peer) monitor_->tell_failure(error.exit(), error.what());
+    monitor_->tell_failure(error.exit(), error.what());  // nothing where it is told who is to blame
     throw;
   } catch (const c10::Error& error) {
     monitor_->tell_failure(Exit::failed, error.what_without_backtrace());

@@ -38,13 +38,21 @@ RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const Proc
   if (group.rank() == 0) take(config);
   if (group.world() == 1) return;
   const std::string chosen = group.all_gather(checkpoint_ ? checkpoint_->path() : "").front();
-  if (group.rank() == 0 || chosen.empty()) return;
+  if (chosen.empty()) return;
+  if (group.rank() != 0) open(chosen);
+  std::string digests;
+  for (const checkpoint::FileRecord& file : checkpoint_->manifest().files) digests += file.sha256 + "\n";
+  processes.agree({{"the checkpoint that they go on from", digests}});
+}
+
+// On another rank than the first.
+void RunFolder::open(const std::string& chosen) {
   try {
     checkpoint_.emplace(chosen);
   } catch (const Error& error) {
     throw Error(error.exit(), fmt::format("rank {} cannot take the checkpoint that rank 0 goes on from: {}. The work "
                                           "folder must be on a file system that all machines share",
-                                          group.rank(), error.what()));
+                                          processes_.group().rank(), error.what()));
   }
 }
 

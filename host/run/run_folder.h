@@ -48,6 +48,7 @@ class RunFolder {
 
  private:
   void take(const config::RunConfig& config);
+  void open(const std::string& chosen);
   void open_log();
 
   const Processes& processes_;

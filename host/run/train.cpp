@@ -53,11 +53,13 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
     const checkpoint::Manifest& manifest = from->manifest();
     start.at = position_of(manifest, world);
     if (manifest.world != world)
-      start.notes.push_back(
-          fmt::format("resumed by {} ranks where the checkpoint's run had {}: {} batches of the epoch "
-                      "that had begun count as done, and the batch of all ranks has another size; "
-                      "--auto-scale-lr fits the learning rate",
-                      world, manifest.world, start.at.iter_in_epoch));
+      start.notes.push_back(fmt::format(
+          "resumed by {} {} where the checkpoint's run had {}: {}the batch of all ranks has "
+          "another size, and the learning rate may have to follow it",
+          world, world == 1 ? "process" : "ranks", manifest.world,
+          start.at.iter_in_epoch > 0
+              ? fmt::format("{} batches of the epoch that had begun count as done; ", start.at.iter_in_epoch)
+              : ""));
     start.origin = bridge::Origin::resumed;
     start.known_bad = folder.known_bad();
   } else if (!config.load_from.empty()) {
@@ -137,7 +139,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
-    exit = processes.blaming([&] { return loop.run(watch); });
+    exit = processes.run([&] { return loop.run(watch); });  // the others are told before the report is drawn
   } catch (const std::exception& failure) {
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
     try {
@@ -180,6 +182,7 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
   Training training(prepared, processes, settings, data, seed, start_of(folder, settings.config, group.world()));
   if (const checkpoint::Checkpoint* from = folder.checkpoint()) {
     train::restore(training.keepers, *from);
+    training.share_values();
     folder.close_checkpoint();
     training.notes.push_back(fmt::format("resuming from {}, iteration {} of {}", from->path(), from->manifest().iter,
                                          training.course.max_iters()));
@@ -197,7 +200,6 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
 
 Exit train(Prepared& prepared, const cli::CommandLine& line) {
   const Settings settings = settle(prepared.config, line, prepared.ranks);
-  if (prepared.ranks.rank != 0) speak_as(fmt::format("rank {}", prepared.ranks.rank), Severity::error);
   Processes processes(prepared, settings);
   train::StopSignals signals;  // until now there is nothing to save, and ranks may wait for others that do not come
   const Exit exit = processes.run([&] {

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "distributed/agreement.h"
+#include "distributed/single_process.h"
 #include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/facts.h"
@@ -38,33 +39,36 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       data(all.data),
       seed(seed_),
       notes(start.notes),
+      host(prepared.host),
       loader(make_loader(data, config.data, prepared.ranks, seed, start.known_bad, device)),
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
-            choose_device(prepared.host, prepared.ranks)),
+            choose_device(prepared.ranks)),
       update(settings, model.store, group, device.device, notes),
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
-      keepers{train::keep_model(model.store),    train::keep_optimizer(*update.optimizer),
-              train::keep_scaler(update.scaler), train::keep_task(model.task, group),
-              train::keep_buckets(*reducer),     keep_bad_files(loader, group)},
+      keepers{train::keep_model(model.store),      train::keep_optimizer(*update.optimizer),
+              train::keep_scaler(update.scaler),   train::keep_rank_tensors(model.store, group),
+              train::keep_task(model.task, group), train::keep_buckets(*reducer),
+              keep_bad_files(loader, group)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
-  if (group.world() > 1) distributed::broadcast_values(group, train::untrained_tensors(model.store));
+  share_values();
 }
 
-at::Device Training::choose_device(bridge::Host& host, const launch::Ranks& ranks) {
+at::Device Training::choose_device(const launch::Ranks& ranks) {
   device = device::choose_device(config.device, ranks.local_rank);
-  distributed::agree(group, {{"the kind of device", device.cuda ? "CUDA" : "CPU"}});
+  distributed::agree(group, {{"the kind of device", !device.cuda    ? "CPU"
+                                                    : device.shared ? "CUDA, shared by ranks"
+                                                                    : "CUDA"}});
   if (ranks.launcher != launch::Launcher::none && device.cuda)
     world.add_device(c10::DeviceType::CUDA,
                      device.shared ? distributed::BackendMaker()
                                    : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
   device::set_randomness({seed, config.deterministic, config.cudnn_benchmark});
-  bridge::Environment environment;
   environment.seed = seed;
   environment.group = &world.plugins();
   environment.device = device.device;
@@ -105,6 +109,28 @@ std::vector<at::Tensor> Training::shared_buffers() {
   for (const model::Entry& entry : model.store.entries())
     if (entry.kind == model::Kind::buffer && !entry.per_rank) shared.push_back(entry.tensor);
   return shared;
+}
+
+// Files of one name may differ among machines.
+void Training::share_values() {
+  if (group.world() == 1) return;
+  std::vector<at::Tensor> values = train::untrained_tensors(model.store);
+  for (const auto& [name, tensor] : train::trained_tensors(model.store)) values.push_back(tensor);
+  distributed::broadcast_values(group, values);
+}
+
+void Training::alone(const std::function<void()>& work) {
+  const distributed::SingleProcess single;
+  bridge::Environment one = environment;
+  one.group = &single;
+  host.set_environment(one);
+  try {
+    work();
+  } catch (...) {
+    host.set_environment(environment);
+    throw;
+  }
+  host.set_environment(environment);
 }
 
 void Training::share_buffers() {

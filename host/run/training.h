@@ -48,6 +48,10 @@ struct Training {
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks
   // have by themselves differ, and a checkpoint holds one.
   void share_buffers();
+  // Gives every rank all of the first one's values, but for those that are each rank's own.
+  void share_values();
+  // Calls it while plugins find this rank alone: for what only one rank does.
+  void alone(const std::function<void()>& work);
   // Calls it while they have them, and gives each rank back its own.
   void with_shared_buffers(const std::function<void()>& work);
 
@@ -58,6 +62,8 @@ struct Training {
   const Data& data;
   uint64_t seed;
   std::vector<std::string> notes;  // what run.log is told: the start's, and more
+  bridge::Host& host;
+  bridge::Environment environment;  // of the host
   device::Device device;
   data::Loader loader;
   train::Course course;  // at its start
@@ -72,7 +78,7 @@ struct Training {
  private:
   std::vector<at::Tensor> shared_buffers();
   train::Interval evaluation_interval() const;
-  at::Device choose_device(bridge::Host& host, const launch::Ranks& ranks);
+  at::Device choose_device(const launch::Ranks& ranks);
 };
 
 }  // namespace selfsup::run

@@ -31,10 +31,11 @@ Json scaled_optimizer(const config::RunConfig& config, int world, std::vector<st
     *optimizer.find("lr") = Json(after);
   } else if (world > 1) {
     notes.push_back(fmt::format("{}; lr {} is taken as it stands{}", images, before,
-                                batch == base ? ", and its batch is base_batch_size"
-                                              : fmt::format("; base_batch_size is {}: --auto-scale-lr would make lr {} "
-                                                            "(new_lr = old_lr x new_gpus / old_gpus)",
-                                                            base, after)));
+                                batch == base
+                                    ? ", and its batch is base_batch_size"
+                                    : fmt::format("; base_batch_size is {}: --auto-scale-lr would make lr {:.6g} "
+                                                  "(new_lr = old_lr x new_gpus / old_gpus)",
+                                                  base, after)));
   }
   return optimizer;
 }

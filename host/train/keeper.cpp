@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -76,21 +77,62 @@ Keeper keep_scaler(GradScaler& scaler) {
           }};
 }
 
+namespace {
+
+// Components and their bytes, to and from one text: what ranks have may differ.
+std::string packed(const std::vector<Task::State>& states) {
+  std::string text;
+  for (const Task::State& state : states)
+    if (state.per_rank)
+      text += fmt::format("{} {}\n{}{}", state.component.size(), state.bytes.size(), state.component,
+                          std::string_view(reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()));
+  return text;
+}
+
+std::vector<std::pair<std::string, std::string>> unpacked(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> states;
+  while (!text.empty()) {
+    const size_t blank = text.find(' '), line = text.find('\n');
+    const size_t name = std::stoul(std::string(text.substr(0, blank)));
+    const size_t bytes = std::stoul(std::string(text.substr(blank + 1, line - blank - 1)));
+    text.remove_prefix(line + 1);
+    states.emplace_back(text.substr(0, name), text.substr(name, bytes));
+    text.remove_prefix(name + bytes);
+  }
+  return states;
+}
+
+// That of a rank, or of one that is there where the run had fewer ranks.
+std::string file_for(const Kept& from, const std::string& component, int rank) {
+  int had = 0;
+  while (from.blobs.contains(checkpoint::state_file_name(component, true, had))) ++had;
+  return checkpoint::state_file_name(component, true, had > 0 ? rank % had : rank);
+}
+
+}  // namespace
+
 Keeper keep_task(Task& task, const distributed::Group& group) {
   const auto save = [&](Kept& into) {
     Json::Array listed;
-    for (const Task::State& state : task.save_state()) {
-      const std::string bytes = {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()};
-      const std::string file = checkpoint::state_file_name(state.component, state.per_rank, group.rank());
-      if (state.per_rank) {
-        const std::vector<std::string> all = group.all_gather(bytes);
-        for (int rank = 0; rank < group.world(); ++rank)
-          into.blobs[checkpoint::state_file_name(state.component, true, rank)] = all[static_cast<size_t>(rank)];
-      } else {
+    const auto list = [&](const std::string& component, bool per_rank, const std::string& file) {
+      listed.push_back(Json(Json::Object{{"component", component}, {"per_rank", per_rank}, {"file", file}}));
+    };
+    const std::vector<Task::State> states = task.save_state();
+    for (const Task::State& state : states) {
+      if (state.per_rank) continue;
+      const std::string file = checkpoint::state_file_name(state.component, false, 0);
+      into.blobs[file] = {reinterpret_cast<const char*>(state.bytes.data()), state.bytes.size()};
+      list(state.component, false, file);
+    }
+    int rank = 0;
+    std::set<std::string> seen;
+    for (const std::string& text : group.all_gather(packed(states))) {
+      for (const auto& [component, bytes] : unpacked(text)) {
+        const std::string file = checkpoint::state_file_name(component, true, rank);
         into.blobs[file] = bytes;
+        if (seen.insert(component).second) list(component, true, file);
       }
-      listed.push_back(
-          Json(Json::Object{{"component", state.component}, {"per_rank", state.per_rank}, {"file", file}}));
+      ++rank;
     }
     into.extra.set("states", Json(std::move(listed)));
   };
@@ -100,8 +142,9 @@ Keeper keep_task(Task& task, const distributed::Group& group) {
       for (const Json& node : listed->as_array()) {
         const std::string& component = node.get("component").as_string();
         const bool per_rank = node.get("per_rank").as_bool();
-        const std::string& bytes = from.blob(per_rank ? checkpoint::state_file_name(component, true, group.rank())
-                                                      : node.get("file").as_string());
+        const std::string file = per_rank ? file_for(from, component, group.rank()) : node.get("file").as_string();
+        if (per_rank && !from.blobs.contains(file)) continue;  // that rank had none
+        const std::string& bytes = from.blob(file);
         const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
         states.push_back({component, per_rank, {data, data + bytes.size()}});
       }
@@ -109,6 +152,46 @@ Keeper keep_task(Task& task, const distributed::Group& group) {
     return [&task, states] { task.load_state(states); };
   };
   return {save, load};
+}
+
+namespace {
+
+constexpr const char* kRanksFile = "ranks.safetensors";
+
+std::string of_rank(int rank, const std::string& name) { return fmt::format("{}/{}", rank, name); }
+
+StateDict own_tensors(const model::ParameterStore& model) {
+  StateDict own;
+  for (const model::Entry& entry : model.entries())
+    if (entry.per_rank && !entry.transient) own.emplace_back(entry.name, entry.tensor);
+  return own;
+}
+
+}  // namespace
+
+Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group& group) {
+  return {[&](Kept& into) {
+            if (group.world() == 1) return;
+            for (const auto& [name, tensor] : own_tensors(model)) {
+              const at::Tensor all = group.all_gather(tensor.detach().cpu().contiguous().unsqueeze(0));
+              for (int rank = 0; rank < group.world(); ++rank)
+                into.tensors[kRanksFile].emplace_back(of_rank(rank, name), all[rank].clone());
+            }
+          },
+          [&](const Kept& from) -> std::function<void()> {
+            const auto saved = from.tensors.find(kRanksFile);
+            if (saved == from.tensors.end()) return [] {};
+            StateDict own = own_tensors(model), found;
+            for (const auto& [name, tensor] : own)
+              for (const auto& [key, value] : saved->second)
+                if (key == of_rank(group.rank(), name)) found.emplace_back(name, value);
+            if (found.empty()) return [] {};  // a run of fewer ranks: the first one's, which the model's file has
+            const checkpoint::StrictReport report = compare(own, found, /*check_dtype=*/true);
+            if (!report.exact())
+              throw Error(Exit::checkpoint,
+                          fmt::format("{} in {} is not of this model. {}", kRanksFile, from.source, report.text()));
+            return [own, found] { copy_values(own, found); };
+          }};
 }
 
 Keeper keep_buckets(distributed::Reducer& reducer) {

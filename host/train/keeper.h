@@ -46,9 +46,12 @@ Keeper keep_scaler(GradScaler& scaler);
 // "model.safetensors": all tensors but the transient ones. One that is missing, too many or of another shape or type is
 // refused, with the list.
 Keeper keep_model(model::ParameterStore& model);
-// Files below "state/", one a component and, where it says so, a rank. A component judges its bytes by itself, when it
-// takes them in.
+// Files below "state/", one a component and, where it says so, a rank; a rank that the saved run did not have takes
+// that of another. A component judges its bytes by itself, when it takes them in.
 Keeper keep_task(Task& task, const distributed::Group& group);
+// "ranks.safetensors", of several ranks: tensors that each has a value of its own of, as "RANK/name". After keep_model,
+// whose file has the first rank's.
+Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group& group);
 // The buckets of the manifest. Those of another number of parameters are left aside, which changes no more than the
 // last bits of sums.
 Keeper keep_buckets(distributed::Reducer& reducer);

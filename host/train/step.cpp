@@ -90,6 +90,8 @@ void OptimizerStep::call_autograd(const at::Tensor& root) const {
                                                    : ""));
   } catch (const Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception& e) {
     if (parts_.group.world() == 1) throw;
     throw lost_others(e.what());

@@ -30,6 +30,7 @@ void Telemetry::add(const Position& at, const Outcome& outcome, double seconds, 
   eta_.add(seconds);
   on_cpu_ = outcome.total.device().is_cpu();
 
+  ++unread_iterations_;
   Record record{.at = at, .has_norm = outcome.norm.has_value()};
   std::vector<at::Tensor> values;
   const auto put = [&](const std::string& name, const at::Tensor& value, bool judged) {
@@ -80,6 +81,7 @@ std::string Telemetry::read_here(const std::string& last_good) {
     values += record.names.size();
   }
   unread_.clear();
+  unread_iterations_ = 0;
   return first_complaint;
 }
 

@@ -30,7 +30,7 @@ class Telemetry {
   void read(const std::string& last_good);
   // Whether to read now, log line or not: on the CPU of one process always, since that waits for nobody; else now and
   // then, so that a divergence is noticed soon and little is kept.
-  bool due() const { return (on_cpu_ && group_.world() == 1) || unread_.size() >= most_unread; }
+  bool due() const { return (on_cpu_ && group_.world() == 1) || unread_iterations_ >= most_unread; }
 
   // What has been read since the last call, as means over the iterations that had a value, and over the ranks: time,
   // data_time, and of scalars grad_norm, loss, the other terms, metrics of events. Error(failed) when the ranks have
@@ -38,7 +38,7 @@ class Telemetry {
   void tell(report::TrainPoint& point);
 
  private:
-  static constexpr size_t most_unread = 64;  // iterations
+  static constexpr int most_unread = 64;  // iterations, as many on each rank
   struct Record {
     Position at;
     bool has_norm = false, of_event = false;  // the first value is the gradient norm
@@ -53,6 +53,7 @@ class Telemetry {
   const distributed::Group& group_;
   bool judge_norm_, log_norm_, on_cpu_ = true;
   std::vector<Record> unread_;
+  int unread_iterations_ = 0;
   report::Means of_steps_, of_events_;
   double seconds_ = 0, data_seconds_ = 0;  // of the iterations since the last line
   int64_t iterations_ = 0;

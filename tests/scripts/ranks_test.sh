@@ -80,6 +80,14 @@ done
 grep -q "12 images an optimizer step: 3 a rank x 4 ranks x 1 accumulated" simclr4/run.log || fail "the log does not tell the batch of all ranks"
 [ "$(grep -c 'Iter(train)' mae4/run.log)" = 20 ] || fail "more than one rank writes the log"
 
+# --- one rank, as every launcher may start it: the run of a process that nobody has started -----------------------------------------
+wide="model.backbone.base_channels=16 model.neck.in_channels=128" # channels-last: 16 outputs or more
+# shellcheck disable=SC2086 # words
+"$host" simclr.json --work-dir wide --cfg-options train_cfg.max_iters=3 $wide >out 2>&1 || fail "one process, channels-last"
+# shellcheck disable=SC2086
+sh "$1/../../scripts/dist_train.sh" simclr.json 1 --work-dir wide1 --device cpu --cfg-options train_cfg.max_iters=3 $wide >out 2>&1 || fail "one rank of the launcher: $?"
+cmp wide/checkpoints/iter_3/model.safetensors wide1/checkpoints/iter_3/model.safetensors || fail "one rank of the launcher: other bytes"
+
 # --- killed and resumed by three -----------------------------------------------------------------------------------------
 batch=train_dataloader.batch_size=4
 strace -f -o /dev/null -P "$scratch/killed/metrics.jsonl" -e trace=write -e inject=write:signal=KILL:when=10 \
@@ -114,6 +122,22 @@ for signal in TERM USR1; do
   iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
   [ -d "stopped/checkpoints/iter_$iter" ] || fail "SIG$signal: no checkpoint of iteration $iter"
 done
+
+# --- a signal to all at once, launcher and ranks, as a cgroup or a time limit sends it ------------------------------------------
+rm -rf stopped out
+"$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+launcher=$!
+until grep -qs 'Iter(train)' out; do
+  kill -0 $launcher || break
+  sleep 0.1
+done
+# shellcheck disable=SC2046
+kill -s TERM $launcher $(pgrep -P $launcher)
+rc=0
+wait $launcher || rc=$?
+[ $rc = 75 ] || fail "SIGTERM to launcher and ranks at once: exit code $rc"
+iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
+[ -d "stopped/checkpoints/iter_$iter" ] || fail "SIGTERM to launcher and ranks at once: no checkpoint of iteration $iter"
 
 # --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

@@ -96,8 +96,8 @@ echo '{"env_cfg": {"dist_cfg": {}}}' >c.json
 refused 1 "starting 2 of 2 ranks here, 0 to 1; they meet at 127.0.0.1:" real c.json 2
 tail -n 1 "$scratch/err" | grep -q "^error: rank [01] (process [0-9]*) failed first, with exit code 1$" || fail "the culprit is not named"
 refused 2 "there is no" real missing.json 2
-refused 2 "--nproc-per-node takes a whole number from 1 to 4096; found 0" real c.json 0
-refused 2 "--nproc-per-node takes a whole number" real c.json --work-dir
+refused 2 'GPUS, the second word, is "0"' real c.json 0
+refused 2 'GPUS, the second word, is "--work-dir"' real c.json --work-dir
 export NNODES=2
 refused 2 "nothing says where they meet" real c.json 2
 export MASTER_ADDR=127.0.0.1

@@ -7,11 +7,14 @@ host=$1/bin/selfsup-host
 tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
 cd "$scratch" || exit 1
 
-# run FOLDER [SIGNAL SAVES]: 24 iterations, saved after the twelfth; three to an optimizer step. SAVES: as strace's `when`.
+# run FOLDER [SIGNAL SAVES [DELAY]]: 24 iterations, saved after the twelfth; three to an optimizer step. SAVES: as strace's `when`; DELAY:
+# microseconds of each fsync, of which a save makes several.
 run() {
   folder=$1
   shift
-  [ $# -eq 0 ] || set -- strace -o /dev/null -e trace=mkdirat -e "inject=mkdirat:signal=$1:when=$2"
+  slowly=${3:+"-e inject=fsync:delay_enter=$3"}
+  # shellcheck disable=SC2086 # words
+  [ $# -eq 0 ] || set -- strace -o /dev/null -e trace=mkdirat,fsync -e "inject=mkdirat:signal=$1:when=$2" $slowly
   "$@" "$host" "$tiny" --work-dir "$folder" --resume --cfg-options 'train_cfg={"_delete_": true, "max_iters": 24}' \
     optim_wrapper.accumulative_counts=3 default_hooks.checkpoint.interval=12 >out 2>&1
 }
@@ -38,12 +41,16 @@ for signal in TERM:75:143 INT:130:130; do
   grep -q "stopped at iteration 15 and saved; --resume" out || fail "SIG$name: does not say where it stopped"
   finishes "$name" 15
 
-  # And once more when iteration 15 is saved.
-  run "twice_$name" "$name" 1+
+  # And once more when iteration 15 is saved; what comes within half a second is one wish.
+  run "twice_$name" "$name" 1+ 400000
   rc=$?
   [ $rc -eq "${codes#*:}" ] || fail "SIG$name twice: exit $rc"
   [ -d "twice_$name/checkpoints/.tmp-iter_15" ] || fail "SIG$name twice: it did not end in the middle of a save"
   finishes "twice_$name" 12
+  run "at_once_$name" "$name" 1+
+  rc=$?
+  [ $rc -eq "${codes%:*}" ] || fail "SIG$name twice at once: exit $rc"
+  finishes "at_once_$name" 15
 done
 
 # Before the loop, while the work folder is made.

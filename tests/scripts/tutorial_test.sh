@@ -112,7 +112,7 @@ while :; do
     --ntasks=* | --nproc-per-node=*) tasks=${1#*=} ;;
     --ntasks | --nproc-per-node | -np) tasks=$2 && shift ;;
     --ntasks-per-node=*) per_node=${1#*=} ;;
-    -p | -J | --partition | --job-name) shift ;;
+    -p | -J | --partition | --job-name | --gres) shift ;;
     -*) ;;
     *) break ;;
   esac
@@ -220,7 +220,7 @@ typed
 trained "$default" 2
 next optim_wrapper.optimizer.lr=1.2e-3
 typed
-trained "$default" 4 'lr 0.0012 stays as it is'
+trained "$default" 4 'lr 0.0012 is taken as it stands'
 next --auto-scale-lr
 typed
 trained "$default" 4

@@ -108,8 +108,9 @@ const RankBody resumes("resumes", [](const RankPlace& place) {
     restore(run.keepers, newest.value());
     start = position_of(newest->manifest());
     from = newest->path();
-  } else if (place.rank == 0) {
-    run.outside.keep_in(place.folder / (place.argument == "straight" ? "straight" : "kept"), run.keepers);
+  } else {
+    run.outside.keep_in(place.folder / (place.argument == "straight" ? "straight" : "kept"), run.keepers,
+                        world.group());
   }
   run.go(start, from);
   write(outcome_file(place, place.argument), values(run));

@@ -112,14 +112,17 @@ class ToyTask : public train::Task {
 
 class ToyOutside : public train::Outside {
  public:
-  void keep_in(const std::filesystem::path& folder, const train::Keepers& keepers) {
-    store_ = std::make_unique<checkpoint::CheckpointStore>(folder.string(), -1);
+  // On every rank of the group; the first one writes.
+  void keep_in(const std::filesystem::path& folder, const train::Keepers& keepers,
+               const distributed::Group& group = alone()) {
+    if (group.rank() == 0) store_ = std::make_unique<checkpoint::CheckpointStore>(folder.string(), -1);
     keepers_ = &keepers;
+    group_ = &group;
   }
   void log(report::TrainPoint point) override { points.push_back(point); }
   std::string save(const std::string& name, const train::Position& position) override {
     saved.push_back(name);
-    return store_ ? train::save(*keepers_, distributed::SingleProcess(), store_.get(), name, position, {}) : name;
+    return keepers_ ? train::save(*keepers_, *group_, store_.get(), name, position, {}) : name;
   }
   void evaluate(const bridge::Step& step) override { evaluated.push_back(static_cast<int64_t>(step.iter)); }
   void progress(const train::Position& position, int64_t) override { iter_ = position.iter; }
@@ -136,6 +139,12 @@ class ToyOutside : public train::Outside {
   int64_t iter_ = 0;
   std::unique_ptr<checkpoint::CheckpointStore> store_;
   const train::Keepers* keepers_ = nullptr;
+  const distributed::Group* group_ = nullptr;
+
+  static const distributed::Group& alone() {
+    static const distributed::SingleProcess group;
+    return group;
+  }
 };
 
 class Run {

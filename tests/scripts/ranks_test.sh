@@ -2,7 +2,7 @@
 # Several ranks train as one process does with the same global batch: the same loss, for both algorithms, with batch norm over all ranks;
 # a run of three that is killed and resumed ends with the bytes of the one that was not; one that is resumed by another number of ranks
 # says so; a signal to one rank stops all at one step; two jobs share a machine.
-#   ranks_test.sh BUILD_FOLDER
+#   ranks_test.sh BUILD_FOLDER PLUGIN, one that has tensors of each rank
 . "$(dirname "$0")/common.sh"
 set -e
 
@@ -96,6 +96,19 @@ strace -f -o /dev/null -P "$scratch/killed/metrics.jsonl" -e trace=write -e inje
 ranks 3 killed mae.json --resume --cfg-options $batch || fail "it does not go on"
 for part in model optimizer; do
   cmp "mae3/checkpoints/iter_20/$part.safetensors" "killed/checkpoints/iter_20/$part.safetensors" || fail "resumed by three: other bytes of $part"
+done
+
+# --- tensors of which each rank has its own ------------------------------------------------------------------------------------
+sed 's/"plugins": \["mae.so"\],//; /"model": {/,/^  },/d; /"optim_wrapper"/d' mae.json >own.json
+own="train_cfg.max_iters=8 $batch"
+# shellcheck disable=SC2086
+ranks 3 own own.json --plugin "$2" --unstamped --cfg-options $own || fail "own tensors: $?"
+cp -r own own_again
+rm -rf own_again/checkpoints/iter_8
+# shellcheck disable=SC2086
+ranks 3 own_again own.json --plugin "$2" --unstamped --resume --cfg-options $own || fail "own tensors, resumed: $?"
+for part in model optimizer ranks; do
+  cmp "own/checkpoints/iter_8/$part.safetensors" "own_again/checkpoints/iter_8/$part.safetensors" || fail "resumed by three: other bytes of $part where ranks have their own"
 done
 
 # --- by another number of ranks --------------------------------------------------------------------------------------------

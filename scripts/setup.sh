@@ -21,7 +21,7 @@ libboost-dev libboost-filesystem-dev libgloo-dev libjsoncpp-dev libspdlog-dev li
 libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
 # They start ranks; Slurm's daemons are not configured, so that the system starts none.
-launcher_packages="slurmctld slurmd slurm-client munge openmpi-bin"
+launcher_packages="slurmctld slurmd slurm-client munge openmpi-bin iproute2"
 # The last two with what they and the torch of LibTorch's wheel import: they read what the host exports.
 test_packages="numpy==2.2.6 safetensors==0.5.3 filelock==3.18.0 fsspec==2025.5.1 jinja2==3.1.6 markupsafe==3.0.2 mpmath==1.3.0 networkx==3.4.2 \
 pillow==11.2.1 pyyaml==6.0.2 sympy==1.14.0 typing_extensions==4.14.0 timm==1.0.31 torchvision==0.26.0"

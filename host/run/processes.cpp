@@ -89,9 +89,9 @@ void Processes::agree(const std::vector<std::pair<std::string, std::string>>& fa
   distributed::agree(group(), facts);
 }
 
-Exit Processes::blaming(const std::function<Exit()>& part) {
+Exit Processes::blaming(const std::function<Exit()>& body) {
   try {
-    return part();
+    return body();
   } catch (const Error& error) {
     const bool lost = error.exit() == Exit::peer || (world && world->lost_others());
     if (!lost || !monitor_ || blamed_) throw;

@@ -35,19 +35,20 @@ class Processes {
   // What else they must have in common, by name. Error(disagree) on all.
   void agree(const std::vector<std::pair<std::string, std::string>>& facts) const;
 
-  // Calls the body, which does what this rank has to do. An error of its own is told to the others; where another rank
-  // is to blame for it, the error that comes out says so: Error(peer).
+  // Calls the body, which does what this rank has to do, or a part of it. An error of its own is told to the others;
+  // where another rank is to blame for it, the error that comes out says so: Error(peer).
   Exit run(const std::function<Exit()>& body);
   // At the end of the body. Nobody leaves before the first rank has written its last file: srun and others end all
   // ranks when one has gone.
   void part();
-  // A part of the body, after which somebody wants to know who is to blame.
-  Exit blaming(const std::function<Exit()>& part);
 
   std::unique_ptr<distributed::World> world;
   distributed::Progress progress;
 
  private:
+  // With the error of who is to blame, where an operation with the others has failed.
+  Exit blaming(const std::function<Exit()>& body);
+
   std::shared_ptr<const distributed::Rendezvous> rendezvous_;  // of several; outlives the monitor
   std::string head_;
   bool blamed_ = false;

@@ -50,16 +50,6 @@ Values distinct(const Values& values) {
   return out;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> out;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 // A line from a little before the place at which it leaves the other one.
 std::string from_difference(const std::string& line, const std::string& other) {
   constexpr size_t before = 40;

@@ -1,5 +1,6 @@
-// Ranks in words, and the first line of a text. Knows no group.
+// Ranks in words, and the lines of a text. Knows no group.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -16,6 +17,17 @@ inline std::string rank_text(const std::vector<int>& ranks) {
     out += std::to_string(ranks[i]);
     if (last > i) out += (last == i + 1 ? ", " : "-") + std::to_string(ranks[last]);
     i = last;
+  }
+  return out;
+}
+
+// Without their ends; an empty text has one, and so has what follows the last end.
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    out.push_back(text.substr(at, end - at));
+    at = end + 1;
   }
   return out;
 }

@@ -38,17 +38,6 @@ uint64_t nonce() {
   return out;
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> out(1);
-  for (const char c : text) {
-    if (c == '\n')
-      out.emplace_back();
-    else
-      out.back() += c;
-  }
-  return out;
-}
-
 // One machine: an address that leads nowhere else, without asking a resolver.
 Number loopback_of(const std::string& address) { return is_loopback(address) ? address : "127.0.0.1"; }
 

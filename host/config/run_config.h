@@ -69,6 +69,7 @@ struct RunConfig {
   std::optional<int64_t> num_threads;
   std::optional<std::chrono::milliseconds> dist_timeout;  // env_cfg.dist_cfg.timeout
   bool channels_last = false, cudnn_benchmark = false;
+  std::optional<bool> allow_tf32;  // absent: as PyTorch does
 };
 
 // config: resolved and valid. Error(usage) for what no schema can say: no length of the run, two of them, …

@@ -117,15 +117,19 @@ int set_threads(int wanted, int local_ranks) {
   return at::get_num_threads();
 }
 
-void set_randomness(const Randomness& randomness) {
+void set_numerics(const Numerics& numerics) {
   // The CPU generator keeps 32 bits of its seed: fold, so that seeds which differ above them differ.
-  const uint64_t mixed = mix64(randomness.seed);
+  const uint64_t mixed = mix64(numerics.seed);
   at::manual_seed((mixed ^ (mixed >> 32)) & 0xffffffffu);
-  at::globalContext().setDeterministicAlgorithms(randomness.deterministic, /*warn_only=*/false);
-  at::globalContext().setDeterministicCuDNN(randomness.deterministic);
-  at::globalContext().setBenchmarkCuDNN(randomness.search && !randomness.deterministic);
+  at::globalContext().setDeterministicAlgorithms(numerics.deterministic, /*warn_only=*/false);
+  at::globalContext().setDeterministicCuDNN(numerics.deterministic);
+  at::globalContext().setBenchmarkCuDNN(numerics.search && !numerics.deterministic);
+  if (numerics.tf32) {
+    at::globalContext().setAllowTF32CuBLAS(*numerics.tf32);
+    at::globalContext().setAllowTF32CuDNN(*numerics.tf32);
+  }
   at::globalContext().setDeterministicFillUninitializedMemory(false);  // nothing here reads what it has not written
-  if (randomness.deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  if (numerics.deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
 }
 
 }  // namespace selfsup::device

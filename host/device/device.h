@@ -49,12 +49,14 @@ std::shared_ptr<uint8_t> allocate_pinned(size_t bytes);
 // local ranks. Returns what is in force.
 int set_threads(int wanted, int local_ranks);
 
-struct Randomness {
+// What the numbers of a run depend on beside its inputs.
+struct Numerics {
   uint64_t seed = 0;
   bool deterministic = false;  // only deterministic kernels; an operator without one is an error
   bool search = false;  // cuDNN times its algorithms for each new size, and keeps the fastest; not if deterministic
+  std::optional<bool> tf32 = {};  // fp32 products and convolutions may round to TF32; absent: as LibTorch has it
 };
 // Seeds LibTorch's generators, for what does not go by keyed numbers, and says which kernels may be taken.
-void set_randomness(const Randomness& randomness);
+void set_numerics(const Numerics& numerics);
 
 }  // namespace selfsup::device

@@ -126,7 +126,7 @@ std::optional<checkpoint::Checkpoint> Trained::find_checkpoint(const cli::Comman
 
 at::Device Trained::choose_device() {
   device = device::choose_device(config().device);
-  device::set_randomness({seed_, config().deterministic});
+  device::set_numerics({seed_, config().deterministic, false, config().allow_tf32});
   bridge::Environment environment;
   environment.seed = seed_;
   environment.device = device.device;

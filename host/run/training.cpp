@@ -68,7 +68,7 @@ at::Device Training::choose_device(const launch::Ranks& ranks) {
     world.add_device(c10::DeviceType::CUDA,
                      device.shared ? distributed::BackendMaker()
                                    : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
-  device::set_randomness({seed, config.deterministic, config.cudnn_benchmark});
+  device::set_numerics({seed, config.deterministic, config.cudnn_benchmark, config.allow_tf32});
   environment.seed = seed;
   environment.group = &world.plugins();
   environment.device = device.device;

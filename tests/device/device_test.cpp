@@ -59,11 +59,23 @@ TEST_CASE("an unknown device is refused") {
 
 TEST_CASE("seeds that differ in any bit give different numbers") {
   const auto draw = [](uint64_t seed) {
-    set_randomness({seed, false});
+    set_numerics({seed, false});
     return at::rand({8});
   };
   CHECK(at::equal(draw(7), draw(7)));
   CHECK(!at::equal(draw(7), draw(7 | (1ull << 40))));
+}
+
+TEST_CASE("TF32 is as LibTorch has it until somebody says") {
+  const auto allowed = [] {
+    return std::pair(at::globalContext().allowTF32CuBLAS(), at::globalContext().allowTF32CuDNN());
+  };
+  set_numerics({});
+  CHECK(allowed() == std::pair(false, true));  // torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+  set_numerics({.tf32 = true});
+  CHECK(allowed() == std::pair(true, true));
+  set_numerics({.tf32 = false});
+  CHECK(allowed() == std::pair(false, false));
 }
 
 }  // namespace selfsup::device

@@ -111,7 +111,7 @@ ReduceConfig read_reduce(const Json& config) {
   ReduceConfig reduce;
   reduce.find_unused_parameters =
       wrapper.get_bool("find_unused_parameters", config.get("find_unused_parameters").as_bool());
-  reduce.bucket_mb = wrapper.get("bucket_cap_mb").as_double();
+  if (const Json* cap = wrapper.find("bucket_cap_mb")) reduce.bucket_mb = cap->as_double();
   const Json* hook = wrapper.find("comm_hook");
   reduce.compress_bf16 = hook && !hook->is_null();
   return reduce;

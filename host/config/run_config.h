@@ -42,7 +42,7 @@ struct ProbeConfig {
 // How gradients are reduced over ranks.
 struct ReduceConfig {
   bool find_unused_parameters = false, compress_bf16 = false;
-  double bucket_mb = 0;
+  std::optional<double> bucket_mb;
 };
 
 enum class ResumeFrom { nothing, newest, path };

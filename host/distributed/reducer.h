@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +20,8 @@ using NamedParameters = std::vector<std::pair<std::string, at::Tensor>>;
 
 struct ReducerOptions {
   bool find_unused_parameters = false;
-  double bucket_mb = 25;       // MiB; the first bucket has 1 or less
-  bool compress_bf16 = false;  // gradients travel as bfloat16
+  std::optional<double> bucket_mb = {};  // MiB; the first bucket has 1 or less. Absent: fitted to the gradients
+  bool compress_bf16 = false;            // gradients travel as bfloat16
 };
 
 // What a step does about the gradients of other ranks. One step at a time; calls in the order of their declaration, for

@@ -103,7 +103,7 @@ TEST_CASE("the wrapper's word about unused parameters comes before the one at th
   const auto reduce = [](const std::vector<std::string>& options) { return read_with(options).reduce; };
   CHECK(!reduce({}).find_unused_parameters);
   CHECK(!reduce({}).compress_bf16);
-  CHECK(reduce({}).bucket_mb == 25);
+  CHECK(!reduce({}).bucket_mb);
   CHECK(reduce({"find_unused_parameters=True"}).find_unused_parameters);
   CHECK(reduce({"model_wrapper_cfg.find_unused_parameters=True"}).find_unused_parameters);
   CHECK(!reduce({"find_unused_parameters=True", "model_wrapper_cfg.find_unused_parameters=False"})

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
 #include <stdexcept>
@@ -137,6 +138,27 @@ const RankBody reduces("reduces", [](const RankPlace& place) {
   }
 });
 
+// Sixteen parameters of 1 MiB each: an eighth of all is two of them, and the first bucket has 1 MiB.
+const RankBody fits("fits", [](const RankPlace& place) {
+  const RankWorld world(place);
+  NamedParameters parameters;
+  for (int i = 0; i < 16; ++i)
+    parameters.emplace_back(fmt::format("p{}", i), at::zeros({1 << 18}).set_requires_grad(true));
+  const auto reducer = world.reducer(parameters);
+  reducer->before_forward();
+  at::Tensor loss = at::zeros({});
+  for (const auto& [name, parameter] : parameters) loss = loss + parameter.sum();
+  reducer->before_backward(loss);
+  loss.backward();
+  for (auto& [name, parameter] : parameters) parameter.mutable_grad().reset();
+  reducer->after_update();
+  std::vector<size_t> sizes;
+  for (const auto& bucket : reducer->buckets()) sizes.push_back(bucket.size());
+  std::ranges::sort(sizes);
+  require(sizes == std::vector<size_t>{1, 1, 2, 2, 2, 2, 2, 2, 2},
+          fmt::format("buckets of {}", fmt::join(sizes, ", ")));
+});
+
 const RankBody compresses("compresses", [](const RankPlace& place) {
   const RankWorld world(place);
   Net net;
@@ -203,6 +225,11 @@ TEST_CASE("gradients are means over ranks, in buckets that are rebuilt once and 
   const int world = GENERATE(2, 3, 4);
   const Scratch scratch;
   CHECK(failures(run_ranks(reduces, world, scratch.path())) == "");
+}
+
+TEST_CASE("buckets are fitted to the gradients where nobody says how large they are") {
+  const Scratch scratch;
+  CHECK(failures(run_ranks(fits, 2, scratch.path())) == "");
 }
 
 TEST_CASE("gradients that travel as bfloat16 are means all the same") {

@@ -119,7 +119,7 @@ grep -q "resumed by 2 ranks where the checkpoint's run had 3" other/run.log || f
 close mae1 other 1e-5 2e-4
 
 # --- a signal to one rank ----------------------------------------------------------------------------------------------------
-for signal in TERM USR1; do
+for signal in TERM USR1 HUP; do
   rm -rf stopped out
   "$host" --launcher local --nproc-per-node 3 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
   launcher=$!
@@ -151,6 +151,31 @@ wait $launcher || rc=$?
 [ $rc = 75 ] || fail "SIGTERM to launcher and ranks at once: exit code $rc"
 iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
 [ -d "stopped/checkpoints/iter_$iter" ] || fail "SIGTERM to launcher and ranks at once: no checkpoint of iteration $iter"
+
+# --- suspended as a whole, and continued --------------------------------------------------------------------------------------
+rm -rf stopped out
+"$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+launcher=$!
+until_longer_than() { # LINES
+  until [ -e stopped/metrics.jsonl ] && [ "$(wc -l <stopped/metrics.jsonl)" -gt "$1" ]; do
+    kill -0 $launcher || break
+    sleep 0.1
+  done
+}
+until_longer_than 3
+kill -s TSTP $launcher
+for process in $launcher $(pgrep -P $launcher); do
+  until grep -q '^State:.*stopped' "/proc/$process/status"; do sleep 0.1; done
+done
+lines=$(wc -l <stopped/metrics.jsonl)
+sleep 1
+[ "$(wc -l <stopped/metrics.jsonl)" = "$lines" ] || fail "suspended, it trains on"
+kill -s CONT $launcher
+until_longer_than "$lines"
+kill -s TERM $launcher
+rc=0
+wait $launcher || rc=$?
+[ $rc = 75 ] || fail "suspended, continued and told to stop: exit code $rc"
 
 # --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Several ranks train as one process does with the same global batch: the same loss, for both algorithms, with batch norm over all ranks;
 # a run of three that is killed and resumed ends with the bytes of the one that was not; one that is resumed by another number of ranks
-# says so; a signal to one rank stops all at one step; two jobs share a machine.
+# says so; a signal to one rank stops all at one step, Ctrl-Z suspends all; two jobs share a machine; a mistake is told once.
 #   ranks_test.sh BUILD_FOLDER PLUGIN, one that has tensors of each rank
 . "$(dirname "$0")/common.sh"
 set -e
@@ -186,5 +186,19 @@ ranks 2 second mae.json --cfg-options env_cfg.dist_cfg.port="$two" || fail "a se
 wait $first || fail "a first job on the machine: $?"
 grep -q "$one" out1 || fail "the log does not tell the port of PORT"
 grep -q "$two.*dist_cfg" out || fail "the log does not tell the port of the configuration"
+
+# --- what is wrong for all ranks is told once, and what is wrong for one by that one ---------------------------------------------
+typo=train_cfg.max_iterations=4
+"$host" mae.json --cfg-options $typo >one 2>&1 && fail "a key that nobody knows"
+grep max_iterations one >told
+ranks 3 wrong mae.json --cfg-options $typo && rc=0 || rc=$?
+[ $rc = 2 ] || fail "a key that nobody knows: exit code $rc"
+grep max_iterations out | cmp -s told - || fail "a key that nobody knows is told in other words than by one process, or more than once"
+ranks 3 wrong mae.json --cfg-options 'train_dataloader.dataset={"_delete_":true,"type":"image_folder","data_root":"nowhere"}' && rc=0 || rc=$?
+[ $rc = 4 ] || fail "images that are nowhere: exit code $rc"
+[ "$(grep -c 'folder nowhere' out)" = 1 ] || fail "images that are nowhere are told $(grep -c 'folder nowhere' out) times"
+RANK=1 WORLD_SIZE=2 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT="$one" "$host" mae.json --cfg-options $typo >out 2>&1 && rc=0 || rc=$?
+[ $rc = 2 ] || fail "a key that one rank does not know: exit code $rc"
+sed 's/^/[rank 1] /' told | cmp -s - out || fail "a key that one rank does not know: it does not say so"
 
 exit "$failed"

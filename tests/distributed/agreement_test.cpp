@@ -58,6 +58,7 @@ TEST_CASE("one thing that differs is named, with who has what") {
     return facts;
   });
   CHECK_THAT(text, Contains("\n  " + name + ": ranks "));
+  CHECK_THAT(text, Contains("another run another port"));  // two that met at one place are taken for one
   CHECK_THAT(text, Contains("; rank " + std::to_string(odd) + " has "));
   for (const auto& [other, value] : usual()) {
     CAPTURE(other);

@@ -215,7 +215,9 @@ void show_listeners(const Told& told) {
 
 void loop(const Told& told) {
   World world(told.ranks, told.meeting, told.patience);
-  const int64_t times = told.more.empty() ? INT64_MAX : std::stoll(told.more[0].second);
+  int64_t times = INT64_MAX;
+  for (const auto& [key, value] : told.more)
+    if (key == "times") times = std::stoll(value);
   at::Tensor tensor = at::zeros({1000});
   for (int64_t i = 0; i < times; ++i) {
     tensor.fill_(told.ranks.rank + i);

@@ -66,7 +66,7 @@ TEST_CASE("one thing that differs is named, with who has what") {
   }
 }
 
-TEST_CASE("in a tie rank 0 is the measure; a fact that some lack is a difference") {
+TEST_CASE("in a tie rank 0 is the measure, a fact that some lack is a difference") {
   const auto two = [](const std::string& first, const std::string& second) {
     return told(2, [&](int rank) { return Facts{{"seed", rank == 0 ? first : second}}; });
   };

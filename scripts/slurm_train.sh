@@ -48,6 +48,7 @@ count CPUS_PER_TASK "$cores"
 gres="--gres=gpu:$each"
 if [ "${SELFSUP_NO_GRES:-}" = 1 ] || [ "${CUDA_VISIBLE_DEVICES:-}" = -1 ]; then gres=; fi
 
+set -f # --nodelist=node[1-3] names no files
 # shellcheck disable=SC2086 # SRUN_ARGS is a list of words
 exec srun -p "$partition" --job-name="$job" ${gres:+"$gres"} --ntasks="$gpus" --ntasks-per-node="$each" --cpus-per-task="$cores" \
   --kill-on-bad-exit=1 ${SRUN_ARGS:-} "$host" train "$config" --launcher slurm ${PORT:+"--master-port=$PORT"} "$@"

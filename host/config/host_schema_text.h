@@ -92,7 +92,7 @@ inline constexpr char kHostTop[] = R"({
       "dist_cfg": {"type": "object", "properties": {
         "backend": {"type": "string", "enum": ["nccl", "gloo"], "x-ssp-idle": true},
         "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "where the ranks meet; --master-port (PORT of dist_train.sh) wins over it, and it over MASTER_PORT"},
-        "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "seconds that a rank may stand still, in whatever it does; absent: 10 times the longest step so far, at least a minute"}}},
+        "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "seconds that a rank may stand still, in whatever it does, and that ranks wait for one another at the start, there at most 60 on one machine and 300 on several; absent: those, and 10 times the longest step so far, at least a minute"}}},
       "cudnn_benchmark": {"type": "boolean", "default": true, "description": "CUDA: cuDNN tries its convolutions for each size of images and keeps the fastest; not with randomness.deterministic"},
       "allow_tf32": {"type": "boolean", "description": "CUDA: fp32 matrix products and convolutions may round their factors to TF32 (10 bits of mantissa), on GPUs that have it; absent: PyTorch's default, which allows it to convolutions alone"},
       "mp_cfg": {"type": "object", "x-ssp-idle": true},

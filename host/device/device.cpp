@@ -27,8 +27,6 @@ std::string hidden() {
   return {};
 }
 
-Device cpu() { return {at::kCPU, "CPU", nullptr}; }
-
 bool shares_gpus() {
   const char* text = std::getenv("SELFSUP_SHARE_GPU");
   return text && std::string_view(text) == "1";
@@ -36,18 +34,18 @@ bool shares_gpus() {
 
 }  // namespace
 
-Device choose_device(const std::string& spec, int local_rank) {
+Devices find_devices(const std::string& spec) {
   if (spec != "auto" && spec != "cpu" && spec != "cuda")
     throw Error(Exit::usage, fmt::format("device is \"auto\", \"cpu\" or \"cuda\", not \"{}\"", spec));
-  if (spec == "cpu") return cpu();
+  if (spec == "cpu") return {};
   const bool must = spec == "cuda";
-  const auto without = [&](const std::string& reason) -> Device {
+  const auto without = [&](const std::string& reason) -> Devices {
     if (must) throw Error(Exit::usage, fmt::format("device cuda cannot be had: {}; or take --device cpu", reason));
-    return cpu();
+    return {};
   };
   if (const std::string reason = hidden(); !reason.empty()) return without(reason);
   const Driver driver = ask_driver();
-  if (driver.devices == 0) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
+  if (driver.gpus.empty()) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
 
   // From here on there is a GPU, and not taking it is worth a line.
   const auto& [cuda, problem, remedy] = open_cuda_module();
@@ -56,24 +54,22 @@ Device choose_device(const std::string& spec, int local_rank) {
                                    ? fmt::format("LibTorch can use none: {}", cuda->last_error())
                                    : std::string();
   if (!unusable.empty()) {
-    const std::string text = fmt::format("an NVIDIA driver answers with {} GPU{}, but {}", driver.devices,
-                                         driver.devices == 1 ? "" : "s", unusable);
+    const std::string text = fmt::format("an NVIDIA driver answers with {} GPU{}, but {}", driver.gpus.size(),
+                                         driver.gpus.size() == 1 ? "" : "s", unusable);
     if (!must) log_warning(text + "; going on with the CPU");
     return without(text);
   }
-  const bool shared = shares_gpus();
-  if (local_rank >= driver.devices && !shared)
-    throw Error(Exit::usage,
-                fmt::format("local rank {} has no GPU of its own: {} visible. Start no more ranks on a machine than it "
-                            "has GPUs, or take --device cpu; SELFSUP_SHARE_GPU=1 lets ranks share GPUs, which is slow "
-                            "and for tests",
-                            local_rank, driver.devices == 1 ? "1 is" : fmt::format("{} are", driver.devices)));
-  const int index = local_rank % driver.devices;
-  if (cuda->select(index) != 0)
-    throw Error(Exit::failed, fmt::format("GPU {} cannot be used: {}", index, cuda->last_error()));
+  return {driver.gpus, cuda, shares_gpus()};
+}
+
+Device take_device(const Devices& found, size_t gpu) {
+  if (found.gpus.empty()) return {at::kCPU, "CPU", nullptr};
+  const int index = static_cast<int>(gpu);
+  if (found.cuda->select(index) != 0)
+    throw Error(Exit::failed, fmt::format("GPU {} cannot be used: {}", index, found.cuda->last_error()));
   char text[256] = "CUDA device";
-  cuda->describe(index, text, sizeof text);
-  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)), text, cuda, shared};
+  found.cuda->describe(index, text, sizeof text);
+  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)), text, found.cuda};
 }
 
 NcclMaker nccl_maker(const Device& device, std::chrono::milliseconds timeout) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "device/cuda_module.h"
 
@@ -19,20 +20,27 @@ class Store;
 
 namespace selfsup::device {
 
+// What a process may compute with.
+struct Devices {
+  std::vector<std::string> gpus;           // by UUID, in the order of CUDA's numbers; none: the CPU
+  const SelfsupCudaTable* cuda = nullptr;  // with GPUs; lives for ever
+  bool shared = false;                     // ranks may share GPUs (SELFSUP_SHARE_GPU=1); NCCL cannot connect them
+};
+
 struct Device {
   at::Device device = at::kCPU;
   std::string description;                 // "CPU", "NVIDIA H100 80GB HBM3, 79 GiB"
   const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
-  bool shared = false;  // other ranks may use this GPU too (SELFSUP_SHARE_GPU): NCCL cannot connect them
 
   std::optional<int64_t> peak_memory_mib() const;  // that tensors held; a GPU only
 };
 
-// spec: "auto", "cpu" or "cuda". auto takes a GPU if one answers; a driver without the module or its libraries is one
+// spec: "auto", "cpu" or "cuda". auto takes GPUs if any answer; a driver without the module or its libraries is one
 // warning line and the CPU. "cuda" that cannot be had is Error(usage), one line. CUDA_VISIBLE_DEVICES -1 or empty hides
-// every GPU. local_rank picks among the visible ones; more ranks than GPUs are Error(usage), unless SELFSUP_SHARE_GPU
-// is 1, when they take turns. Must run before any CUDA query, in the main thread.
-Device choose_device(const std::string& spec, int local_rank = 0);
+// every GPU. Must run before any CUDA query.
+Devices find_devices(const std::string& spec);
+// gpu: its number, where there are any. From the main thread, whose current device it becomes. Error(failed).
+Device take_device(const Devices& found, size_t gpu);
 
 // Makes NCCL's part of a group of ranks for that GPU, one for each store; timeout: of an operation. Error(usage) if the
 // CUDA module was built without NCCL; what is returned throws Error(failed). The user's word in TORCH_NCCL_… and NCCL_…

@@ -6,6 +6,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <array>
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
@@ -80,28 +81,49 @@ CudaModule open_once() {
   return module;
 }
 
+// The driver's functions, and what they take: cuda.h is not needed for a question.
+struct Uuid {
+  std::array<unsigned char, 16> bytes;
+};
+using Init = int (*)(unsigned flags);
+using Count = int (*)(int* devices);
+using Get = int (*)(int* device, int index);
+using Identify = int (*)(Uuid* uuid, int device);
+
+std::string text_of(const Uuid& uuid) {
+  std::string text;
+  for (size_t i = 0; i < uuid.bytes.size(); ++i)
+    text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid.bytes[i]);
+  return text;
+}
+
 }  // namespace
 
 Driver ask_driver() {
+  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);  // stays open: the CUDA libraries use it next
+  if (!library) return {{}, loader_text()};
+  const auto init = reinterpret_cast<Init>(dlsym(library, "cuInit"));
+  const auto count = reinterpret_cast<Count>(dlsym(library, "cuDeviceGetCount"));
+  const auto get = reinterpret_cast<Get>(dlsym(library, "cuDeviceGet"));
+  const auto identify = reinterpret_cast<Identify>(dlsym(library, "cuDeviceGetUuid_v2"));  // tells instances apart
+  if (!init || !count || !get || !identify)
+    return {{}, "libcuda.so.1 lacks cuInit, cuDeviceGetCount, cuDeviceGet or cuDeviceGetUuid_v2"};
+  if (const int status = init(0); status != 0)
+    return {{}, fmt::format("the driver refuses to start (CUDA error {})", status)};
+  int devices = 0;
+  if (const int status = count(&devices); status != 0)
+    return {{}, fmt::format("the driver cannot count its GPUs (CUDA error {})", status)};
   Driver driver;
-  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    driver.reason = loader_text();
-    return driver;
+  for (int index = 0; index < devices; ++index) {
+    int device = 0;
+    Uuid uuid{};
+    int status = get(&device, index);
+    if (status == 0) status = identify(&uuid, device);
+    if (status != 0) return {{}, fmt::format("the driver cannot identify GPU {} (CUDA error {})", index, status)};
+    driver.gpus.push_back(text_of(uuid));
   }
-  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"));
-  const auto count = reinterpret_cast<int (*)(int*)>(dlsym(library, "cuDeviceGetCount"));
-  if (!init || !count) {
-    driver.reason = "libcuda.so.1 lacks cuInit or cuDeviceGetCount";
-  } else if (const int status = init(0); status != 0) {
-    driver.reason = fmt::format("the driver refuses to start (CUDA error {})", status);
-  } else if (const int failed = count(&driver.devices); failed != 0) {
-    driver.devices = 0;
-    driver.reason = fmt::format("the driver cannot count its GPUs (CUDA error {})", failed);
-  } else if (driver.devices == 0) {
-    driver.reason = "the driver shows no GPU to this process";
-  }
-  return driver;  // the library stays open: the CUDA libraries use it next
+  if (driver.gpus.empty()) driver.reason = "the driver shows no GPU to this process";
+  return driver;
 }
 
 const CudaModule& open_cuda_module() {

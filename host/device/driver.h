@@ -1,13 +1,16 @@
 // Whether an NVIDIA driver answers, and the CUDA module of this program. Knows no tensor.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "device/cuda_module.h"
 
 namespace selfsup::device {
 
 struct Driver {
-  int devices = 0;     // that it shows to this process
+  // UUIDs of the GPUs that it shows to this process, as `nvidia-smi -L` prints them, without GPU- or MIG- before them;
+  // in its order, which is that of CUDA's device numbers. An instance of MIG has its own.
+  std::vector<std::string> gpus;
   std::string reason;  // why there is none
 };
 

@@ -137,7 +137,9 @@ void agree(const Group& group, const Facts& facts) {
   }
   if (names.empty()) message += "\n  the order of the facts";
   if (names.size() > most_facts) message += fmt::format("\n  and {} more", names.size() - most_facts);
-  throw Error(Exit::disagree, message + "\nGive all ranks the same program, plugins, configuration and data.");
+  throw Error(Exit::disagree, message +
+                                  "\nGive all ranks the same program, plugins, configuration and data, and another run "
+                                  "another port.");
 }
 
 }  // namespace selfsup::distributed

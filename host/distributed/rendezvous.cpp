@@ -151,8 +151,8 @@ void Rendezvous::claim() const {
   if (holder != own)
     throw Error(Exit::usage,
                 fmt::format("{} is rank {} of job {} already, and {} was started with the same number: each process "
-                            "needs its own (RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or --node-rank), and each run at "
-                            "the same time its own port",
+                            "needs its own (RANK, SLURM_PROCID, OMPI_COMM_WORLD_RANK or --node-rank), and another run "
+                            "at the same time another port (PORT of the scripts, --master-port)",
                             lines_of(holder)[0], ranks_.rank, ranks_.job, this_process()));
 }
 

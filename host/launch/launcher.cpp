@@ -112,11 +112,13 @@ class Attempt {
 bool wait_in_peace(SignalQueue& signals, std::chrono::milliseconds duration, int& stop) {
   const auto end = std::chrono::steady_clock::now() + duration;
   for (;;) {
-    while (const auto signal = signals.next())
+    while (const auto signal = signals.next()) {
+      if (signal->number == SIGTSTP) ::raise(SIGSTOP);
       if (asks_to_stop(signal->number)) {
         stop = signal->number;
         return false;
       }
+    }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
     if (left <= 0) return true;
     pollfd ready{signals.descriptor(), POLLIN, 0};

@@ -32,8 +32,9 @@ struct Local {
 //
 // Returns the exit code of the whole: that of the rank that failed first, by the order in which this process learns of
 // it, 76 when a signal killed it; 75 or 130 if they stopped and saved. The others get SIGTERM and, after a grace,
-// SIGKILL. The launcher's own death kills the ranks. SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 go on to all ranks, each
-// time.
+// SIGKILL. The launcher's own death kills the ranks. SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 go on to all ranks,
+// each time; SIGINT and SIGHUP not where they were ignored before. SIGTSTP stops the ranks and then this process,
+// SIGCONT lets them go on.
 //
 // Asked::max_restarts: after a loss (76) all ranks start again, as the same job with the number of the attempt; not
 // after an error, not after SIGTERM or SIGINT, and not after three restarts in a row without a new checkpoint. On one

@@ -28,6 +28,7 @@ void become(const Start& start, char* const* words, char* const* environment, pi
   if (::getppid() != launcher) ::_exit(1);  // it died before it could be watched
   for (const int descriptor : start.descriptors) ::fcntl(descriptor, F_SETFD, 0);
   if (const int nothing = ::open("/dev/null", O_RDONLY); nothing >= 0) ::dup2(nothing, STDIN_FILENO), ::close(nothing);
+  ::signal(SIGTTOU, SIG_IGN);  // the terminal's foreground is the launcher's: `stty tostop`
   ::sigprocmask(SIG_SETMASK, &start.mask, nullptr);
   ::execve(start.program.c_str(), words, environment);
 }
@@ -66,9 +67,9 @@ pid_t start_process(const Start& start) {
   return pid;
 }
 
-void kill_group(pid_t pid) {
-  ::kill(-pid, SIGKILL);
-  ::kill(pid, SIGKILL);  // one that has left its group
+void signal_group(pid_t pid, int signal) {
+  ::kill(-pid, signal);
+  ::kill(pid, signal);
 }
 
 bool reap(pid_t pid, int& status) {

@@ -17,12 +17,13 @@ struct Start {
 };
 
 // The process runs `program` when this returns. It leads a process group of its own, so that a signal to the group of
-// the launcher (Ctrl-C, timeout, scancel) reaches it once, through the launcher. It has nothing on standard input. The
-// kernel kills it when the calling thread ends. Error(failed) if it cannot be started.
+// the launcher (Ctrl-C, timeout, scancel) reaches it once, through the launcher; what it writes to the terminal does
+// not stop it. It has nothing on standard input. The kernel kills it when the calling thread ends. Error(failed) if it
+// cannot be started.
 pid_t start_process(const Start& start);
 
-// Ends the process and its group at once; also those that are stopped.
-void kill_group(pid_t pid);
+// To the process, also one that has left its group, and to the group.
+void signal_group(pid_t pid, int signal);
 
 // If the process has ended: takes the rest of its group with it, and gives its status as waitpid does. Does not wait.
 bool reap(pid_t pid, int& status);

@@ -8,13 +8,16 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "base/signals.h"
 
 namespace selfsup::launch {
 
 SignalQueue::SignalQueue() {
   sigset_t ours;
   ::sigemptyset(&ours);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) ::sigaddset(&ours, signal);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGUSR1, SIGUSR2, SIGCONT}) ::sigaddset(&ours, signal);
+  for (const int signal : {SIGINT, SIGHUP, SIGTSTP})  // once blocked it would come, though nobody is to hear it
+    if (!is_ignored(signal)) ::sigaddset(&ours, signal);
   descriptor_ = ::signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
   if (descriptor_ < 0) throw Error(Exit::failed, fmt::format("signals cannot be waited for: {}", std::strerror(errno)));
   // A parent may have left SIGCHLD ignored, and then children vanish without a word. Stopped ones are no news.

@@ -10,8 +10,8 @@ struct Signal {
   int sender = 0;  // of SIGCHLD: the child that has changed
 };
 
-// While it lives, SIGTERM, SIGINT, SIGUSR1, SIGUSR2 and the ends of children wait in the queue. One object at a time,
-// in a process of one thread.
+// While it lives, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT and the ends of children wait in the
+// queue; not SIGINT, SIGHUP or SIGTSTP where it was ignored before. One object at a time, in a process of one thread.
 class SignalQueue {
  public:
   SignalQueue();   // Error(failed)

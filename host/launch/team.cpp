@@ -26,7 +26,7 @@ bool stopped_and_saved(int code) {
 
 Team::~Team() {
   for (const Member& member : members_)
-    if (member.alive) kill_group(member.pid);
+    if (member.alive) signal_group(member.pid, SIGKILL);
   for (const Member& member : members_)
     if (member.alive) ::waitpid(member.pid, nullptr, 0);
 }
@@ -46,6 +46,25 @@ void Team::pass_on(int signal) {
   }
   for (const Member& member : members_)
     if (member.alive) ::kill(member.pid, signal);
+}
+
+void Team::suspend() {
+  for (const Member& member : members_)
+    if (member.alive) signal_group(member.pid, SIGSTOP);
+  suspended_at_ = Clock::now();
+  sigset_t pending;
+  ::sigpending(&pending);
+  if (!::sigismember(&pending, SIGCONT)) ::raise(SIGSTOP);  // until SIGCONT, which waits in the queue then
+}
+
+void Team::resume() {
+  for (const Member& member : members_)
+    if (member.alive) signal_group(member.pid, SIGCONT);
+  if (!suspended_at_) return;
+  const auto suspended = Clock::now() - *suspended_at_;
+  suspended_at_.reset();
+  for (auto* moment : {&term_at_, &kill_at_})
+    if (*moment) **moment += suspended;
 }
 
 void Team::note_end(Member& member, int status) {
@@ -102,7 +121,7 @@ void Team::act_on_time() {
     for (Member& member : members_)
       if (member.alive) {
         member.killed_here = true;
-        kill_group(member.pid);
+        signal_group(member.pid, SIGKILL);
       }
   }
 }
@@ -120,10 +139,18 @@ Outcome Team::watch(SignalQueue& signals, int& commits) {
     pollfd ready[] = {{signals.descriptor(), POLLIN, 0}, {commits, POLLIN, 0}};
     if (::poll(ready, 2, wait_ms()) < 0 && errno != EINTR) collect(0);
     while (const auto signal = signals.next()) {
-      if (signal->number == SIGCHLD) {
-        collect(signal->sender);
-      } else {
-        pass_on(signal->number);
+      switch (signal->number) {
+        case SIGCHLD:
+          collect(signal->sender);
+          break;
+        case SIGTSTP:
+          suspend();
+          break;
+        case SIGCONT:
+          resume();
+          break;
+        default:
+          pass_on(signal->number);
       }
     }
     commits_ += count_commits(commits);

@@ -31,8 +31,10 @@ struct Outcome {
   std::string culprit;  // one line; empty if nobody failed
 };
 
-// Ranks save and stop at these; SIGUSR1 is Slurm's, before the time is over.
-inline bool asks_to_stop(int signal) { return signal == SIGTERM || signal == SIGINT || signal == SIGUSR1; }
+// Ranks save and stop at these; SIGUSR1 is Slurm's, before the time is over, SIGHUP of a terminal that goes.
+inline bool asks_to_stop(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGUSR1 || signal == SIGHUP;
+}
 
 class Team {
  public:
@@ -61,6 +63,8 @@ class Team {
 
   bool any_alive() const;
   void pass_on(int signal);
+  void suspend();  // the ranks, then this process
+  void resume();
   void collect(pid_t first);  // those that have ended, the given one before others
   void note_end(Member& member, int status);
   void end_others(const Failure& failure);
@@ -72,7 +76,7 @@ class Team {
   Grace grace_;
   std::vector<Member> members_;
   std::optional<Failure> culprit_;
-  std::optional<Clock::time_point> term_at_, kill_at_;
+  std::optional<Clock::time_point> term_at_, kill_at_, suspended_at_;
   bool ending_ = false;  // SIGTERM has been sent for a failure
   int stopped_ = 0;      // 75 or 130 of the first that stopped and saved
   int stop_asked_ = 0, stops_passed_ = 0, last_passed_ = 0, commits_ = 0;

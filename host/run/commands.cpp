@@ -31,8 +31,7 @@ int env_command(const cli::CommandLine& line) {
 int train_command(const cli::CommandLine& line) {
   // A run whose terminal or log reader has gone, as in `… | head`, trains on.
   std::signal(SIGPIPE, SIG_IGN);
-  const std::unique_ptr<Prepared> prepared = prepare(line);
-  return static_cast<int>(train(*prepared, line));
+  return static_cast<int>(train(line));
 }
 
 int validate_command(const cli::CommandLine& line) {

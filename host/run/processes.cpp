@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <thread>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/install.h"
@@ -60,19 +63,66 @@ distributed::Facts common(const Prepared& prepared) {
   plugin::end_now(static_cast<int>(Exit::peer));
 }
 
+// All ranks come to it by themselves, at about the same time.
+bool is_of_all(Exit exit) {
+  switch (exit) {
+    case Exit::usage:
+    case Exit::plugin:
+    case Exit::data:
+    case Exit::checkpoint:
+    case Exit::diverged:
+    case Exit::disagree:
+      return true;
+    case Exit::ok:
+    case Exit::failed:
+    case Exit::storage:
+    case Exit::preempted:
+    case Exit::peer:
+    case Exit::interrupted:
+      break;
+  }
+  return false;
+}
+
+std::atomic<int> code_of_end{0};
+
+// Before a rank other than a machine's first says what it has come to: the first one has said it and ended, and
+// torchrun, mpirun, srun with --kill-on-bad-exit and our launcher tell the others to end then. So it ends without a
+// word.
+void let_first_say(Exit exit, std::chrono::milliseconds time) {
+  code_of_end = static_cast<int>(exit);
+  const auto before = std::signal(SIGTERM, [](int) { plugin::end_now(code_of_end); });
+  std::this_thread::sleep_for(time);
+  std::signal(SIGTERM, before);
+}
+
 }  // namespace
 
-Processes::Processes(const Prepared& prepared, const Settings& settings) : head_(environment_text()) {
+void until_met(const launch::Asked& asked, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    // They may have begun seconds apart.
+    if (launch::find_ranks(asked, launch::this_environment()).local_rank > 0 && is_of_all(error.exit()))
+      let_first_say(error.exit(), std::chrono::seconds(3));
+    throw;
+  }
+}
+
+Processes::Processes(const Prepared& prepared, const Settings& settings)
+    : head_(environment_text()), first_here_(prepared.ranks.local_rank == 0) {
   const launch::Ranks& ranks = prepared.ranks;
   if (ranks.launcher == launch::Launcher::none) {
     world = std::make_unique<distributed::World>();
     return;
   }
-  const launch::Meeting meeting =
-      launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
-  head_ = fmt::format("{}\n{}", head_, ranks_text(ranks, meeting));
   const std::chrono::milliseconds timeout = settings.config.dist_timeout.value_or(kCollectiveTimeout);
-  rendezvous_ = meet(ranks, meeting, timeout);
+  until_met(settings.asked_ranks, [&] {
+    const launch::Meeting meeting =
+        launch::find_meeting(ranks, settings.asked_ranks, settings.stated_port, launch::this_environment());
+    head_ = fmt::format("{}\n{}", head_, ranks_text(ranks, meeting));
+    rendezvous_ = meet(ranks, meeting, timeout);
+  });
   if (ranks.world > 1) {
     distributed::Limits limits;
     if (settings.config.dist_timeout) limits.still = *settings.config.dist_timeout;
@@ -100,18 +150,25 @@ Exit Processes::blaming(const std::function<Exit()>& body) {
   }
 }
 
+void Processes::tell(Exit exit, const std::string& text) {
+  if (std::exchange(told_, true)) return;
+  monitor_->tell_failure(exit, text);  // nothing where it is told who is to blame
+  // Half of the time that ranks have to come to the same error before they end for this one's.
+  if (!first_here_ && is_of_all(exit)) let_first_say(exit, std::chrono::milliseconds(500));
+}
+
 Exit Processes::run(const std::function<Exit()>& body) {
   if (!monitor_) return body();
   try {
     return blaming(body);
   } catch (const Error& error) {
-    monitor_->tell_failure(error.exit(), error.what());  // nothing where it is told who is to blame
+    tell(error.exit(), error.what());
     throw;
   } catch (const c10::Error& error) {
-    monitor_->tell_failure(Exit::failed, error.what_without_backtrace());
+    tell(Exit::failed, error.what_without_backtrace());
     throw;
   } catch (const std::exception& error) {
-    monitor_->tell_failure(Exit::failed, error.what());
+    tell(Exit::failed, error.what());
     throw;
   }
 }

@@ -20,6 +20,12 @@ namespace selfsup::run {
 // As PyTorch's; the monitor notices a rank that hangs long before.
 inline constexpr std::chrono::milliseconds kCollectiveTimeout = std::chrono::minutes(30);
 
+// Does what each process does until they have met. What is wrong then (the words, the configuration, a plugin, the
+// port) is most often so for all of them, and all find it at about the same time: the first rank of a machine says it
+// at once and ends, and whoever has started the others ends them too, before they say it again. One that nobody ends
+// says its own, in a few seconds.
+void until_met(const launch::Asked& asked, const std::function<void()>& work);
+
 class Processes {
  public:
   // One: nothing happens. Several: waits until all are there, and refuses what they do not have in common: program,
@@ -48,10 +54,11 @@ class Processes {
  private:
   // With the error of who is to blame, where an operation with the others has failed.
   Exit blaming(const std::function<Exit()>& body);
+  void tell(Exit exit, const std::string& text);  // the others, of an error of this rank; once
 
   std::shared_ptr<const distributed::Rendezvous> rendezvous_;  // of several; outlives the monitor
   std::string head_;
-  bool blamed_ = false;
+  bool first_here_, blamed_ = false, told_ = false;
   std::unique_ptr<distributed::Monitor> monitor_;  // of several
 };
 

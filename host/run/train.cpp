@@ -4,6 +4,8 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <random>
 
 #include "base/log.h"
@@ -198,12 +200,17 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
 
 }  // namespace
 
-Exit train(Prepared& prepared, const cli::CommandLine& line) {
-  const Settings settings = settle(prepared.config, line, prepared.ranks);
-  Processes processes(prepared, settings);
+Exit train(const cli::CommandLine& line) {
+  std::unique_ptr<Prepared> prepared;
+  std::optional<Settings> settings;
+  until_met(line.ranks, [&] {
+    prepared = prepare(line);
+    settings.emplace(settle(prepared->config, line, prepared->ranks));
+  });
+  Processes processes(*prepared, *settings);
   train::StopSignals signals;  // until now there is nothing to save, and ranks may wait for others that do not come
   const Exit exit = processes.run([&] {
-    const Exit code = train_as(processes, prepared, settings, line.overwrite);
+    const Exit code = train_as(processes, *prepared, *settings, line.overwrite);
     processes.part();
     return code;
   });

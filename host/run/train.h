@@ -9,7 +9,7 @@ namespace selfsup::run {
 
 // Trains and evaluates. Returns Exit::ok or the code of a requested stop. A plugin that fails is Error(plugin) until a
 // first step has been through: it cannot work. Later, the run failed.
-Exit train(Prepared& prepared, const cli::CommandLine& line);
+Exit train(const cli::CommandLine& line);
 
 // The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
 double first_loss(Prepared& prepared, const cli::CommandLine& line);

@@ -125,7 +125,7 @@ std::optional<checkpoint::Checkpoint> Trained::find_checkpoint(const cli::Comman
 }
 
 at::Device Trained::choose_device() {
-  device = device::choose_device(config().device);
+  device = device::take_device(device::find_devices(config().device), 0);
   device::set_numerics({seed_, config().deterministic, false, config().allow_tf32});
   bridge::Environment environment;
   environment.seed = seed_;

@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "distributed/agreement.h"
+#include "distributed/gpus.h"
 #include "distributed/single_process.h"
 #include "distributed/values.h"
 #include "run/bad_files.h"
@@ -19,6 +20,13 @@ train::Schedules make_schedules(const config::RunConfig& config, const train::Co
   const int64_t max_epochs = course.length().max_epochs, epoch_iters = course.epoch_iters();
   return {config.param_scheduler,
           {epoch_iters, config.length.max_iters.value_or(max_epochs * epoch_iters), max_epochs}};
+}
+
+// 0 on the CPU.
+size_t gpu_of(const device::Devices& found, const distributed::Group& group, const launch::Ranks& ranks) {
+  if (!found.cuda) return 0;
+  if (found.shared) return static_cast<size_t>(ranks.local_rank) % found.gpus.size();  // they take turns
+  return distributed::own_gpu(group, found.gpus);
 }
 
 distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) {
@@ -60,14 +68,15 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
 }
 
 at::Device Training::choose_device(const launch::Ranks& ranks) {
-  device = device::choose_device(config.device, ranks.local_rank);
-  distributed::agree(group, {{"the kind of device", !device.cuda    ? "CPU"
-                                                    : device.shared ? "CUDA, shared by ranks"
-                                                                    : "CUDA"}});
+  const device::Devices found = device::find_devices(config.device);
+  distributed::agree(group, {{"the kind of device", !found.cuda    ? "CPU"
+                                                    : found.shared ? "CUDA, shared by ranks"
+                                                                   : "CUDA"}});
+  device = device::take_device(found, gpu_of(found, group, ranks));
   if (ranks.launcher != launch::Launcher::none && device.cuda)
     world.add_device(c10::DeviceType::CUDA,
-                     device.shared ? distributed::BackendMaker()
-                                   : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
+                     found.shared ? distributed::BackendMaker()
+                                  : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
   device::set_numerics({seed, config.deterministic, config.cudnn_benchmark, config.allow_tf32});
   environment.seed = seed;
   environment.group = &world.plugins();

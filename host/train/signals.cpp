@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <ctime>
 
+#include "base/signals.h"
 #include "plugin/ending.h"
 
 namespace selfsup::train {
@@ -41,7 +42,10 @@ StopSignals::StopSignals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    const bool meant = (kSignals[i] == SIGHUP || kSignals[i] == SIGINT) && is_ignored(kSignals[i]);
+    sigaction(kSignals[i], meant ? nullptr : &action, &before_[i]);
+  }
 }
 
 StopSignals::~StopSignals() {

@@ -11,10 +11,10 @@ namespace selfsup::train {
 // The code of the stop that a signal has asked for; none while nobody listens.
 std::optional<Exit> requested_stop();
 
-// While it lives: SIGTERM and SIGUSR1 (which Slurm sends with --signal) ask for Exit::preempted, SIGINT for
-// Exit::interrupted, at the end of the optimizer step. A second signal of any kind, half a second later or more, ends
-// the process at once with 128
-// + its number. One object at a time in a process.
+// While it lives: SIGTERM, SIGUSR1 (which Slurm sends with --signal) and SIGHUP (of a terminal that goes) ask for
+// Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. A second signal of any kind, half a
+// second later or more, ends the process at once with 128 + its number. SIGHUP and SIGINT stay ignored where they were,
+// as under nohup. One object at a time in a process.
 class StopSignals {
  public:
   StopSignals();
@@ -26,7 +26,7 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
  private:
-  static constexpr std::array kSignals = {SIGTERM, SIGUSR1, SIGINT};
+  static constexpr std::array kSignals = {SIGTERM, SIGUSR1, SIGHUP, SIGINT};
   std::array<struct sigaction, kSignals.size()> before_{};
 };
 

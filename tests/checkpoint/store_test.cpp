@@ -130,7 +130,7 @@ TEST_CASE("a newest checkpoint that is damaged in any of its files is set aside 
   }
 }
 
-TEST_CASE("when k of n newest are damaged the next is used; when all are, the run stops and nothing is changed") {
+TEST_CASE("when k of n newest are damaged the next is used, when all are, the run stops and nothing is changed") {
   for (int k = 0; k <= 4; ++k) {
     CAPTURE(k);
     const TempDir dir;
@@ -166,7 +166,7 @@ TEST_CASE("checkpoints that were set aside earlier forbid a silent fresh start")
   }
 }
 
-TEST_CASE("folders that are no checkpoints are left alone; a checkpoint that lost its manifest is one") {
+TEST_CASE("folders that are no checkpoints are left alone, a checkpoint that lost its manifest is one") {
   const TempDir dir;
   for (const char* name : {"export", "epoch_", "epoch_1b", "iter_1_old", "best_3"}) fs::create_directories(dir / name);
   CHECK_FALSE(holds_checkpoints(dir.path()));

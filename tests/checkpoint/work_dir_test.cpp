@@ -87,7 +87,7 @@ TEST_CASE("a work folder is created, and holds nothing but the lock") {
   CHECK(list_folder(work.path()) == std::vector<std::string>{".lock"});
 }
 
-TEST_CASE("a second job is refused and told who works there; the lock dies with its holder") {
+TEST_CASE("a second job is refused and told who works there, the lock dies with its holder") {
   const TempDir dir;
   {
     Holder first(dir.path());

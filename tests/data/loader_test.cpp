@@ -154,7 +154,7 @@ TEST_CASE("ranks share an epoch") {
   CHECK(seen.size() == 23);
 }
 
-TEST_CASE("a buffer that is held is not written to; free ones are used again") {
+TEST_CASE("a buffer that is held is not written to, free ones are used again") {
   const ShapesDataset set(64, 32, 1);
   const Pipeline pipeline;
   std::atomic<int> allocations = 0;

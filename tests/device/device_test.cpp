@@ -1,6 +1,7 @@
 #include "device/device.h"
 
 #include <ATen/ATen.h>
+#include <dlfcn.h>
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
@@ -30,9 +31,9 @@ class Environment {
 TEST_CASE("hidden GPUs mean the CPU, and asking for cuda then is one clear line") {
   for (const char* value : {"-1", ""}) {
     const Environment environment("CUDA_VISIBLE_DEVICES", value);
-    CHECK(choose_device("auto").device.is_cpu());
+    CHECK(find_devices("auto").gpus.empty());
     try {
-      choose_device("cuda");
+      find_devices("cuda");
       FAIL("cuda was given");
     } catch (const Error& e) {
       CHECK(e.exit() == Exit::usage);
@@ -45,16 +46,33 @@ TEST_CASE("hidden GPUs mean the CPU, and asking for cuda then is one clear line"
 // tests/scripts/cuda_test.sh has drivers of its own making; this is about the machine's.
 TEST_CASE("auto follows the driver, and cuda names what is missing") {
   const Environment environment("CUDA_VISIBLE_DEVICES", nullptr);
-  const bool usable = ask_driver().devices > 0 && open_cuda_module().table;
-  CHECK(choose_device("auto").device.is_cuda() == usable);
+  const bool usable = !ask_driver().gpus.empty() && open_cuda_module().table;
+  CHECK(take_device(find_devices("auto"), 0).device.is_cuda() == usable);
   if (usable)
-    CHECK(choose_device("cuda").device.is_cuda());
+    CHECK(take_device(find_devices("cuda"), 0).device.is_cuda());
   else
-    CHECK_THROWS_WITH(choose_device("cuda"), Catch::Contains("driver"));
+    CHECK_THROWS_WITH(find_devices("cuda"), Catch::Contains("driver"));
+}
+
+TEST_CASE("the driver's GPUs are known by UUID, in its order") {
+  // Opened first, it is what "libcuda.so.1" means from now on.
+  REQUIRE(dlopen(SELFSUP_STUB_DRIVER, RTLD_NOW));
+  const auto seen = [](const char* gpus) {
+    const Environment environment("SELFSUP_TEST_GPUS", gpus);
+    return ask_driver();
+  };
+  const std::string one = "01a1a2a3-b4b5-c6c7-d8d9-eaebecedeeef", two = "02" + one.substr(2);
+  CHECK(seen("1").gpus == std::vector<std::string>{one});
+  CHECK(seen("21").gpus == std::vector<std::string>{two, one});
+  CHECK(seen("1").reason.empty());
+  CHECK(seen("").gpus.empty());
+  CHECK(seen("").reason == "the driver shows no GPU to this process");
+  CHECK(seen("1x").gpus.empty());
+  CHECK(seen("1x").reason == "the driver cannot identify GPU 1 (CUDA error 101)");
 }
 
 TEST_CASE("an unknown device is refused") {
-  CHECK_THROWS_WITH(choose_device("gpu"), Catch::Contains("auto") && Catch::Contains("gpu"));
+  CHECK_THROWS_WITH(find_devices("gpu"), Catch::Contains("auto") && Catch::Contains("gpu"));
 }
 
 TEST_CASE("seeds that differ in any bit give different numbers") {

@@ -82,7 +82,7 @@ TEST_CASE("a rank that never gave a sign is silent from the start") {
   CHECK(verdict->rank == 1);
 }
 
-TEST_CASE("ranks that a machine takes with it are named together; under suspicion only the longest silent is") {
+TEST_CASE("ranks that a machine takes with it are named together, under suspicion only the longest silent is") {
   Ranks ranks(4, kLimits);
   ranks.all(1s, 1, Phase::forward, 0);
   ranks.sign(2, 1500ms, 2, Phase::forward, 0);

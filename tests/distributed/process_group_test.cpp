@@ -29,7 +29,7 @@ TEST_CASE("every operation of a group, over 1 to 4 processes") {
 }
 
 TEST_CASE("every operation of a group on a GPU: over NCCL, and over gloo where two ranks share it") {
-  if (device::ask_driver().devices == 0 || !device::open_cuda_module().table) {
+  if (device::ask_driver().gpus.empty() || !device::open_cuda_module().table) {
     WARN("this machine has no GPU that can be used");
     return;
   }

@@ -17,6 +17,7 @@
 #include "base/errors.h"
 #include "device/device.h"
 #include "distributed/agreement.h"
+#include "distributed/gpus.h"
 #include "distributed/rank_text.h"
 #include "distributed/rendezvous.h"
 #include "distributed/world.h"
@@ -187,9 +188,10 @@ void collectives(const Told& told) {
   World world(told.ranks, told.meeting, told.patience);
   at::Device device = at::kCPU;
   if (!told.more.empty() && told.more[0] == std::pair<std::string, std::string>("device", "cuda")) {
-    const device::Device found = device::choose_device("cuda", told.ranks.local_rank);
-    world.add_device(at::kCUDA, found.shared ? BackendMaker() : device::nccl_maker(found, told.patience));
-    device = found.device;
+    const device::Devices found = device::find_devices("cuda");
+    const device::Device taken = device::take_device(found, found.shared ? 0 : own_gpu(world.group(), found.gpus));
+    world.add_device(at::kCUDA, found.shared ? BackendMaker() : device::nccl_maker(taken, told.patience));
+    device = taken.device;
   }
   for (const Group* group : {&world.group(), &world.plugins()}) {
     need(group->rank() == told.ranks.rank && group->world() == told.ranks.world, "the rank is the one it was given");
@@ -213,7 +215,9 @@ void show_listeners(const Told& told) {
 
 void loop(const Told& told) {
   World world(told.ranks, told.meeting, told.patience);
-  const int64_t times = told.more.empty() ? INT64_MAX : std::stoll(told.more[0].second);
+  int64_t times = INT64_MAX;
+  for (const auto& [key, value] : told.more)
+    if (key == "times") times = std::stoll(value);
   at::Tensor tensor = at::zeros({1000});
   for (int64_t i = 0; i < times; ++i) {
     tensor.fill_(told.ranks.rank + i);

@@ -28,7 +28,8 @@ using Catch::Contains;
 constexpr int usage = static_cast<int>(Exit::usage), peer = static_cast<int>(Exit::peer),
               disagree = static_cast<int>(Exit::disagree);
 
-void check_end(const End& end, int code, const Catch::Matchers::StdString::ContainsMatcher& text) {
+template <typename Matcher>
+void check_end(const End& end, int code, const Matcher& text) {
   INFO(end.output);
   CHECK(end.code == code);
   CHECK_THAT(end.output, text);
@@ -202,6 +203,29 @@ TEST_CASE("a process of another job is told whose port it is, and disturbs nobod
   Process one = start({"meet", 1, 2, port.number(), "mine"});
   check_end(zero.end(), 0, Contains("met over lo"));
   check_end(one.end(), 0, Contains("met over lo"));
+}
+
+// Launchers of several machines call their jobs by the place to meet: all that they have in common from the start.
+TEST_CASE("a second run of several machines at one place is refused on each of them, and told what to change") {
+  const std::string address = outer_address();
+  if (address.empty()) {
+    WARN("this machine has no address but loopback");
+    return;
+  }
+  Port free;  // of loopback; most likely free on the other interface too
+  const int port = free.number();
+  free.close();
+  const std::string place = address + ":" + std::to_string(port);
+  const auto rank = [&](const char* mode, int number) {
+    return Call{mode, number, 2, port, "local-2-" + place, 60'000, {"several=1", "address=" + address}};
+  };
+  Process zero = start(rank("loop", 0)), one = start(rank("loop", 1));
+  for (Process* process : {&zero, &one}) process->read_until("looping");
+  check_end(start(rank("meet", 0)).end(), usage,
+            Contains("port " + std::to_string(port) + " of " + address + " is in use by process " +
+                     std::to_string(zero.id()) + " ("));
+  check_end(start(rank("meet", 1)).end(), usage,
+            Contains(process_text(one)) && Contains("another run at the same time another port (PORT of the scripts"));
 }
 
 TEST_CASE("another number of ranks is a disagreement") {

@@ -120,7 +120,7 @@ TEST_CASE("images of other sizes stand in the middle of their cells, and nothing
   for (int i = 0; i < p.height; ++i) CHECK_FALSE((is_image(0, i) || is_image(p.width - 1, i)));
 }
 
-TEST_CASE("captions stand above columns and below images, frames around them; none covers an image") {
+TEST_CASE("captions stand above columns and below images, frames around them, none covers an image") {
   const std::vector<uint8_t> image(60 * 60, 100);
   const ImageView view{60, 60, 1, image.data()};
   const Picture bare = compose(sheet_of({{view, view}}, 60));

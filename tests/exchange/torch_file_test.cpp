@@ -219,7 +219,7 @@ TEST_CASE("an older file is told when it is cut off, wherever that is") {
   CHECK_THAT(refusal("\x80\x02}" + text("w") + "Ns." + std::string(100, ' ')), says("none of torch.save"));
 }
 
-TEST_CASE("the weights are found by the names that programs use; several without one are not guessed") {
+TEST_CASE("the weights are found by the names that programs use, several without one are not guessed") {
   const std::string weights = "}" + text("w") + tensor(storage(6), 0, {6}, {1}) + "s";
   const auto file = [&](const std::vector<std::string>& keys) {
     std::string all = "\x80\x02}";

@@ -1,12 +1,9 @@
 // Ranks that end well, badly, or not at all.
 #include "launch/launcher.h"
 
-#include <sys/stat.h>
-
 #include <catch2/catch.hpp>
+
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -17,65 +14,15 @@
 #include "launch/commits.h"
 #include "launch/port.h"
 #include "launched.h"
+#include "rank_scripts.h"
 
 namespace selfsup::launch {
 namespace {
 
-using testing::Launched;
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-// The launcher's last line.
-std::string last_line(const std::string& text) {
-  const size_t end = text.find_last_not_of('\n');
-  const size_t begin = text.rfind('\n', end);
-  return end == std::string::npos ? "" : text.substr(begin == std::string::npos ? 0 : begin + 1, end - begin);
-}
-
-// Each rank says its number and process once: the processes by rank.
-std::vector<pid_t> pids_of(Launched& launched, size_t ranks) {
-  std::vector<pid_t> pids(ranks);
-  for (size_t i = 0; i < ranks; ++i) {
-    std::istringstream line(launched.line());
-    size_t rank = ranks;
-    pid_t pid = 0;
-    line >> rank >> pid;
-    REQUIRE(rank < ranks);
-    pids[rank] = pid;
-  }
-  return pids;
-}
-
-// Both scripts name the process before they wait, as long as nobody ends it.
-const std::string waits = "echo $RANK $$ >&9; exec sleep 1000";
-const std::string waits_deaf = "trap '' TERM; echo $RANK $$ >&9; exec sleep 1000";
+using namespace testing;
 
 const auto short_grace = [](Asked&, Local& local) {
   local.grace = {std::chrono::milliseconds(100), std::chrono::milliseconds(50), std::chrono::milliseconds(100)};
-};
-
-// A pipe with a name, in a folder that goes at the end.
-class Fifo {
- public:
-  Fifo() {
-    folder_ = (std::filesystem::temp_directory_path() / "selfsup-fifo-XXXXXX").string();
-    if (!::mkdtemp(folder_.data()) || ::mkfifo(path().c_str(), 0600) != 0)
-      throw std::runtime_error("no FIFO to be had");
-  }
-  ~Fifo() {
-    if (end_ >= 0) ::close(end_);
-    std::filesystem::remove_all(folder_);
-  }
-  // For whoever reads it now or later; waits for nobody.
-  void write_line() {
-    end_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
-    REQUIRE(::write(end_, "\n", 1) == 1);
-  }
-  std::string path() const { return folder_ + "/fifo"; }
-
- private:
-  std::string folder_;
-  int end_ = -1;
 };
 
 }  // namespace
@@ -163,13 +110,7 @@ TEST_CASE("a rank that is stopped is ended too, and named") {
                     "echo $RANK $$ >&9; if [ $RANK = 1 ]; then kill -STOP $$; fi; read x <" + fifo.path() + "; exit 76",
                     short_grace);
   const std::vector<pid_t> pids = pids_of(launched, 2);
-  std::string state;
-  while (state != "T") {  // rank 1 is not this process's child, so nobody tells
-    std::ifstream file("/proc/" + std::to_string(pids[1]) + "/stat");
-    std::string pid, name;
-    REQUIRE(file >> pid >> name >> state);
-    ::usleep(1000);
-  }
+  wait_until_stopped(pids[1], true);
   fifo.write_line();
   CHECK(launched.rest().empty());
   CHECK(launched.code() == 76);
@@ -206,37 +147,6 @@ TEST_CASE("ranks that stop and save, or are done before others, are waited for")
     CHECK(launched.rest().empty());
     CHECK(launched.code() == whole);
   }
-}
-
-TEST_CASE("signals go on to all ranks, each time") {
-  // The shell runs a trap when `wait` is interrupted; what waits in the background goes with its rank.
-  Launched launched(2,
-                    "for s in USR1 USR2 INT TERM; do trap \"echo $s >&9\" $s; done; "
-                    "trap 'echo TERM >&9; stops=$((stops + 1)); test $stops -lt 2 || exit 75' TERM; stops=0; "
-                    "sleep 1000 & echo ready >&9; while :; do wait; done");
-  CHECK(launched.line() == "ready");
-  CHECK(launched.line() == "ready");
-  for (const auto& [signal, name] : {std::pair{SIGUSR1, "USR1"},
-                                     {SIGUSR2, "USR2"},
-                                     {SIGUSR1, "USR1"},
-                                     {SIGINT, "INT"},
-                                     {SIGTERM, "TERM"},
-                                     {SIGTERM, "TERM"}}) {
-    ::kill(launched.pid(), signal);
-    CHECK(launched.line() == name);
-    CHECK(launched.line() == name);
-  }
-  CHECK(launched.rest().empty());
-  CHECK(launched.code() == 75);
-}
-
-TEST_CASE("a rank that SIGTERM ends before it can save is no loss to restart from") {
-  Launched launched(2, waits, [](Asked& asked, Local&) { asked.max_restarts = 3; });
-  pids_of(launched, 2);
-  ::kill(launched.pid(), SIGTERM);
-  CHECK(launched.rest().empty());
-  CHECK(launched.code() == 143);
-  CHECK(contains(last_line(launched.said()), "was killed by SIGTERM, which was passed on, before it could save"));
 }
 
 TEST_CASE("no rank outlives the launcher") {
@@ -286,17 +196,6 @@ TEST_CASE("restarts end: after three in a row that came to no checkpoint, or as 
     CHECK(launched.code() == 76);
     CHECK(contains(launched.said(), "3 restarts in a row came to no new checkpoint: giving up") == one.gives_up);
   }
-}
-
-TEST_CASE("SIGTERM while it waits to start again ends the launcher") {
-  Launched launched(1, "kill -KILL $$", [](Asked& asked, Local& local) {
-    asked.max_restarts = 1;
-    local.back_off = std::chrono::minutes(10);
-  });
-  while (!contains(launched.said(), "restart 1 of 1")) ::usleep(1000);
-  ::kill(launched.pid(), SIGTERM);
-  CHECK(launched.rest().empty());
-  CHECK(launched.code() == 75);
 }
 
 TEST_CASE("a port in use and a program that is not there are refused before any rank runs") {

@@ -170,7 +170,7 @@ TEST_CASE("ids and names are words without a colon, and none is the host's") {
   CHECK(read_note(folder / "plugin.so").note.id == "Test.Fix_ture-2");
 }
 
-TEST_CASE("a file without a digest, or with another one's, is refused; stamping mends it") {
+TEST_CASE("a file without a digest, or with another one's, is refused, stamping mends it") {
   const TempFolder folder;
   const std::string path = folder / "plugin.so";
   const std::string zeros(64, '0');

@@ -98,7 +98,7 @@ TEST_CASE("SimCLR: the projection has MMSelfSup's names and switches") {
   CHECK(flat.algorithm.training_step({}, batch_of(4, 3, 16)).at(0).value.isfinite().item<bool>());
 }
 
-TEST_CASE("SimCLR: features by name; running statistics move in training, and rest in features") {
+TEST_CASE("SimCLR: features by name, running statistics move in training, and rest in features") {
   Model model(small(R"({"out_channels": 5})"), facts_of());
   model.store.initialise(3);
   const at::Tensor images = at::randn({3, 3, 16, 16});

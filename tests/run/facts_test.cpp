@@ -62,7 +62,7 @@ TEST_CASE("a stated pipeline says what views it gives, of images of known and of
   }
 }
 
-TEST_CASE("a dataset's own pipeline is the one that counts; without any, images are the dataset's") {
+TEST_CASE("a dataset's own pipeline is the one that counts, without any, images are the dataset's") {
   const std::string own =
       R"({"type": "shapes", "size": 8, "image_size": 32, "pipeline": [{"type": "RandomCrop", "size": 20}]})";
   CHECK(facts_of(own, R"([{"type": "RandomCrop", "size": 24}])").view_sizes == Sizes{20, 20});

@@ -39,8 +39,9 @@ given srun -p part --job-name="my job" --gres=gpu:8 --ntasks=8 --ntasks-per-node
 GPUS=4 CPUS_PER_TASK=2 SRUN_ARGS="--quiet --time=1" slurm part job c.json
 given srun -p part --job-name=job --gres=gpu:4 --ntasks=4 --ntasks-per-node=4 --cpus-per-task=2 --kill-on-bad-exit=1 --quiet --time=1 \
   "/a path/selfsup-host" train c.json --launcher slurm
-GPUS=16 GPUS_PER_NODE=4 slurm part job c.json
-given srun -p part --job-name=job --gres=gpu:4 --ntasks=16 --ntasks-per-node=4 --cpus-per-task=5 --kill-on-bad-exit=1 \
+: >--nodelist=node1
+GPUS=16 GPUS_PER_NODE=4 SRUN_ARGS="--nodelist=node[1-4]" slurm part job c.json
+given srun -p part --job-name=job --gres=gpu:4 --ntasks=16 --ntasks-per-node=4 --cpus-per-task=5 --kill-on-bad-exit=1 "--nodelist=node[1-4]" \
   "/a path/selfsup-host" train c.json --launcher slurm
 for variable in SELFSUP_NO_GRES=1 CUDA_VISIBLE_DEVICES=-1; do
   export "${variable?}"
@@ -48,6 +49,10 @@ for variable in SELFSUP_NO_GRES=1 CUDA_VISIBLE_DEVICES=-1; do
   given srun -p part --job-name=job --ntasks=2 --ntasks-per-node=2 --cpus-per-task=5 --kill-on-bad-exit=1 \
     "/a path/selfsup-host" train c.json --launcher slurm
   unset "${variable%%=*}"
+done
+
+for script in dist_train.sh slurm_train.sh; do
+  "$scripts/$script" --help >"$scratch/out" || fail "$script cannot be executed"
 done
 
 # refused CODE TEXT COMMAND...

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Real mpirun and torchrun start the program: each rank finds itself, and all the same job and place to meet.
+# Real mpirun and torchrun start the program: each rank finds itself, and all the same job and place to meet; what is wrong for all is told
+# once.
 #   launchers_test.sh BUILD_FOLDER LIBTORCH_FOLDER SOURCE_FOLDER
 . "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
 torch=$2
 packages=$3/.deps/test-packages
+tiny=$3/tests/scripts/tiny.json
 cd "$scratch" || exit 1
 unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT SELFSUP_LAUNCHER SELFSUP_JOB SLURM_STEP_ID
 
@@ -16,6 +18,13 @@ unset LD_LIBRARY_PATH
 END
 chmod +x rank.sh
 export HOST="$host"
+sed 's/ env "$@".*/ "$@"/' rank.sh >train.sh
+chmod +x train.sh
+# told_once LAUNCHER: both ranks had a key that nobody knows.
+told_once() {
+  times=$(cat out err | grep -c 'error: .*max_epoks')
+  [ "$times" -eq 1 ] || fail "$1: a mistake of all is told $times times"
+}
 
 # row RANK WHAT: the value in its table.
 row() { sed -n "s/^  $2   *\([^ ]*\) .*/\1/p" "table.$1"; }
@@ -49,6 +58,8 @@ if command -v mpirun >/dev/null; then
   [ "$(row 0 port)" != "$port" ] || fail "two jobs of mpirun both have the port $port"
   MASTER_PORT=29765 mpi ./rank.sh --launcher mpi || fail "mpirun with --launcher and MASTER_PORT: exit $?"
   [ "$(row 1 port)" = 29765 ] || fail "mpirun: MASTER_PORT has no effect: $(row 1 port)"
+  mpi ./train.sh "$tiny" --cfg-options train_cfg.max_epoks=1
+  told_once mpirun
   mpi ./rank.sh --launcher none || fail "mpirun with --launcher none: exit $?"
   [ "$(row 0 launcher)" = none ] || fail "--launcher none: $(row 0 launcher)"
 else
@@ -70,6 +81,8 @@ if torch_python -c 'import torch.distributed.run'; then
   torchrun --no-python --nproc-per-node 2 --master-port "$free" ./rank.sh --launcher pytorch || fail "torchrun --master-port: exit $?"
   tables pytorch
   [ "$(row 1 port)" = "$free" ] || fail "torchrun --master-port $free: the ranks meet at $(row 1 port)"
+  torchrun --no-python --nproc-per-node 2 --standalone ./train.sh "$tiny" --cfg-options train_cfg.max_epoks=1
+  told_once torchrun
 else
   tail -n 1 err
   unchecked="$unchecked; torchrun cannot be imported"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Several ranks train as one process does with the same global batch: the same loss, for both algorithms, with batch norm over all ranks;
 # a run of three that is killed and resumed ends with the bytes of the one that was not; one that is resumed by another number of ranks
-# says so; a signal to one rank stops all at one step; two jobs share a machine.
+# says so; a signal to one rank stops all at one step, Ctrl-Z suspends all; two jobs share a machine; a mistake is told once.
 #   ranks_test.sh BUILD_FOLDER PLUGIN, one that has tensors of each rank
 . "$(dirname "$0")/common.sh"
 set -e
@@ -119,7 +119,7 @@ grep -q "resumed by 2 ranks where the checkpoint's run had 3" other/run.log || f
 close mae1 other 1e-5 2e-4
 
 # --- a signal to one rank ----------------------------------------------------------------------------------------------------
-for signal in TERM USR1; do
+for signal in TERM USR1 HUP; do
   rm -rf stopped out
   "$host" --launcher local --nproc-per-node 3 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
   launcher=$!
@@ -152,6 +152,31 @@ wait $launcher || rc=$?
 iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
 [ -d "stopped/checkpoints/iter_$iter" ] || fail "SIGTERM to launcher and ranks at once: no checkpoint of iteration $iter"
 
+# --- suspended as a whole, and continued --------------------------------------------------------------------------------------
+rm -rf stopped out
+"$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+launcher=$!
+until_longer_than() { # LINES
+  until [ -e stopped/metrics.jsonl ] && [ "$(wc -l <stopped/metrics.jsonl)" -gt "$1" ]; do
+    kill -0 $launcher || break
+    sleep 0.1
+  done
+}
+until_longer_than 3
+kill -s TSTP $launcher
+for process in $launcher $(pgrep -P $launcher); do
+  until grep -q '^State:.*stopped' "/proc/$process/status"; do sleep 0.1; done
+done
+lines=$(wc -l <stopped/metrics.jsonl)
+sleep 1
+[ "$(wc -l <stopped/metrics.jsonl)" = "$lines" ] || fail "suspended, it trains on"
+kill -s CONT $launcher
+until_longer_than "$lines"
+kill -s TERM $launcher
+rc=0
+wait $launcher || rc=$?
+[ $rc = 75 ] || fail "suspended, continued and told to stop: exit code $rc"
+
 # --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 one=$(free_port) two=$(free_port)
@@ -161,5 +186,19 @@ ranks 2 second mae.json --cfg-options env_cfg.dist_cfg.port="$two" || fail "a se
 wait $first || fail "a first job on the machine: $?"
 grep -q "$one" out1 || fail "the log does not tell the port of PORT"
 grep -q "$two.*dist_cfg" out || fail "the log does not tell the port of the configuration"
+
+# --- what is wrong for all ranks is told once, and what is wrong for one by that one ---------------------------------------------
+typo=train_cfg.max_iterations=4
+"$host" mae.json --cfg-options $typo >one 2>&1 && fail "a key that nobody knows"
+grep max_iterations one >told
+ranks 3 wrong mae.json --cfg-options $typo && rc=0 || rc=$?
+[ $rc = 2 ] || fail "a key that nobody knows: exit code $rc"
+grep max_iterations out | cmp -s told - || fail "a key that nobody knows is told in other words than by one process, or more than once"
+ranks 3 wrong mae.json --cfg-options 'train_dataloader.dataset={"_delete_":true,"type":"image_folder","data_root":"nowhere"}' && rc=0 || rc=$?
+[ $rc = 4 ] || fail "images that are nowhere: exit code $rc"
+[ "$(grep -c 'folder nowhere' out)" = 1 ] || fail "images that are nowhere are told $(grep -c 'folder nowhere' out) times"
+RANK=1 WORLD_SIZE=2 LOCAL_RANK=1 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT="$one" "$host" mae.json --cfg-options $typo >out 2>&1 && rc=0 || rc=$?
+[ $rc = 2 ] || fail "a key that one rank does not know: exit code $rc"
+sed 's/^/[rank 1] /' told | cmp -s - out || fail "a key that one rank does not know: it does not say so"
 
 exit "$failed"

@@ -1,11 +1,8 @@
 #include "train/loop.h"
 
 #include <ATen/ATen.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <catch2/catch.hpp>
 
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,7 +11,6 @@
 #include "checkpoint/store.h"
 #include "ssp/sink.h"
 #include "toy_run.h"
-#include "train/signals.h"
 #include "train/state.h"
 #include "train/weights.h"
 
@@ -363,33 +359,6 @@ TEST_CASE("the first loss is that of the first step, and trains nothing") {
   CHECK(asked.task.losses.size() == 1);
   CHECK(asked.unchanged_since_remembered());
   CHECK(asked.task.events == std::vector<std::string>{"ready 0", "begin 0"});
-}
-
-TEST_CASE("SIGTERM and SIGINT ask for a stop; a second signal ends the process at once") {
-  {
-    const StopSignals signals;
-    CHECK(!requested_stop());
-    raise(SIGINT);
-    CHECK(requested_stop() == Exit::interrupted);
-  }
-  CHECK(!requested_stop());  // with nobody left to grant it
-  {
-    const StopSignals signals;
-    CHECK(!requested_stop());
-    raise(SIGTERM);
-    CHECK(requested_stop() == Exit::preempted);
-  }
-  const pid_t child = fork();
-  if (child == 0) {
-    const StopSignals signals;
-    raise(SIGTERM);
-    raise(SIGINT);
-    _exit(0);
-  }
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 128 + SIGINT);
 }
 
 }  // namespace selfsup::train

@@ -43,6 +43,8 @@ class Processes {
 
   // Calls the body, which does what this rank has to do, or a part of it. An error of its own is told to the others;
   // where another rank is to blame for it, the error that comes out says so: Error(peer).
+  // One that all ranks come to (no data, ranks that disagree) is left for the first rank of a machine to say, as in
+  // until_met, for half a second.
   Exit run(const std::function<Exit()>& body);
   // At the end of the body. Nobody leaves before the first rank has written its last file: srun and others end all
   // ranks when one has gone.

@@ -36,7 +36,7 @@ TEST_CASE_METHOD(Graph, "grad gives derivatives and leaves no gradient behind") 
   CHECK_THAT(error_text(), Contains("grad: ") && Contains("second time"));
 }
 
-TEST_CASE_METHOD(Graph, "grad of a vector takes weights; the graph is kept or made anew on demand") {
+TEST_CASE_METHOD(Graph, "grad of a vector takes weights, the graph is kept or made anew on demand") {
   const ssp_tensor out = hold(x * x * x), in = hold(x), weights = hold(at::tensor({1.0, 0.0, 2.0}));
   ssp_tensor d{}, dd{};
   CHECK(ops.grad(&out, 1, &in, 1, nullptr, SSP_GRAD_RETAIN_GRAPH, &d) == SSP_E_OP);  // no scalar

@@ -153,8 +153,8 @@ class World {
            std::to_string(processes_[static_cast<size_t>(rank)]) + ")";
   }
 
-  // All but one end with 76 and one and the same line, which has the text.
-  void all_others_end(int culprit, const std::string& said, const std::string& text) {
+  // All but one end with 76 and a line that has both texts.
+  void all_others_end(int culprit, const std::string& said, const std::string& text, const std::string& place = "") {
     for (int i = 0; i < size(); ++i) {
       if (i == culprit) continue;
       INFO("rank " << i);
@@ -162,6 +162,7 @@ class World {
       CHECK(line.substr(0, said.size() + 1) == said + " ");
       INFO(line);
       CHECK(line.find(text) != line.npos);
+      CHECK(line.find(place) != line.npos);
       CHECK((*this)[i].line().empty());
       CHECK((*this)[i].end().exit == 76);
     }
@@ -187,7 +188,7 @@ TEST_CASE("rank 0's end, with which its store goes, is named by all others") {
   World world(3, kPatient);
   world[0].signal(SIGKILL);
   CHECK(world[0].end().exit == 128 + SIGKILL);
-  world.all_others_end(0, "verdict", world.name(0));
+  world.all_others_end(0, "verdict", world.name(0), ", last seen ");
 }
 
 TEST_CASE("who asks for whom to blame is told of the killed rank") {
@@ -208,7 +209,7 @@ TEST_CASE("a stopped rank is named with its place, and ends itself when it goes 
     World world(3, kShort);
     world[culprit].tell("hang");
     world[culprit].signal(SIGSTOP);
-    world.all_others_end(culprit, "verdict", world.name(culprit));
+    world.all_others_end(culprit, "verdict", world.name(culprit), ", last seen ");
     world[culprit].signal(SIGCONT);
     CHECK(world[culprit].line().substr(0, 8) == "verdict ");
     CHECK(world[culprit].end().exit == 76);

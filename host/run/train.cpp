@@ -202,13 +202,19 @@ Exit train(Prepared& prepared, const cli::CommandLine& line) {
   const Settings settings = settle(prepared.config, line, prepared.ranks);
   Processes processes(prepared, settings);
   train::StopSignals signals;  // until now there is nothing to save, and ranks may wait for others that do not come
-  const Exit exit = processes.run([&] {
-    const Exit code = train_as(processes, prepared, settings, line.overwrite);
-    processes.part();
-    return code;
-  });
-  if (exit != Exit::ok && processes.group().world() > 1) signals.ignore();
-  return exit;
+  try {
+    const Exit exit = processes.run([&] {
+      const Exit code = train_as(processes, prepared, settings, line.overwrite);
+      processes.part();
+      return code;
+    });
+    if (exit != Exit::ok && processes.group().world() > 1) signals.ignore();
+    return exit;
+  } catch (...) {
+    // The launcher's SIGTERM, for the rank that was lost, does not keep this one from saying which it was.
+    if (prepared.ranks.world > 1) signals.ignore();
+    throw;
+  }
 }
 
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {

@@ -1,4 +1,5 @@
 """The faults of bench/faults: each does one thing to a run of several ranks and says what came of it."""
+import itertools
 import json
 import os
 import random
@@ -8,174 +9,197 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fault_runs import CONFIG, PATIENCE, Run, changed, ports_of, stop_thread, wait_for_traced
+from fault_runs import PATIENCE, Run, changed, free_port, ports_of, stop_thread, wait_for_traced
+from fault_words import Words
 
 PEER, DISAGREE, PREEMPTED = 76, 77, 75
+SILENT = 10  # seconds without a sign of life after which a rank has gone; the host's own
 HANGS = 20  # seconds: the limit that is given where a rank hangs
-BLAMED = re.compile(r"rank (\d+)(?: on \S+)? \(process \d+\)[^\n]*?"
-                    r"(?:has ended without a word|no sign of life|stands? still|has gone|has not answered|was killed by)")
 
 
 @dataclass
 class Result:
     """What came of one fault."""
     seconds: float = None  # until the last process was gone
-    named: bool = None     # whether the culprit was told, and nobody else; None: there is none
+    ranks: str = None      # whom the surviving ranks blame: NAMED, TOGETHER or OTHERS; None: there is no culprit, or they need not
+    launcher: bool = None  # whether the launcher's own line names the culprit and nobody else; None: it cannot know
+    phases: set = field(default_factory=set)  # what the culprit was doing, as the ranks have it
     orphans: int = 0       # processes that were left
     wrong: list = field(default_factory=list)  # what did not hold
 
 
-def blamed(text):
-    return {int(rank) for rank in BLAMED.findall(text)}
+NAMED = "named"  # by every one of them the culprit and nobody else, with its phase
+TOGETHER = "all at one place"  # where no rank is behind, all are named
+OTHERS = "others"
 
 
-def finish(run, result, culprit=None, codes=(PEER,), ended=None):
-    """Checks who was blamed, what was returned and what is left. ended: seconds that are not to be in the table."""
-    text = run.text()
-    if culprit is not None:
-        told = blamed(text)
-        result.named = told == {culprit}
-        # On a machine that has far too much to do a rank may wake up only after rank 0 has gone too, and say so.
-        # Where it hangs between two collectives of one phase, all stand at the same place, and all are named.
-        if not (result.named or (run.bench.short and culprit in told) or re.search(r"all \d+ ranks stand still", text)):
-            result.wrong.append(f"rank {culprit} was to blame, told were {sorted(blamed(text))}:\n{text[-2000:]}")
-    if result.seconds is None and ended is None:
-        result.wrong.append(f"not all ended:\n{text[-2000:]}")
+@dataclass
+class Fault:
+    title: str
+    do: callable
+    limit: float     # seconds by which all are to be out; None: there is no such bar
+    times: int       # how often, unless that is given
+    lacks: callable  # what this machine does not allow; None: nothing
+
+
+FAULTS = {}
+
+
+def fault(name, title, limit=None, times=20, lacks=lambda: None):
+    def add(do):
+        FAULTS[name] = Fault(title, do, limit, times, lacks)
+        return do
+    return add
+
+
+@contextmanager
+def at_work(bench, *words, trains=True):
+    """A run at a random moment, of its training unless trains is false, and the rank that something is to happen to."""
+    world = random.choice(bench.worlds)
+    with Run(bench) as run:
+        run.launch(world, *words)
+        if trains:
+            run.wait_for_step()
+        run.wait_for_ranks(world)
+        time.sleep(random.uniform(0, 1))
+        yield run, random.randrange(world)
+
+
+def ended(run, result, codes):
+    """Adds to the result what is wrong with the end of a run."""
+    if result.seconds is None:
+        result.wrong.append(f"not all ended:\n{run.text()[-2000:]}")
     else:
-        for code in run.codes():
-            if code not in codes:
-                result.wrong.append(f"exit code {code}, not {' or '.join(map(str, codes))}:\n{text[-2000:]}")
+        result.wrong += [f"exit code {code}, not {' or '.join(map(str, codes))}:\n{run.text()[-2000:]}"
+                         for code in run.codes() if code not in codes]
     result.orphans = len(run.processes())
     if result.orphans:
         result.wrong.append(f"{result.orphans} processes are left")
     return result
 
 
-def moment():
-    """Some moment of the training."""
-    time.sleep(random.uniform(0, 1))
+def judge_words(run, result, culprits):
+    """culprits: surviving rank -> whom it is to blame."""
+    words = Words(run.texts())
+    told = {rank: words.blamed_by_rank(rank) for rank in culprits}
+    result.phases = set().union(*(words.phases(rank) for rank in culprits))
+    if all(told[rank] == {culprit} and words.phases(rank) for rank, culprit in culprits.items()):
+        result.ranks = NAMED
+    elif any(words.blames_everybody(rank) for rank in culprits):
+        result.ranks = TOGETHER
+    else:
+        result.ranks = OTHERS
+        result.wrong.append(f"to blame were {culprits}, told were {told} by the ranks:\n{run.text()[-2000:]}")
 
 
+def lost(run, culprit, blow):
+    """One rank is struck, and all end: the others name it, and so does the launcher."""
+    result = ended(run, Result(run.seconds_until_end(blow)), codes=(PEER,))
+    judge_words(run, result, {rank: culprit for rank in run.ranks if rank != culprit})
+    told = Words(run.texts()).blamed_by_launcher()
+    result.launcher = told == {culprit}
+    if not result.launcher:
+        result.wrong.append(f"rank {culprit} was to blame, the launcher says {sorted(told)}:\n{run.text()[-2000:]}")
+    return result
+
+
+@fault("killed", "a rank is killed (SIGKILL)", limit=2)
 def killed(bench):
-    """a rank is killed (SIGKILL)"""
-    world = random.choice(bench.worlds)
-    with Run(bench) as run:
-        run.launch(world)
-        run.wait_for_step()
-        ranks = run.wait_for_ranks(world)
-        culprit = random.randrange(world)
-        moment()
-        os.kill(ranks[culprit], signal.SIGKILL)
-        return finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), culprit)
+    with at_work(bench) as (run, rank):
+        return lost(run, rank, lambda: run.signal(rank, signal.SIGKILL))
 
 
-def stopped(bench):
-    """a rank is stopped (SIGSTOP)"""
-    world = random.choice(bench.worlds)
-    with Run(bench) as run:
-        run.launch(world)
-        run.wait_for_step()
-        ranks = run.wait_for_ranks(world)
-        culprit = random.randrange(world)
-        moment()
-        os.kill(ranks[culprit], signal.SIGSTOP)
-        # The launcher ends the stopped one too.
-        return finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), culprit)
-
-
+@fault("early", "a rank is killed while the run is set up", limit=2)
 def killed_early(bench):
-    """a rank is killed while the run is set up"""
-    world = random.choice(bench.worlds)
-    with Run(bench) as run:
-        run.launch(world)
-        ranks = run.wait_for_ranks(world)
-        culprit = random.randrange(world)
-        moment()
-        os.kill(ranks[culprit], signal.SIGKILL)
-        return finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), culprit)
+    with at_work(bench, trains=False) as (run, rank):
+        result = ended(run, Result(run.seconds_until_end(lambda: run.signal(rank, signal.SIGKILL))), codes=(PEER,))
+        # The launcher's SIGTERM ends ranks that do not watch one another yet.
+        words = Words(run.texts())
+        told = set().union(words.blamed_by_launcher(), *(words.blamed_by_rank(other) for other in run.ranks))
+        result.launcher = told == {rank}
+        if not result.launcher:
+            result.wrong.append(f"rank {rank} was to blame, told were {sorted(told)}:\n{run.text()[-2000:]}")
+        return result
 
 
+@fault("stopped", "a rank is stopped (SIGSTOP)", limit=SILENT + 2, times=6)
+def stopped(bench):
+    with at_work(bench) as (run, rank):
+        return lost(run, rank, lambda: run.signal(rank, signal.SIGSTOP))  # the launcher ends the stopped one too
+
+
+def no_ptrace():
+    try:
+        allowed = os.geteuid() == 0 or int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text()) < 2
+    except OSError:
+        allowed = True
+    return None if allowed else "ptrace of a child's child"
+
+
+@fault("hangs", f"a rank hangs: its training thread alone stands still, with `timeout` at {HANGS} s", limit=HANGS + 2, times=6, lacks=no_ptrace)
 def hangs(bench):
-    """a rank hangs: its training thread alone stands still"""
-    world = random.choice(bench.worlds)
-    with Run(bench) as run:
-        run.launch(world, "--cfg-options", f"env_cfg.dist_cfg.timeout={HANGS}")
-        run.wait_for_step()
-        ranks = run.wait_for_ranks(world)
-        culprit = random.randrange(world)
-        moment()
-        stop_thread(ranks[culprit])
-        begin = time.monotonic()
-        wait_for_traced(ranks[culprit])  # its parent is told of its end after its tracer
-        ended = run.wait_for_end([*ranks.values(), run.started[0].pid])
-        return finish(run, Result(time.monotonic() - begin if ended is not None else None), culprit)
+    with at_work(bench, "--cfg-options", f"env_cfg.dist_cfg.timeout={HANGS}") as (run, rank):
+        def blow():
+            stop_thread(run.ranks[rank])
+            wait_for_traced(run.ranks[rank])  # its parent is told of its end after its tracer
+        result = ended(run, Result(run.seconds_until_end(blow)), codes=(PEER,))
+        judge_words(run, result, {other: rank for other in run.ranks if other != rank})
+        return result
 
 
+@fault("launcher", "the launcher is killed (SIGKILL)", limit=2)
 def launcher_killed(bench):
-    """the launcher is killed (SIGKILL)"""
-    world = random.choice(bench.worlds)
-    with Run(bench) as run:
-        run.launch(world)
-        run.wait_for_step()
-        ranks = run.wait_for_ranks(world)
-        moment()
-        run.started[0].kill()
-        return finish(run, Result(run.wait_for_end(ranks.values())), codes=(-signal.SIGKILL,))
+    with at_work(bench) as (run, _):
+        return ended(run, Result(run.seconds_until_end(run.started[0].kill)), codes=(-signal.SIGKILL,))
 
 
 def asked_to_stop(number):
-    def fault(bench):
-        world = random.choice(bench.worlds)
-        with Run(bench) as run:
-            run.launch(world)
-            run.wait_for_step()
-            ranks = run.wait_for_ranks(world)
-            moment()
-            os.kill(ranks[random.randrange(world)], number)
-            result = finish(run, Result(run.wait_for_end([*ranks.values(), run.started[0].pid])), codes=(PREEMPTED,))
+    def do(bench):
+        with at_work(bench) as (run, rank):
+            result = ended(run, Result(run.seconds_until_end(lambda: run.signal(rank, number))), codes=(PREEMPTED,))
             steps = set(re.findall(r"stopped at iteration (\d+) and saved", run.text()))
             if len(steps) != 1 or run.checkpoints() != [f"iter_{next(iter(steps))}"]:
                 result.wrong.append(f"stopped at {sorted(steps)}, checkpoints {run.checkpoints()}:\n{run.text()[-2000:]}")
             return result
-    fault.__doc__ = f"one rank gets {signal.Signals(number).name}: all stop at one step and save"
-    return fault
+    return do
 
 
-def whole_run(bench, world, config, during=None, **options):
-    """Trains to the end, with something going on meanwhile; the digest of what came out."""
+fault("sigterm", "one rank gets SIGTERM: all stop at one step and save")(asked_to_stop(signal.SIGTERM))
+fault("sigusr1", "one rank gets SIGUSR1: all stop at one step and save")(asked_to_stop(signal.SIGUSR1))
+
+
+def whole_run(bench, during=None, **options):
+    """Trains to the end, with something going on meanwhile; and the digest of what came out."""
+    config = changed(bench.config, train_cfg__max_iters=150, default_hooks__checkpoint__interval=150)
     with Run(bench, config) as run:
-        run.launch(world, **options)
+        run.launch(bench.worlds[0], **options)
         if during:
             during(run)
-        seconds = run.wait_for_end([run.started[0].pid])
-        result = finish(run, Result(seconds), codes=(0,))
+        result = ended(run, Result(run.seconds_until_end()), codes=(0,))
+        result.seconds = None  # what it takes to train says nothing
         return result, (run.digest() if not result.wrong else None)
 
 
-def undisturbed(bench, fault):
-    """The same run with and without the fault gives the same tensors. fault(during, options): sets these."""
-    world = bench.worlds[0]
-    config = changed(CONFIG, train_cfg__max_iters=150, default_hooks__checkpoint__interval=150)
+def undisturbed(bench, during, **options):
+    """The same run with and without the fault gives the same tensors."""
     if bench.undisturbed is None:
-        alone, bench.undisturbed = whole_run(bench, world, config)
+        alone, bench.undisturbed = whole_run(bench)
         if alone.wrong:
             return alone
-    during, options = fault()
-    result, found = whole_run(bench, world, config, during, **options)
-    result.seconds = None
+    result, found = whole_run(bench, during, **options)
     if not result.wrong and found != bench.undisturbed:
         result.wrong.append("other tensors than without the fault")
     return result
 
 
+@fault("junk", "junk on the ports where rank 0 listens, from its start on: the same tensors", times=6)
 def junk(bench):
-    """junk on the ports where rank 0 listens, from its start on"""
     def send(run):
-        run.wait_until("rank 0", lambda: 0 in run.ranks())
-        rank = run.ranks()[0]
+        rank = run.wait_until("rank 0", lambda: run.find_ranks().get(0))
         ports = run.wait_until("a port of rank 0", lambda: ports_of(rank))
         held = []
         for i in range(bench.junk):
@@ -196,87 +220,86 @@ def junk(bench):
                 held.pop(0).close()
         for connection in held:
             connection.close()
-    return undisturbed(bench, lambda: (send, {}))
+    return undisturbed(bench, send)
 
 
+@fault("clock", "the date jumps by a day, back and forth, on every rank: the same tensors", times=6)
 def clock_jump(bench):
-    """the date jumps by a day, back and forth, on every rank"""
     library = bench.folder / "clock_jump.so"
     if not library.exists():
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(bench.root / "bench/clock_jump.c"), "-ldl"], check=True)
     def check(run):
-        ranks = run.wait_for_ranks(bench.worlds[0])
-        for process in ranks.values():
+        run.wait_for_ranks(bench.worlds[0])
+        for process in run.ranks.values():
             run.wait_until("the changed clock", lambda: library.name in Path(f"/proc/{process}/maps").read_text())
-    return undisturbed(bench, lambda: (check, {"env": {"LD_PRELOAD": str(library)}}))
+    return undisturbed(bench, check, env={"LD_PRELOAD": str(library)})
 
 
-def disagreement(what, second, configs=None):
-    """Two ranks, of which the second one is started otherwise: before step 0 it ends with 77 and says in what they differ. So does
-    the first, or it is ended, as by a launcher, where the two did not even meet."""
-    def fault(bench):
-        config = changed(CONFIG, **(configs or {}))
-        with Run(bench) as run:
-            other = run.folder / "other.json"
-            other.write_text(json.dumps(config))
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = probe.getsockname()[1]
-            for rank in range(2):
-                env = {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-                       "MASTER_PORT": str(port)}
-                words, more, path = [], {}, None
-                if rank == 1:
-                    words, more = second(bench, run)
-                    path = other if configs else None
-                run.start("--launcher", "pytorch", *words, env={**env, **more}, config=path)
-            result = Result()
-            codes = [DISAGREE]
-            if "WORLD_SIZE" in more:
-                run.started[1].wait(PATIENCE)
-                run.started[0].kill()
-                codes.append(-signal.SIGKILL)
-            finish(run, result, codes=codes, ended=run.wait_for_end([process.pid for process in run.started]))
-            text = run.text()
-            if re.search(r"Iter\(train\) \[", text):
-                result.wrong.append(f"trained:\n{text[-2000:]}")
-            result.named = bool(re.search(what, text))
-            if not result.named:
-                result.wrong.append(f"does not say {what}:\n{text[-2000:]}")
-            return result
-    return fault
-
-
-def other_plugin(_, run):
+def other_plugin(run):
     """A copy of the plugin with one byte more, stamped anew."""
     folder = run.folder / "plugins"
     folder.mkdir()
-    copy = folder / "mae.so"
-    shutil.copy(run.bench.build / "lib/selfsup/plugins/mae.so", copy)
+    copy = folder / run.bench.plugin
+    shutil.copy(run.bench.build / "lib/selfsup/plugins" / run.bench.plugin, copy)
     with open(copy, "ab") as file:
         file.write(b"\0")
     subprocess.run([str(run.bench.host), "stamp", str(copy)], check=True, capture_output=True)
-    return ["--plugin-dir", str(folder)], {}
+    return ["--plugin-dir", str(folder)]
+
+
+@dataclass
+class Disagreement:
+    """How the second of two ranks is started otherwise, and what is said of it."""
+    said: str
+    config: dict = field(default_factory=dict)
+    words: callable = lambda run: []
+    env: dict = field(default_factory=dict)
 
 
 DISAGREEMENTS = {
-    "configuration": disagreement("lr", lambda *_: ([], {}), {"optim_wrapper__optimizer__lr": 0.5}),
-    "data set": disagreement("size|data", lambda *_: ([], {}), {"train_dataloader__dataset__size": 95}),
-    "plugin": disagreement("plugin", other_plugin),
-    "world": disagreement("one of 3 ranks", lambda *_: ([], {"WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"})),
+    "configuration": Disagreement("lr", config={"optim_wrapper__optimizer__lr": 0.5}),
+    "data set": Disagreement("size|data", config={"train_dataloader__dataset__size": 95}),
+    "plugin": Disagreement("plugin", words=other_plugin),
+    "world": Disagreement("one of 3 ranks", env={"WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"}),
 }
+next_disagreement = itertools.cycle(DISAGREEMENTS)
 
 
+@fault("disagree", "ranks disagree: configuration, data set, plugin, number of ranks: exit 77 before step 1", times=8)
 def disagree(bench):
-    """ranks disagree: configuration, data set, plugin, number of ranks"""
-    name = next(bench.disagreements)
-    result = DISAGREEMENTS[name](bench)
-    result.wrong = [f"{name}: {text}" for text in result.wrong]
-    return result
+    name = next(next_disagreement)
+    second = DISAGREEMENTS[name]
+    codes, refused = [DISAGREE], [0, 1]
+    with Run(bench) as run:
+        other = run.folder / "other.json"
+        other.write_text(json.dumps(changed(bench.config, **second.config)))
+        env = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+        run.start("--launcher", "pytorch", env={**env, "RANK": "0", "LOCAL_RANK": "0"})
+        run.start("--launcher", "pytorch", *second.words(run), env={**env, "RANK": "1", "LOCAL_RANK": "1", **second.env}, config=other)
+        if second.env:  # the two do not even meet: the first one is ended, as by a launcher
+            run.started[1].wait(PATIENCE)
+            run.started[0].kill()
+            codes.append(-signal.SIGKILL)
+            refused = [1]
+        result = ended(run, Result(run.seconds_until_end()), codes)
+        result.seconds = None
+        if re.search(r"Iter\(train\) \[", run.text()):
+            result.wrong.append(f"trained:\n{run.text()[-2000:]}")
+        if not all(re.search(second.said, run.texts()[rank]) for rank in refused):
+            result.wrong.append(f"not each says {second.said}:\n{run.text()[-2000:]}")
+        result.wrong = [f"{name}: {text}" for text in result.wrong]
+        return result
 
 
-def node_lost(bench):
-    """a machine is lost: two network namespaces, the link between them goes down"""
+def no_namespaces():
+    if os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0:
+        return None
+    return "root, and network namespaces"
+
+
+@contextmanager
+def two_machines():
+    """Two network namespaces, 10.77.0.1 and 10.77.0.2, with a wire between them; and what cuts it."""
     name = f"f{os.getpid() % 10000}"
     spaces = [f"{name}a", f"{name}b"]
     def ip(*words):
@@ -289,35 +312,23 @@ def node_lost(bench):
             ip("-n", space, "address", "add", f"10.77.0.{number}/24", "dev", space)
             ip("-n", space, "link", "set", "lo", "up")
             ip("-n", space, "link", "set", space, "up")
-        with Run(bench) as run:
-            for node, space in enumerate(spaces):
-                # As on a machine of its own: processes and host name are its own too.
-                alone = ["ip", "netns", "exec", space, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "sh", "-c",
-                         f'hostname node{node} && exec "$@"', "sh"]
-                run.start("--launcher", "local", "--nproc-per-node", "1", "--nnodes", "2", "--node-rank", str(node),
-                          "--master-addr", "10.77.0.1", "--master-port", "29500", prefix=alone)
-            run.wait_for_step()
-            moment()
-            ip("-n", spaces[0], "link", "set", spaces[0], "down")
-            result = finish(run, Result(run.wait_for_end(run.processes())))
-            sides = [log.read_text(errors="replace") for log in run.logs]
-            result.named = blamed(sides[0]) == {1} and blamed(sides[1]) == {0}
-            if not result.named:
-                result.wrong.append(f"told were {[sorted(blamed(side)) for side in sides]}:\n{run.text()[-3000:]}")
-            return result
+        yield spaces, lambda: ip("-n", spaces[0], "link", "set", spaces[0], "down")
     finally:
         for space in spaces:
             subprocess.run(["ip", "netns", "delete", space], capture_output=True, check=False)
 
 
-def can_lose_node():
-    """Whether this process may make network namespaces."""
-    return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
-
-
-def can_stop_thread():
-    """Whether this process may stop a thread of a process that its child has started."""
-    try:
-        return os.geteuid() == 0 or int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text()) < 2
-    except OSError:
-        return True
+@fault("node", "a machine is lost: two network namespaces, the link between them goes down", limit=SILENT + 2, times=6, lacks=no_namespaces)
+def node_lost(bench):
+    with two_machines() as (spaces, cut), Run(bench) as run:
+        for node, space in enumerate(spaces):
+            # As on a machine of its own: processes and host name are its own too.
+            alone = ["ip", "netns", "exec", space, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts", "sh", "-c",
+                     f'hostname node{node} && exec "$@"', "sh"]
+            run.start("--launcher", "local", "--nproc-per-node", "1", "--nnodes", "2", "--node-rank", str(node),
+                      "--master-addr", "10.77.0.1", "--master-port", "29500", prefix=alone)
+        run.wait_for_step()
+        time.sleep(random.uniform(0, 1))
+        result = ended(run, Result(run.seconds_until_end(cut)), codes=(PEER,))
+        judge_words(run, result, {0: 1, 1: 0})
+        return result

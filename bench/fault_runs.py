@@ -2,6 +2,7 @@
 import ctypes
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -16,12 +17,25 @@ from pathlib import Path
 MARK = "SELFSUP_FAULTS_RUN"  # in the environment of every process of a run
 PATIENCE = 120  # seconds in which anything that is waited for has happened, on a machine with much else to do
 
-# A model of a few milliseconds a step on images that need no files.
-CONFIG = {
-    "model": {
-        "backbone": {"arch": {"embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64}, "patch_size": 8},
-        "neck": {"decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2},
+# Models of a few milliseconds a step on images that need no files; what MAE does not have, SimCLR has: collectives of its own in the
+# forward pass, and statistics of all ranks.
+MODELS = {
+    "mae": {
+        "model": {
+            "backbone": {"arch": {"embed_dims": 32, "num_layers": 1, "num_heads": 2, "feedforward_channels": 64}, "patch_size": 8},
+            "neck": {"decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2},
+        },
     },
+    "simclr": {
+        "model": {
+            "backbone": {"type": "ResNet", "depth": 18, "base_channels": 8, "stem": "cifar"},
+            "neck": {"in_channels": 64, "hid_channels": 32, "out_channels": 16},
+        },
+        "sync_bn": "torch",
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 1e-4}},
+    },
+}
+CONFIG = {
     "train_dataloader": {"batch_size": 4, "num_workers": 1, "dataset": {"type": "shapes", "size": 96, "image_size": 32}},
     "train_cfg": {"max_iters": 1000000},
     "default_hooks": {"logger": {"interval": 1}, "checkpoint": {"interval": -1}},
@@ -67,11 +81,12 @@ class Run:
 
     def __init__(self, bench, config=None):
         self.bench = bench
+        self.ranks = {}  # rank -> process number, once wait_for_ranks has found them
         self.mark = uuid.uuid4().hex
         self.folder = Path(tempfile.mkdtemp(prefix="selfsup-faults-"))
         self.work_dir = self.folder / "work"
         self.config = self.folder / "run.json"
-        self.config.write_text(json.dumps(config or CONFIG))
+        self.config.write_text(json.dumps(config or bench.config))
         self.started = []  # Popen, in the order of their start
         self.logs = []
 
@@ -95,7 +110,7 @@ class Run:
         environment = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")}
         environment.update(env or {})
         environment[MARK] = self.mark
-        command = [*prefix, str(self.bench.host), "--plugin", "mae.so", str(config or self.config), "--device", "cpu",
+        command = [*prefix, str(self.bench.host), "--plugin", self.bench.plugin, str(config or self.config), "--device", "cpu",
                    "--work-dir", str(self.work_dir), *words]
         with open(log, "wb") as out:
             self.started.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment,
@@ -105,8 +120,15 @@ class Run:
     def launch(self, ranks, *words, **options):
         return self.start("--launcher", "local", "--nproc-per-node", str(ranks), *words, **options)
 
+    def signal(self, rank, number):
+        os.kill(self.ranks[rank], number)
+
+    def texts(self):
+        """What each of the started processes has said, and its ranks."""
+        return [log.read_text(errors="replace") for log in self.logs]
+
     def text(self):
-        return "\n".join(log.read_text(errors="replace") for log in self.logs)
+        return "\n".join(self.texts())
 
     def processes(self):
         """The numbers of all processes of this run, whoever is their parent by now."""
@@ -114,7 +136,7 @@ class Run:
         found = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and environ_of(p.name).get(MARK.encode()) == mark]
         return [process for process in found if alive(process)]
 
-    def ranks(self):
+    def find_ranks(self):
         """Rank -> process number, of those that are there."""
         found = {}
         for process in self.processes():
@@ -145,17 +167,18 @@ class Run:
         self.wait_until(f"iteration {step}", stepped)
 
     def wait_for_ranks(self, world):
-        return self.wait_until(f"{world} ranks", lambda: self.ranks() if len(self.ranks()) == world else None)
+        self.ranks = self.wait_until(f"{world} ranks", lambda: found if len(found := self.find_ranks()) == world else None)
 
-    def wait_for_end(self, processes):
-        """Seconds until the last of these processes has ended; None if one of them does not."""
-        begin = time.monotonic()
+    def seconds_until_end(self, blow=lambda: None):
+        """Seconds from the blow until the last of the processes has ended; None if one of them does not."""
         watched = {}
-        for process in processes:
+        for process in {*self.processes(), *(process.pid for process in self.started if process.poll() is None)}:
             try:
                 watched[os.pidfd_open(process)] = process
             except ProcessLookupError:
                 pass
+        begin = time.monotonic()
+        blow()
         while watched and time.monotonic() - begin < PATIENCE:
             ready, _, _ = select.select(list(watched), [], [], 1)
             for descriptor in ready:
@@ -177,6 +200,19 @@ class Run:
         newest = max((self.work_dir / "checkpoints" / name for name in self.checkpoints()), key=lambda p: int(re.sub(r"\D", "", p.name)))
         files = sorted(newest.glob("*.safetensors"))
         return subprocess.run(["sha256sum", *map(str, files)], check=True, capture_output=True, text=True).stdout.replace(str(newest), "")
+
+
+def free_port():
+    """One that the system does not give to whoever asks for any."""
+    least = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10000, min(least, 29000))
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def ports_of(process):

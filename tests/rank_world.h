@@ -1,6 +1,5 @@
-// The world of the ranks that run_ranks has started, on loopback.
+// The world of ranks that are processes, on loopback.
 #pragma once
-#include <chrono>
 #include <memory>
 
 #include "distributed/reducer.h"
@@ -9,6 +8,23 @@
 #include "processes.h"
 
 namespace selfsup::test {
+
+inline launch::Ranks ranks_of(const RankPlace& place) {
+  launch::Ranks ranks;
+  ranks.launcher = launch::Launcher::local;
+  ranks.rank = ranks.local_rank = place.rank;
+  ranks.world = ranks.local_world = place.world;
+  ranks.job = place.job;
+  return ranks;
+}
+
+inline launch::Meeting meeting_of(const RankPlace& place) {
+  launch::Meeting meeting;
+  meeting.address = "127.0.0.1";
+  meeting.port = place.port;
+  meeting.listener = place.listener;
+  return meeting;
+}
 
 class RankWorld {
  public:
@@ -23,16 +39,7 @@ class RankWorld {
  private:
   static std::unique_ptr<distributed::World> meet(const RankPlace& place) {
     if (place.world == 1) return std::make_unique<distributed::World>();
-    launch::Ranks ranks;
-    ranks.launcher = launch::Launcher::local;
-    ranks.rank = ranks.local_rank = place.rank;
-    ranks.world = ranks.local_world = place.world;
-    ranks.job = place.folder.filename();
-    launch::Meeting meeting;
-    meeting.address = "127.0.0.1";
-    meeting.port = place.port;
-    meeting.listener = place.listener;
-    return std::make_unique<distributed::World>(ranks, meeting, std::chrono::minutes(5));
+    return std::make_unique<distributed::World>(ranks_of(place), meeting_of(place), place.patience);
   }
 
   std::unique_ptr<distributed::World> world_;

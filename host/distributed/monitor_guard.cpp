@@ -65,12 +65,13 @@ std::chrono::milliseconds MonitorGuard::check_store() {
     return std::clamp(left + std::chrono::milliseconds{1}, shared.limits.beat / kHurry, shared.limits.beat);
   store_hangs_ = true;
   const double seconds = std::chrono::duration<double>(now - answered_).count();
-  shared_->accept({Fault::silent, 0, Exit::peer,
-                   shared.is_zero()
-                       ? fmt::format("the store that keeps the ranks together has not answered for {:.1f} s", seconds)
-                       : fmt::format("{}, which keeps the ranks together, has not answered for {:.1f} s: stopped or "
-                                     "swapped out, or its machine or the network is gone",
-                                     shared.name_of_zero, seconds)});
+  shared_->accept(
+      {Fault::silent, 0, Exit::peer,
+       shared.is_zero()
+           ? fmt::format("the store that keeps the ranks together has not answered for {:.1f} s", seconds)
+           : fmt::format("{} has not answered for {:.1f} s{}: stopped or swapped out, or its machine or the "
+                         "network is gone",
+                         shared.keeper(), seconds, last_seen(shared.zero))});
   return shared.limits.beat;
 }
 

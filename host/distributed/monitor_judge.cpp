@@ -112,12 +112,11 @@ std::optional<Verdict> Judge::gone(Time now, Time limit) const {
     const Rank& rank = ranks_[i];
     const int number = static_cast<int>(i);
     if (rank.sign && !takes_part(rank.sign->standing)) continue;
-    const std::string where = rank.sign ? ", last seen " + place_of(*rank.sign) : "";
     if (rank.ended)
       return Verdict{Fault::ended, number, Exit::peer,
                      fmt::format("{} has ended without a word{}: killed, or out of memory; see its own last lines, and "
                                  "what its machine logs",
-                                 name_of(identity(number)), where)};
+                                 name_of(identity(number)), last_seen(rank.sign))};
     if (now - rank.seen > limit) missing.push_back(number);
   }
   if (missing.empty()) return std::nullopt;
@@ -130,11 +129,11 @@ std::optional<Verdict> Judge::gone(Time now, Time limit) const {
   if (suspicion) missing.resize(1);  // a few beats are little where a machine has much to do
   const std::string verb = missing.size() == 1 ? "gives" : "give";
   const std::string who = all_names(missing, identity(worst));
-  const std::string where = rank.sign ? ", last seen " + place_of(*rank.sign) : "";
   const std::string cause = suspicion ? "operations with it fail: its process has ended, or its machine is gone"
                                       : "stopped or swapped out, or its machine or the network is gone";
   return Verdict{Fault::silent, worst, Exit::peer,
-                 fmt::format("{} {} no sign of life for {}{}: {}", who, verb, seconds(now - rank.seen), where, cause)};
+                 fmt::format("{} {} no sign of life for {}{}: {}", who, verb, seconds(now - rank.seen),
+                             last_seen(rank.sign), cause)};
 }
 
 Identity Judge::identity(int rank) const {

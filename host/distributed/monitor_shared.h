@@ -58,7 +58,12 @@ struct MonitorShared {
   bool others_need_nobody = false;         // all but one that is lost; rank 0 knows that
   bool over = false;                       // rank 0 has parted
   bool connected = false, talker_gone = false;
-  std::string name_of_zero = "rank 0";
+  std::optional<Sign> zero;  // the newest sign of rank 0, if this is another one
+
+  // "rank 0 on HOST (process 12), which keeps the ranks together,", as another one knows it. With the mutex held.
+  std::string keeper() const {
+    return (zero ? name_of(zero->who) : std::string("rank 0")) + ", which keeps the ranks together,";
+  }
 
   bool is_zero() const { return who.rank == 0; }
 

@@ -95,6 +95,8 @@ std::string place_of(const Sign& sign) {
   return fmt::format("after iteration {} ({})", sign.at.iter, name_of(sign.at.phase));
 }
 
+std::string last_seen(const std::optional<Sign>& sign) { return sign ? ", last seen " + place_of(*sign) : ""; }
+
 std::string text_of(const Verdict& verdict) {
   return fmt::format("{} {} {}\n{}", static_cast<int>(verdict.fault), verdict.rank, static_cast<int>(verdict.exit),
                      shortened(verdict.text, kLongestText));

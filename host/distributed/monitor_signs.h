@@ -41,6 +41,7 @@ std::string text_of(const Sign& sign);
 // None for what is no sign: nobody has written one yet.
 std::optional<Sign> sign_of(const std::string& text);
 std::string place_of(const Sign& sign);  // "at iteration 12 (the forward pass)", "after iteration 12 (saving)"
+std::string last_seen(const std::optional<Sign>& sign);  // ", last seen at iteration 12 (…)"; nothing of a rank unseen
 
 enum class Fault : int {
   failed,  // a rank told its own error

@@ -98,6 +98,10 @@ std::string MonitorTalker::read() {
     if (!judge_.sign(watched_[i])) meet(*sign, watched_[i]);
     judge_.see(watched_[i], *sign, now);
   }
+  if (!shared_->is_zero()) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->zero = judge_.sign(0);
+  }
   return {values[0].begin(), values[0].end()};
 }
 
@@ -106,9 +110,6 @@ void MonitorTalker::meet(const Sign& sign, int rank) {
   const Identity& here = shared_->who;
   const bool same_machine = !here.machine.empty() && sign.who.machine == here.machine;
   if (same_machine && sign.who.process != here.process) shared_->ends.watch(rank, sign.who.process);
-  if (rank != 0) return;
-  const std::lock_guard lock(shared_->mutex);
-  shared_->name_of_zero = name_of(sign.who);
 }
 
 void MonitorTalker::decide(const Sign& own) {
@@ -139,8 +140,8 @@ void MonitorTalker::publish(const Sign& own) {
   const int lost = verdict && verdict->fault != Fault::still ? verdict->rank : -1;
   shared_->others_need_nobody = std::all_of(watched_.begin(), watched_.end(),
                                             [&](int rank) { return judge_.needs_nobody(rank) || rank == lost; });
-  const std::optional<Sign>& zero = judge_.sign(0);
-  if (!shared_->is_zero() && zero && zero->standing == Standing::parted && !shared_->over) {
+  const std::optional<Sign>& zero = shared_->zero;
+  if (zero && zero->standing == Standing::parted && !shared_->over) {
     shared_->over = true;
     shared_->awake = true;
   }
@@ -158,11 +159,10 @@ void MonitorTalker::lost(const std::string& error) {
   const std::lock_guard lock(shared_->mutex);
   if (!shared_->progress || shared_->over) return;
   const std::string reason = shortened(error.substr(0, error.find('\n')), 200);
-  const std::string where = judge_.sign(0) ? ", last seen " + place_of(*judge_.sign(0)) : "";
   shared_->accept({Fault::ended, 0, Exit::peer,
-                   shared_->is_zero() ? fmt::format("the store that keeps the ranks together has gone ({})", reason)
-                                      : fmt::format("{}, which keeps the ranks together, has gone{} ({})",
-                                                    shared_->name_of_zero, where, reason)});
+                   shared_->is_zero()
+                       ? fmt::format("the store that keeps the ranks together has gone ({})", reason)
+                       : fmt::format("{} has gone{} ({})", shared_->keeper(), last_seen(shared_->zero), reason)});
 }
 
 }  // namespace selfsup::distributed

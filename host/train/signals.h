@@ -19,8 +19,8 @@ class StopSignals {
  public:
   StopSignals();
   ~StopSignals();  // what was installed before comes back
-  // The stop has been obeyed, and everything is saved: from now on, and after this object, the signals do nothing.
-  // Launchers send them again to ranks that end a little later than others.
+  // The process is about to end by itself, saved or with an error to say: from now on, and after this object, the
+  // signals do nothing. Launchers send them to ranks that end a little later than others.
   void ignore();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

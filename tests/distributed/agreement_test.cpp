@@ -6,7 +6,7 @@
 
 #include "base/errors.h"
 #include "distributed/single_process.h"
-#include "distributed/support/processes.h"
+#include "rank_world.h"
 #include "ranks.h"
 
 namespace selfsup::distributed {
@@ -38,6 +38,12 @@ std::string told(int world, const std::function<Facts(int rank)>& facts) {
   for (const std::string& text : texts) CHECK(text == texts[0]);
   return texts[0];
 }
+
+// On what the argument says of rank 2, and of the others.
+const test::RankBody agrees("agrees", [](const test::RankPlace& place) {
+  const test::RankWorld world(place);
+  agree(world.group(), {{"plugin", place.rank == 2 ? place.argument : "one"}});
+});
 
 }  // namespace
 
@@ -99,17 +105,10 @@ TEST_CASE("of a long text the first line that differs is shown, of a long line t
 }
 
 TEST_CASE("processes that disagree all end with the same text and the code for it") {
-  using namespace testing;
-  Port port;
-  std::vector<Process> ranks;
-  for (int rank = 0; rank < 3; ++rank)
-    ranks.push_back(start({"agree", rank, 3, port.number(), "job", 60'000, {rank == 2 ? "plugin=other" : "plugin=one"}},
-                          rank == 0 ? &port : nullptr));
-  port.close();
-  for (const End& end : ends_of(ranks)) {
-    CAPTURE(end.output);
-    CHECK(end.code == 77);
-    CHECK_THAT(end.output, Contains("  plugin: ranks 0, 1 have one; rank 2 has other\n"));
+  for (const test::RankEnd& end : test::run_ranks(agrees, 3, {}, "other")) {
+    CAPTURE(end.text);
+    CHECK(end.exit == 77);
+    CHECK_THAT(end.text, Contains("  plugin: ranks 0, 1 have one; rank 2 has other\n"));
   }
 }
 

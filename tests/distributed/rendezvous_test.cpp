@@ -1,4 +1,4 @@
-// Ranks that meet, and those that do not: processes of rank_helper, with faults among them.
+// Ranks that meet, and those that do not: processes, with faults among them.
 #include "distributed/rendezvous.h"
 
 #include <arpa/inet.h>
@@ -17,25 +17,92 @@
 #include "base/errors.h"
 #include "distributed/network.h"
 #include "distributed/rank_text.h"
-#include "distributed/support/processes.h"
+#include "distributed/support/rank_bodies.h"
+#include "distributed/world.h"
+#include "rank_world.h"
 
 namespace selfsup::distributed {
 namespace {
 
-using namespace testing;
 using Catch::Contains;
+using test::Port;
+using test::RankEnd;
+using test::RankPlace;
+using test::RankProcess;
+using testing::listens;
+using testing::say;
 
 constexpr int usage = static_cast<int>(Exit::usage), peer = static_cast<int>(Exit::peer),
               disagree = static_cast<int>(Exit::disagree);
 
+<<<<<<< HEAD
 template <typename Matcher>
 void check_end(const End& end, int code, const Matcher& text) {
   INFO(end.output);
   CHECK(end.code == code);
   CHECK_THAT(end.output, text);
+=======
+// Rank 0's process is the store: it stays until all have said that they are through.
+void finish_together(const Rendezvous& rendezvous, const RankPlace& place) {
+  const auto store = rendezvous.store("end", std::chrono::minutes(1));
+  store->add("through", 1);
+  while (place.rank == 0 && store->add("through", 0) < place.world)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+>>>>>>> b073aeae4b6b552caa10a7def66e76d2073fc163
 }
 
-std::string process_text(const Process& process) { return "process " + std::to_string(process.id()) + " on "; }
+// As told_meeting; "met over INTERFACE", by the rendezvous alone.
+const test::RankBody meets("meets", [](const RankPlace& place) {
+  say("starting");
+  const Rendezvous rendezvous(test::ranks_of(place), testing::told_meeting(place), place.patience);
+  say("met over " + rendezvous.interface());
+  finish_together(rendezvous, place);
+});
+
+// Rank 0 stops; the others ask its store, which gives up.
+const test::RankBody freezes("freezes", [](const RankPlace& place) {
+  const Rendezvous rendezvous(test::ranks_of(place), test::meeting_of(place), place.patience);
+  const auto store = rendezvous.store("freeze", std::chrono::milliseconds(300));
+  if (place.rank == 0) {
+    while (store->add("beat", 0) == 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    say("going");
+    raise(SIGSTOP);
+    return;
+  }
+  try {
+    while (true) store->add("beat", 1);
+  } catch (const std::exception& e) {
+    say("gave up: " + first_line(e.what()));
+  }
+});
+
+constexpr auto kShort = std::chrono::milliseconds(300);
+
+// One rank of `world` on its way to a port; with its socket, rank 0's.
+struct Caller {
+  int rank, world, port;
+  std::string argument = {}, job = "job";
+  std::chrono::milliseconds patience = std::chrono::minutes(1);
+};
+RankProcess start(const Caller& caller, const Port* listener = nullptr, const test::RankBody& body = meets) {
+  return {body,
+          {caller.rank,
+           caller.world,
+           {},
+           caller.argument,
+           caller.port,
+           listener ? listener->descriptor() : -1,
+           caller.job,
+           caller.patience}};
+}
+
+void check_end(const RankEnd& end, int code, const Catch::Matchers::StdString::ContainsMatcher& text) {
+  INFO(end.text);
+  CHECK(end.exit == code);
+  CHECK_THAT(end.text, text);
+}
+
+std::string process_text(const RankProcess& process) { return "process " + std::to_string(process.id()) + " on "; }
 
 // An address of this machine that others could reach: IPv4, of an interface that is up; empty: there is none.
 std::string outer_address() {
@@ -117,90 +184,91 @@ TEST_CASE("ranks in words") {
 
 TEST_CASE("ranks of one machine meet over loopback, whoever comes first") {
   Port port;
-  std::vector<Process> ranks;
+  std::vector<RankProcess> ranks;
   const bool first = GENERATE(true, false);
   if (!first) {  // the port is there, though nobody answers yet
-    ranks.push_back(start({"meet", 1, 3, port.number()}));
-    ranks.push_back(start({"meet", 2, 3, port.number()}));
+    ranks.push_back(start({1, 3, port.number()}));
+    ranks.push_back(start({2, 3, port.number()}));
   }
-  ranks.push_back(start({"meet", 0, 3, port.number()}, &port));
+  ranks.push_back(start({0, 3, port.number()}, &port));
   if (first) {
-    ranks.push_back(start({"meet", 1, 3, port.number()}));
-    ranks.push_back(start({"meet", 2, 3, port.number()}));
+    ranks.push_back(start({1, 3, port.number()}));
+    ranks.push_back(start({2, 3, port.number()}));
   }
   port.close();
-  for (const End& end : ends_of(ranks)) check_end(end, 0, Contains("met over lo"));
+  for (const RankEnd& end : ends_of(ranks)) check_end(end, 0, Contains("met over lo"));
 }
 
 TEST_CASE("a rank that comes before anybody listens tries again until rank 0 does") {
   Port port;
   const int number = port.number();
   port.close();
-  Process late = start({"meet", 1, 2, number});
+  RankProcess late = start({1, 2, number});
   late.read_until("starting");  // what follows takes it less time than the start of another process
-  Process zero = start({"meet", 0, 2, number});
+  RankProcess zero = start({0, 2, number});
   check_end(zero.end(), 0, Contains("met over lo"));
   check_end(late.end(), 0, Contains("met over lo"));
 }
 
 TEST_CASE("ranks that do not come are named to all who did") {
   Port port;
-  std::vector<Process> ranks;
-  for (const int rank : {1, 4}) ranks.push_back(start({"meet", rank, 6, port.number()}));
-  for (Process& rank : ranks) rank.read_until("starting");
-  ranks.push_back(start({"meet", 0, 6, port.number(), "job", 5000}, &port));
+  std::vector<RankProcess> ranks;
+  for (const int rank : {1, 4}) ranks.push_back(start({rank, 6, port.number()}));
+  for (RankProcess& rank : ranks) rank.read_until("starting");
+  ranks.push_back(start({.rank = 0, .world = 6, .port = port.number(), .patience = std::chrono::seconds(5)}, &port));
   port.close();
-  for (const End& end : ends_of(ranks)) check_end(end, peer, Contains("ranks 2, 3, 5 of 6 did not come within 5 s"));
+  for (const RankEnd& end : ends_of(ranks))
+    check_end(end, peer, Contains("ranks 2, 3, 5 of 6 did not come within 5 s"));
 }
 
 TEST_CASE("nobody at the port: what was tried, how often and how long") {
   Port port;
   const int number = port.number();
   port.close();
-  const End end = start({"meet", 1, 2, number, "job", 500}).end();
+  const RankEnd end = start({.rank = 1, .world = 2, .port = number, .patience = std::chrono::milliseconds(500)}).end();
   check_end(end, peer, Contains("rank 0 did not answer at 127.0.0.1:" + std::to_string(number)));
-  CHECK_THAT(end.output, Contains("Connection refused; ") && (Contains("tries in ") || Contains("1 try in ")));
+  CHECK_THAT(end.text, Contains("Connection refused; ") && (Contains("tries in ") || Contains("1 try in ")));
 }
 
 TEST_CASE("an address that leads nowhere is a usage error with the resolver's words") {
   for (const int rank : {0, 1}) {
-    const End end = start({"meet", rank, 2, 29500, "job", 300, {"several=1", "address=no-such-machine.invalid"}}).end();
+    const RankEnd end = start({rank, 2, 29500, "several address=no-such-machine.invalid", "job", kShort}).end();
     check_end(end, usage, Contains("\"no-such-machine.invalid\" cannot be resolved"));
   }
 }
 
 TEST_CASE("several machines cannot meet on one's loopback, nor on another machine's address") {
   Port port;
-  const End own = start({"meet", 0, 2, port.number(), "job", 300, {"several=1"}}).end();
+  const RankEnd own = start({0, 2, port.number(), "several", "job", kShort}).end();
   check_end(own, usage, Contains("no other machine reaches that"));
-  const End other = start({"meet", 1, 2, port.number(), "job", 300, {"several=1"}}).end();
+  const RankEnd other = start({1, 2, port.number(), "several", "job", kShort}).end();
   check_end(other, usage, Contains("leads rank 1 to its own one"));
-  const End foreign = start({"meet", 0, 2, port.number(), "job", 300, {"several=1", "address=192.0.2.77"}}).end();
+  const RankEnd foreign = start({0, 2, port.number(), "several address=192.0.2.77", "job", kShort}).end();
   check_end(foreign, usage, Contains("no address of this machine"));
 }
 
 TEST_CASE("a second process of one rank is refused, and told who has the number") {
   Port port;
-  Process zero = start({"meet", 0, 3, port.number()}, &port);
+  RankProcess zero = start({0, 3, port.number()}, &port);
   port.close();
-  Process one = start({"meet", 1, 3, port.number()}), again = start({"meet", 1, 3, port.number()});
+  RankProcess one = start({1, 3, port.number()}), again = start({1, 3, port.number()});
   // One of the two has the number; the other ends at once, while the first still waits for rank 2.
-  Process* loser = nullptr;
+  RankProcess* loser = nullptr;
   while (!loser) loser = one.ended() ? &one : again.ended() ? &again : nullptr;
-  Process* const winner = loser == &one ? &again : &one;
+  RankProcess* const winner = loser == &one ? &again : &one;
   check_end(loser->end(), usage, Contains(process_text(*winner)));
-  Process two = start({"meet", 2, 3, port.number()});
-  for (Process* process : {&zero, winner, &two}) check_end(process->end(), 0, Contains("met over lo"));
+  RankProcess two = start({2, 3, port.number()});
+  for (RankProcess* process : {&zero, winner, &two}) check_end(process->end(), 0, Contains("met over lo"));
 }
 
 TEST_CASE("a process of another job is told whose port it is, and disturbs nobody") {
   Port port;
-  Process zero = start({"meet", 0, 2, port.number(), "mine"}, &port);
+  RankProcess zero = start({0, 2, port.number(), "", "mine"}, &port);
   port.close();
-  const End stranger = start({"meet", 1, 2, port.number(), "theirs"}).end();
+  const RankEnd stranger = start({1, 2, port.number(), "", "theirs"}).end();
   check_end(stranger, usage, Contains("job mine with 2 ranks, whose rank 0 is " + process_text(zero)));
-  CHECK_THAT(stranger.output, Contains("rank 1 of job theirs") && Contains("--master-port"));
-  Process one = start({"meet", 1, 2, port.number(), "mine"});
+  CHECK_THAT(stranger.text, Contains("rank 1 of job theirs") && Contains("--master-port"));
+  RankProcess one = start({1, 2, port.number(), "", "mine"});
   check_end(zero.end(), 0, Contains("met over lo"));
   check_end(one.end(), 0, Contains("met over lo"));
 }
@@ -230,42 +298,42 @@ TEST_CASE("a second run of several machines at one place is refused on each of t
 
 TEST_CASE("another number of ranks is a disagreement") {
   Port port;
-  Process zero = start({"meet", 0, 2, port.number()}, &port);
+  RankProcess zero = start({0, 2, port.number()}, &port);
   port.close();
-  check_end(start({"meet", 1, 3, port.number()}).end(), disagree, Contains("one of 3 ranks, rank 0"));
+  check_end(start({1, 3, port.number()}).end(), disagree, Contains("one of 3 ranks, rank 0"));
 }
 
 TEST_CASE("a port in use is one line with the port, who has it and what to change") {
   Port port;
-  const End end = start({"meet", 0, 2, port.number()}).end();
+  const RankEnd end = start({0, 2, port.number()}).end();
   check_end(end, usage, Contains("port " + std::to_string(port.number()) + " of 127.0.0.1 is in use"));
-  CHECK_THAT(end.output, Contains("by process " + std::to_string(::getpid())) && Contains("--master-port"));
-  CHECK(std::count(end.output.begin(), end.output.end(), '\n') == 2);  // of "starting" too
+  CHECK_THAT(end.text, Contains("by process " + std::to_string(::getpid())) && Contains("--master-port"));
+  CHECK(std::count(end.text.begin(), end.text.end(), '\n') == 2);  // of "starting" too
 }
 
 TEST_CASE("what listens and says nothing is no rank 0") {
   Port port;  // its backlog accepts
-  const End end = start({"meet", 1, 2, port.number(), "job", 300}).end();
+  const RankEnd end = start({1, 2, port.number(), "", "job", kShort}).end();
   check_end(end, peer, Contains("does not answer as rank 0 of a run would"));
-  CHECK_THAT(end.output, Contains("process " + std::to_string(::getpid())));
+  CHECK_THAT(end.text, Contains("process " + std::to_string(::getpid())));
 }
 
 TEST_CASE("strangers at the port disturb neither the meeting nor the run") {
   Port port;
   Junk junk(port.number());
   while (junk.count() < 50) std::this_thread::yield();  // before anybody answers
-  std::vector<Process> ranks = start_all("loop", 3, port, {"times=300"});
-  for (const End& end : ends_of(ranks)) check_end(end, 0, Contains("looped"));
+  std::vector<RankProcess> ranks = start_ranks(testing::loops, 3, port, {.argument = "300"});
+  for (const RankEnd& end : ends_of(ranks)) check_end(end, 0, Contains("looped"));
   CHECK(junk.stop() > 300);
 }
 
 TEST_CASE("operations of a store whose process stands still give up") {
   Port port;
-  std::vector<Process> ranks = start_all("freeze", 2, port);
+  std::vector<RankProcess> ranks = start_ranks(freezes, 2, port);
   ranks[0].read_until("going");
-  const End end = ranks[1].end();
+  const RankEnd end = ranks[1].end();
   check_end(end, 0, Contains("gave up: "));
-  CHECK_THAT(end.output, !Contains("frame #"));  // LibTorch's log is silent
+  CHECK_THAT(end.text, !Contains("frame #"));  // LibTorch's log is silent
 }
 
 TEST_CASE("where the launcher serves the store, nobody else does") {
@@ -276,10 +344,10 @@ TEST_CASE("where the launcher serves the store, nobody else does") {
   const auto server = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
   const c10::intrusive_ptr<c10d::Store> served = server;
   served->set("selfsup/job", std::string("what an earlier attempt left"));
-  std::vector<Process> ranks;
+  std::vector<RankProcess> ranks;
   for (const int rank : {1, 0})
-    ranks.push_back(start({"listen", rank, 2, server->getPort(), "second attempt", 60'000, {"served=1"}}));
-  for (const End& end : ends_of(ranks)) {
+    ranks.push_back(start({rank, 2, server->getPort(), "served", "second attempt"}, nullptr, listens));
+  for (const RankEnd& end : ends_of(ranks)) {
     check_end(end, 0, Contains("listens 127.0.0.1"));
     CHECK(served->check({"selfsup/second attempt/claim/0", "selfsup/second attempt/claim/1"}));
   }
@@ -292,9 +360,9 @@ TEST_CASE("ranks of several machines listen on the one address that is given") {
     return;
   }
   const Port free;  // of loopback; most likely free on the other interface too
-  std::vector<Process> ranks;
+  std::vector<RankProcess> ranks;
   for (const int rank : {1, 0})
-    ranks.push_back(start({"listen", rank, 2, free.number(), "job", 60'000, {"several=1", "address=" + address}}));
+    ranks.push_back(start({rank, 2, free.number(), "several address=" + address}, nullptr, listens));
   const std::string one = "listens " + address + "\n";
   check_end(ranks[0].end(), 0, Contains(one + one));        // gloo's, of both groups
   check_end(ranks[1].end(), 0, Contains(one + one + one));  // and the store

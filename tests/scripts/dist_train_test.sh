@@ -167,16 +167,19 @@ unset SAVES
 SELFSUP_TORCH_DIR=/nonexistent
 
 # A port in use: one line with the port, who has it, and who asks for it, in the order of those who may.
-mkfifo "$scratch/hold"
 python3 -c '
-import socket, sys
+import signal, socket, sys
+signal.alarm(600)  # nobody else may be there to end it
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.listen()
-open(sys.argv[2], "w").write(f"{s.getsockname()[1]}\n")
-open(sys.argv[1]).read()' "$scratch/hold" "$scratch/port" &
+open(sys.argv[1], "w").write(f"{s.getsockname()[1]}\n")
+signal.pause()' "$scratch/port" &
 holder=$!
-while [ ! -s "$scratch/port" ]; do sleep 0.1; done
+until_true test -s "$scratch/port" || {
+  fail "no process holds a port"
+  exit 1
+}
 taken=$(cat "$scratch/port")
 echo "{\"env_cfg\": {\"dist_cfg\": {\"port\": $taken}}}" >taken.json
 in_use="port $taken is in use by process $holder ("
@@ -196,6 +199,6 @@ unset MASTER_PORT
 export PORT="$taken"
 busy "PORT of dist_train.sh" real c.json 2
 unset PORT
-: >"$scratch/hold"
-wait $holder
+kill $holder
+wait $holder 2>/dev/null # which says that it was ended
 exit $failed

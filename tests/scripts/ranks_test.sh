@@ -7,6 +7,7 @@
 set -e
 
 host=$1/bin/selfsup-host
+source=$1/../..
 cd "$scratch"
 unset CUDA_VISIBLE_DEVICES MASTER_PORT PORT RANK WORLD_SIZE
 export CUDA_VISIBLE_DEVICES=-1
@@ -85,7 +86,7 @@ wide="model.backbone.base_channels=16 model.neck.in_channels=128" # channels-las
 # shellcheck disable=SC2086 # words
 "$host" simclr.json --work-dir wide --cfg-options train_cfg.max_iters=3 $wide >out 2>&1 || fail "one process, channels-last"
 # shellcheck disable=SC2086
-sh "$1/../../scripts/dist_train.sh" simclr.json 1 --work-dir wide1 --device cpu --cfg-options train_cfg.max_iters=3 $wide >out 2>&1 || fail "one rank of the launcher: $?"
+sh "$source/scripts/dist_train.sh" simclr.json 1 --work-dir wide1 --device cpu --cfg-options train_cfg.max_iters=3 $wide >out 2>&1 || fail "one rank of the launcher: $?"
 cmp wide/checkpoints/iter_3/model.safetensors wide1/checkpoints/iter_3/model.safetensors || fail "one rank of the launcher: other bytes"
 
 # --- killed and resumed by three -----------------------------------------------------------------------------------------
@@ -118,15 +119,22 @@ ranks 2 other mae.json --resume --cfg-options train_dataloader.batch_size=6 || f
 grep -q "resumed by 2 ranks where the checkpoint's run had 3" other/run.log || fail "it does not say that the number of ranks has changed"
 close mae1 other 1e-5 2e-4
 
+# until_it_trains PROCESS LOG
+# shellcheck disable=SC2317
+trains_or_is_gone() { grep -qs 'Iter(train)' "$2" || ! kill -0 "$1"; }
+until_it_trains() {
+  until_true trains_or_is_gone "$@" && return
+  fail "training does not begin"
+  kill -9 "$1"
+  exit 1
+}
+
 # --- a signal to one rank ----------------------------------------------------------------------------------------------------
 for signal in TERM USR1 HUP; do
   rm -rf stopped out
   "$host" --launcher local --nproc-per-node 3 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
   launcher=$!
-  until grep -qs 'Iter(train)' out; do
-    kill -0 $launcher || break
-    sleep 0.1
-  done
+  until_it_trains $launcher out
   rank=$(pgrep -P $launcher | tail -n 1)
   kill -s $signal "$rank"
   rc=0
@@ -136,14 +144,31 @@ for signal in TERM USR1 HUP; do
   [ -d "stopped/checkpoints/iter_$iter" ] || fail "SIG$signal: no checkpoint of iteration $iter"
 done
 
+# --- a signal to a rank that is about to say which other one is lost, as launchers send it ---------------------------------------
+port=$(free_ports 1)
+for rank in 0 1; do
+  RANK=$rank LOCAL_RANK=$rank WORLD_SIZE=2 LOCAL_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port "$host" --launcher pytorch mae.json \
+    --work-dir left --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out$rank 2>&1 &
+  [ $rank = 1 ] || zero=$!
+done
+one=$!
+until_it_trains "$zero" out0
+kill -9 "$zero"
+for _ in $(seq 40); do # until well after it has noticed, and within the half second that counts as one wish
+  kill "$one" 2>/dev/null || break
+  sleep 0.005
+done
+rc=0
+wait "$one" || rc=$?
+wait "$zero" || true
+[ $rc = 76 ] || fail "SIGTERM to a rank that has lost another: exit code $rc"
+grep -q "^\[rank 1\] error: rank 0 on .* has gone\|^\[rank 1\] error: rank 0 on .* has ended" out1 || fail "SIGTERM to a rank that has lost another: it does not say which: $(tail -n 3 out1)"
+
 # --- a signal to all at once, launcher and ranks, as a cgroup or a time limit sends it ------------------------------------------
 rm -rf stopped out
 "$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
 launcher=$!
-until grep -qs 'Iter(train)' out; do
-  kill -0 $launcher || break
-  sleep 0.1
-done
+until_it_trains $launcher out
 # shellcheck disable=SC2046
 kill -s TERM $launcher $(pgrep -P $launcher)
 rc=0
@@ -178,12 +203,24 @@ wait $launcher || rc=$?
 [ $rc = 75 ] || fail "suspended, continued and told to stop: exit code $rc"
 
 # --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-one=$(free_port) two=$(free_port)
-PORT=$one sh "$1/../../scripts/dist_train.sh" mae.json 2 --work-dir first --device cpu >out1 2>&1 &
-first=$!
-ranks 2 second mae.json --cfg-options env_cfg.dist_cfg.port="$two" || fail "a second job on the machine: $?"
-wait $first || fail "a first job on the machine: $?"
+# two_jobs PORT PORT: their exit codes in `first` and `second`.
+two_jobs() {
+  rm -rf first second
+  PORT=$1 sh "$source/scripts/dist_train.sh" mae.json 2 --work-dir first --device cpu >out1 2>&1 &
+  job=$!
+  first=0 second=0
+  ranks 2 second mae.json --cfg-options env_cfg.dist_cfg.port="$2" || second=$?
+  wait $job || first=$?
+}
+# Whoever has taken one of the ports meanwhile may have it.
+for _ in 1 2 3; do
+  ports=$(free_ports 2)
+  one=${ports% *} two=${ports#* }
+  two_jobs "$one" "$two"
+  grep -qE "port ($one|$two) is in use" out1 out || break
+done
+[ "$first" = 0 ] || fail "a first job on the machine: $first"
+[ "$second" = 0 ] || fail "a second job on the machine: $second"
 grep -q "$one" out1 || fail "the log does not tell the port of PORT"
 grep -q "$two.*dist_cfg" out || fail "the log does not tell the port of the configuration"
 

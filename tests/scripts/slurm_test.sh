@@ -67,12 +67,7 @@ started="$!"
 
 name=$(hostname -s)
 # shellcheck disable=SC2046 # three words
-set -- $(python3 -c '
-import socket
-held = [socket.socket() for _ in range(3)]
-for s in held:
-    s.bind(("127.0.0.1", 0))
-print(*(s.getsockname()[1] for s in held))')
+set -- $(free_ports 3)
 : >gpu0
 : >gpu1
 : >gpu2
@@ -113,15 +108,6 @@ END
 SLURM_CONF=$scratch/slurm.conf
 export SLURM_CONF
 
-# until_true COMMAND...: waits until it succeeds, for minutes.
-until_true() {
-  tries=0
-  until "$@" >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ $tries -lt 1500 ] || return 1
-    sleep 0.2
-  done
-}
 # shellcheck disable=SC2317
 give_up() {
   fail "$1"

@@ -54,20 +54,17 @@ diff "$scratch/pretrain.md.headings" "$scratch/pretrain.zh-CN.md.headings" || fa
 machine=10.1.1.1
 if [ "${TUTORIAL_NETWORK:-shared}" != own ]; then
   # An address is this machine's own if packets to elsewhere would leave with it; none is sent.
-  python3 - >"$scratch/network" <<'END'
+  machine=$(python3 -c '
 import socket
-held = [socket.socket() for _ in range(2)]
-for s in held:
-    s.bind(("", 0))
 outward = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 try:
     outward.connect(("192.0.2.1", 9))
-    address = outward.getsockname()[0]
+    print(outward.getsockname()[0])
 except OSError:
-    address = ""
-print(*(s.getsockname()[1] for s in held), address)
-END
-  read -r one two machine <"$scratch/network"
+    pass')
+  # shellcheck disable=SC2046 # two words
+  set -- $(free_ports 2)
+  one=$1 two=$2
   sed -i "s/29500/$one/g; s/29501/$two/g; s/10\.1\.1\.1/${machine:-10.1.1.1}/g" "$scratch"/en/*.sh
 fi
 

@@ -209,18 +209,9 @@ Exit train(const cli::CommandLine& line) {
   });
   Processes processes(*prepared, *settings);
   train::StopSignals signals;  // until now there is nothing to save, and ranks may wait for others that do not come
-<<<<<<< HEAD
-  const Exit exit = processes.run([&] {
-    const Exit code = train_as(processes, *prepared, *settings, line.overwrite);
-    processes.part();
-    return code;
-  });
-  if (exit != Exit::ok && processes.group().world() > 1) signals.ignore();
-  return exit;
-=======
   try {
     const Exit exit = processes.run([&] {
-      const Exit code = train_as(processes, prepared, settings, line.overwrite);
+      const Exit code = train_as(processes, *prepared, *settings, line.overwrite);
       processes.part();
       return code;
     });
@@ -228,10 +219,9 @@ Exit train(const cli::CommandLine& line) {
     return exit;
   } catch (...) {
     // The launcher's SIGTERM, for the rank that was lost, does not keep this one from saying which it was.
-    if (prepared.ranks.world > 1) signals.ignore();
+    if (prepared->ranks.world > 1) signals.ignore();
     throw;
   }
->>>>>>> b073aeae4b6b552caa10a7def66e76d2073fc163
 }
 
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {

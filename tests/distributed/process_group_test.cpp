@@ -14,6 +14,7 @@
 #include "base/errors.h"
 #include "device/device.h"
 #include "device/driver.h"
+#include "distributed/gpus.h"
 #include "distributed/support/rank_bodies.h"
 #include "distributed/world.h"
 #include "rank_world.h"
@@ -135,9 +136,10 @@ const test::RankBody collectives("collectives", [](const test::RankPlace& place)
   World world(ranks, test::meeting_of(place), place.patience);
   at::Device device = at::kCPU;
   if (place.argument == "cuda") {
-    const device::Device found = device::choose_device("cuda", ranks.local_rank);
-    world.add_device(at::kCUDA, found.shared ? BackendMaker() : device::nccl_maker(found, place.patience));
-    device = found.device;
+    const device::Devices found = device::find_devices("cuda");
+    const device::Device taken = device::take_device(found, found.shared ? 0 : own_gpu(world.group(), found.gpus));
+    world.add_device(at::kCUDA, found.shared ? BackendMaker() : device::nccl_maker(taken, place.patience));
+    device = taken.device;
   }
   for (const Group* group : {&world.group(), &world.plugins()}) {
     need(group->rank() == place.rank && group->world() == place.world, "the rank is the one it was given");

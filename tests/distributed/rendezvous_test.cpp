@@ -35,20 +35,12 @@ using testing::say;
 constexpr int usage = static_cast<int>(Exit::usage), peer = static_cast<int>(Exit::peer),
               disagree = static_cast<int>(Exit::disagree);
 
-<<<<<<< HEAD
-template <typename Matcher>
-void check_end(const End& end, int code, const Matcher& text) {
-  INFO(end.output);
-  CHECK(end.code == code);
-  CHECK_THAT(end.output, text);
-=======
 // Rank 0's process is the store: it stays until all have said that they are through.
 void finish_together(const Rendezvous& rendezvous, const RankPlace& place) {
   const auto store = rendezvous.store("end", std::chrono::minutes(1));
   store->add("through", 1);
   while (place.rank == 0 && store->add("through", 0) < place.world)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
->>>>>>> b073aeae4b6b552caa10a7def66e76d2073fc163
 }
 
 // As told_meeting; "met over INTERFACE", by the rendezvous alone.
@@ -57,6 +49,13 @@ const test::RankBody meets("meets", [](const RankPlace& place) {
   const Rendezvous rendezvous(test::ranks_of(place), testing::told_meeting(place), place.patience);
   say("met over " + rendezvous.interface());
   finish_together(rendezvous, place);
+});
+
+// As meets, until it is killed.
+const test::RankBody stays("stays", [](const RankPlace& place) {
+  const Rendezvous rendezvous(test::ranks_of(place), testing::told_meeting(place), place.patience);
+  say("met");
+  while (true) ::pause();
 });
 
 // Rank 0 stops; the others ask its store, which gives up.
@@ -96,7 +95,8 @@ RankProcess start(const Caller& caller, const Port* listener = nullptr, const te
            caller.patience}};
 }
 
-void check_end(const RankEnd& end, int code, const Catch::Matchers::StdString::ContainsMatcher& text) {
+template <typename Matcher>
+void check_end(const RankEnd& end, int code, const Matcher& text) {
   INFO(end.text);
   CHECK(end.exit == code);
   CHECK_THAT(end.text, text);
@@ -283,16 +283,16 @@ TEST_CASE("a second run of several machines at one place is refused on each of t
   Port free;  // of loopback; most likely free on the other interface too
   const int port = free.number();
   free.close();
-  const std::string place = address + ":" + std::to_string(port);
-  const auto rank = [&](const char* mode, int number) {
-    return Call{mode, number, 2, port, "local-2-" + place, 60'000, {"several=1", "address=" + address}};
+  const auto rank = [&](int number, const test::RankBody& body) {
+    const std::string job = "local-2-" + address + ":" + std::to_string(port);
+    return start({number, 2, port, "several address=" + address, job}, nullptr, body);
   };
-  Process zero = start(rank("loop", 0)), one = start(rank("loop", 1));
-  for (Process* process : {&zero, &one}) process->read_until("looping");
-  check_end(start(rank("meet", 0)).end(), usage,
+  RankProcess zero = rank(0, stays), one = rank(1, stays);
+  for (RankProcess* process : {&zero, &one}) process->read_until("met");
+  check_end(rank(0, meets).end(), usage,
             Contains("port " + std::to_string(port) + " of " + address + " is in use by process " +
                      std::to_string(zero.id()) + " ("));
-  check_end(start(rank("meet", 1)).end(), usage,
+  check_end(rank(1, meets).end(), usage,
             Contains(process_text(one)) && Contains("another run at the same time another port (PORT of the scripts"));
 }
 

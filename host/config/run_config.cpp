@@ -52,7 +52,7 @@ DataConfig read_data(const Json& loader) {
 // How high the layer lies that gave a value.
 auto height(const Json& value) {
   static constexpr std::string_view layers[] = {"default", "plugin", "base", "file", "cfg-options", "flag"};
-  return std::find(std::begin(layers), std::end(layers), value.source.layer);
+  return std::find(std::begin(layers), std::end(layers), value.source.layer());
 }
 
 // A layer that gives `key` met what lower ones say of the run's length.

@@ -156,6 +156,7 @@ RunConfig read_run_config(const Json& config) {
     run.data_preprocessor = *top;
   }
   run.model.erase("data_preprocessor");
+  run.pretrained = read_pretrained(set_aside_pretrained(run.model));
   run.data = read_data(config.get("train_dataloader"));
   run.optim_wrapper = config.get("optim_wrapper");
   run.accumulative_counts = run.optim_wrapper.get("accumulative_counts").as_int();

@@ -26,6 +26,7 @@ struct Device {
   bool shared = false;  // other ranks may use this GPU too (SELFSUP_SHARE_GPU): NCCL cannot connect them
 
   std::optional<int64_t> peak_memory_mib() const;  // that tensors held; a GPU only
+  std::optional<uint64_t> free_memory() const;     // bytes that nobody has; a GPU only
 };
 
 // spec: "auto", "cpu" or "cuda". auto takes a GPU if one answers; a driver without the module or its libraries is one

@@ -43,10 +43,11 @@ inline constexpr char kHostTop[] = R"({
       "optimizer": {"type": "object", "x-ssp-component": "optimizer"},
       "paramwise_cfg": {"type": ["object", "null"], "description": "factors for some of the parameters", "properties": {
         "custom_keys": {"type": "object", "x-ssp-each": {"type": "object", "properties": {
-          "lr_mult": {"type": "number", "minimum": 0, "description": "times the learning rate; absent: 1"},
+          "lr_mult": {"type": "number", "minimum": 0, "description": "times the learning rate; absent: 1. 0: frozen, without gradient and decay"},
           "decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay; absent: 1"},
           "lars_exclude": {"type": "boolean", "description": "of LARS: true leaves these at the plain rate. Absent: as the plugin declares a parameter that no key fits"},
-          "momentum": {"type": "number", "minimum": 0, "description": "of SGD and LARS, instead of the optimizer's"}}},
+          "momentum": {"type": "number", "minimum": 0, "description": "of SGD and LARS, instead of the optimizer's"},
+          "yields": {"type": "boolean", "description": "true: counts for what no other key and no factor below says. Those of a plugin's defaults say so"}}},
           "description": "{part of a parameter's name: factors}; the longest part that fits wins, ties by the alphabet"},
         "norm_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of normalisation layers"},
         "bias_decay_mult": {"type": "number", "minimum": 0, "description": "times the weight decay of biases"},

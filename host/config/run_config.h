@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "config/pretrained.h"
 
 namespace selfsup::config {
 
@@ -48,7 +49,8 @@ struct ReduceConfig {
 enum class ResumeFrom { nothing, newest, path };
 
 struct RunConfig {
-  Json model;              // without data_preprocessor
+  Json model;  // without data_preprocessor and what is pretrained
+  std::vector<Pretrained> pretrained;
   Json data_preprocessor;  // null when there is none
   DataConfig data;
   Json optim_wrapper, param_scheduler;

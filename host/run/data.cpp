@@ -1,5 +1,7 @@
 #include "run/data.h"
 
+#include <fmt/format.h>
+
 #include "bridge/components/transform.h"
 #include "data/loader/view_shapes.h"
 #include "run/facts.h"
@@ -11,7 +13,10 @@ Data open_data(const Prepared& prepared, const config::DataConfig& config) {
             data::Pipeline(config.pipeline, bridge::transform_factory(*prepared.registry,
                                                                       stated_facts(prepared.config, prepared.ranks))),
             {}};
-  data.views = data::view_shapes(*data.dataset, data.pipeline);
+  const char* key = "train_dataloader.dataset.pipeline";
+  if (!prepared.config.at_path(key)) key = "train_dataloader.pipeline";
+  data.views =
+      data::view_shapes(*data.dataset, data.pipeline, fmt::format("{}: {}", describe(config.pipeline.source), key));
   return data;
 }
 

@@ -48,6 +48,8 @@ train::Position position_of(const checkpoint::Manifest& manifest, int64_t world)
   return at;
 }
 
+bool loads_weights(const config::RunConfig& config) { return !config.load_from.empty() || !config.pretrained.empty(); }
+
 Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t world) {
   Start start;
   if (folder.nothing_to_resume()) start.notes.emplace_back("there is no checkpoint to resume from: starting fresh");
@@ -64,7 +66,7 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
               : ""));
     start.origin = bridge::Origin::resumed;
     start.known_bad = folder.known_bad();
-  } else if (!config.load_from.empty()) {
+  } else if (loads_weights(config)) {
     start.origin = bridge::Origin::loaded;
   }
   return start;
@@ -84,7 +86,7 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   manifest.libtorch_version = TORCH_VERSION;
   Json conditions = machine();
   conditions.set("device", training.device.description);
-  conditions.set("dataset_length", training.data.dataset->size());
+  conditions.set(length_key, training.data.dataset->size());
   conditions.set("num_workers", *settings.config.data.num_workers);
   manifest.extra.set("facts", std::move(conditions));
   // What builds the model without the images that it learns from.
@@ -230,7 +232,7 @@ double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   const AllData data(prepared, settings.config);
   const uint64_t seed = choose_seed(prepared, alone.group(), settings.config, std::nullopt);
   Start start;
-  if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
+  if (loads_weights(settings.config)) start.origin = bridge::Origin::loaded;
   Training training(prepared, alone, settings, data, seed, start);
   warn_of_low_rate(training);
   return begun_loop(training).first_loss();

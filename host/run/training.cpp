@@ -4,12 +4,16 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "distributed/agreement.h"
 #include "distributed/gpus.h"
 #include "distributed/single_process.h"
 #include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/facts.h"
+#include "run/memory.h"
 #include "train/signals.h"
 #include "train/state_dict.h"
 
@@ -52,7 +56,8 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
-            choose_device(prepared.ranks)),
+            choose_device(prepared.ranks),
+            [&](model::ParameterStore& declared) { admit(declared, settings.rules, prepared.ranks.local_world); }),
       update(settings, model.store, group, device.device, notes),
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
@@ -63,7 +68,10 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
               keep_bad_files(loader, group)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
-  if (start.origin == bridge::Origin::loaded) notes.push_back(model.load_weights(config.load_from));
+  if (start.origin == bridge::Origin::loaded) {
+    for (const config::Pretrained& part : config.pretrained) notes.push_back(model.load_weights(part));
+    if (!config.load_from.empty()) notes.push_back(model.load_weights(config.load_from));
+  }
   share_values();
 }
 
@@ -85,6 +93,16 @@ at::Device Training::choose_device(const launch::Ranks& ranks) {
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
   return device.device;
+}
+
+void Training::admit(model::ParameterStore& declared, const train::ParamRules& rules, int local_world) {
+  if (std::string held = train::hold_still(declared, rules); !held.empty()) notes.push_back(std::move(held));
+  const Json& optimizer = config.optim_wrapper.get("optimizer");
+  Appetite appetite{.trains = true, .optimizer = optimizer.get("type").as_string(), .views = data.views};
+  appetite.copies = train::optimizer_types().get(appetite.optimizer).copies(optimizer);
+  appetite.batch = std::min(config.data.batch_size, loader.samples_per_epoch());
+  appetite.batches = *config.data.num_workers > 0 ? config.data.prefetch + 1 : 1;  // one is with the step
+  require_memory(declared, config.model, appetite, device, local_world);
 }
 
 train::Loop Training::loop(const std::string& last_good) {

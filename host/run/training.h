@@ -79,6 +79,8 @@ struct Training {
   std::vector<at::Tensor> shared_buffers();
   train::Interval evaluation_interval() const;
   at::Device choose_device(const launch::Ranks& ranks);
+  // What the model declares: freezes what the rules leave no rate, and refuses what is more than memory holds.
+  void admit(model::ParameterStore& declared, const train::ParamRules& rules, int local_world);
 };
 
 }  // namespace selfsup::run

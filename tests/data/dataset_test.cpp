@@ -132,6 +132,27 @@ TEST_CASE("idx: what does not hold what it promises is refused") {
       Contains("3 labels for the 2 images"));
 }
 
+TEST_CASE("idx: memory is taken for what the header promises, and for no more than the file can hold") {
+  const TempDir dir;
+  // 16 MiB of zeros in 16 KiB: read to the size that the header names, whatever follows.
+  const std::string spec = R"({"type": "idx", "images": )" + quoted(dir / "x.gz") + "}";
+  write_gzip(dir / "x.gz", idx({2, 2, 2}, Bytes(16 << 20)));
+  CHECK_THAT(data_error(spec), Contains("8 elements") && Contains("holds more"));
+  write_gzip(dir / "x.gz", idx({100000, 200, 100}, Bytes(100)));
+  CHECK_THAT(data_error(spec), Contains("2000000000 elements") && Contains("bytes, packed"));
+  write_gzip(dir / "x.gz", idx({0xffffffff, 0xffff, 0xffff}, Bytes(100)));
+  CHECK_THAT(data_error(spec), Contains("bytes, packed"));
+  // All members count.
+  Bytes whole = idx({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}), both, part;
+  for (const auto& [begin, end] : {std::pair{0, 18}, {18, 24}}) {
+    write_gzip(dir / "part.gz", Bytes(whole.begin() + begin, whole.begin() + end));
+    read_regular_file(dir / "part.gz", 1 << 20, part);
+    both.insert(both.end(), part.begin(), part.end());
+  }
+  write_file(dir / "x.gz", both);
+  CHECK(make(spec)->load(1).pixels == Bytes{5, 6, 7, 8});
+}
+
 TEST_CASE("image_folder: any nesting, one key") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));

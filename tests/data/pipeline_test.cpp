@@ -200,15 +200,47 @@ TEST_CASE("a resize of a box sees nothing outside it, and needs no byte past the
     }
 }
 
-TEST_CASE("a pipeline that cannot use a black picture is tried on those of the set") {
+TEST_CASE("a set whose pictures differ in size is judged by them, not by a guess") {
   const test::MadeUp set(30, [](int64_t i, Image& out) {
     if (i == 0) throw BadImage("broken");
     out = gradient(i < 3 ? 100 : 700, 700, 1);
   });
   const Pipeline crop(json(R"([{"type": "RandomCrop", "size": 600}])"));
-  CHECK(view_shapes(set, crop) == std::vector<ImageShape>{{600, 600, 1}});
+  CHECK(view_shapes(set, crop, "c.json:1:2: the.key") == std::vector<ImageShape>{{600, 600, 1}});
   const Pipeline larger(json(R"([{"type": "RandomCrop", "size": 800}])"));
-  CHECK_THROWS_WITH(view_shapes(set, larger), Contains("of the set's first 20; of the last: 700 x 700, too small"));
+  CHECK_THROWS_WITH(
+      view_shapes(set, larger, "c.json:1:2: the.key"),
+      "c.json:1:2: the.key: none of the first 20 images of the data set can go through it; made up 19: 700 x "
+      "700, too small for a RandomCrop of 800 x 800 (see pad_if_needed)");
+  // Of images that nobody can read the rules alone are known.
+  const test::MadeUp damaged(3, [](int64_t, Image&) { throw BadImage("broken"); });
+  CHECK(view_shapes(damaged, crop, "") == std::vector<ImageShape>{{600, 600, 1}});
+  CHECK_THROWS_WITH(view_shapes(damaged, Pipeline(), ""), Contains("made up 2: broken"));
+}
+
+TEST_CASE("the rules of a pipeline say what sizes it gives, as far as they do for every image") {
+  const auto sizes = [](const std::string& steps, const Extent& images = {}) {
+    return Pipeline(json("[" + steps + "]")).extents(images);
+  };
+  using Extents = std::vector<Extent>;
+  const Side any, at_least_64(64, kMaxImageSide);
+  CHECK(sizes("") == Extents{{any, any}});
+  CHECK(sizes(R"({"type": "RandomCrop", "size": [600, 500]}, {"type": "RandomFlip"})") == Extents{{600, 500}});
+  CHECK(sizes(R"({"type": "RandomResizedCrop", "size": 40})") == Extents{{40, 40}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30]})") == Extents{{30, 40}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30], "keep_ratio": true})") == Extents{{Side(1, 40), Side(1, 40)}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30], "keep_ratio": true})", {100, 100}) == Extents{{30, 30}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64})") == Extents{{at_least_64, at_least_64}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64}, {"type": "CenterCrop", "crop_size": 56})") == Extents{{56, 56}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64, "edge": "height"})") == Extents{{64, any}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64})", {100, 200}) == Extents{{64, 128}});
+  CHECK(sizes(R"({"type": "RandomApply", "transforms": [{"type": "CenterCrop", "crop_size": 8}]})", {10, 20}) ==
+        Extents{{Side(8, 10), Side(8, 20)}});
+  CHECK(sizes(R"({"type": "MultiView", "num_views": [2, 1], "transforms": [[{"type": "RandomCrop", "size": 8}], []]})",
+              {10, 20}) == Extents{{8, 8}, {8, 8}, {10, 20}});
+  CHECK_THROWS_AS(sizes(R"({"type": "RandomCrop", "size": 64})", {32, 32}), BadImage);
+  CHECK_NOTHROW(sizes(R"({"type": "RandomCrop", "size": 64, "pad_if_needed": true})", {32, 32}));
+  CHECK_THROWS_AS(sizes(R"({"type": "Resize", "scale": 65535})"), BadImage);
 }
 
 TEST_CASE("MultiView makes views that differ, each from the whole picture") {
@@ -298,6 +330,8 @@ TEST_CASE("contradictions that no schema sees are refused with the place") {
   CHECK_THAT(refusal(R"([{"type": "RandomCrop", "size": 8, "padding": [1, 2, 3]}])"), Contains("padding"));
   CHECK_THAT(refusal(R"([{"type": "RandomFlip", "direction": "sideways"}])"), Contains("sideways"));
   CHECK_THAT(refusal(R"([{"type": "MultiView", "num_views": [1, 2], "transforms": [[]]}])"), Contains("num_views"));
+  CHECK_THAT(refusal(R"([{"type": "MultiView", "num_views": [1000, 1], "transforms": [[], []]}])"),
+             Contains("1001 in all") && Contains("at most 1000"));
 }
 
 }  // namespace selfsup::data

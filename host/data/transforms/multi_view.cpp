@@ -28,6 +28,13 @@ class MultiView : public Transform {
     for (const Group& group : groups_)
       for (int64_t i = 0; i < group.views; ++i) add_view(group.steps, source, sample, random);
   }
+  std::vector<Extent> extents(std::vector<Extent> views) const override {
+    std::vector<Extent> made;
+    for (const Group& group : groups_)
+      for (int64_t i = 0; i < group.views; ++i)
+        for (const Extent& view : data::extents(group.steps, {views.front()})) made.push_back(view);
+    return made;
+  }
 
  private:
   static void add_view(const Steps& steps, const View& source, Sample& sample, const SampleRandom& random) {
@@ -50,15 +57,21 @@ class MultiView : public Transform {
   std::vector<Group> groups_;
 };
 
+constexpr int64_t kMaxViews = 1000;
+
 std::unique_ptr<Transform> make(const Json& spec, const StepsMaker& nested) {
   const Json& counts = spec.get("num_views");
   const Json::Array& lists = spec.get("transforms").as_array();
   const size_t given = counts.is_array() ? counts.as_array().size() : 1;
   if (given != lists.size())
     refuse(spec, fmt::format("{} numbers in \"num_views\" for {} pipelines in \"transforms\"", given, lists.size()));
+  int64_t views = 0;
   std::vector<MultiView::Group> groups;
   for (size_t i = 0; i < lists.size(); ++i)
     groups.push_back({counts.is_array() ? counts.as_array()[i].as_int() : counts.as_int(), nested(lists[i])});
+  for (const MultiView::Group& group : groups) views += group.views;
+  if (views > kMaxViews)
+    refuse(spec, fmt::format("\"num_views\" are {} in all; a sample has at most {}", views, kMaxViews));
   return std::make_unique<MultiView>(std::move(groups));
 }
 

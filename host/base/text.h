@@ -9,6 +9,12 @@ namespace selfsup {
 // The text, or where it has more than `bytes` bytes, as many of its first characters as fit, and "…".
 std::string shortened(std::string_view text, size_t bytes);
 
+// How much of a text of others' making (a plugin's, a file's) a message takes.
+inline constexpr size_t kShownCharacters = 400;
+
+// The text, or where it has more than `characters`, its first and its last ones, and how many are left out between.
+std::string elided(std::string_view text, size_t characters = kShownCharacters);
+
 // 1-based line and column; columns count characters, not bytes. Moving forward from one offset to a later one costs
 // only the distance.
 class TextPosition {

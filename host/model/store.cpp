@@ -1,19 +1,37 @@
 #include "model/store.h"
 
 #include <ATen/ops/empty.h>
+#include <c10/core/ScalarType.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/errors.h"
 #include "base/random.h"
 
 namespace selfsup::model {
+namespace {
+
+// Uninitialised. What cannot be had is named: LibTorch says no more than a number of bytes, or that one overflowed.
+at::Tensor room_for(const std::string& name, at::IntArrayRef sizes, at::ScalarType dtype) try {
+  return at::empty(sizes, at::TensorOptions(dtype));
+} catch (const c10::Error&) {
+  double bytes = static_cast<double>(c10::elementSize(dtype));
+  for (const int64_t size : sizes) bytes *= static_cast<double>(size);
+  throw Error(Exit::usage,
+              fmt::format("the tensor '{}' of shape [{}] and type {} takes {:.4g} GiB of memory, more than "
+                          "there is; choose a smaller model",
+                          name, fmt::join(sizes, ", "), c10::toString(dtype), bytes / (1u << 30)));
+}
+
+}  // namespace
 
 Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype) {
   if (index_.count(entry.name)) {
     throw Error(Exit::failed,
                 fmt::format("the tensor '{}' is declared twice; owners may share a prefix, never a name", entry.name));
   }
-  entry.tensor = at::empty(sizes, at::TensorOptions(dtype));
+  entry.tensor = room_for(entry.name, sizes, dtype);
   index_.emplace(entry.name, entries_.size());
   entries_.push_back(std::move(entry));
   return entries_.back();

@@ -27,7 +27,8 @@ struct Entry {
 
 class ParameterStore {
  public:
-  // Allocates on the CPU, uninitialised. A name that is taken is Error(failed).
+  // Allocates on the CPU, uninitialised. A name that is taken is Error(failed), what memory has no room for
+  // Error(usage).
   Entry& declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype);
   // Forgets what was declared after the first `count` entries.
   void truncate(size_t count);

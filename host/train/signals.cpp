@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "plugin/ending.h"
+#include "plugin/surroundings.h"
 
 namespace selfsup::train {
 namespace {
@@ -41,11 +42,14 @@ StopSignals::StopSignals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
+  plugin::restore_surroundings();
   for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
+  plugin::remember_surroundings();
 }
 
 StopSignals::~StopSignals() {
   for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  plugin::remember_surroundings();
   first_signal = 0;
 }
 
@@ -55,6 +59,7 @@ void StopSignals::ignore() {
     before_[i].sa_handler = SIG_IGN;
     sigaction(kSignals[i], &before_[i], nullptr);
   }
+  plugin::remember_surroundings();
 }
 
 std::optional<Exit> requested_stop() {

@@ -23,6 +23,19 @@ std::string size_text(uint64_t bytes) {
   return fmt::format("{:.{}f} {}", size, size < 9.995 ? 2 : size < 99.95 ? 1 : 0, units[unit]);
 }
 
+std::string elided(std::string_view text, size_t characters) {
+  if (text.size() <= characters) return std::string(text);
+  const size_t all = utf8_characters(text);
+  if (all <= characters) return std::string(text);
+  // Whole characters of either end, whose offsets are found by counting.
+  const size_t first = (characters + 1) / 2, last = characters / 2;
+  size_t begin = 0, end = text.size();
+  for (size_t n = 0; n < first || (begin < text.size() && utf8_continues(text[begin])); ++begin)
+    n += utf8_continues(text[begin]) ? 0 : 1;
+  for (size_t n = 0; n < last;) n += utf8_continues(text[--end]) ? 0 : 1;
+  return fmt::format("{} … {} characters … {}", text.substr(0, begin), all - characters, text.substr(end));
+}
+
 void TextPosition::move_to(size_t offset) {
   for (; offset_ < offset; ++offset_) {
     if (text_[offset_] == '\n') {

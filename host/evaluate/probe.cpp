@@ -15,6 +15,8 @@
 namespace selfsup::evaluate {
 namespace {
 
+constexpr double kLargestFeature = 1e15;
+
 at::Tensor pixels_of(const at::Tensor& images) {
   const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
   return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
@@ -57,7 +59,8 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
     // Where there is no batch left for this rank, it does one again whose features nobody takes.
     const int64_t batch = std::min(round * world + group_.rank(), batches - 1);
     const int64_t start = batch * size, stop = std::min(rows, start + size);
-    const at::Tensor own = checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start);
+    const at::Tensor own = checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start,
+                                   start, &images == &bank_ ? "probe.dataset" : "probe.test_dataset");
     if (world == 1) {
       out.push_back(own);
       continue;
@@ -69,16 +72,22 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   return at::cat(out).narrow(0, 0, rows);
 }
 
-at::Tensor Probe::checked(const at::Tensor& features, int64_t rows) const {
+// Of `rows` images, the first of which is the one of that number in its set.
+at::Tensor Probe::checked(const at::Tensor& features, int64_t rows, int64_t first, const char* set) const {
   const at::Tensor got = features.detach().to(at::kFloat);
   if (got.dim() != 2 || got.size(0) != rows)
     throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
                                           fmt::join(got.sizes(), ", "), rows, rows));
-  if (!got.isfinite().all().item<bool>())
-    throw Error(Exit::failed,
-                "probe: the algorithm's features have values that are not finite (NaN or infinity), so nothing can be "
-                "judged by them; look at what `features` divides by, or takes the logarithm or root of");
-  return got;
+  // Beyond the limit their squares, summed up, are no longer finite.
+  const at::Tensor usable = (got.abs() <= kLargestFeature).all(1);
+  if (usable.all().item<bool>()) return got;
+  const int64_t bad = first + usable.logical_not().nonzero()[0].item<int64_t>();
+  throw Error(Exit::failed,
+              fmt::format("probe: the algorithm's {} have values that are not finite (NaN or infinity), or above {:g}, "
+                          "first for image {} of {}, so nothing can be judged by them; look at what `features` divides "
+                          "by, or takes the logarithm or root of",
+                          asked_.feature.empty() ? "features" : fmt::format("features '{}'", asked_.feature),
+                          kLargestFeature, bad, set));
 }
 
 Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {

@@ -56,7 +56,7 @@ class Probe {
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
-  at::Tensor checked(const at::Tensor& got, int64_t rows) const;
+  at::Tensor checked(const at::Tensor& got, int64_t rows, int64_t first, const char* set) const;
   Accuracies judge(const at::Tensor& bank, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;

@@ -1,7 +1,10 @@
 #include "model/store.h"
 
 #include <ATen/ops/empty.h>
+#include <c10/core/ScalarType.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -13,6 +16,18 @@ namespace {
 
 std::string backwards(std::string_view text) { return {text.rbegin(), text.rend()}; }
 
+// Uninitialised. What cannot be had is named: LibTorch says no more than a number of bytes, or that one overflowed.
+at::Tensor room_for(const std::string& name, at::IntArrayRef sizes, at::ScalarType dtype) try {
+  return at::empty(sizes, at::TensorOptions(dtype));
+} catch (const c10::Error&) {
+  double bytes = static_cast<double>(c10::elementSize(dtype));
+  for (const int64_t size : sizes) bytes *= static_cast<double>(size);
+  throw Error(Exit::usage,
+              fmt::format("the tensor '{}' of shape [{}] and type {} takes {:.4g} GiB of memory, more than "
+                          "there is; choose a smaller model",
+                          name, fmt::join(sizes, ", "), c10::toString(dtype), bytes / (1u << 30)));
+}
+
 }  // namespace
 
 Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype) {
@@ -21,7 +36,7 @@ Entry& ParameterStore::declare(Entry entry, at::IntArrayRef sizes, at::ScalarTyp
                 fmt::format("the tensor '{}' is declared twice; owners may share a prefix, never a name", entry.name));
   }
   if (memory_ == Memory::at_once) {
-    entry.tensor = at::empty(sizes, at::TensorOptions(dtype));
+    entry.tensor = room_for(entry.name, sizes, dtype);
   } else {
     entry.tensor = at::empty({0}, at::TensorOptions(dtype));
     entry.tensor.unsafeGetTensorImpl()->set_sizes_contiguous(sizes);
@@ -60,7 +75,7 @@ std::vector<Entry*> ParameterStore::ending_in(std::string_view end) {
 void ParameterStore::allocate() {
   for (Entry& e : entries_)
     if (e.tensor.storage().nbytes() < e.tensor.nbytes())
-      e.tensor.set_data(at::empty(e.tensor.sizes(), e.tensor.options()));
+      e.tensor.set_data(room_for(e.name, e.tensor.sizes(), e.tensor.scalar_type()));
 }
 
 void ParameterStore::initialise(uint64_t seed) {

@@ -34,7 +34,7 @@ enum class Memory { at_once, later };
 class ParameterStore {
  public:
   explicit ParameterStore(Memory memory = Memory::at_once) : memory_(memory) {}
-  // On the CPU, uninitialised. A name that is taken is Error(failed).
+  // On the CPU, uninitialised. A name that is taken is Error(failed), what memory has no room for Error(usage).
   Entry& declare(Entry entry, at::IntArrayRef sizes, at::ScalarType dtype);
   // Forgets what was declared after the first `count` entries.
   void truncate(size_t count);

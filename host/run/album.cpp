@@ -68,9 +68,9 @@ std::string gauges_text(const report::History& history) {
 
 }  // namespace
 
-Album::Album(Training& training, std::string folder, const checkpoint::Manifest& manifest)
+Album::Album(Training& training, const RunFolder& folder, const checkpoint::Manifest& manifest)
     : training_(training),
-      folder_(std::move(folder)),
+      folder_(folder),
       manifest_(manifest),
       writes_(training.config.report && training.group.rank() == 0) {}
 
@@ -99,7 +99,7 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 void Album::draw(const std::string& name, const Draw& make) {
   if (!writes_) return;
   attempt(name, [&] {
-    const std::string path = fmt::format("{}/{}", folder_, name);
+    const std::string path = fmt::format("{}/{}", folder_.files(), name);
     std::string caption;
     training_.alone([&] { caption = make(path); });
     if (caption.empty()) return;
@@ -111,11 +111,11 @@ void Album::draw(const std::string& name, const Draw& make) {
 void Album::add_table(const std::string& text) { tables_.push_back(text); }
 
 void Album::finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files) {
-  if (!writes_) return;
+  if (!writes_ || folder_.lost()) return;
   attempt("report", [&] {
-    const report::History history(folder_ + "/metrics.jsonl");
+    const report::History history(folder_.files() + "/metrics.jsonl");
     attempt("curve", [&] { write_curve(history); });
-    const std::string path = folder_ + "/report.html";
+    const std::string path = folder_.files() + "/report.html";
     checkpoint::write_file(path, page(history, outcome, bad_files));
     log_info(fmt::format("the run in one page: {}", path));
   });
@@ -124,7 +124,7 @@ void Album::finish(const std::string& outcome, const std::vector<data::BadFile>&
 void Album::write_curve(const report::History& history) {
   report::Chart chart = report::loss_and_knn(history);
   if (chart.empty()) return;
-  checkpoint::write_file(folder_ + "/curve.svg", report::chart_svg(chart));
+  checkpoint::write_file(folder_.files() + "/curve.svg", report::chart_svg(chart));
   const report::Series* knn = history.find("probe/knn");
   if (!knn || knn->points.size() < 2) chart.right = {};  // one point is no curve; the probe's line has told it
   if (chart.points() > 1)
@@ -150,7 +150,7 @@ std::string Album::page(const report::History& history, const std::string& outco
   std::erase(page.tables, "");
   for (report::Figure figure : figures_)
     attempt(figure.name + " in the report", [&] {
-      figure.png = RegularFile(fmt::format("{}/{}", folder_, figure.name)).read_all(kLargestFigure);
+      figure.png = RegularFile(fmt::format("{}/{}", folder_.files(), figure.name)).read_all(kLargestFigure);
       page.figures.push_back(std::move(figure));
     });
   for (size_t i = 0; i < std::min(bad.size(), kMostBadFiles); ++i)

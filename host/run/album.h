@@ -9,15 +9,16 @@
 #include "checkpoint/manifest.h"
 #include "report/history.h"
 #include "report/page.h"
+#include "run/run_folder.h"
 #include "run/training.h"
 
 namespace selfsup::run {
 
 class Album {
  public:
-  // folder: the run's, which has begun. Of a run that wants no report everything here does nothing; on other ranks than
-  // the first nothing is drawn or written.
-  Album(Training& training, std::string folder, const checkpoint::Manifest& manifest);
+  // folder: the run's, which has begun; in one that is lost nothing is written. Of a run that wants no report
+  // everything here does nothing; on other ranks than the first nothing is drawn or written.
+  Album(Training& training, const RunFolder& folder, const checkpoint::Manifest& manifest);
 
   // Draw the pictures, one after the other; `step` tells where the run stands. To be called while this lives.
   std::vector<std::function<void()>> pictures(const bridge::Step& step);
@@ -36,7 +37,7 @@ class Album {
   std::vector<std::pair<std::string, std::string>> facts() const;
 
   Training& training_;
-  const std::string folder_;
+  const RunFolder& folder_;
   const checkpoint::Manifest& manifest_;
   const bool writes_;
   std::vector<std::string> tables_;

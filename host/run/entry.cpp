@@ -11,6 +11,7 @@
 #include "cli/command_line.h"
 #include "plugin/crossing.h"
 #include "plugin/ending.h"
+#include "plugin/surroundings.h"
 #include "run/commands.h"
 
 namespace selfsup {
@@ -83,5 +84,6 @@ extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup:
   using namespace selfsup;
   plugin::install_crash_handlers();
   plugin::guard_ending();
+  plugin::remember_surroundings();
   return plugin::host_ends_with(run_or_fail(line));
 }

@@ -58,7 +58,14 @@ void RunFolder::open(const std::string& chosen) {
 
 void RunFolder::take(const config::RunConfig& config) {
   dir_.emplace(path_, overwrite_ || resume_ != ResumeFrom::nothing ? IfUsed::accept : IfUsed::refuse);
-  store_.emplace(dir_->checkpoints(), config.checkpoint.keep);
+  const int keep = config.checkpoint.keep;
+  if (!overwrite_)
+    dir_->require_regular({"config.json", bad_files_name, "report.html", "curve.svg", "reconstruction.png",
+                           "neighbours.png", "views.png"},
+                          {"run.log", "metrics.jsonl"});
+  store_.emplace(dir_->checkpoints(), keep, [this] { require_ours(); });
+  // What is to be overwritten is moved away, whatever it is.
+  overwrite_ ? checkpoint::CheckpointStore(path_ + "/.checkpoints", keep).probe() : store_->probe();
   if (resume_ == ResumeFrom::path) {
     checkpoint_.emplace(config.resume_path);
   } else if (resume_ == ResumeFrom::newest) {
@@ -89,20 +96,38 @@ void RunFolder::begin(const Json& config) {
   const std::string old = overwrite_ ? dir_->move_aside() : "";
   open_log();
   if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  checkpoint::write_file(path() + "/config.json", to_text(whole(config), 2) + "\n");
   if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
+  if (files() != path_) {
+    checkpoint::make_folders(files());
+    log_info(
+        fmt::format("{} has later checkpoints than {}: until the first save all stays as it is, and this run's "
+                    "files are in {}",
+                    dir_->checkpoints(), checkpoint_->path(), files()));
+  }
+  checkpoint::write_file(files() + "/config.json", to_text(whole(config), 2) + "\n");
 }
 
-void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
+void RunFolder::require_ours() {
   if (!dir_) return;
-  const std::string file = fmt::format("{}/{}", path(), bad_files_name);
-  if (bad.empty()) {
-    std::error_code nothing_there;
-    std::filesystem::remove(file, nothing_there);
-    return;
+  try {
+    dir_->require_ours();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::usage && !std::exchange(lost_, true)) close_log_file();
+    throw;
   }
-  checkpoint::write_file(file, bad_files_text(bad));
-  log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+}
+
+void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) {
+  if (!dir_) return;
+  require_ours();
+  const std::string file = fmt::format("{}/{}", files(), bad_files_name);
+  try {
+    if (bad.empty()) return void(checkpoint::remove_file(checkpoint::open_folder(files()).get(), bad_files_name));
+    checkpoint::write_file(file, bad_files_text(bad));
+    log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+  } catch (const Error& error) {
+    log_warning(error.what());
+  }
 }
 
 }  // namespace selfsup::run

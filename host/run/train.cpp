@@ -4,11 +4,14 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <random>
 
 #include "base/log.h"
+#include "plugin/ending.h"
+#include "plugin/surroundings.h"
 #include "run/album.h"
 #include "run/changes.h"
 #include "run/environment.h"
@@ -130,6 +133,7 @@ train::Loop begun_loop(Training& training, const std::string& last_good = "") {
   train::Loop loop = training.loop(last_good);
   loop.begin();
   training.evaluation->rehearse(loop.course().step());
+  plugin::restore_surroundings();
   return loop;
 }
 
@@ -139,12 +143,13 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
   if (processes.first()) announce(settings, training, folder, manifest);
-  Album album(training, folder.path(), manifest);
+  Album album(training, folder, manifest);
   Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
     exit = processes.run([&] { return loop.run(watch); });  // the others are told before the report is drawn
   } catch (const std::exception& failure) {
+    plugin::restore_surroundings();
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
     try {
       folder.list_bad_files(bad);
@@ -154,6 +159,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
     album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }
+  plugin::restore_surroundings();
   const int64_t iter = loop.course().at().iter;
   const std::vector<data::BadFile> bad = training.bad_files();
   folder.list_bad_files(bad);
@@ -164,6 +170,16 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   log_info(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
                             : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
   return exit;
+}
+
+// A transform that hangs, or a file system, is not waited for: all is saved and told by now.
+void leave_if_stuck(Processes& processes, Training& training, Exit exit) {
+  constexpr std::chrono::seconds kPatience(10);
+  if (training.loader.stop(kPatience)) return;
+  log_warning(fmt::format("a thread that reads images has not come to an end for {} s; the process ends without it",
+                          kPatience.count()));
+  processes.part();
+  plugin::end_now(static_cast<int>(exit));
 }
 
 // What must be the same on all ranks, and is known only where the images are.
@@ -193,7 +209,9 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
   }
   check_stop(group);
   try {
-    return train_in(processes, folder, prepared, settings, training);
+    const Exit exit = train_in(processes, folder, prepared, settings, training);
+    leave_if_stuck(processes, training, exit);
+    return exit;
   } catch (const Error& error) {
     if (error.exit() == Exit::plugin && training.model.algorithm.stepped()) throw Error(Exit::failed, error.what());
     throw;

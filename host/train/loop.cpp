@@ -28,7 +28,7 @@ void Loop::begin() { event(bridge::Event::ready); }
 
 double Loop::first_loss() {
   enter_epoch();
-  fetch();
+  fetch([] { return false; });
   return parts_.step.forward(course_.step(), batch_).total.item<double>();
 }
 
@@ -45,7 +45,7 @@ std::optional<Exit> Loop::train(Outside& outside) {
   mark_ = Clock::now();
   while (!course_.ended()) {
     if (!std::exchange(in_epoch, true)) enter_epoch();
-    train_on_batch();
+    if (const auto stop = train_on_batch(outside)) return stop;
     if (log_is_due()) log(outside);
     if (course_.epoch_ended()) {
       course_.count_epoch();
@@ -99,14 +99,33 @@ void Loop::enter_epoch() {
   parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch);
 }
 
-void Loop::fetch() {
-  if (!parts_.loader.next(batch_)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+// False: the wait was given up.
+bool Loop::fetch(const std::function<bool()>& given_up) {
+  bool gave_up = false;
+  if (parts_.loader.next(batch_, [&] { return gave_up = given_up(); })) return true;
+  if (!gave_up) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+  return false;
 }
 
-void Loop::train_on_batch() {
-  const auto asked = Clock::now();
+// A stop that is asked for while the next batch does not come is obeyed at once where all that has been done is what a
+// save would keep: between optimizer steps, and not when an algorithm has been told of a new epoch since.
+std::optional<Exit> Loop::fetch_or_stop(Outside& outside) {
   enter(distributed::Phase::data);
-  fetch();
+  const Position& at = course_.at();
+  const bool whole = course_.step_ended() && (at.iter_in_epoch > 0 || at.iter == 0 || saved_at_ == at.iter);
+  std::optional<Exit> stop;
+  const auto asked = [&] {
+    return parts_.group.world() == 1 && whole && (stop = outside.stop_requested()).has_value();
+  };
+  if (fetch(asked)) return std::nullopt;
+  if (at.iter == 0) throw Error(*stop, "stopped before the first iteration");
+  save(outside);
+  return stop;
+}
+
+std::optional<Exit> Loop::train_on_batch(Outside& outside) {
+  const auto asked = Clock::now();
+  if (const auto stop = fetch_or_stop(outside)) return stop;
   const double data_seconds = seconds_between(asked, Clock::now());
 
   const Position before = course_.at();
@@ -118,9 +137,11 @@ void Loop::train_on_batch() {
   const auto now = Clock::now();
   telemetry_.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
   if (telemetry_.due()) telemetry_.read(last_good_);
-  if (!course_.epoch_ended()) return;
-  enter(distributed::Phase::epoch_end);
-  event(bridge::Event::epoch_end);
+  if (course_.epoch_ended()) {
+    enter(distributed::Phase::epoch_end);
+    event(bridge::Event::epoch_end);
+  }
+  return std::nullopt;
 }
 
 void Loop::set_rates() {

@@ -67,9 +67,9 @@ class Loop {
 
   // Once, before either of the next two: all values are in place, and no batch has been asked for.
   void begin();
-  // Trains to the end of the course: Exit::ok, or to a requested stop: its exit code, after a save. Error(diverged) and
-  // whatever the collaborators throw. An evaluation that was due at the start is made first: a stop there came before
-  // it. Once.
+  // Trains to the end of the course: Exit::ok, or to a requested stop: its exit code, after a save, or as an Error
+  // where nothing has been done yet. Error(diverged) and whatever the collaborators throw. An evaluation that was due
+  // at the start is made first: a stop there came before it. Once.
   Exit run(Outside& outside);
   // Instead of run(): the loss of the first batch, as the first step would compute it.
   double first_loss();
@@ -80,8 +80,9 @@ class Loop {
   std::optional<Exit> train(Outside& outside);
   std::optional<Exit> close(Outside& outside);
   void enter_epoch();
-  void fetch();
-  void train_on_batch();
+  bool fetch(const std::function<bool()>& given_up);
+  std::optional<Exit> fetch_or_stop(Outside& outside);
+  std::optional<Exit> train_on_batch(Outside& outside);
   void set_rates();
   void event(bridge::Event event);
   bool log_is_due() const;

@@ -46,7 +46,7 @@ Outcome OptimizerStep::forward(const bridge::Step& at, const data::Batch& batch)
   }
   outcome.total = total_loss(outcome.terms);
   if (!outcome.total.defined() || !outcome.total.requires_grad())
-    throw Error(Exit::failed, fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn",
+    throw Error(Exit::plugin, fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn",
                                           parts_.task.name()));
   return outcome;
 }
@@ -58,7 +58,9 @@ Outcome OptimizerStep::run(const bridge::Step& at, const data::Batch& batch) {
   if (reduces) parts_.reducer.before_backward(outcome.total);
   backward(at, outcome.total);
   outcome.total = outcome.total.detach();
-  if (reduces) update(at, outcome);
+  if (!reduces) return outcome;
+  update(at, outcome);
+  parts_.task.step_is_through();
   return outcome;
 }
 
@@ -84,7 +86,7 @@ void OptimizerStep::call_autograd(const at::Tensor& root) const {
   } catch (const c10::Error& e) {
     const std::string why = e.what_without_backtrace();
     const bool in_place = why.find("inplace operation") != why.npos;
-    throw Error(Exit::failed, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
+    throw Error(Exit::plugin, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
                                           in_place ? "\nThe step changes in place a tensor that the loss was computed "
                                                      "from; clone it before the change"
                                                    : ""));

@@ -40,7 +40,7 @@ class OptimizerStep {
  public:
   OptimizerStep(const StepParts& parts, const AmpSettings& amp, const ClipSettings& clip);
 
-  // Forward alone; total is the graph's root. Error(failed) when it depends on no trained parameter.
+  // Forward alone; total is the graph's root. Error(plugin) when it depends on no trained parameter.
   Outcome forward(const bridge::Step& at, const data::Batch& batch);
   // Forward, backward and, with the last of the step's batches (at.micro + 1 == at.micros), the update.
   Outcome run(const bridge::Step& at, const data::Batch& batch);

@@ -15,6 +15,7 @@ class Task {
   virtual ~Task() = default;
   virtual std::string name() const { return "the algorithm"; }  // for messages
   virtual std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) = 0;
+  virtual void step_is_through() {}  // with backward and update
   // Returns metrics for the log. At Event::gradients, between backward and optimizer, the gradients are in place,
   // reduced over the ranks and unscaled, not yet clipped; for a task that wants it.
   virtual std::vector<bridge::NamedTensor> on_event(const bridge::Step&, bridge::Event) { return {}; }
@@ -30,6 +31,7 @@ class AlgorithmTask final : public Task {
   std::vector<bridge::NamedTensor> training_step(const bridge::Step& step, const bridge::StepBatch& batch) override {
     return algorithm_.training_step(step, batch);
   }
+  void step_is_through() override { algorithm_.step_is_through(); }
   std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
     return algorithm_.on_event(step, event);
   }

@@ -5,6 +5,7 @@
 
 #include <ranges>
 #include <unordered_set>
+#include <utility>
 
 #include "base/errors.h"
 #include "base/random.h"
@@ -115,10 +116,11 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
     return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
   });
   impl_->leaks.look(impl_->session);
-  std::vector<NamedTensor> emitted = impl_->take(collector);
-  impl_->stepped = true;
-  plugin::first_step_is_through();
-  return emitted;
+  return impl_->take(collector);
+}
+
+void Algorithm::step_is_through() {
+  if (!std::exchange(impl_->stepped, true)) plugin::first_step_is_through();
 }
 
 bool Algorithm::stepped() const { return impl_->stepped; }

@@ -67,7 +67,8 @@ class Algorithm {
   // What plugins do wrong is Error(plugin), or, until a step has been through, Error(usage) where they say that the
   // configuration asks for what cannot be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
-  bool stepped() const;  // a training step has been through
+  void step_is_through();  // with backward and update
+  bool stepped() const;    // one has been
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);

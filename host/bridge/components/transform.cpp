@@ -28,7 +28,7 @@ class PluginTransform : public data::Transform {
 
   void apply(data::Sample& sample, data::SampleRandom& random) const override {
     SampleScope scope(sample, random, edits_);
-    const plugin::Crossing note(instance_->plugin.c_str(), "apply");
+    const plugin::Crossing note(instance_->plugin, "apply");
     const uint64_t serial = error_serial();
     std::string text;
     ssp_status status = SSP_E_PLUGIN;

@@ -26,6 +26,7 @@ constexpr int kSubstitutes = 20;     // tried for a bad image before the set is 
 constexpr size_t kNamedInError = 5;  // bad files in the error's text
 constexpr size_t kWarnings = 10;     // bad files that the log names one by one
 constexpr int64_t kSmallestAllowance = 3;
+constexpr std::chrono::milliseconds kAsks(100);  // between questions whether a wait is given up
 
 // A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
 struct Slot {
@@ -105,12 +106,16 @@ struct Loader::State {
     for (const BadFile& bad : report.files) known_bad.insert(bad.index);
   }
   ~State() {
+    tell_to_stop();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  void tell_to_stop() {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
     }
     work.notify_all();
-    for (std::thread& thread : threads) thread.join();
   }
 
   void start_threads() {
@@ -143,6 +148,7 @@ struct Loader::State {
   std::mutex mutex;  // guards what follows, up to the blank line
   std::condition_variable work, done;
   bool stopping = false, started = false;
+  size_t ended = 0;                         // workers
   std::deque<std::shared_ptr<Slot>> slots;  // oldest first; the front is the next to be delivered
   uint64_t open_epoch = 0;                  // the batch that is opened next
   int64_t open_batch = 0;
@@ -216,13 +222,15 @@ void Loader::State::work_on() {
     std::shared_ptr<Slot> slot;
     int64_t begin = 0, end = 0;
     work.wait(lock, [&] { return stopping || claim(slot, begin, end); });
-    if (stopping) return;
+    if (stopping) break;
     lock.unlock();
     fill(*slot, begin, end, sample);
     lock.lock();
     slot->filled += end - begin;
     if (slot->complete()) done.notify_one();
   }
+  ++ended;
+  done.notify_one();
 }
 
 void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample) {
@@ -314,6 +322,10 @@ void Loader::start(uint64_t epoch, int64_t first_batch) {
 }
 
 bool Loader::next(Batch& batch) {
+  return next(batch, [] { return false; });
+}
+
+bool Loader::next(Batch& batch, const std::function<bool()>& given_up) {
   State& s = *state_;
   if (!s.started) throw std::logic_error("loader: next() before start()");
   if (s.next_batch >= s.sampler.batches()) return false;
@@ -327,7 +339,9 @@ bool Loader::next(Batch& batch) {
       s.fill(*slot, 0, slot->size(), s.own_sample);
       lock.lock();
     } else {
-      s.done.wait(lock, [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); });
+      const auto is_there = [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); };
+      while (!s.done.wait_for(lock, kAsks, is_there))
+        if (given_up()) return false;
       if (s.slots.empty()) std::rethrow_exception(s.failure);
       slot = s.slots.front();
     }
@@ -341,6 +355,13 @@ bool Loader::next(Batch& batch) {
   if (slot->error) std::rethrow_exception(slot->error);
   batch = slot->builder.finish();
   return true;
+}
+
+bool Loader::stop(std::chrono::milliseconds patience) {
+  State& s = *state_;
+  s.tell_to_stop();
+  std::unique_lock lock(s.mutex);
+  return s.done.wait_for(lock, patience, [&] { return s.ended == s.threads.size(); });
 }
 
 const BadReport& Loader::bad() const { return state_->report; }

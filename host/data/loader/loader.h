@@ -1,7 +1,9 @@
 // Fills batches ahead of training with threads of this process. Knows neither LibTorch nor devices: memory comes from
 // the allocator that it is given.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -64,6 +66,12 @@ class Loader {
   // Waits for the next batch; false when the epoch is over. Errors of the workers come out here, at the batch that they
   // belong to: Error(data) when too many images are bad, Error(usage) when images of a batch differ in shape.
   bool next(Batch& batch);
+  // Likewise, but where the batch is not there yet, `given_up` is asked some ten times a second, and ends the wait:
+  // false, with the batch to be had later. Not without workers.
+  bool next(Batch& batch, const std::function<bool()>& given_up);
+
+  // Tells the workers to end, whatever they are at; false: some have not after so long. The destructor waits for ever.
+  bool stop(std::chrono::milliseconds patience);
 
   const BadReport& bad() const;
 

@@ -1,0 +1,78 @@
+#!/bin/sh
+# A run goes on from an older checkpoint (--resume PATH) and is killed: before its first save the later checkpoints and every line of
+# their metrics are as they were, and --resume goes on with them; from that save on the folder is the new run's alone.
+#   branch_test.sh BUILD_FOLDER
+. "$(dirname "$0")/common.sh"
+host=$1/bin/selfsup-host
+tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
+cd "$scratch" || exit 1
+
+# run FOLDER WORDS...: 24 iterations, a save every fourth; 12 to begin with.
+run() {
+  folder=$1
+  shift
+  $before "$host" "$tiny" --work-dir "$folder" "$@" --cfg-options 'train_cfg={"_delete_": true, "max_iters": 24}' $other \
+    default_hooks.checkpoint.interval=4 default_hooks.checkpoint.max_keep_ckpts=-1 \
+    'visualizer.vis_backends=[{"type": "TensorboardVisBackend"}]' >out 2>&1
+}
+before='' other=''
+# What is left of a run, but for the log and the lock.
+contents() { (cd "$1" && find . -type f ! -name .lock ! -name run.log -exec sha256sum {} + | sort); }
+# metrics FOLDER: its rows, but for times.
+metrics() {
+  python3 - "$1/metrics.jsonl" <<'PYTHON'
+import json, sys
+for line in open(sys.argv[1]):
+    row = json.loads(line)
+    print({key: value for key, value in row.items() if key not in ("time", "data_time", "memory")})
+PYTHON
+}
+
+run old || fail "a run: exit $?"
+contents old >whole
+metrics old >old_rows
+
+# Another rate, from iteration 4 on.
+other='optim_wrapper.optimizer.lr=0.01'
+cp -R old other_rate
+run other_rate --resume=other_rate/checkpoints/iter_4 || fail "another rate: exit $?"
+metrics other_rate >new_rows
+cmp -s old_rows new_rows && fail "another rate changes nothing: the test can show nothing"
+[ "$(head -n 4 new_rows)" = "$(head -n 4 old_rows)" ] || fail "the rows before the change have changed"
+[ "$(wc -l <new_rows)" -eq 24 ] || fail "another rate: $(wc -l <new_rows) rows"
+ls other_rate/checkpoints/iter_24.superseded other_rate/metrics.jsonl.superseded >/dev/null || fail "what was left behind is gone"
+metrics_of_old=$(sha256sum <old/metrics.jsonl)
+[ "$(sha256sum <other_rate/metrics.jsonl.superseded)" = "$metrics_of_old" ] || fail "the old rows are not whole"
+[ ! -e other_rate/.branch ] || fail "the branch's folder is left"
+
+# A kill before its row of iteration 7, and so before its first save.
+cp -R old killed
+before="strace -f -o /dev/null -P $scratch/killed/.branch/metrics.jsonl -e trace=write -e inject=write:signal=KILL:when=4"
+run killed --resume=killed/checkpoints/iter_4
+rc=$?
+[ $rc -eq 137 ] || fail "no kill before the first save: exit $rc"
+[ "$(wc -l <killed/.branch/metrics.jsonl)" -eq 6 ] || fail "the kill came elsewhere: $(wc -l killed/.branch/metrics.jsonl)"
+mv killed/.branch branch
+contents killed | cmp -s whole - || fail "before its first save the new run has changed something"
+mv branch killed/.branch
+before='' other=''
+run killed --resume || fail "going on with the old run: exit $?"
+grep -q "resuming from killed/checkpoints/iter_24" out || fail "the old run is not what --resume goes on with"
+metrics killed | cmp -s old_rows - || fail "the rows are not the old run's"
+[ ! -e killed/.branch ] || fail "the folder of the run that was killed is left"
+
+# And as the first name is about to change: it is written down, and the new run is what goes on.
+rm -rf killed && cp -R old killed
+other='optim_wrapper.optimizer.lr=0.01'
+before="strace -f -o /dev/null -P checkpoints/iter_12.superseded -e trace=renameat -e inject=renameat:signal=KILL"
+run killed --resume=killed/checkpoints/iter_4
+rc=$?
+[ $rc -eq 137 ] || fail "no kill within the change: exit $rc"
+[ -e killed/.renames ] || fail "the kill came elsewhere: nothing is written down"
+[ -d killed/checkpoints/iter_24 ] || fail "the kill came elsewhere: the names have changed"
+before=''
+run killed --resume || fail "going on with the new run: exit $?"
+grep -q "resuming from killed/checkpoints/iter_8" out || fail "the new run is not what --resume goes on with"
+metrics killed | cmp -s new_rows - || fail "the rows are not the new run's"
+ls killed/checkpoints/iter_24.superseded >/dev/null || fail "the old run's last checkpoint is gone"
+exit $failed

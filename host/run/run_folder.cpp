@@ -94,15 +94,7 @@ void RunFolder::begin(const Json& config) {
 }
 
 void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
-  if (!dir_) return;
-  const std::string file = fmt::format("{}/{}", path(), bad_files_name);
-  if (bad.empty()) {
-    std::error_code nothing_there;
-    std::filesystem::remove(file, nothing_there);
-    return;
-  }
-  checkpoint::write_file(file, bad_files_text(bad));
-  log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+  if (dir_) write_bad_files(path(), bad);
 }
 
 }  // namespace selfsup::run

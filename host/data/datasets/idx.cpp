@@ -22,75 +22,95 @@ constexpr uint64_t kMaxBytes = 8ull << 30;  // of a file, packed or not
   throw Error(Exit::data, fmt::format("idx file {}: {}", printable(path), reason));
 }
 
-std::vector<uint8_t> inflate_gzip(const std::string& path, const std::vector<uint8_t>& packed) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) refuse(path, "zlib cannot start");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-  std::vector<uint8_t> out(packed.size() * 4);
-  size_t read = 0, written = 0;
-  int status = Z_OK;
-  while (status != Z_STREAM_END) {
-    if (stream.avail_in == 0) {  // zlib counts in 32 bits
-      stream.next_in = const_cast<Bytef*>(packed.data() + read);
-      stream.avail_in = static_cast<uInt>(std::min<size_t>(packed.size() - read, 1u << 30));
-      read += stream.avail_in;
-    }
-    if (written == out.size()) {
-      if (out.size() >= kMaxBytes) refuse(path, "it holds more than 8 GiB unpacked");
-      out.resize(out.size() * 2);
-    }
-    stream.next_out = out.data() + written;
-    stream.avail_out = static_cast<uInt>(std::min<size_t>(out.size() - written, 1u << 30));
-    const uInt room = stream.avail_out;
-    status = inflate(&stream, Z_NO_FLUSH);
-    written += room - stream.avail_out;
-    const bool starved = status == Z_BUF_ERROR ||
-                         (status == Z_OK && stream.avail_in == 0 && read == packed.size() && stream.avail_out > 0);
-    if (starved) refuse(path, "the gzip data end too early");
-    if (status != Z_OK && status != Z_STREAM_END)
-      refuse(path, fmt::format("damaged gzip data ({})", stream.msg ? stream.msg : "no reason given"));
+// A file as it is, or unpacked as it is read: of any number of gzip's members.
+class Unpacked {
+ public:
+  explicit Unpacked(const std::string& path) : path_(path), gz_(nullptr, gzclose) {
+    RegularFile file = opened(path);
+    size_ = file.size();
+    if (size_ > kMaxBytes) refuse(path, fmt::format("{} bytes, more than the {} that are read", size_, kMaxBytes));
+    Fd regular = file.release();
+    gz_.reset(gzdopen(regular.get(), "rb"));
+    if (!gz_) refuse(path, "zlib cannot start");
+    regular.release();
   }
-  out.resize(written);
-  return out;
-}
+
+  // Fewer bytes only at the end.
+  size_t read(void* to, size_t bytes) {
+    constexpr size_t kAtOnce = 1 << 30;  // zlib counts in 31 bits
+    size_t done = 0;
+    while (done < bytes) {
+      const auto part = static_cast<unsigned>(std::min(bytes - done, kAtOnce));
+      const int got = gzread(gz_.get(), static_cast<uint8_t*>(to) + done, part);
+      int error = Z_OK;
+      const char* text = gzerror(gz_.get(), &error);
+      if (got < 0 || error == Z_BUF_ERROR)
+        refuse(path_,
+               error == Z_BUF_ERROR ? "the gzip data end too early" : fmt::format("damaged gzip data ({})", text));
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    return done;
+  }
+
+  bool packed() const { return gzdirect(gz_.get()) == 0; }
+  // What it holds; of a packed one, what it can hold.
+  uint64_t most_bytes() const {
+    constexpr uint64_t kMostPacked = 1032;  // times, by deflate
+    return packed() ? std::min(kMaxBytes, size_ * kMostPacked) : size_;
+  }
+
+ private:
+  static RegularFile opened(const std::string& path) {
+    try {
+      return open_file(path);
+    } catch (const std::runtime_error& e) {  // BadImage or Error
+      refuse(path, e.what());
+    }
+  }
+
+  const std::string& path_;
+  std::unique_ptr<gzFile_s, int (*)(gzFile)> gz_;
+  uint64_t size_ = 0;
+};
 
 struct IdxFile {
-  std::vector<uint8_t> bytes;
   std::vector<int64_t> sizes;
-  size_t offset = 0;
+  std::vector<uint8_t> elements;
 };
 
 IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
-  IdxFile file;
-  try {
-    read_regular_file(path, kMaxBytes, file.bytes);
-  } catch (const std::runtime_error& e) {  // BadImage or Error
-    refuse(path, e.what());
-  }
-  if (file.bytes.size() > 2 && file.bytes[0] == 0x1f && file.bytes[1] == 0x8b)
-    file.bytes = inflate_gzip(path, file.bytes);
-  const std::vector<uint8_t>& b = file.bytes;
-  if (b.size() < 4 || b[0] != 0 || b[1] != 0) refuse(path, "not an idx file (it does not start with two zero bytes)");
-  if (b[2] != 0x08) refuse(path, fmt::format("elements of type 0x{:02x}; expected unsigned bytes (0x08)", b[2]));
+  Unpacked file(path);
+  uint8_t b[4] = {};
+  if (file.read(b, sizeof(b)) < sizeof(b) || b[0] != 0 || b[1] != 0)
+    refuse(path, "not an idx file (it does not start with two zero bytes)");
+  if (b[2] != 8) refuse(path, fmt::format("elements of type 0x{:02x}; expected unsigned bytes (0x08)", b[2]));
   const size_t dims = b[3];
   if (dims < least_dims || dims > most_dims)
     refuse(path, fmt::format("{} dimensions; expected {}{}", dims, least_dims,
                              least_dims == most_dims ? "" : fmt::format(" to {}", most_dims)));
-  file.offset = 4 + 4 * dims;
-  if (b.size() < file.offset) refuse(path, "the header ends too early");
-  unsigned __int128 elements = 1;
+  IdxFile idx;
+  unsigned __int128 promised = 1;
   for (size_t d = 0; d < dims; ++d) {
-    const uint8_t* p = b.data() + 4 + 4 * d;
+    uint8_t p[4] = {};
+    if (file.read(p, sizeof(p)) < sizeof(p)) refuse(path, "the header ends too early");
     const uint32_t size = uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
-    file.sizes.push_back(size);
-    elements *= size;
+    idx.sizes.push_back(size);
+    promised *= size;
   }
-  const size_t have = b.size() - file.offset;
-  if (elements != have)
+  const auto refuse_count = [&](const std::string& holds) {
     refuse(path, fmt::format("the header promises {} elements ({}), the file holds {}",
-                             elements > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(elements),
-                             fmt::join(file.sizes, " x "), have));
-  return file;
+                             promised > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(promised),
+                             fmt::join(idx.sizes, " x "), holds));
+  };
+  const uint64_t header = 4 + 4 * dims, most = file.most_bytes() - std::min(file.most_bytes(), header);
+  if (!file.packed() && promised != most) refuse_count(std::to_string(most));
+  if (promised > most) refuse_count(fmt::format("{} at most", most));
+  idx.elements.resize(static_cast<size_t>(promised));
+  const size_t have = file.read(idx.elements.data(), idx.elements.size());
+  if (have < idx.elements.size()) refuse_count(std::to_string(have));
+  if (file.read(b, 1) > 0) refuse_count("more");
+  return idx;
 }
 
 }  // namespace
@@ -105,13 +125,12 @@ IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) 
     if (images.sizes[d] < 1 || images.sizes[d] > 65535)
       refuse(path_, fmt::format("images of {} x {}; sides run from 1 to 65535", images.sizes[1], images.sizes[2]));
   shape_ = {static_cast<int>(images.sizes[1]), static_cast<int>(images.sizes[2]), static_cast<int>(channels)};
-  offset_ = images.offset;
-  bytes_ = std::move(images.bytes);
+  pixels_ = std::move(images.elements);
   if (labels_path.empty()) return;
   IdxFile labels = read_idx(labels_path, 1, 1);
   if (labels.sizes[0] != size_)
     refuse(labels_path, fmt::format("{} labels for the {} images of {}", labels.sizes[0], size_, printable(path_)));
-  labels_.assign(labels.bytes.begin() + static_cast<ptrdiff_t>(labels.offset), labels.bytes.end());
+  labels_ = std::move(labels.elements);
   classes_ = *std::max_element(labels_.begin(), labels_.end()) + 1;
 }
 
@@ -120,7 +139,7 @@ std::string IdxDataset::describe(int64_t index) const { return fmt::format("{}[{
 void IdxDataset::load(int64_t index, Image& out) const {
   out.reshape(shape_.height, shape_.width, shape_.channels);
   const size_t bytes = out.pixels.size();
-  const uint8_t* first = bytes_.data() + offset_ + static_cast<size_t>(index) * bytes;
+  const uint8_t* first = pixels_.data() + static_cast<size_t>(index) * bytes;
   std::copy(first, first + bytes, out.pixels.begin());
 }
 
@@ -186,7 +205,7 @@ DatasetType idx() {
               "images": {"type": "string", "description": "image file, relative to data_root"},
               "labels": {"type": "string", "description": "label file, relative to data_root"}}})",
                                "idx"),
-          [](const Json& spec) -> std::unique_ptr<Dataset> {
+          [](const Json& spec, const Reading&) -> std::unique_ptr<Dataset> {
             const IdxPaths paths = stated_paths(spec);
             return std::make_unique<IdxDataset>(paths.images, paths.labels);
           },

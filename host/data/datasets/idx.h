@@ -25,8 +25,7 @@ class IdxDataset : public Dataset {
   std::string path_;
   int64_t size_ = 0, classes_ = 0;
   ImageShape shape_;
-  size_t offset_ = 0;  // of the first pixel in bytes_
-  std::vector<uint8_t> bytes_, labels_;
+  std::vector<uint8_t> pixels_, labels_;
 };
 
 }  // namespace selfsup::data

@@ -46,6 +46,8 @@ DataConfig read_data(const Json& loader) {
   data.drop_last = loader.get("drop_last").as_bool();
   data.shuffle = loader.get("sampler").get("shuffle").as_bool();
   data.max_bad_fraction = loader.get("max_bad_fraction").as_double();
+  data.keep_truncated = loader.get("truncated").as_string() == "keep";
+  data.max_image_pixels = loader.get("max_image_pixels").as_int();
   return data;
 }
 

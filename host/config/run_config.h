@@ -18,6 +18,8 @@ struct DataConfig {
   std::optional<int64_t> num_workers;  // absent: the host chooses
   bool drop_last = false, shuffle = false;
   double max_bad_fraction = 0;
+  bool keep_truncated = false;
+  int64_t max_image_pixels = 0;
 };
 
 // At least one of the two is there; by_epoch says which counts.

@@ -15,10 +15,11 @@ class BadImage : public std::runtime_error {
 };
 
 constexpr int64_t kMaxImageSide = 65535;
-constexpr int64_t kMaxImagePixels = 64'000'000;
+constexpr int64_t kMaxImagePixels = 64'000'000;  // of what a transform makes, and of a file unless a run says more
+constexpr int64_t kMostImagePixels = int64_t{1} << 30;  // whatever a run says
 
-// BadImage when an image may not be that large.
-void check_image_size(int64_t height, int64_t width);
+// BadImage when an image has no pixels, or may not be that large.
+void check_image_size(int64_t height, int64_t width, int64_t max_pixels = kMostImagePixels);
 
 // channels is 1 (grey) or 3 (RGB). pixels holds height * width * channels bytes without padding.
 struct Image {

@@ -10,9 +10,9 @@ Image& ImageSource::blank() {
   return image_;
 }
 
-void ImageSource::open(int channels) {
+void ImageSource::open(const Decoding& how) {
   blank();
-  picture_ = open_image(file_, channels);
+  picture_ = open_image(file_, how);
   wanted_ = {};
 }
 

@@ -173,9 +173,10 @@ Probe::Features ProbeEvaluation::features(const bridge::Step& at) {
 
 }  // namespace
 
-EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view) {
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::Reading& reading,
+                                const data::ImageShape& view) {
   if (!config.probe) return [](const Subject&) { return std::make_unique<Evaluation>(); };
-  const auto sets = std::make_shared<const ProbeSets>(open_probe_sets(*config.probe));
+  const auto sets = std::make_shared<const ProbeSets>(open_probe_sets(*config.probe, reading));
   for (const auto& [key, set] : {std::pair("dataset", sets->bank.get()), {"test_dataset", sets->queries.get()}})
     if (set->channels() != view.channels)
       throw Error(Exit::usage, fmt::format("probe.{} has images of {} channels where training has {}", key,

@@ -56,6 +56,7 @@ using EvaluationMaker = std::function<std::unique_ptr<Evaluation>(const Subject&
 // Of the probe, if the configuration has one: its sets are opened now, the algorithm may come later. view: the shape of
 // the first view that training sees. config outlives the result. Error as of open_probe_sets, and Error(usage) for sets
 // of other channels.
-EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view);
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::Reading& reading,
+                                const data::ImageShape& view);
 
 }  // namespace selfsup::evaluate

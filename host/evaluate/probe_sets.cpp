@@ -2,24 +2,51 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "base/errors.h"
 
 namespace selfsup::evaluate {
+namespace {
 
-ProbeSets open_probe_sets(const config::ProbeConfig& asked) {
-  ProbeSets sets{data::make_dataset(asked.dataset), data::make_dataset(asked.test_dataset)};
+// Names that only one of the sets has, "" when there are none or they are not known.
+std::string classes_of_one(const ProbeSets& sets) {
+  std::vector<std::string> bank = sets.bank->class_names(), queries = sets.queries->class_names();
+  if (bank.empty() || queries.empty()) return "";
+  std::ranges::sort(bank);
+  std::ranges::sort(queries);
+  constexpr size_t kNamed = 5;
+  std::string text;
+  const auto add = [&](const char* here, const char* there, const auto& of, const auto& without) {
+    std::vector<std::string> only;
+    std::ranges::set_difference(of, without, std::back_inserter(only));
+    if (only.empty()) return;
+    const size_t more = only.size() - std::min(only.size(), kNamed);
+    only.resize(only.size() - more);
+    text += fmt::format("; {} is without {}, which {} has{}", there, fmt::join(only, ", "), here,
+                        more > 0 ? fmt::format(" ({} more are left out here)", more) : "");
+  };
+  add("probe.dataset", "probe.test_dataset", bank, queries);
+  add("probe.test_dataset", "probe.dataset", queries, bank);
+  return text;
+}
+
+}  // namespace
+
+ProbeSets open_probe_sets(const config::ProbeConfig& asked, const data::Reading& reading) {
+  ProbeSets sets{data::make_dataset(asked.dataset, reading), data::make_dataset(asked.test_dataset, reading)};
   for (const auto* set : {&sets.bank, &sets.queries})
     if (!(*set)->has_labels())
       throw Error(Exit::usage, fmt::format("probe.{} has no labels to judge features by",
                                            set == &sets.bank ? "dataset" : "test_dataset"));
   const std::vector<std::string> bank = sets.bank->class_names(), queries = sets.queries->class_names();
   if (sets.bank->class_count() != sets.queries->class_count())
-    throw Error(Exit::usage, fmt::format("probe.dataset has {} classes, probe.test_dataset {}",
-                                         sets.bank->class_count(), sets.queries->class_count()));
+    throw Error(Exit::usage, fmt::format("probe.dataset has {} classes, probe.test_dataset {}{}",
+                                         sets.bank->class_count(), sets.queries->class_count(), classes_of_one(sets)));
   if (bank.empty() || queries.empty()) return sets;
   for (size_t i = 0; i < bank.size(); ++i)
     if (bank[i] != queries[i])

@@ -16,8 +16,8 @@ struct ProbeSets {
   std::unique_ptr<data::Dataset> bank, queries;
 };
 // Reads listings and labels, no image. Error(data) for what is not there, Error(usage) when the sets have no labels or
-// not the same classes.
-ProbeSets open_probe_sets(const config::ProbeConfig& asked);
+// not the same classes, which it names.
+ProbeSets open_probe_sets(const config::ProbeConfig& asked, const data::Reading& reading = {});
 
 struct LabelledImages {
   at::Tensor pixels;  // u8 [N,H,W,C] on the CPU

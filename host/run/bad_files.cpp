@@ -3,24 +3,42 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <map>
+#include <system_error>
 
 #include "base/errors.h"
+#include "base/log.h"
+#include "checkpoint/file.h"
 
 namespace selfsup::run {
 
-train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group) {
+train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group, bool& too_many) {
   return {[&](train::Kept& into) {
             const std::vector<data::BadFile> all = gather_bad_files(loader.bad().files, group);
-            // Each rank has counted its own.
-            if (const auto count = static_cast<int64_t>(all.size()); count > loader.bad().allowed)
-              throw Error(Exit::data, fmt::format("{} images could not be used on all ranks together; max_bad_fraction "
-                                                  "allows {}. The first of them:\n  {}: {}",
-                                                  count, loader.bad().allowed, all[0].path, all[0].reason));
+            too_many = static_cast<int64_t>(all.size()) > loader.bad().allowed;  // each rank has counted its own
             const std::string text = bad_files_text(all);
             if (!text.empty()) into.blobs[bad_files_name] = text;
           },
           [](const train::Kept&) { return [] {}; }};
+}
+
+std::vector<data::BadFile> still_bad(std::vector<data::BadFile> known, const data::Dataset& dataset,
+                                     double max_bad_fraction) {
+  std::erase_if(known, [&](const data::BadFile& bad) {
+    return bad.index < 0 || bad.index >= dataset.size() || dataset.describe(bad.index) != bad.path;
+  });
+  if (static_cast<int64_t>(known.size()) <= data::allowed_bad(max_bad_fraction, dataset.size())) return known;
+  data::Image image;
+  std::erase_if(known, [&](const data::BadFile& bad) {
+    try {
+      dataset.load(bad.index, image);
+      return true;
+    } catch (const data::BadImage&) {
+      return false;
+    }
+  });
+  return known;
 }
 
 std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& own, const distributed::Group& group) {
@@ -32,6 +50,18 @@ std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& ow
   std::vector<data::BadFile> files;
   for (auto& [key, bad] : all) files.push_back(std::move(bad));
   return files;
+}
+
+void write_bad_files(const std::string& folder, const std::vector<data::BadFile>& files) {
+  const std::string path = fmt::format("{}/{}", folder, bad_files_name);
+  if (files.empty()) {
+    std::error_code nothing_there;
+    std::filesystem::remove(path, nothing_there);
+    return;
+  }
+  checkpoint::make_folders(folder);
+  checkpoint::write_file(path, bad_files_text(files));
+  log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
 }
 
 std::string bad_files_text(const std::vector<data::BadFile>& files) {

@@ -29,7 +29,7 @@ int reconstruct_command(const cli::CommandLine& line) {
     throw Error(Exit::usage, fmt::format("{} offers no reconstruction (its plugin has no function `reconstruct`); "
                                          "`views` shows what it sees, `knn` judges its features",
                                          algorithm.label()));
-  const Data data = open_data(trained.prepared(), trained.config().data);
+  const Data data = open_data(trained.prepared(), trained.config());
   if (data.views.front() != trained.view())
     throw Error(Exit::usage,
                 fmt::format("train_dataloader gives images of {} (height, width, channels), and the model has been "

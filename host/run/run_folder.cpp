@@ -120,11 +120,8 @@ void RunFolder::require_ours() {
 void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) {
   if (!dir_) return;
   require_ours();
-  const std::string file = fmt::format("{}/{}", files(), bad_files_name);
   try {
-    if (bad.empty()) return void(checkpoint::remove_file(checkpoint::open_folder(files()).get(), bad_files_name));
-    checkpoint::write_file(file, bad_files_text(bad));
-    log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+    write_bad_files(files(), bad);
   } catch (const Error& error) {
     log_warning(error.what());
   }

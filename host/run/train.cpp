@@ -13,10 +13,12 @@
 #include "plugin/ending.h"
 #include "plugin/surroundings.h"
 #include "run/album.h"
+#include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
 #include "run/run_folder.h"
+#include "run/scan.h"
 #include "run/training.h"
 #include "run/watch.h"
 #include "train/signals.h"
@@ -137,6 +139,11 @@ train::Loop begun_loop(Training& training, const std::string& last_good = "") {
   return loop;
 }
 
+bool is_of_data(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  return error && error->exit() == Exit::data;
+}
+
 Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
               Training& training) {
   train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
@@ -152,6 +159,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
     plugin::restore_surroundings();
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
     try {
+      if (is_of_data(failure) && training.group.world() == 1) loop.save_done(watch);
       folder.list_bad_files(bad);
     } catch (const Error& error) {
       log_warning(error.what());  // the run's own error is what counts
@@ -163,12 +171,17 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   const int64_t iter = loop.course().at().iter;
   const std::vector<data::BadFile> bad = training.bad_files();
   folder.list_bad_files(bad);
-  album.finish(exit == Exit::ok
-                   ? fmt::format("done: {} iterations", iter)
-                   : fmt::format("stopped at iteration {} of {}, and saved", iter, loop.course().max_iters()),
+  album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
+                                : fmt::format("{} at iteration {} of {}, and saved",
+                                              exit == Exit::data ? "ended by too many bad images" : "stopped", iter,
+                                              loop.course().max_iters()),
                bad);
   log_info(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
                             : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
+  if (exit != Exit::data) return exit;
+  data::BadReport report = training.loader.bad();
+  report.files = gather_bad_files(report.files, training.group);
+  if (processes.first()) log_error(report.error().what());
   return exit;
 }
 
@@ -246,6 +259,7 @@ Exit train(const cli::CommandLine& line) {
 
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   const Settings settings = settle(prepared.config, line);
+  if (line.scan) scan_images(settings.config);
   Processes alone(prepared, settings);
   const AllData data(prepared, settings.config);
   const uint64_t seed = choose_seed(prepared, alone.group(), settings.config, std::nullopt);

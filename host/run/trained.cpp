@@ -83,7 +83,7 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
   if (views && length) {
     images = {parse_length(*length, checkpoint->path()), parse_views(*views, checkpoint->path())};
   } else {
-    images = seen(open_data(*from.prepared, config.data));
+    images = seen(open_data(*from.prepared, config));
   }
   data::Sampler::Options options{.size = images.length, .batch_size = config.data.batch_size};
   options.drop_last = config.data.drop_last;

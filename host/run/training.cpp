@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/threads.h"
+#include "data/loader/first_look.h"
 #include "distributed/agreement.h"
 #include "distributed/gpus.h"
 #include "distributed/single_process.h"
@@ -33,6 +35,20 @@ size_t gpu_of(const device::Devices& found, const distributed::Group& group, con
   return distributed::own_gpu(group, found.gpus);
 }
 
+std::vector<data::BadFile> look_at(const data::Dataset& dataset, const config::RunConfig& config) {
+  constexpr int kLeastThreads = 8;  // on a file system far away they wait, not work
+  return data::first_look(dataset, config.data.max_bad_fraction, std::max(kLeastThreads, config::allowed_cores()),
+                          reading_of(config).pause);
+}
+
+// By the first look, or an earlier process of the run.
+std::vector<data::BadFile> known_bad(const AllData& all, const Start& start, const config::RunConfig& config) {
+  std::vector<data::BadFile> known = all.bad;
+  for (const data::BadFile& bad : start.known_bad)
+    if (std::ranges::find(all.bad, bad.index, &data::BadFile::index) == all.bad.end()) known.push_back(bad);
+  return still_bad(std::move(known), *all.data.dataset, config.data.max_bad_fraction);
+}
+
 distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) {
   return {config.find_unused_parameters, config.bucket_mb, config.compress_bf16};
 }
@@ -40,7 +56,9 @@ distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) 
 }  // namespace
 
 AllData::AllData(const Prepared& prepared, const config::RunConfig& config)
-    : data(open_data(prepared, config.data)), evaluation(evaluate::open_evaluation(config, data.views.front())) {}
+    : data(open_data(prepared, config)),
+      bad(look_at(*data.dataset, config)),
+      evaluation(evaluate::open_evaluation(config, reading_of(config), data.views.front())) {}
 
 Training::Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all,
                    uint64_t seed_, const Start& start)
@@ -52,7 +70,7 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       seed(seed_),
       notes(start.notes),
       host(prepared.host),
-      loader(make_loader(data, config.data, prepared.ranks, seed, start.known_bad, device)),
+      loader(make_loader(data, config.data, prepared.ranks, seed, known_bad(all, start, config), device)),
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
@@ -62,11 +80,17 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
-      keepers{train::keep_model(model.store),      train::keep_optimizer(*update.optimizer),
-              train::keep_scaler(update.scaler),   train::keep_rank_tensors(model.store, group),
-              train::keep_task(model.task, group), train::keep_buckets(*reducer),
-              keep_bad_files(loader, group)},
+      keepers{train::keep_model(model.store),
+              train::keep_optimizer(*update.optimizer),
+              train::keep_scaler(update.scaler),
+              train::keep_rank_tensors(model.store, group),
+              train::keep_task(model.task, group),
+              train::keep_buckets(*reducer),
+              keep_bad_files(loader, group, too_many_bad)},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
+  if (!all.bad.empty())
+    notes.push_back(fmt::format("{} images of the set cannot be used, by a first look; the first is {}: {}",
+                                all.bad.size(), all.bad.front().path, all.bad.front().reason));
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) {
     for (const config::Pretrained& part : config.pretrained) notes.push_back(model.load_weights(part));

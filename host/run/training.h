@@ -29,9 +29,11 @@ struct Start {
 
 // Data of a run: to learn from and, if the configuration has a probe, to judge by.
 struct AllData {
+  // Has a first look at the images too: Error(data) when a run would come to its end for them.
   explicit AllData(const Prepared& prepared, const config::RunConfig& config);
 
   Data data;
+  std::vector<data::BadFile> bad;  // of data's images, as that look tells
   evaluate::EvaluationMaker evaluation;
 };
 
@@ -45,6 +47,8 @@ struct Training {
   bool evaluates_at_start() const;               // before the first batch, or at once at the end
   std::vector<data::BadFile> bad_files() const;  // of all ranks, each once; called by all
   std::vector<data::BadFile> bad_files_here() const;
+  // Of what this rank has found, or of all ranks when they saved last.
+  bool has_too_many_bad() const { return too_many_bad || loader.bad().too_many(); }
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks
   // have by themselves differ, and a checkpoint holds one.
   void share_buffers();
@@ -72,6 +76,7 @@ struct Training {
   Update update;
   std::unique_ptr<distributed::Reducer> reducer;
   train::OptimizerStep step;
+  bool too_many_bad = false;  // of all ranks together, as the last save has found
   train::Keepers keepers;
   std::unique_ptr<evaluate::Evaluation> evaluation;
 

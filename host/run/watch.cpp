@@ -104,6 +104,9 @@ void Watch::write(const Json& numbers, int64_t step) {
   if (events_) events_->write(numbers, step);
 }
 
-std::optional<Exit> Watch::stop_requested() { return train::requested_stop(); }
+std::optional<Exit> Watch::stop_requested() {
+  if (const auto asked = train::requested_stop()) return asked;
+  return training_.has_too_many_bad() ? std::optional(Exit::data) : std::nullopt;
+}
 
 }  // namespace selfsup::run

@@ -71,6 +71,10 @@ std::optional<Exit> Loop::train(Outside& outside) {
   return std::nullopt;
 }
 
+void Loop::save_done(Outside& outside) {
+  if (course_.at().iter > 0 && course_.step_ended()) save(outside);
+}
+
 std::optional<Exit> Loop::close(Outside& outside) {
   if (stop_asked_) std::exchange(stop_asked_, nullptr)();  // whoever was asked is asked again
   for (const auto& work : outside.closing(course_.step())) {

@@ -71,6 +71,9 @@ class Loop {
   // where nothing has been done yet. Error(diverged) and whatever the collaborators throw. An evaluation that was due
   // at the start is made first: a stop there came before it. Once.
   Exit run(Outside& outside);
+  // After run() has thrown for want of a batch, in one process: saves what had been done, if an optimizer step had
+  // ended.
+  void save_done(Outside& outside);
   // Instead of run(): the loss of the first batch, as the first step would compute it.
   double first_loss();
 

@@ -121,6 +121,20 @@ TEST_CASE("idx: what does not hold what it promises is refused") {
   std::vector<uint8_t> packed;
   read_regular_file(dir / "whole.gz", 1 << 20, packed);
   CHECK_THAT(refusal(Bytes(packed.begin(), packed.end() - 9)), Contains("too early"));
+  SECTION("gzip of several members, and one that promises more than it can hold") {
+    write_gzip(dir / "head.gz", Bytes(whole.begin(), whole.begin() + 19));
+    write_gzip(dir / "tail.gz", Bytes(whole.begin() + 19, whole.end()));
+    Bytes members, tail;
+    read_regular_file(dir / "head.gz", 1 << 20, members);
+    read_regular_file(dir / "tail.gz", 1 << 20, tail);
+    members.insert(members.end(), tail.begin(), tail.end());
+    write_file(dir / "members.gz", members);
+    const auto set = make(R"({"type": "idx", "images": )" + quoted(dir / "members.gz") + "}");
+    CHECK(set->load(1).pixels == Bytes(4, 1));
+    write_gzip(dir / "large.gz", idx({200000, 100, 100}, {1, 2, 3}));
+    read_regular_file(dir / "large.gz", 1 << 20, members);
+    CHECK_THAT(refusal(members), Contains("2000000000 elements (200000 x 100 x 100)") && Contains("at most"));
+  }
   packed[12] ^= 0xff;
   CHECK_THAT(refusal(packed), Contains("gzip") || Contains("idx"));
   CHECK_THAT(data_error(R"({"type": "idx", "images": "/no/such/file"})"), Contains("/no/such/file"));
@@ -174,15 +188,18 @@ TEST_CASE("image_folder: any nesting, one key") {
 TEST_CASE("image_folder: no picture is lost because of its ending") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));
-  for (const char* ending : {"jpg", "jpeg", "jpe", "JFIF", "png"})
-    write_file(dir / "good." + std::string(ending), picture);
-  const std::vector<std::pair<std::string, std::string>> unreadable = {{"bmp", "BM"},
-                                                                       {"GIF", "GIF89a"},
-                                                                       {"pgm", "P5\n"},
-                                                                       {"ppm", "P6\n"},
-                                                                       {"tif", std::string("II*\0", 4)},
-                                                                       {"tiff", std::string("MM\0*", 4)},
-                                                                       {"webp", "RIFF....WEBP"}};
+  const std::vector<std::string> endings = {"jpg",  "jpeg",  "jpe", "JFIF", "png", "WebP", "tif", "TIFF", "gif",
+                                            "avif", "avifs", "bmp", "dib",  "ppm", "pgm",  "pbm", "pnm"};
+  for (const std::string& ending : endings) write_file(dir / ("good." + ending), picture);
+  const std::vector<std::pair<std::string, std::string>> unreadable = {
+      {"heic", std::string("\0\0\0\x18"
+                           "ftypheic",
+                           12)},
+      {"HEIF", std::string("\0\0\0\x18"
+                           "ftypmif1",
+                           12)},
+      {"jxl", "\xFF\x0A"},
+      {"jp2", std::string("\0\0\0\x0CjP  \r\n\x87\n", 12)}};
   for (const auto& [ending, magic] : unreadable) write_text(dir / "other." + ending, magic);
   write_file(dir / ".hidden", picture);
   const std::string spec = R"({"data_root": )" + quoted(dir.path()) + "}";
@@ -194,10 +211,12 @@ TEST_CASE("image_folder: no picture is lost because of its ending") {
       const std::string reason = bad_reason(*set, i);
       good += reason.empty();
       INFO(set->describe(i) << ": " << reason);
-      CHECK((reason.empty() || reason.find(" is not supported; JPEG and PNG are") != std::string::npos));
+      CHECK((reason.empty() || reason.find(" is not supported; JPEG, PNG, WebP, ") != std::string::npos));
+      CHECK(set->looks_foreign(i) == !reason.empty());
+      CHECK(set->refusal(i) == reason);
     }
-    CHECK(good == 5);
-    CHECK(set->size() == 5 + static_cast<int64_t>(unreadable.size()));
+    CHECK(good == static_cast<int64_t>(endings.size()));
+    CHECK(set->size() == static_cast<int64_t>(endings.size() + unreadable.size()));
     return log.text();
   };
   CHECK(opened().empty());
@@ -207,10 +226,10 @@ TEST_CASE("image_folder: no picture is lost because of its ending") {
   CHECK_THAT(opened(), Contains("left out 4 files without an image's ending (first: b/a.jpg.part)"));
 
   const TempDir none;
-  write_file(none / "picture.jxl", picture);
+  write_file(none / "picture.part", picture);
   CHECK_THAT(data_error(R"({"data_root": )" + quoted(none.path()) + "}"),
              Contains("holds no image") && Contains(".jfif") &&
-                 Contains("1 file without an image's ending (first: picture.jxl)"));
+                 Contains("1 file without an image's ending (first: picture.part)"));
 }
 
 TEST_CASE("image_folder: sub-folders are classes when every image is in one of two or more") {
@@ -257,6 +276,16 @@ TEST_CASE("image_list: path, or path and label") {
     CHECK_THAT(bad_reason(*set, 3), Contains("No such file"));
     CHECK_THAT(bad_reason(*set, 4), Contains("No such file"));  // no 32-bit number: part of the name
   }
+  write_text(dir / "marked.txt", "\xEF\xBB\xBFtrain/a.png 1\r\ntrain/with blank.png 0\r\n");  // as Windows writes it
+  const auto marked =
+      make(R"({"type": "image_list", "data_root": )" + quoted(dir.path()) + R"(, "ann_file": "marked.txt"})");
+  REQUIRE(marked->size() == 2);
+  CHECK(bad_reason(*marked, 0).empty());
+  CHECK(marked->label(0) == 1);
+  write_text(dir / "wide.txt", std::string("\xFF\xFE"
+                                           "a\0.\0p\0n\0g\0",
+                                           12));
+  CHECK_THAT(data_error(R"({"type": "image_list", "ann_file": )" + quoted(dir / "wide.txt") + "}"), Contains("UTF-16"));
   write_text(dir / "plain.txt", dir / "train/a.png");
   CHECK_FALSE(make(R"({"type": "ImageList", "ann_file": )" + quoted(dir / "plain.txt") + "}")->has_labels());
 }

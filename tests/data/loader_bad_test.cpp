@@ -101,7 +101,61 @@ TEST_CASE("too many bad pictures end the run with data's exit code, at the same 
   CHECK(fails_at(MadeUp(100, bad_from(21)), 0.2, 2) >= 0);
   CHECK(fails_at(MadeUp(4, bad_from(2)), 0.001, 1) == -1);
   CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
-  CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
+  CHECK(fails_at(MadeUp(10, bad_from(9)), 0.9, 1) == -1);
+  CHECK(fails_at(MadeUp(10, bad_from(9)), 0.89, 1) >= 0);
+}
+
+TEST_CASE("where all may be bad the one that is good takes every place, and none is an error") {
+  const auto bad_but = [](int64_t good) {
+    return [good](int64_t i, Image& out) {
+      if (i != good) throw BadImage("broken");
+      plain(i, out);
+    };
+  };
+  const Pipeline pipeline;
+  for (const int workers : {0, 3}) {
+    const MadeUp one(200, bad_but(150));
+    Loader loader(one, pipeline, {.batch_size = 50, .num_workers = workers, .max_bad_fraction = 1});
+    CHECK(loader.bad().allowed == 200);
+    Batch batch;
+    loader.start(0);
+    while (loader.next(batch))
+      for (const int64_t index : batch.sample_index) CHECK(index == 150);
+    CHECK(loader.bad().files.size() == 199);
+    const MadeUp none(200, bad_but(-1));
+    Loader hopeless(none, pipeline, {.batch_size = 50, .num_workers = workers, .max_bad_fraction = 1});
+    hopeless.start(0);
+    CHECK_THROWS_WITH(hopeless.next(batch),
+                      Contains("none of the 200 images of the set can be used") && Contains("broken"));
+  }
+}
+
+TEST_CASE("a loader that leaves the end to others goes on, after the first batch") {
+  const auto make = [](int64_t i, Image& out) {
+    if (i % 10 == 9) throw BadImage("broken");
+    plain(i, out);
+  };
+  const MadeUp set(100, make);
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 10, .shuffle = false, .max_bad_fraction = 0.05, .ends_when_too_many = false};
+  Loader loader(set, pipeline, options);
+  Batch batch;
+  loader.start(0);
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(loader.next(batch));
+    CHECK_FALSE(loader.bad().too_many());
+  }
+  REQUIRE(loader.next(batch));
+  CHECK(loader.bad().too_many());
+  CHECK(batch.size == 10);
+  CHECK_THAT(loader.bad().error().what(),
+             Contains("6 of 100 images could not be used; max_bad_fraction 0.05 allows 5"));
+  for (int i = 6; i < 10; ++i) CHECK(loader.next(batch));
+
+  options.max_bad_fraction = 0;
+  Loader strict(set, pipeline, options);
+  strict.start(0);
+  CHECK_THROWS_WITH(strict.next(batch), Contains("1 of 100"));
 }
 
 TEST_CASE("bad pictures that an earlier loader found count, each once") {
@@ -128,6 +182,9 @@ TEST_CASE("bad pictures that an earlier loader found count, each once") {
       CHECK_THROWS_WITH(all(), Contains("4 of 100"));
     }
   }
+  LoaderOptions options{.batch_size = 5, .max_bad_fraction = 0.001, .ends_when_too_many = false};
+  for (int64_t i = 0; i < 4; ++i) options.known_bad.push_back({i, "known", "gone"});
+  CHECK_THROWS_WITH(Loader(set, pipeline, options), Contains("4 of 100") && Contains("known: gone"));
 }
 
 TEST_CASE("a folder with every kind of bad file trains on, and names each once") {

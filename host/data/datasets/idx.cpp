@@ -214,7 +214,7 @@ DatasetType idx() {
               "images": {"type": "string", "description": "image file, relative to data_root"},
               "labels": {"type": "string", "description": "label file, relative to data_root"}}})",
                                "idx"),
-          [](const Json& spec) -> std::unique_ptr<Dataset> {
+          [](const Json& spec, const Reading&) -> std::unique_ptr<Dataset> {
             const IdxPaths paths = stated_paths(spec);
             return std::make_unique<IdxDataset>(paths.images, paths.labels);
           },

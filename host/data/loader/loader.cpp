@@ -9,6 +9,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -18,14 +19,12 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "data/loader/batch_builder.h"
+#include "data/loader/candidates.h"
 
 namespace selfsup::data {
 namespace {
 
-constexpr int kSubstitutes = 20;     // tried for a bad image before the set is given up
-constexpr size_t kNamedInError = 5;  // bad files in the error's text
-constexpr size_t kWarnings = 10;     // bad files that the log names one by one
-constexpr int64_t kSmallestAllowance = 3;
+constexpr size_t kWarnings = 10;                 // bad files that the log names one by one
 constexpr std::chrono::milliseconds kAsks(100);  // between questions whether a wait is given up
 
 // A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
@@ -67,12 +66,6 @@ class SentSignalsBlocked {
   sigset_t before_;
 };
 
-int64_t allowance(double fraction, int64_t size) {
-  if (!(fraction > 0)) return 0;
-  const int64_t share = static_cast<int64_t>(std::min(fraction, 1.0) * static_cast<double>(size));
-  return std::min(std::max(share, kSmallestAllowance), size / 2);
-}
-
 Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
   if (dataset.size() < 1) throw Error(Exit::data, "the dataset is empty");
   if (o.batch_size < 1 || o.shard.index < 0 || o.shard.index >= o.shard.count)
@@ -100,10 +93,10 @@ struct Loader::State {
         sampler(make_sampler(dataset_, options_)),
         allocate(std::move(allocate_)),
         prefetch(static_cast<size_t>(std::max(options_.prefetch, 1))),
-        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
-    report.allowed = allowance(options.max_bad_fraction, dataset.size());
-    report.files = options.known_bad;
-    for (const BadFile& bad : report.files) known_bad.insert(bad.index);
+        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)),
+        report(dataset_.size(), options_.max_bad_fraction) {
+    for (const BadFile& bad : options.known_bad) note(bad);
+    if (report.too_many()) throw report.error();
   }
   ~State() {
     tell_to_stop();
@@ -135,7 +128,8 @@ struct Loader::State {
   void work_on();
   void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
   void fill_one(Slot& slot, int64_t position, Sample& sample);
-  void account(const std::vector<std::pair<int64_t, BadFile>>& bad);
+  bool note(const BadFile& bad);
+  void account(const std::vector<BadFile>& bad);
 
   const Dataset& dataset;
   const Pipeline& pipeline;
@@ -160,6 +154,7 @@ struct Loader::State {
   // Of the consumer's thread.
   uint64_t epoch = 0;
   int64_t next_batch = 0;
+  bool delivered = false;  // a batch
   Sample own_sample;
   BadReport report;
   std::unordered_set<int64_t> known_bad;
@@ -249,45 +244,48 @@ void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample)
 
 void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
   const int64_t wanted = slot.indices[static_cast<size_t>(position)];
-  for (int attempt = 0; attempt <= kSubstitutes; ++attempt) {
-    int64_t index = wanted;
-    if (attempt > 0) {
-      KeyedRandom random(hash_key(options.seed, hash_name("substitute"), slot.epoch, wanted, attempt));
-      index = static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset.size())));
-    }
+  Candidates candidates(options.seed, slot.epoch, wanted, dataset.size());
+  const int64_t enough = std::max(report.allowed, Candidates::kDrawn);  // the run will end for so many
+  int64_t tried = 0;
+  std::string reason;
+  for (std::optional<int64_t> index; tried <= enough && (index = candidates.next()); ++tried) {
     try {
-      dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
+      dataset.open(*index, sample.open(*index, dataset.label(*index), slot.epoch));
       // The draws of the place, not of the substitute: that one may be in this epoch already.
       SampleRandom random(options.seed, slot.epoch, wanted);
       pipeline.plan(sample, random);
       slot.builder.place(position, sample);
       return;
     } catch (const BadImage& e) {
-      BadFile bad{index, dataset.describe(index), e.what()};
+      BadFile bad{*index, dataset.describe(*index), reason = e.what()};
       const std::lock_guard lock(mutex);
       slot.bad.emplace_back(position, std::move(bad));
     } catch (const Error& e) {
-      throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
+      throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(*index), e.what()));
     }
   }
-  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} images drawn in its place",
-                                      dataset.describe(wanted), kSubstitutes));
+  if (tried == dataset.size())
+    throw Error(Exit::data, fmt::format("none of the {} images of the set can be used; of {}: {}", tried,
+                                        dataset.describe(wanted), reason));
+  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} others that were tried in its place; "
+                                      "of the last: {}",
+                                      dataset.describe(wanted), tried - 1, reason));
 }
 
-void Loader::State::account(const std::vector<std::pair<int64_t, BadFile>>& bad) {
-  for (const auto& [position, file] : bad) {
-    if (!known_bad.insert(file.index).second) continue;
-    report.files.push_back(file);
+// False: it is known already.
+bool Loader::State::note(const BadFile& bad) {
+  if (!known_bad.insert(bad.index).second) return false;
+  report.files.push_back(bad);
+  return true;
+}
+
+void Loader::State::account(const std::vector<BadFile>& bad) {
+  for (const BadFile& file : bad) {
+    if (!note(file)) continue;
     if (report.files.size() <= kWarnings)
       log_warning(fmt::format("{}: {}; another image takes its place", file.path, file.reason));
     if (report.files.size() == kWarnings) log_warning("further images that cannot be used are counted, not named here");
   }
-  if (static_cast<int64_t>(report.files.size()) <= report.allowed) return;
-  std::string text = fmt::format("{} of {} images could not be used; max_bad_fraction {} allows {}. The first of them:",
-                                 report.files.size(), dataset.size(), options.max_bad_fraction, report.allowed);
-  for (size_t i = 0; i < std::min(report.files.size(), kNamedInError); ++i)
-    text += fmt::format("\n  {}: {}", report.files[i].path, report.files[i].reason);
-  throw Error(Exit::data, text);
 }
 
 Loader::Loader(const Dataset& dataset, const Pipeline& pipeline, const LoaderOptions& options, Allocator allocator)
@@ -351,7 +349,11 @@ bool Loader::next(Batch& batch, const std::function<bool()>& given_up) {
   ++s.next_batch;
   // Places are filled in any order; the account is not to show it.
   std::stable_sort(slot->bad.begin(), slot->bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  s.account(slot->bad);
+  std::vector<BadFile> bad;
+  for (auto& [place, file] : slot->bad) bad.push_back(std::move(file));
+  s.account(bad);
+  const bool first = !std::exchange(s.delivered, true);
+  if (s.report.too_many() && (first || s.options.ends_when_too_many)) throw s.report.error();
   if (slot->error) std::rethrow_exception(slot->error);
   batch = slot->builder.finish();
   return true;

@@ -45,17 +45,19 @@ Devices find_devices(const std::string& spec) {
   };
   if (const std::string reason = hidden(); !reason.empty()) return without(reason);
   const Driver driver = ask_driver();
-  if (driver.gpus.empty()) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
+  const size_t gpus = driver.gpus.size() + static_cast<size_t>(driver.unknown);
+  if (gpus == 0) return without(fmt::format("no NVIDIA driver answers ({})", driver.reason));
 
   // From here on there is a GPU, and not taking it is worth a line.
   const auto& [cuda, problem, remedy] = open_cuda_module();
-  const std::string unusable = !cuda ? fmt::format("{}; {}", problem, remedy)
+  const std::string unusable = driver.unknown > 0 ? driver.reason
+                               : !cuda            ? fmt::format("{}; {}", problem, remedy)
                                : cuda->device_count() == 0
                                    ? fmt::format("LibTorch can use none: {}", cuda->last_error())
                                    : std::string();
   if (!unusable.empty()) {
-    const std::string text = fmt::format("an NVIDIA driver answers with {} GPU{}, but {}", driver.gpus.size(),
-                                         driver.gpus.size() == 1 ? "" : "s", unusable);
+    const std::string text =
+        fmt::format("an NVIDIA driver answers with {} GPU{}, but {}", gpus, gpus == 1 ? "" : "s", unusable);
     if (!must) log_warning(text + "; going on with the CPU");
     return without(text);
   }

@@ -101,25 +101,28 @@ std::string text_of(const Uuid& uuid) {
 
 Driver ask_driver() {
   void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);  // stays open: the CUDA libraries use it next
-  if (!library) return {{}, loader_text()};
+  if (!library) return {{}, 0, loader_text()};
   const auto init = reinterpret_cast<Init>(dlsym(library, "cuInit"));
   const auto count = reinterpret_cast<Count>(dlsym(library, "cuDeviceGetCount"));
   const auto get = reinterpret_cast<Get>(dlsym(library, "cuDeviceGet"));
   const auto identify = reinterpret_cast<Identify>(dlsym(library, "cuDeviceGetUuid_v2"));  // tells instances apart
-  if (!init || !count || !get || !identify)
-    return {{}, "libcuda.so.1 lacks cuInit, cuDeviceGetCount, cuDeviceGet or cuDeviceGetUuid_v2"};
+  if (!init || !count) return {{}, 0, "libcuda.so.1 lacks cuInit or cuDeviceGetCount"};
   if (const int status = init(0); status != 0)
-    return {{}, fmt::format("the driver refuses to start (CUDA error {})", status)};
+    return {{}, 0, fmt::format("the driver refuses to start (CUDA error {})", status)};
   int devices = 0;
   if (const int status = count(&devices); status != 0)
-    return {{}, fmt::format("the driver cannot count its GPUs (CUDA error {})", status)};
+    return {{}, 0, fmt::format("the driver cannot count its GPUs (CUDA error {})", status)};
+  if (!get || !identify)
+    return {
+        {}, devices, "libcuda.so.1 lacks cuDeviceGet or cuDeviceGetUuid_v2; a driver of CUDA 11.4 or later has them"};
   Driver driver;
   for (int index = 0; index < devices; ++index) {
     int device = 0;
     Uuid uuid{};
     int status = get(&device, index);
     if (status == 0) status = identify(&uuid, device);
-    if (status != 0) return {{}, fmt::format("the driver cannot identify GPU {} (CUDA error {})", index, status)};
+    if (status != 0)
+      return {{}, devices, fmt::format("the driver cannot identify GPU {} (CUDA error {})", index, status)};
     driver.gpus.push_back(text_of(uuid));
   }
   if (driver.gpus.empty()) driver.reason = "the driver shows no GPU to this process";

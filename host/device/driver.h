@@ -11,7 +11,8 @@ struct Driver {
   // UUIDs of the GPUs that it shows to this process, as `nvidia-smi -L` prints them, without GPU- or MIG- before them;
   // in its order, which is that of CUDA's device numbers. An instance of MIG has its own.
   std::vector<std::string> gpus;
-  std::string reason;  // why there is none
+  int unknown = 0;     // how many it shows, where it cannot tell them apart
+  std::string reason;  // why there is none, or none that can be told
 };
 
 // Asks libcuda.so.1 itself, so that neither LibTorch nor the module is needed for the question.

@@ -113,7 +113,7 @@ bool wait_in_peace(SignalQueue& signals, std::chrono::milliseconds duration, int
   const auto end = std::chrono::steady_clock::now() + duration;
   for (;;) {
     while (const auto signal = signals.next()) {
-      if (signal->number == SIGTSTP) ::raise(SIGSTOP);
+      if (signal->number == SIGTSTP) suspend_this_process();
       if (asks_to_stop(signal->number)) {
         stop = signal->number;
         return false;

@@ -12,6 +12,17 @@
 
 namespace selfsup::launch {
 
+void suspend_this_process() {
+  sigset_t set;
+  ::sigpending(&set);
+  if (::sigismember(&set, SIGCONT)) return;  // to go on has been said since, and would be forgotten
+  ::raise(SIGTSTP);
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTSTP);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);  // here it stops
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
 SignalQueue::SignalQueue() {
   sigset_t ours;
   ::sigemptyset(&ours);

@@ -10,6 +10,10 @@ struct Signal {
   int sender = 0;  // of SIGCHLD: the child that has changed
 };
 
+// Stops this process as the terminal would: not one that nobody could continue (a container's first, or of an orphaned
+// group). Returns when it has been continued, and at once if it was not stopped. SIGTSTP is blocked before and after.
+void suspend_this_process();
+
 // While it lives, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGTSTP, SIGCONT and the ends of children wait in the
 // queue; not SIGINT, SIGHUP or SIGTSTP where it was ignored before. One object at a time, in a process of one thread.
 class SignalQueue {

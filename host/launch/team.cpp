@@ -52,9 +52,8 @@ void Team::suspend() {
   for (const Member& member : members_)
     if (member.alive) signal_group(member.pid, SIGSTOP);
   suspended_at_ = Clock::now();
-  sigset_t pending;
-  ::sigpending(&pending);
-  if (!::sigismember(&pending, SIGCONT)) ::raise(SIGSTOP);  // until SIGCONT, which waits in the queue then
+  suspend_this_process();
+  resume();
 }
 
 void Team::resume() {

@@ -63,7 +63,7 @@ class Team {
 
   bool any_alive() const;
   void pass_on(int signal);
-  void suspend();  // the ranks, then this process
+  void suspend();  // the ranks, then this process, until it is continued
   void resume();
   void collect(pid_t first);  // those that have ended, the given one before others
   void note_end(Member& member, int status);

@@ -20,7 +20,8 @@ constexpr const char* kWithoutInfluence[] = {"work_dir",
                                              "train_dataloader.num_workers",
                                              "train_dataloader.prefetch_factor",
                                              "train_dataloader.max_bad_fraction",
-                                             "env_cfg.num_threads"};
+                                             "env_cfg.num_threads",
+                                             "env_cfg.dist_cfg"};
 
 bool decides(const std::string& key) {
   return std::none_of(std::begin(kWithoutInfluence), std::end(kWithoutInfluence),

@@ -2,6 +2,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -53,26 +54,27 @@ int dispatch(const cli::CommandLine& line) {
   return 0;
 }
 
-int fail(Exit exit, const std::string& text) {
+// What LibTorch does on the way out takes up to seconds. Until this process has ended, nobody knows its exit code:
+// other ranks would end for its error meanwhile, and a launcher take one of theirs for the culprit.
+[[noreturn]] void fail(Exit exit, const std::string& text) {
   log_error(text);
-  // Others have gone, and what LibTorch does on the way out takes up to a second.
-  if (exit == Exit::peer) plugin::end_now(static_cast<int>(exit));
-  return static_cast<int>(exit);
+  std::fflush(nullptr);
+  plugin::end_now(static_cast<int>(exit));
 }
 
 int run_or_fail(const cli::CommandLine& line) {
   try {
     return dispatch(line);
   } catch (const Error& error) {
-    return fail(error.exit(), error.what());
+    fail(error.exit(), error.what());
   } catch (const c10::Error& error) {
-    return fail(Exit::failed, fmt::format("LibTorch: {}", error.what_without_backtrace()));
+    fail(Exit::failed, fmt::format("LibTorch: {}", error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
-    return fail(Exit::failed, "out of memory");
+    fail(Exit::failed, "out of memory");
   } catch (const std::exception& error) {
-    return fail(Exit::failed, error.what());
+    fail(Exit::failed, error.what());
   } catch (...) {
-    return fail(Exit::failed, "an exception of a type unknown here");
+    fail(Exit::failed, "an exception of a type unknown here");
   }
 }
 

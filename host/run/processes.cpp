@@ -96,6 +96,15 @@ void let_first_say(Exit exit, std::chrono::milliseconds time) {
   std::signal(SIGTERM, before);
 }
 
+// Also where it is not known: then somebody has to say so.
+bool first_of_machine(const launch::Asked& asked) {
+  try {
+    return launch::find_ranks(asked, launch::this_environment()).local_rank == 0;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
 }  // namespace
 
 void until_met(const launch::Asked& asked, const std::function<void()>& work) {
@@ -103,8 +112,7 @@ void until_met(const launch::Asked& asked, const std::function<void()>& work) {
     work();
   } catch (const Error& error) {
     // They may have begun seconds apart.
-    if (launch::find_ranks(asked, launch::this_environment()).local_rank > 0 && is_of_all(error.exit()))
-      let_first_say(error.exit(), std::chrono::seconds(3));
+    if (is_of_all(error.exit()) && !first_of_machine(asked)) let_first_say(error.exit(), std::chrono::seconds(3));
     throw;
   }
 }

@@ -29,7 +29,7 @@ void on_signal(int signal) {
   int none = 0;
   if (first_signal.compare_exchange_strong(none, signal)) {
     first_at = now;
-  } else if (const int64_t at = first_at; at > 0 && now - at > kSameWish) {
+  } else if (const int64_t at = first_at; signal != SIGHUP && at > 0 && now - at > kSameWish) {
     plugin::end_now(128 + signal);
   }
 }

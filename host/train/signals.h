@@ -12,9 +12,9 @@ namespace selfsup::train {
 std::optional<Exit> requested_stop();
 
 // While it lives: SIGTERM, SIGUSR1 (which Slurm sends with --signal) and SIGHUP (of a terminal that goes) ask for
-// Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. A second signal of any kind, half a
-// second later or more, ends the process at once with 128 + its number. SIGHUP and SIGINT stay ignored where they were,
-// as under nohup. One object at a time in a process.
+// Exit::preempted, SIGINT for Exit::interrupted, at the end of the optimizer step. A second one, half a second later
+// or more, ends the process at once with 128 + its number; not SIGHUP, which one terminal may send twice. SIGHUP and
+// SIGINT stay ignored where they were, as under nohup. One object at a time in a process.
 class StopSignals {
  public:
   StopSignals();

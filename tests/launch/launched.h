@@ -43,6 +43,7 @@ class Launched {
     if (change) change(asked, local);
     pid_ = ::fork();
     if (pid_ == 0) {
+      ::setpgid(0, 0);  // a group that this process can continue, as a shell's job: the kernel stops no other at Ctrl-Z
       ::dup2(lines[1], 9);
       ::dup2(said, STDERR_FILENO);
       int code = 1;

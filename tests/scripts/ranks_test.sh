@@ -179,7 +179,8 @@ iter=$(sed -n 's/.*stopped at iteration \([0-9]*\) and saved.*/\1/p' out)
 
 # --- suspended as a whole, and continued --------------------------------------------------------------------------------------
 rm -rf stopped out
-"$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+# In a process group of its own, as a shell with job control starts it: one that this shell can continue.
+python3 -c 'import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])' "$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
 launcher=$!
 until_longer_than() { # LINES
   until [ -e stopped/metrics.jsonl ] && [ "$(wc -l <stopped/metrics.jsonl)" -gt "$1" ]; do
@@ -201,6 +202,18 @@ kill -s TERM $launcher
 rc=0
 wait $launcher || rc=$?
 [ $rc = 75 ] || fail "suspended, continued and told to stop: exit code $rc"
+# Where no shell could continue it, as at the end of `ssh -t`, Ctrl-Z does nothing.
+rm -rf stopped out
+setsid "$host" --launcher local --nproc-per-node 2 mae.json --work-dir stopped --device cpu --cfg-options $batch train_cfg.max_iters=100000 >out 2>&1 &
+launcher=$!
+until_longer_than 3
+kill -s TSTP $launcher
+sleep 0.5
+until_longer_than "$(wc -l <stopped/metrics.jsonl)"
+kill -s TERM $launcher
+rc=0
+wait $launcher || rc=$?
+[ $rc = 75 ] || fail "Ctrl-Z without a shell, and told to stop: exit code $rc"
 
 # --- two jobs on one machine, by both methods --------------------------------------------------------------------------------
 # two_jobs PORT PORT: their exit codes in `first` and `second`.

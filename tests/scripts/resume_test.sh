@@ -34,6 +34,8 @@ fail() {
 run() {
   folder=$1 workers=$2
   shift 2
+  # strace ends a little before all threads of what it kills have.
+  [ ! -e "$folder/.lock" ] || flock --timeout 60 "$folder/.lock" true || fail "a killed run still holds its lock after a minute"
   "$@" "$host" --plugin mae.so run.json --work-dir "$folder" --resume --cfg-options "train_dataloader.num_workers=$workers" >>log 2>&1
 }
 

@@ -80,6 +80,11 @@ bool reap(pid_t pid, int& status) {
   return ::waitpid(pid, &status, 0) == pid;
 }
 
+bool is_stopped(pid_t pid) {
+  siginfo_t stopped{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &stopped, WSTOPPED | WNOHANG | WNOWAIT) == 0 && stopped.si_pid == pid;
+}
+
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
   return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);

@@ -28,6 +28,9 @@ void signal_group(pid_t pid, int signal);
 // If the process has ended: takes the rest of its group with it, and gives its status as waitpid does. Does not wait.
 bool reap(pid_t pid, int& status);
 
+// Whether a child stands still, stopped by a signal: it hears nothing but SIGKILL then.
+bool is_stopped(pid_t pid);
+
 // "SIGKILL".
 std::string signal_name(int signal);
 

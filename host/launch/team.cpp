@@ -107,21 +107,26 @@ void Team::collect(pid_t first) {
   for (Member& member : members_) look(member);
 }
 
+void Team::kill_here(Member& member) {
+  member.killed_here = true;
+  signal_group(member.pid, SIGKILL);
+}
+
 void Team::act_on_time() {
   const auto now = Clock::now();
   if (term_at_ && now >= *term_at_) {
     term_at_.reset();
     ending_ = true;
-    for (const Member& member : members_)
-      if (member.alive) ::kill(member.pid, SIGTERM);
+    for (Member& member : members_) {
+      if (!member.alive) continue;
+      ::kill(member.pid, SIGTERM);
+      if (is_stopped(member.pid)) kill_here(member);
+    }
   }
   if (kill_at_ && now >= *kill_at_) {
     kill_at_.reset();
     for (Member& member : members_)
-      if (member.alive) {
-        member.killed_here = true;
-        signal_group(member.pid, SIGKILL);
-      }
+      if (member.alive) kill_here(member);
   }
 }
 

@@ -69,6 +69,7 @@ class Team {
   void note_end(Member& member, int status);
   void end_others(const Failure& failure);
   void act_on_time();
+  static void kill_here(Member& member);
   int wait_ms() const;
   std::string describe(const Failure& failure) const;
   Outcome outcome() const;

@@ -103,12 +103,12 @@ TEST_CASE("the killed rank is named, however fast the others find out") {
   }
 }
 
-TEST_CASE("a rank that is stopped is ended too, and named") {
-  // Rank 0 finds out, as the watch over the ranks does, and ends with 76.
+TEST_CASE("a rank that is stopped is ended too, at once, and named") {
+  // Rank 0 finds out, as the watch over the ranks does, and ends with 76. Nobody waits for one that hears no SIGTERM.
+  const auto patient = [](Asked&, Local& local) { local.grace.after_loss = std::chrono::minutes(5); };
   Fifo fifo;
-  Launched launched(2,
-                    "echo $RANK $$ >&9; if [ $RANK = 1 ]; then kill -STOP $$; fi; read x <" + fifo.path() + "; exit 76",
-                    short_grace);
+  Launched launched(
+      2, "echo $RANK $$ >&9; if [ $RANK = 1 ]; then kill -STOP $$; fi; read x <" + fifo.path() + "; exit 76", patient);
   const std::vector<pid_t> pids = pids_of(launched, 2);
   wait_until_stopped(pids[1], true);
   fifo.write_line();

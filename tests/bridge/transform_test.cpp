@@ -45,7 +45,7 @@ TEST_CASE("a file that turns out to be damaged when a transform asks for pixels 
   data::Sample sample;
   data::ImageSource& source = sample.open(0, -1, 0);
   source.file().assign(std::begin(bytes), std::end(bytes));
-  source.open(3);
+  source.open({});
   data::SampleRandom random(1, 0, 0);
   try {
     transform->apply(sample, random);

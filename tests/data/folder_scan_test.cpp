@@ -1,5 +1,8 @@
 #include "data/datasets/folder_scan.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 
@@ -95,6 +98,25 @@ TEST_CASE("a scan can be stopped") {
                               }),
                   Stop);
   CHECK(asked == 3);
+}
+
+TEST_CASE("a sub-folder that may not be read is an error, not a smaller set") {
+  const TempDir dir;
+  write_text(dir / "open/a.png", "x");
+  write_text(dir / "closed/b.png", "x");
+  REQUIRE(chmod((dir / "closed").c_str(), 0) == 0);
+  REQUIRE(chmod(dir.path().c_str(), 0755) == 0);
+  const int result = in_child([&] {
+    if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    try {
+      scan(dir.path());
+    } catch (const Error& e) {
+      return std::string(e.what()).find("/closed") != std::string::npos && e.exit() == Exit::data ? 0 : 1;
+    }
+    return 1;
+  });
+  CHECK(result == 0);
+  REQUIRE(chmod((dir / "closed").c_str(), 0755) == 0);
 }
 
 }  // namespace selfsup::data

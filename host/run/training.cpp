@@ -72,6 +72,7 @@ at::Device Training::choose_device(const launch::Ranks& ranks) {
   environment.seed = seed;
   environment.group = &world.plugins();
   environment.device = device.device;
+  environment.autocast = train::amp_settings(config.optim_wrapper, device.device.type()).dtype;
   environment.sync_batch_norm = config.sync_batch_norm;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);

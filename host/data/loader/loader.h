@@ -28,6 +28,8 @@ struct LoaderOptions {
   uint64_t seed = 0;  // equal for all shards
   Shard shard = {};
   int prefetch = 2;  // batches in the making or waiting; no fewer than 1
+  // The images that are asked for, in this order; empty: all of the set. Any of the set takes the place of a bad one.
+  std::vector<int64_t> only = {};
   // Share of the set that may be bad before the run ends. A share above 0 allows three images at least, but never
   // more than half of the set; 0 allows none.
   double max_bad_fraction = 0;
@@ -59,7 +61,9 @@ class Loader {
 
   // The next call of next() gives batch `first_batch` of that epoch. Any batch costs the same: nothing is replayed.
   // When it is where the workers already are (the first batch of the next epoch), their work is kept.
-  void start(uint64_t epoch, int64_t first_batch = 0);
+  // go_on: the workers go on into the epoch behind it; else they rest at its end, and nothing of the next one is drawn
+  // or read before it is started.
+  void start(uint64_t epoch, int64_t first_batch = 0, bool go_on = true);
 
   // Waits for the next batch; false when the epoch is over. Errors of the workers come out here, at the batch that they
   // belong to: Error(data) when too many images are bad, Error(usage) when images of a batch differ in shape.

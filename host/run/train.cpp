@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "distributed/values.h"
 #include "run/album.h"
 #include "run/changes.h"
 #include "run/environment.h"
@@ -32,7 +33,7 @@ uint64_t choose_seed(Prepared& prepared, const distributed::Group& group, const 
                      std::optional<uint64_t> earlier) {
   if (config.seed) return *config.seed;
   const uint64_t own = earlier ? *earlier : std::random_device{}() & 0x7fffffffu;
-  const uint64_t seed = std::stoull(group.all_gather(std::to_string(own)).front());
+  const uint64_t seed = std::stoull(distributed::broadcast_text(group, std::to_string(own)));
   Json& tree = prepared.config;
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
   tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).source = Source{"default", "drawn", 0, 0};
@@ -151,7 +152,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
     throw;
   }
   const int64_t iter = loop.course().at().iter;
-  const std::vector<data::BadFile> bad = training.bad_files();
+  const std::vector<data::BadFile> bad = training.bad_files.gather(training.bad_files_here());
   folder.list_bad_files(bad);
   album.finish(exit == Exit::ok
                    ? fmt::format("done: {} iterations", iter)

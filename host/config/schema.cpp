@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -144,6 +146,10 @@ class Validator {
 
   void check_range(const Json& value, const Json& schema, const std::string& path) {
     const double number = value.as_double();
+    if (!(std::abs(number) <= std::numeric_limits<float>::max()))
+      return problem(
+          value, path,
+          fmt::format("expected a number of single precision, at most 3.4e38 in size, found {}", shown(value)));
     const auto bound = [&](const char* key) { return schema.find(key); };
     if (const Json* b = bound("minimum"); b && !(number >= b->as_double()))
       problem(value, path, fmt::format("expected at least {}, found {}", to_text(*b), shown(value)));

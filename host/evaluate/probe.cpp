@@ -39,8 +39,8 @@ Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preproces
 }
 
 std::vector<data::BadFile> Probe::bad_files() const {
-  std::vector<data::BadFile> all = bank_.bad;
-  all.insert(all.end(), queries_.bad.begin(), queries_.bad.end());
+  std::vector<data::BadFile> all = bank_.bad.files;
+  all.insert(all.end(), queries_.bad.files.begin(), queries_.bad.files.end());
   return all;
 }
 
@@ -49,27 +49,20 @@ int64_t Probe::linear_labels() const {
   return asked_.few_labels > 0 ? std::min(asked_.few_labels, rows) : rows;
 }
 
-// [rows of `images`, D], on every rank. Batches are the same whatever the number of ranks, so their features are too.
+// [all rows, D], on every rank.
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
   at::NoGradGuard no_grad;
-  const int64_t rows = images.pixels.size(0), size = asked_.batch_size, world = group_.world();
-  const int64_t batches = (rows + size - 1) / size;
+  const Share share(images.labels.size(0), asked_.batch_size, group_);
+  const int64_t own = images.pixels.size(0), size = asked_.batch_size;
+  const std::vector<int64_t> rows = share.rows();
+  const char* set = &images == &bank_ ? "probe.dataset" : "probe.test_dataset";
   std::vector<at::Tensor> out;
-  for (int64_t round = 0; round * world < batches; ++round) {
-    // Where there is no batch left for this rank, it does one again whose features nobody takes.
-    const int64_t batch = std::min(round * world + group_.rank(), batches - 1);
-    const int64_t start = batch * size, stop = std::min(rows, start + size);
-    const at::Tensor own = checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start,
-                                   start, &images == &bank_ ? "probe.dataset" : "probe.test_dataset");
-    if (world == 1) {
-      out.push_back(own);
-      continue;
-    }
-    at::Tensor padded = at::zeros({size, own.size(1)}, own.options());
-    padded.narrow(0, 0, stop - start).copy_(own);
-    out.push_back(group_.all_gather(padded));  // in the order of the batches
+  for (int64_t start = 0; start < own; start += size) {
+    const int64_t stop = std::min(own, start + size);
+    out.push_back(checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start,
+                          rows[static_cast<size_t>(start)], set));
   }
-  return at::cat(out).narrow(0, 0, rows);
+  return share.gather(at::cat(out));
 }
 
 // Of `rows` images, the first of which is the one of that number in its set.

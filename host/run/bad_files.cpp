@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "base/errors.h"
 #include "base/log.h"
@@ -13,10 +14,51 @@
 
 namespace selfsup::run {
 
-train::Keeper keep_bad_files(const data::Loader& loader, const distributed::Group& group, bool& too_many) {
-  return {[&](train::Kept& into) {
-            const std::vector<data::BadFile> all = gather_bad_files(loader.bad().files, group);
-            too_many = static_cast<int64_t>(all.size()) > loader.bad().allowed;  // each rank has counted its own
+namespace {
+
+constexpr size_t kWarnings = 10;  // bad files of other ranks that the log names one by one
+
+std::pair<int64_t, std::string> key_of(const data::BadFile& bad) { return {bad.index, bad.path}; }
+
+}  // namespace
+
+BadFiles::BadFiles(const data::Loader& loader, const distributed::Group& group) : loader_(loader), group_(group) {
+  for (const data::BadFile& bad : loader.bad().files) known_.insert(key_of(bad));
+}
+
+std::vector<data::BadFile> BadFiles::gather(const std::vector<data::BadFile>& own) {
+  if (group_.world() == 1) return own;
+  if (group_.rank() == 0)
+    for (const data::BadFile& bad : own) known_.insert(key_of(bad));
+  std::map<std::pair<int64_t, std::string>, data::BadFile> all;
+  int rank = 0;
+  for (const std::string& text : group_.all_gather(bad_files_text(own))) {
+    for (const data::BadFile& bad : parse_bad_files(text, "another rank")) {
+      all.emplace(key_of(bad), bad);
+      if (group_.rank() == 0 && known_.insert(key_of(bad)).second) warn(rank, bad);
+    }
+    ++rank;
+  }
+  std::vector<data::BadFile> files;
+  for (auto& [key, bad] : all) files.push_back(std::move(bad));
+  return files;
+}
+
+void BadFiles::warn(int rank, const data::BadFile& bad) {
+  ++warned_;
+  if (warned_ <= kWarnings) log_warning(fmt::format("rank {}: {}: {}", rank, bad.path, bad.reason));
+  if (warned_ == kWarnings)
+    log_warning("further images that other ranks cannot use are listed at the end, not named here");
+}
+
+void BadFiles::hear_of(int64_t listed) {
+  if (std::exchange(listed_, listed) != listed) gather(loader_.bad().files);
+}
+
+train::Keeper BadFiles::keeper() {
+  return {[this](train::Kept& into) {
+            const std::vector<data::BadFile> all = gather(loader_.bad().files);
+            too_many_ = static_cast<int64_t>(all.size()) > loader_.bad().allowed;  // each rank has counted its own
             const std::string text = bad_files_text(all);
             if (!text.empty()) into.blobs[bad_files_name] = text;
           },
@@ -39,17 +81,6 @@ std::vector<data::BadFile> still_bad(std::vector<data::BadFile> known, const dat
     }
   });
   return known;
-}
-
-std::vector<data::BadFile> gather_bad_files(const std::vector<data::BadFile>& own, const distributed::Group& group) {
-  if (group.world() == 1) return own;
-  std::map<std::pair<int64_t, std::string>, data::BadFile> all;  // indices are of several sets
-  for (const std::string& text : group.all_gather(bad_files_text(own)))
-    for (const data::BadFile& bad : parse_bad_files(text, "another rank"))
-      all.emplace(std::pair(bad.index, bad.path), bad);
-  std::vector<data::BadFile> files;
-  for (auto& [key, bad] : all) files.push_back(std::move(bad));
-  return files;
 }
 
 void write_bad_files(const std::string& folder, const std::vector<data::BadFile>& files) {

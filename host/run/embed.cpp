@@ -91,7 +91,7 @@ int embed_command(const cli::CommandLine& line) {
 
   const at::NoGradGuard no_grad;
   std::optional<exchange::NpyFile> npy;
-  loader.start(0);
+  loader.start(0, 0, /*go_on=*/false);
   int64_t row = 0, columns = 0;
   for (data::Batch batch; loader.next(batch); row += batch.size) {
     at::Tensor features = features_of(trained, layers, batch);

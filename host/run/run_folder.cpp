@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "checkpoint/file.h"
+#include "distributed/values.h"
 #include "run/bad_files.h"
 #include "run/prepared.h"
 
@@ -37,7 +38,7 @@ RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const Proc
   const distributed::Group& group = processes.group();
   if (group.rank() == 0) take(config);
   if (group.world() == 1) return;
-  const std::string chosen = group.all_gather(checkpoint_ ? checkpoint_->path() : "").front();
+  const std::string chosen = distributed::broadcast_text(group, checkpoint_ ? checkpoint_->path() : "");
   if (chosen.empty()) return;
   if (group.rank() != 0) open(chosen);
   std::string digests;

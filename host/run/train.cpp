@@ -10,6 +10,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "distributed/values.h"
 #include "plugin/ending.h"
 #include "plugin/surroundings.h"
 #include "run/album.h"
@@ -39,7 +40,7 @@ uint64_t choose_seed(Prepared& prepared, const distributed::Group& group, const 
                      std::optional<uint64_t> earlier) {
   if (config.seed) return *config.seed;
   const uint64_t own = earlier ? *earlier : std::random_device{}() & 0x7fffffffu;
-  const uint64_t seed = std::stoull(group.all_gather(std::to_string(own)).front());
+  const uint64_t seed = std::stoull(distributed::broadcast_text(group, std::to_string(own)));
   Json& tree = prepared.config;
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
   tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).source = Source{"default", "drawn", 0, 0};
@@ -169,7 +170,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   }
   plugin::restore_surroundings();
   const int64_t iter = loop.course().at().iter;
-  const std::vector<data::BadFile> bad = training.bad_files();
+  const std::vector<data::BadFile> bad = training.bad_files.gather(training.bad_files_here());
   folder.list_bad_files(bad);
   album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
                                 : fmt::format("{} at iteration {} of {}, and saved",
@@ -180,7 +181,7 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
                             : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
   if (exit != Exit::data) return exit;
   data::BadReport report = training.loader.bad();
-  report.files = gather_bad_files(report.files, training.group);
+  report.files = training.bad_files.gather(report.files);
   if (processes.first()) log_error(report.error().what());
   return exit;
 }

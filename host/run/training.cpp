@@ -13,7 +13,6 @@
 #include "distributed/gpus.h"
 #include "distributed/single_process.h"
 #include "distributed/values.h"
-#include "run/bad_files.h"
 #include "run/facts.h"
 #include "run/memory.h"
 #include "train/signals.h"
@@ -71,6 +70,7 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       notes(start.notes),
       host(prepared.host),
       loader(make_loader(data, config.data, prepared.ranks, seed, known_bad(all, start, config), device)),
+      bad_files(loader, group),
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
@@ -80,13 +80,15 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
+      telemetry(group, step.judges_norm(), step.logs_norm()),
       keepers{train::keep_model(model.store),
               train::keep_optimizer(*update.optimizer),
               train::keep_scaler(update.scaler),
               train::keep_rank_tensors(model.store, group),
               train::keep_task(model.task, group),
               train::keep_buckets(*reducer),
-              keep_bad_files(loader, group, too_many_bad)},
+              train::keep_window(telemetry.window(), group),
+              bad_files.keeper()},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!all.bad.empty())
     notes.push_back(fmt::format("{} images of the set cannot be used, by a first look; the first is {}: {}",
@@ -113,6 +115,7 @@ at::Device Training::choose_device(const launch::Ranks& ranks) {
   environment.seed = seed;
   environment.group = &world.plugins();
   environment.device = device.device;
+  environment.autocast = train::amp_settings(config.optim_wrapper, device.device.type()).dtype;
   environment.sync_batch_norm = config.sync_batch_norm;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
@@ -135,7 +138,10 @@ train::Loop Training::loop(const std::string& last_good) {
   options.save = {config.checkpoint.interval, config.checkpoint.by_epoch};
   options.save_last = config.checkpoint.save_last;
   options.evaluate = evaluation_interval();
-  return {{loader, step, model.task, *update.optimizer, schedules, group, &progress}, options, course, last_good};
+  return {{loader, step, model.task, *update.optimizer, schedules, group, telemetry, &progress},
+          options,
+          course,
+          last_good};
 }
 
 train::Interval Training::evaluation_interval() const {
@@ -145,8 +151,6 @@ train::Interval Training::evaluation_interval() const {
 bool Training::evaluates_at_start() const {
   return config.probe && (course.ended() || evaluation_interval().due(course.at()));
 }
-
-std::vector<data::BadFile> Training::bad_files() const { return gather_bad_files(bad_files_here(), group); }
 
 std::vector<data::BadFile> Training::bad_files_here() const {
   std::vector<data::BadFile> files = loader.bad().files;

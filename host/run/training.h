@@ -8,6 +8,7 @@
 
 #include "distributed/reducer.h"
 #include "evaluate/evaluation.h"
+#include "run/bad_files.h"
 #include "run/data.h"
 #include "run/model.h"
 #include "run/prepared.h"
@@ -44,11 +45,8 @@ struct Training {
            const Start& start);
 
   train::Loop loop(const std::string& last_good = "");
-  bool evaluates_at_start() const;               // before the first batch, or at once at the end
-  std::vector<data::BadFile> bad_files() const;  // of all ranks, each once; called by all
-  std::vector<data::BadFile> bad_files_here() const;
-  // Of what this rank has found, or of all ranks when they saved last.
-  bool has_too_many_bad() const { return too_many_bad || loader.bad().too_many(); }
+  bool evaluates_at_start() const;                    // before the first batch, or at once at the end
+  std::vector<data::BadFile> bad_files_here() const;  // of training and of the probe, as far as they were read
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks
   // have by themselves differ, and a checkpoint holds one.
   void share_buffers();
@@ -70,13 +68,14 @@ struct Training {
   bridge::Environment environment;  // of the host
   device::Device device;
   data::Loader loader;
+  BadFiles bad_files;
   train::Course course;  // at its start
   train::Schedules schedules;
   Model model;
   Update update;
   std::unique_ptr<distributed::Reducer> reducer;
   train::OptimizerStep step;
-  bool too_many_bad = false;  // of all ranks together, as the last save has found
+  train::Telemetry telemetry;
   train::Keepers keepers;
   std::unique_ptr<evaluate::Evaluation> evaluation;
 

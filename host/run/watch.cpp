@@ -46,6 +46,7 @@ Watch::~Watch() {
 
 void Watch::log(report::TrainPoint point) {
   plugin::restore_surroundings();
+  training_.bad_files.hear_of(point.bad_files);
   if (!first_) return;
   folder_.require_ours();
   point.memory_mib = training_.device.peak_memory_mib().value_or(report::peak_memory_mib());
@@ -106,7 +107,7 @@ void Watch::write(const Json& numbers, int64_t step) {
 
 std::optional<Exit> Watch::stop_requested() {
   if (const auto asked = train::requested_stop()) return asked;
-  return training_.has_too_many_bad() ? std::optional(Exit::data) : std::nullopt;
+  return training_.bad_files.too_many() ? std::optional(Exit::data) : std::nullopt;
 }
 
 }  // namespace selfsup::run

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/errors.h"
 #include "checkpoint/names.h"
+#include "distributed/rank_text.h"
 #include "train/state_dict.h"
 #include "train/weights.h"
 
@@ -15,6 +17,7 @@ namespace selfsup::train {
 namespace {
 
 constexpr std::string_view scaler_prefix = "scaler/";
+constexpr const char* kWindowFile = "log_window.jsonl";
 
 void append(StateDict& to, const StateDict& tensors, std::string_view prefix = "") {
   for (const auto& [name, tensor] : tensors) to.emplace_back(std::string(prefix) + name, tensor);
@@ -192,6 +195,28 @@ Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group&
                           fmt::format("{} in {} is not of this model. {}", kRanksFile, from.source, report.text()));
             return [own, found] { copy_values(own, found); };
           }};
+}
+
+Keeper keep_window(report::Window& window, const distributed::Group& group) {
+  const auto save = [&](Kept& into) {
+    std::string lines;
+    bool any = false;
+    for (const std::string& line : group.all_gather(window.empty() ? "" : window.text())) {
+      lines += line + "\n";
+      any = any || !line.empty();
+    }
+    if (any) into.blobs[kWindowFile] = lines;
+  };
+  const auto load = [&](const Kept& from) -> std::function<void()> {
+    report::Window kept;
+    if (const auto found = from.blobs.find(kWindowFile); found != from.blobs.end()) {
+      const std::vector<std::string> lines = distributed::lines_of(found->second);  // the last one is empty
+      const std::string& line = lines[static_cast<size_t>(group.rank()) % std::max<size_t>(1, lines.size() - 1)];
+      if (!line.empty()) kept = report::Window::of(line, fmt::format("{}/{}", from.source, kWindowFile));
+    }
+    return [&window, kept] { window = kept; };
+  };
+  return {save, load};
 }
 
 Keeper keep_buckets(distributed::Reducer& reducer) {

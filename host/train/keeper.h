@@ -11,6 +11,7 @@
 #include "distributed/group.h"
 #include "distributed/reducer.h"
 #include "model/store.h"
+#include "report/window.h"
 #include "train/amp.h"
 #include "train/optimizers/optimizer.h"
 #include "train/task.h"
@@ -55,6 +56,10 @@ Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group&
 // The buckets of the manifest. Those of another number of parameters are left aside, which changes no more than the
 // last bits of sums.
 Keeper keep_buckets(distributed::Reducer& reducer);
+
+// The numbers for the next log line: "log_window.jsonl", a line for each rank, where there are any. A rank that the
+// saved run did not have takes those of another.
+Keeper keep_window(report::Window& window, const distributed::Group& group);
 
 inline constexpr const char* model_file = "model.safetensors";
 inline constexpr const char* optimizer_file = "optimizer.safetensors";

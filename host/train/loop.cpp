@@ -14,13 +14,30 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+distributed::Phase phase_of(bridge::Event event) {
+  switch (event) {
+    case bridge::Event::ready:
+      return distributed::Phase::ready;
+    case bridge::Event::epoch_begin:
+      return distributed::Phase::epoch_begin;
+    case bridge::Event::updated:
+      return distributed::Phase::updated;
+    case bridge::Event::epoch_end:
+      return distributed::Phase::epoch_end;
+    case bridge::Event::end:
+      return distributed::Phase::over;
+    case bridge::Event::gradients:
+      break;
+  }
+  return distributed::Phase::gradients;
+}
+
 }  // namespace
 
 Loop::Loop(const LoopParts& parts, const LoopOptions& options, const Course& course, const std::string& last_good)
     : parts_(parts),
       options_(options),
       course_(course),
-      telemetry_(parts.group, parts.step.judges_norm(), parts.step.logs_norm()),
       last_good_(last_good),
       saved_at_(last_good.empty() ? -1 : course.at().iter) {}
 
@@ -60,14 +77,14 @@ std::optional<Exit> Loop::train(Outside& outside) {
     if (saves) save(outside);
     save_pending = save_pending && !saves;
     if (course_.step_ended() && stop) {
-      if (stop_asked_) std::exchange(stop_asked_, nullptr)();
+      finish_asking();
       return stop;
     }
     const bool evaluates = !course_.ended() && options_.evaluate.due(at);
     if (evaluates) evaluate(outside);
     if (saves || evaluates) mark_ = Clock::now();  // their time is no part of an iteration's
   }
-  telemetry_.read(last_good_);
+  judge();
   return std::nullopt;
 }
 
@@ -76,7 +93,7 @@ void Loop::save_done(Outside& outside) {
 }
 
 std::optional<Exit> Loop::close(Outside& outside) {
-  if (stop_asked_) std::exchange(stop_asked_, nullptr)();  // whoever was asked is asked again
+  finish_asking();  // whoever was asked is asked again
   for (const auto& work : outside.closing(course_.step())) {
     if (const auto stop = stop_requested(outside)) {
       save(outside);
@@ -94,13 +111,14 @@ void Loop::enter(distributed::Phase phase) const {
 
 void Loop::evaluate(Outside& outside) {
   enter(distributed::Phase::evaluate);
+  judge();
   outside.evaluate(course_.step());
 }
 
 void Loop::enter_epoch() {
-  enter(distributed::Phase::epoch_begin);
   if (course_.at().iter_in_epoch == 0) event(bridge::Event::epoch_begin);
-  parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch);
+  parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch,
+                      !parts_.task.wants(bridge::Event::epoch_begin));
 }
 
 // False: the wait was given up.
@@ -139,12 +157,11 @@ std::optional<Exit> Loop::train_on_batch(Outside& outside) {
   if (course_.step_ended()) event(bridge::Event::updated);
 
   const auto now = Clock::now();
-  telemetry_.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
-  if (telemetry_.due()) telemetry_.read(last_good_);
-  if (course_.epoch_ended()) {
-    enter(distributed::Phase::epoch_end);
-    event(bridge::Event::epoch_end);
-  }
+  parts_.telemetry.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
+  if (course_.epoch_ended()) event(bridge::Event::epoch_end);
+  if (!parts_.telemetry.due()) return std::nullopt;
+  enter(distributed::Phase::log);
+  parts_.telemetry.read(last_good_);
   return std::nullopt;
 }
 
@@ -159,7 +176,12 @@ void Loop::set_rates() {
 
 void Loop::event(bridge::Event event) {
   at::NoGradGuard no_grad;
-  telemetry_.add(course_.at(), parts_.task.on_event(course_.step(), event));
+  enter(phase_of(event));
+  const bridge::Step step = course_.step();
+  const std::vector<bridge::NamedTensor> metrics = parts_.task.on_event(step, event);
+  // A run that goes on has had its beginning in the log.
+  if (event == bridge::Event::ready && step.origin == bridge::Origin::resumed) return;
+  parts_.telemetry.add(course_.at(), metrics);
 }
 
 // The same while training goes on, where no rank is to wait for the others: what had been asked of any of them when the
@@ -170,6 +192,11 @@ std::optional<Exit> Loop::stop_agreed(Outside& outside) {
   const auto before = std::exchange(stop_asked_, parts_.group.highest_later(here ? static_cast<double>(*here) : 0));
   const int code = before ? static_cast<int>(before()) : 0;
   return code > 0 ? std::optional(static_cast<Exit>(code)) : std::nullopt;
+}
+
+// Waits for what has been asked of the ranks last, so that no operation with them is under way.
+void Loop::finish_asking() {
+  if (stop_asked_) std::exchange(stop_asked_, nullptr)();
 }
 
 // The code of a stop that was asked of any rank.
@@ -187,9 +214,22 @@ bool Loop::log_is_due() const {
   return count % options_.log_interval == 0 || short_epoch || course_.ended();
 }
 
+// What has diverged is never shown, evaluated or saved. An update of finite gradients may leave parameters that are
+// not; they stay so, and are looked for here and not in every step, which would read them once more.
+void Loop::judge() const {
+  parts_.telemetry.read(last_good_);
+  const std::string spoiled = parts_.step.spoiled();
+  if (spoiled.empty()) return;
+  const Position& at = course_.at();
+  throw Error(Exit::diverged,
+              fmt::format("training diverged by iteration {} (update {}): parameter \"{}\" is no longer finite after "
+                          "an update whose loss and gradients were. {}",
+                          at.iter, at.update, spoiled, after_divergence(last_good_)));
+}
+
 void Loop::log(Outside& outside) {
   enter(distributed::Phase::log);
-  telemetry_.read(last_good_);
+  judge();
   const Position& at = course_.at();
   report::TrainPoint point;
   point.by_epoch = course_.length().by_epoch;
@@ -200,7 +240,8 @@ void Loop::log(Outside& outside) {
   point.iter = at.iter;
   point.max_iters = course_.max_iters();
   point.rates = {{"lr", parts_.optimizer.groups().at(0).lr}};
-  telemetry_.tell(point);
+  point.bad_files = static_cast<int64_t>(parts_.loader.bad().files.size());
+  parts_.telemetry.tell(point);
   outside.log(std::move(point));
 }
 
@@ -209,7 +250,7 @@ void Loop::save(Outside& outside) {
   const Position& at = course_.at();
   if (saved_at_ == at.iter) return;
   enter(distributed::Phase::save);
-  telemetry_.read(last_good_);  // never save what has diverged
+  judge();
   const bool whole_epoch = course_.length().by_epoch && at.iter_in_epoch == 0;
   last_good_ = outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);
   saved_at_ = at.iter;

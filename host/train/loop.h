@@ -57,6 +57,7 @@ struct LoopParts {
   Optimizer& optimizer;
   Schedules& schedules;
   const distributed::Group& group;
+  Telemetry& telemetry;
   distributed::Progress* progress = nullptr;  // who watches the run is told of what it waits for there
 };
 
@@ -89,17 +90,18 @@ class Loop {
   void set_rates();
   void event(bridge::Event event);
   bool log_is_due() const;
+  void judge() const;
   void log(Outside& outside);
   void evaluate(Outside& outside);
   void enter(distributed::Phase phase) const;
   void save(Outside& outside);
   std::optional<Exit> stop_requested(Outside& outside) const;
   std::optional<Exit> stop_agreed(Outside& outside);
+  void finish_asking();
 
   LoopParts parts_;
   LoopOptions options_;
   Course course_;
-  Telemetry telemetry_;
   data::Batch batch_;
   std::chrono::steady_clock::time_point mark_;  // when the iteration under way began
   std::string last_good_;

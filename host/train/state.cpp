@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "distributed/values.h"
 #include "train/state_dict.h"
 
 namespace selfsup::train {
@@ -30,7 +31,7 @@ std::string save(const Keepers& keepers, const distributed::Group& group, checkp
                  const std::string& name, const Position& position, checkpoint::Manifest manifest) {
   Kept kept;
   for (const Keeper& keeper : keepers) keeper.save(kept);  // some gather from all ranks
-  if (!store) return group.all_gather("").front();
+  if (!store) return distributed::broadcast_text(group, "");
   for (auto& [key, value] : kept.extra.as_object()) manifest.extra.set(key, value);
   manifest.buckets = std::move(kept.buckets);
   manifest.iter = position.iter;
@@ -45,8 +46,7 @@ std::string save(const Keepers& keepers, const distributed::Group& group, checkp
     files.push_back({file, views(tensors, hold), file == model_file ? model_metadata : checkpoint::Metadata()});
   std::vector<checkpoint::BlobFile> blobs;
   for (const auto& [file, bytes] : kept.blobs) blobs.push_back({file, bytes});
-  const std::string path = store->save(name, std::move(manifest), files, blobs);
-  return group.all_gather(path).front();
+  return distributed::broadcast_text(group, store->save(name, std::move(manifest), files, blobs));
 }
 
 void restore(const Keepers& keepers, const checkpoint::Checkpoint& checkpoint) {

@@ -96,7 +96,8 @@ TEST_CASE_METHOD(World, "an event has metrics, no losses") {
 
 TEST_CASE_METHOD(World, "between backward and optimizer an algorithm reads and changes gradients") {
   auto algorithm = make();
-  CHECK(algorithm->wants_gradients());
+  CHECK(algorithm->wants(Event::gradients));
+  CHECK(algorithm->wants(Event::epoch_begin));
   algorithm->training_step({}, batch())[0].value.backward();
   const at::Tensor before = store.find("head.weight")->tensor.grad().clone();
   algorithm->on_event({}, Event::gradients);

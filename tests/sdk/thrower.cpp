@@ -201,6 +201,7 @@ class Thrower {
     if (fault == "channels") return {{"original", images.slice(1, 1)}};
     return {{"original", fault == "empty" ? images.slice(2, 8) : images}};
   }
+  static constexpr uint32_t caps = SSP_CAP_EPOCH_BEGIN;
   void on_event(const Call&, const Event&) const { at("on_event"); }
   std::string save_state(uint32_t) const {
     at("save_state");

@@ -75,9 +75,9 @@ class Algorithm {
   bool can_extract_features() const;
   bool can_reconstruct() const;
   // The metrics that it emits, to be logged with the step that the event belongs to. Event::gradients comes between
-  // backward and optimizer, with gradients reduced and unscaled, to an algorithm that wants it.
+  // backward and optimizer, with gradients reduced and unscaled. Nothing happens where it does not want the event.
   std::vector<NamedTensor> on_event(const Step& step, Event event);
-  bool wants_gradients() const;
+  bool wants(Event event) const;  // of gradients and epoch_begin, for which others wait: it says so
 
   struct State {
     std::string component;  // path, "" for the algorithm itself

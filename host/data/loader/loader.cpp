@@ -70,7 +70,7 @@ Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
   if (dataset.size() < 1) throw Error(Exit::data, "the dataset is empty");
   if (o.batch_size < 1 || o.shard.index < 0 || o.shard.index >= o.shard.count)
     throw std::invalid_argument("loader: batch size or shard out of range");
-  Sampler sampler({.size = dataset.size(),
+  Sampler sampler({.size = o.only.empty() ? dataset.size() : static_cast<int64_t>(o.only.size()),
                    .batch_size = o.batch_size,
                    .seed = o.seed,
                    .shard = o.shard,
@@ -141,7 +141,7 @@ struct Loader::State {
 
   std::mutex mutex;  // guards what follows, up to the blank line
   std::condition_variable work, done;
-  bool stopping = false, started = false;
+  bool stopping = false, started = false, goes_on = true;
   size_t ended = 0;                         // workers
   std::deque<std::shared_ptr<Slot>> slots;  // oldest first; the front is the next to be delivered
   uint64_t open_epoch = 0;                  // the batch that is opened next
@@ -183,8 +183,11 @@ std::shared_ptr<Slot> Loader::State::open_slot() {
     order_epoch = open_epoch;
     order_known = true;
   }
-  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, sampler.batch(order, open_batch),
-                                         sampler.batch_size(), dataset.has_labels()));
+  std::vector<int64_t> indices = sampler.batch(order, open_batch);
+  if (!options.only.empty())
+    for (int64_t& index : indices) index = options.only[static_cast<size_t>(index)];
+  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, std::move(indices), sampler.batch_size(),
+                                         dataset.has_labels()));
   ++open_batch;
   return slots.back();
 }
@@ -202,7 +205,7 @@ bool Loader::State::claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& 
   const auto found = std::find_if(slots.begin(), slots.end(), [](const auto& s) { return s->claimed < s->size(); });
   if (found != slots.end())
     slot = *found;
-  else if (slots.size() < prefetch && !failure)
+  else if (slots.size() < prefetch && !failure && (goes_on || open_batch < sampler.batches()))
     slot = open_slot_or_fail();
   if (!slot) return false;
   begin = slot->claimed;
@@ -302,7 +305,7 @@ int64_t Loader::samples_per_epoch() const {
   return std::min(sampler.shard_size(), sampler.batches() * sampler.batch_size());
 }
 
-void Loader::start(uint64_t epoch, int64_t first_batch) {
+void Loader::start(uint64_t epoch, int64_t first_batch, bool go_on) {
   State& s = *state_;
   if (first_batch < 0 || first_batch > s.sampler.batches()) throw std::out_of_range("loader: no such batch");
   const std::lock_guard lock(s.mutex);
@@ -316,6 +319,7 @@ void Loader::start(uint64_t epoch, int64_t first_batch) {
     s.open_batch = first_batch;
   }
   s.started = true;
+  s.goes_on = go_on;
   s.work.notify_all();
 }
 

@@ -24,7 +24,9 @@ struct LoaderOptions {
   bool shuffle = true;
   uint64_t seed = 0;  // equal for all shards
   Shard shard = {};
-  int prefetch = 2;             // batches in the making or waiting; no fewer than 1
+  int prefetch = 2;  // batches in the making or waiting; no fewer than 1
+  // The images that are asked for, in this order; empty: all of the set. Any of the set takes the place of a bad one.
+  std::vector<int64_t> only = {};
   double max_bad_fraction = 0;  // as of allowed_bad()
   // Found before, by a first look or a loader that this one takes over from: they count as if this one had found them.
   std::vector<BadFile> known_bad = {};
@@ -52,7 +54,9 @@ class Loader {
 
   // The next call of next() gives batch `first_batch` of that epoch. Any batch costs the same: nothing is replayed.
   // When it is where the workers already are (the first batch of the next epoch), their work is kept.
-  void start(uint64_t epoch, int64_t first_batch = 0);
+  // go_on: the workers go on into the epoch behind it; else they rest at its end, and nothing of the next one is drawn
+  // or read before it is started.
+  void start(uint64_t epoch, int64_t first_batch = 0, bool go_on = true);
 
   // Waits for the next batch; false when the epoch is over. Errors of the workers come out here, at the batch that they
   // belong to: Error(data) when too many images are bad, or none is found in the place of one, Error(usage) when images

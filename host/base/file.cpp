@@ -61,7 +61,7 @@ Fd open_to_append(const std::string& path) {
   // Before it is opened: that alone moves some devices.
   if (uninterrupted([&] { return ::stat(path.c_str(), &status); }) == 0) require_regular(status);
   Fd fd = open_anything(path, O_WRONLY | O_CREAT | O_APPEND);
-  if (::fstat(fd.get(), &status) != 0) throw FileError("cannot be examined", errno);
+  if (uninterrupted([&] { return ::fstat(fd.get(), &status); }) != 0) throw FileError("cannot be examined", errno);
   require_regular(status);
   return fd;
 }
@@ -70,7 +70,7 @@ RegularFile::RegularFile(const std::string& path) : RegularFile(open_anything(pa
 
 RegularFile::RegularFile(Fd open) : fd_(std::move(open)) {
   struct stat status;
-  if (::fstat(fd_.get(), &status) != 0) throw FileError("cannot be examined", errno);
+  if (uninterrupted([&] { return ::fstat(fd_.get(), &status); }) != 0) throw FileError("cannot be examined", errno);
   require_regular(status);
   size_ = static_cast<uint64_t>(status.st_size);
 }

@@ -119,6 +119,25 @@ int read_entries(Fd folder, std::vector<std::string>& names) {
 
 }  // namespace
 
+namespace {
+
+// 0: nothing is there.
+mode_t mode_of(int folder, const std::string& name, int flags) {
+  struct stat status;
+  if (uninterrupted([&] { return ::fstatat(folder, name.c_str(), &status, flags); }) == 0) return status.st_mode;
+  if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG)
+    throw_storage("examine", name, errno);
+  return 0;
+}
+
+}  // namespace
+
+bool is_there(int folder, const std::string& name) { return mode_of(folder, name, AT_SYMLINK_NOFOLLOW) != 0; }
+
+bool is_folder(const std::string& path) { return S_ISDIR(mode_of(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)); }
+
+bool is_folder_or_link(const std::string& path) { return S_ISDIR(mode_of(AT_FDCWD, path, 0)); }
+
 std::vector<std::string> list_folder(const std::string& path) {
   std::vector<std::string> names;
   if (const int error = read_entries(open_folder(path), names)) throw_storage("list the folder", path, error);

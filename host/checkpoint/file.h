@@ -31,6 +31,12 @@ void make_folder(int folder, const std::string& name, const std::string& path);
 // Like mkdir -p. Error(storage). made: gets the folders that were not there, also when this throws.
 void make_folders(const std::string& path, std::vector<std::string>* made = nullptr);
 
+// Whether anything is there, links included; a folder, never through a link; or a link to one. What cannot be examined
+// is Error(storage), so that a fault of the disk is never taken for a name that is free.
+bool is_there(int folder, const std::string& name);
+bool is_folder(const std::string& path);
+bool is_folder_or_link(const std::string& path);
+
 // Entries without "." and "..", in byte order. Error(storage).
 std::vector<std::string> list_folder(const std::string& path);
 

@@ -1,8 +1,6 @@
 #include "checkpoint/renames.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,11 +85,6 @@ void finish_renames(const std::string& folder) {
     throw Error(error.error() ? Exit::storage : Exit::usage, fmt::format("cannot read {}: {}", path, error.what()));
   }
   carry_out(open_folder(folder).get(), folder, parse(text, path));
-}
-
-bool is_there(int folder, const std::string& name) {
-  struct stat status;
-  return uninterrupted([&] { return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW); }) == 0;
 }
 
 std::string free_name(int folder, const std::string& name, std::string_view suffix) {

@@ -20,8 +20,6 @@ void write_down(const std::string& folder, const std::vector<Rename>& renames);
 // then.
 void finish_renames(const std::string& folder);
 
-// Whatever it is, links included.
-bool is_there(int folder, const std::string& name);
 // The first of NAME.suffix, NAME.suffix-2, … that nothing below the folder is called; NAME may be a path.
 std::string free_name(int folder, const std::string& name, std::string_view suffix);
 

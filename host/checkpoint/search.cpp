@@ -1,7 +1,7 @@
 #include "checkpoint/search.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -14,11 +14,7 @@ namespace {
 
 constexpr size_t kMostNamed = 10;  // in a message
 
-bool has_manifest(const std::string& folder) {
-  struct stat status;
-  const std::string path = fmt::format("{}/{}", folder, manifest_name);
-  return uninterrupted([&] { return ::lstat(path.c_str(), &status); }) == 0;
-}
+bool has_manifest(const std::string& folder) { return is_there(AT_FDCWD, fmt::format("{}/{}", folder, manifest_name)); }
 
 bool is_checkpoint(const std::string& directory, const std::string& entry, std::string_view name) {
   const std::string path = directory + "/" + entry;
@@ -48,16 +44,6 @@ std::string lines_of(const std::vector<std::string>& reasons) {
 }
 
 }  // namespace
-
-bool is_folder(const std::string& path) {
-  struct stat status;
-  return uninterrupted([&] { return ::lstat(path.c_str(), &status); }) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool is_folder_or_link(const std::string& path) {
-  struct stat status;
-  return uninterrupted([&] { return ::stat(path.c_str(), &status); }) == 0 && S_ISDIR(status.st_mode);
-}
 
 std::vector<std::string> checkpoint_names(const std::string& directory) {
   std::vector<std::string> names;

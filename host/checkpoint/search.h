@@ -12,9 +12,6 @@ namespace selfsup::checkpoint {
 
 inline auto step_of(const Manifest& manifest) { return std::tuple(manifest.iter, manifest.update); }
 
-bool is_folder(const std::string& path);          // never through a link
-bool is_folder_or_link(const std::string& path);  // or a link to one
-
 // Of those that are, or should be, checkpoints: damage may have taken the manifest of one that a run has named. Other
 // folders are their owner's. None without such a directory; Error(storage).
 std::vector<std::string> checkpoint_names(const std::string& directory);

@@ -211,8 +211,11 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
 void CheckpointStore::go_on_from(const Manifest& resumed) {
   left_behind_.clear();
   for (const std::string& name : checkpoint_names(directory_)) {
-    const auto manifest = looks_whole(directory_ + "/" + name);
-    if (manifest && step_of(*manifest) > step_of(resumed)) left_behind_.push_back(name);
+    try {
+      if (step_of(read_manifest(directory_ + "/" + name)) > step_of(resumed)) left_behind_.push_back(name);
+    } catch (const Error& error) {
+      if (error.exit() != Exit::checkpoint) throw;  // a damaged one is nobody's future
+    }
   }
   changes_course_ = !left_behind_.empty();
 }
@@ -221,8 +224,7 @@ std::string CheckpointStore::files() const {
   return changes_course_ ? fmt::format("{}/{}", work_, branch_name) : work_;
 }
 
-std::vector<Rename> CheckpointStore::of_change(const std::string& saved) {
-  std::erase_if(left_behind_, [&](const std::string& name) { return !is_folder(directory_ + "/" + name); });
+std::vector<Rename> CheckpointStore::of_change(const std::string& saved) const {
   const std::string checkpoints = directory_.substr(directory_.find_last_of('/') + 1);
   remove_tree(open_folder(directory_).get(), std::string(replaced) + saved);
   return renames_of_change(work_, checkpoints, left_behind_, {std::string(temporary) + saved, saved});

@@ -66,7 +66,7 @@ class CheckpointStore {
   void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
-  std::vector<Rename> of_change(const std::string& saved);
+  std::vector<Rename> of_change(const std::string& saved) const;
   void change_course(const std::vector<Rename>& changes);
   void retain(const std::string& saved) const;
   std::string move_aside(const std::string& name, std::string_view suffix) const;

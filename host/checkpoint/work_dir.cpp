@@ -97,7 +97,7 @@ void WorkDir::lock() {
     if (!lock_ && errno == EISDIR) throw_in_the_way(file, "a directory");
     if (!lock_) throw_storage("create", file, errno);
     struct stat status;
-    if (::fstat(lock_.get(), &status) != 0) throw_storage("examine", file, errno);
+    if (uninterrupted([&] { return ::fstat(lock_.get(), &status); }) != 0) throw_storage("examine", file, errno);
     if (!S_ISREG(status.st_mode)) throw_in_the_way(file, kind_of_file(status.st_mode));
     if (uninterrupted([&] { return ::flock(lock_.get(), LOCK_EX | LOCK_NB); }) == 0) continue;
     if (errno != EWOULDBLOCK) throw_storage("lock", file, errno);
@@ -121,7 +121,7 @@ bool WorkDir::lock_stands() const {
     if (errno != ENOENT) throw_storage("examine", file, errno);
     return false;
   }
-  if (::fstat(lock_.get(), &own) != 0) throw_storage("examine", file, errno);
+  if (uninterrupted([&] { return ::fstat(lock_.get(), &own); }) != 0) throw_storage("examine", file, errno);
   return same_file(named, own);
 }
 
@@ -134,7 +134,8 @@ void WorkDir::require_ours() {
                             "ends, and is saved nowhere else",
                             path_));
   }
-  if (::fstat(folder_.get(), &own) != 0 || !same_file(named, own))
+  if (uninterrupted([&] { return ::fstat(folder_.get(), &own); }) != 0) throw_storage("examine", path_, errno);
+  if (!same_file(named, own))
     throw Error(Exit::usage, fmt::format("the work folder {} has been replaced while the run was in it: the run ends, "
                                          "and is saved nowhere else",
                                          path_));

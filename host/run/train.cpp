@@ -267,6 +267,7 @@ double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   Start start;
   if (loads_weights(settings.config)) start.origin = bridge::Origin::loaded;
   Training training(prepared, alone, settings, data, seed, start);
+  for (const std::string& note : training.notes) log_info(note);
   warn_of_low_rate(training);
   return begun_loop(training).first_loss();
 }

@@ -208,7 +208,7 @@ TEST_CASE("whichever system call fails, no folder is left of a work folder that 
   const std::string arguments = "take " + (dir / "x/y/z");
   int failed = 0;
   for (const Call& call : calls_of(arguments)) {
-    if (of_memory(call)) continue;
+    if (of_memory(call) || call.name == "rmdir") continue;  // what cannot be removed stays
     CAPTURE(call.text);
     const Result result = inject(call, "error=EIO", arguments);
     CAPTURE(result.output);
@@ -233,7 +233,7 @@ TEST_CASE("whichever system call a signal interrupts, it is made again") {
     trial.prepare();
     for (const Call& call : calls_of(trial.arguments)) {
       // What has no such failure, or, of close, may not be made again.
-      if (of_memory(call) || call.name == "close" || call.name == "fstat" || call.name == "getpid") continue;
+      if (of_memory(call) || call.name == "close" || call.name == "getpid") continue;
       CAPTURE(trial.arguments, call.text);
       trial.prepare();
       const Result result = inject(call, "error=EINTR", trial.arguments);

@@ -127,7 +127,7 @@ TEST_CASE("a failing backward names the algorithm and the remedy") {
     run.go();
     FAIL("the run went on");
   } catch (const Error& e) {
-    CHECK(e.exit() == Exit::failed);
+    CHECK(e.exit() == Exit::plugin);
     CHECK_THAT(e.what(), Catch::StartsWith("the algorithm: backward failed: ") && Catch::Contains("clone it"));
   }
 }

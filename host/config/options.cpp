@@ -152,6 +152,7 @@ std::string fault_of_place(const Json& tree, const std::vector<std::string>& par
   const Json* at = &tree;  // null: what will be made
   for (const std::string& part : parts) {
     const auto index = as_index(part);
+    const std::string name = shortened(part, kShownBytes);
     if (at && at->is_array()) {
       const Json::Array& list = at->as_array();
       if (!index || *index >= list.size())
@@ -159,7 +160,7 @@ std::string fault_of_place(const Json& tree, const std::vector<std::string>& par
                            shortened(part, kShownBytes));
       at = &list[*index];
     } else if (!at || at->is_null()) {
-      if (index) return fmt::format("there is no list there of which {} could be an element; set the whole list", part);
+      if (index) return fmt::format("there is no list there of which {} could be an element; set the whole list", name);
       at = nullptr;
     } else if (!at->is_object()) {
       return fmt::format("'{}' would have to be inside {}, which is no object or list", shortened(part, kShownBytes),

@@ -284,7 +284,7 @@ stops 1 "$file ended the process by exit(0) (on a thread of its own)" 'training_
 stops 1 'plugin test.thrower ended the process by exit(0) (callback training_step)' 'training_step 2 err'
 stops 1 "$file ended the process by _exit(0) (on a thread of its own)" 'training_step 2 terminate' --cfg-options train_cfg.max_iters=1000000
 run 'training_step 2 child' || fail "a child process that ends took the run with it: exit $?"
-# On the way out the status stays the run's.
+# On the way out the status stays the run's; after an error of its own nothing of a plugin runs any more.
 stops 0 "$file ended the process by exit(75)" 'destructor 1 exit75'
-stops 2 "$file ended the process by exit(0) (while the process ended)" 'destructor 1 exit' --cfg-options train_cfg.max_iters=0
+ends 2 'train_cfg.max_iters: expected at least 1, found 0' 'destructor 1 exit' --cfg-options train_cfg.max_iters=0
 exit $failed

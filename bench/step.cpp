@@ -7,7 +7,7 @@
 // The first line, unasked: {"loss", "losses", "grad_norm", "torch"} for fixed images and noise: the losses before any
 // update and after each of --updates of them, and the first gradient's norm.
 // Where the environment names several ranks, as torchrun does, this is one of them. --no-overlap: no gradient is sent
-// before backward is over.
+// before backward is over; --fitted: the buckets of ranks on several machines.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fcntl.h>
@@ -183,7 +183,7 @@ void write_state(const std::string& path, const model::ParameterStore& store, co
 
 struct Arguments {
   std::string case_json, plugins, state;
-  bool native = false, no_overlap = false;
+  bool native = false, no_overlap = false, fitted = false;
   int threads = 1, updates = 0;
 };
 
@@ -191,8 +191,8 @@ Arguments parse(int argc, char** argv) {
   Arguments out;
   for (int i = 1; i < argc; ++i) {
     const std::string flag = argv[i];
-    if (flag == "--native" || flag == "--no-overlap") {
-      (flag == "--native" ? out.native : out.no_overlap) = true;
+    if (flag == "--native" || flag == "--no-overlap" || flag == "--fitted") {
+      (flag == "--native" ? out.native : flag == "--fitted" ? out.fitted : out.no_overlap) = true;
       continue;
     }
     if (++i == argc) throw std::runtime_error(flag + " needs a value");
@@ -222,7 +222,8 @@ std::unique_ptr<distributed::World> meet() {
 }
 
 std::unique_ptr<distributed::Reducer> make_reducer(const distributed::World& world,
-                                                   const std::vector<model::Entry*>& trained, bool no_overlap) {
+                                                   const std::vector<model::Entry*>& trained, bool no_overlap,
+                                                   bool fitted) {
   std::vector<std::pair<std::string, at::Tensor>> parameters;
   distributed::Buckets all(1);
   for (const model::Entry* entry : trained) {
@@ -230,7 +231,7 @@ std::unique_ptr<distributed::Reducer> make_reducer(const distributed::World& wor
     parameters.emplace_back(entry->name, entry->tensor);
   }
   distributed::ReducerOptions options;
-  if (no_overlap) options.bucket_mb = 1e5;
+  if (!fitted) options.bucket_mb = no_overlap ? 1e5 : 25;
   auto reducer = distributed::make_reducer(world, parameters, options);
   // Buckets are sent in their order. The gradients of the first parameters come last, and the others wait for them.
   if (no_overlap) reducer->take_buckets(all);
@@ -297,7 +298,7 @@ void serve(const Arguments& arguments) {
   train::AmpSettings amp;
   if (c.bf16) amp.dtype = at::kBFloat16;
 
-  const auto reducer = make_reducer(*world, trained, arguments.no_overlap);
+  const auto reducer = make_reducer(*world, trained, arguments.no_overlap, arguments.fitted);
 
   // What every peer must compute, too; each rank has images of its own.
   at::Generator generator = at::detail::createCPUGenerator(11 + static_cast<uint64_t>(group.rank()));

@@ -128,7 +128,7 @@ inline constexpr char kHostTop[] = R"({
     "model_wrapper_cfg": {"type": "object", "default": {}, "description": "how gradients are reduced over ranks", "properties": {
       "type": {"type": "string", "enum": ["MMDistributedDataParallel"]},
       "find_unused_parameters": {"type": "boolean", "description": "instead of the key of this name at the top"},
-      "bucket_cap_mb": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "MiB of gradients that travel as one message; the first has at most 1. Absent: an eighth of all, between 1 and 25; PyTorch takes 25"},
+      "bucket_cap_mb": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "MiB of gradients that travel as one message; the first has at most 1. Absent: 25, as PyTorch; between machines an eighth of all, from 1 to 25"},
       "comm_hook": {"type": ["string", "null"], "enum": ["bf16_compress"], "description": "bf16_compress: gradients travel as bfloat16, in half the bytes. Absent: as they are"},
       "broadcast_buffers": {"type": "boolean", "x-ssp-idle": true}, "detect_anomalous_params": {"type": "boolean", "x-ssp-idle": true},
       "static_graph": {"type": "boolean", "x-ssp-idle": true}, "gradient_as_bucket_view": {"type": "boolean", "x-ssp-idle": true}}},

@@ -21,6 +21,8 @@
 namespace selfsup::run {
 namespace {
 
+constexpr double kPyTorchBucket = 25;  // MiB
+
 train::Schedules make_schedules(const config::RunConfig& config, const train::Course& course) {
   const int64_t max_epochs = course.length().max_epochs, epoch_iters = course.epoch_iters();
   return {config.param_scheduler,
@@ -48,7 +50,11 @@ std::vector<data::BadFile> known_bad(const AllData& all, const Start& start, con
   return still_bad(std::move(known), *all.data.dataset, config.data.max_bad_fraction);
 }
 
-distributed::ReducerOptions reducer_options(const config::ReduceConfig& config) {
+// Over loopback nothing is waited for that could hide behind backward, and messages take their time from the ranks:
+// there a few large ones, as PyTorch's, are cheaper.
+distributed::ReducerOptions reducer_options(const config::ReduceConfig& config, const launch::Ranks& ranks) {
+  if (!config.bucket_mb && ranks.local_world == ranks.world)
+    return {config.find_unused_parameters, kPyTorchBucket, config.compress_bf16};
   return {config.find_unused_parameters, config.bucket_mb, config.compress_bf16};
 }
 
@@ -77,7 +83,8 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
             choose_device(prepared.ranks),
             [&](model::ParameterStore& declared) { admit(declared, settings.rules, prepared.ranks.local_world); }),
       update(settings, model.store, group, device.device, notes),
-      reducer(distributed::make_reducer(world, train::trained_tensors(model.store), reducer_options(config.reduce))),
+      reducer(distributed::make_reducer(world, train::trained_tensors(model.store),
+                                        reducer_options(config.reduce, prepared.ranks))),
       step({model.preprocess, model.task, *update.optimizer, update.scaler, group, *reducer, device.device, &progress},
            update.amp, settings.clip),
       telemetry(group, step.judges_norm(), step.logs_norm()),

@@ -1,8 +1,11 @@
 #include "checkpoint/branch.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "checkpoint/file.h"
 #include "checkpoint/names.h"
@@ -10,6 +13,12 @@
 
 namespace selfsup::checkpoint {
 namespace {
+
+// It has been written line by line; what takes another file's place is on the disk before.
+void sync(const std::string& path) {
+  const Fd file(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); }));
+  if (!file || uninterrupted([&] { return ::fsync(file.get()); }) != 0) throw_storage("sync", path, errno);
+}
 
 // Files of the branch below `inner`, which is "" or "NAME/".
 void bring(int work, const std::string& path, const std::string& inner, std::vector<Rename>& renames) {
@@ -20,6 +29,7 @@ void bring(int work, const std::string& path, const std::string& inner, std::vec
       bring(work, path, own + "/", renames);
       continue;
     }
+    sync(path + "/" + from);
     if (is_there(work, own)) renames.push_back({own, free_name(work, own, superseded)});
     renames.push_back({from, own});
   }

@@ -217,7 +217,9 @@ FileRecord HashingFile::finish() {
 WholeFile::WholeFile(const std::string& path, uint64_t bytes)
     : path_(path), folder_path_(parent_of(path)), name_(path.substr(path.find_last_of('/') + 1)) {
   folder_ = open_folder(folder_path_);
-  remove_file(folder_.get(), name_ + ".tmp");  // left by a process that was killed
+  // Left by a process that was killed.
+  if (remove_file(folder_.get(), name_ + ".tmp") != 0 && errno != ENOENT)
+    throw_storage("replace", path_ + ".tmp", errno);
   content_.emplace(folder_.get(), name_ + ".tmp", path_, bytes);
 }
 

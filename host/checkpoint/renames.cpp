@@ -67,8 +67,13 @@ void carry_out(int folder, const std::string& path, const std::vector<Rename>& r
 
 void write_down(const std::string& folder, const std::vector<Rename>& renames) {
   const Fd open = open_folder(folder);
+  const std::string text = text_of(renames);
+  if (text.size() > kLargest)
+    throw Error(Exit::storage, fmt::format("{} holds too many files to rename at once: their names take {} bytes, more "
+                                           "than {}. Move them away, or choose another --work-dir",
+                                           folder, text.size(), kLargest));
   try {
-    write_file(fmt::format("{}/{}", folder, kFile), text_of(renames));
+    write_file(fmt::format("{}/{}", folder, kFile), text);
   } catch (const Error&) {
     if (remove_file(open.get(), kFile) == 0) uninterrupted([&] { return ::fsync(open.get()); });
     throw;

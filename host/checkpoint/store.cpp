@@ -25,7 +25,7 @@ CheckpointStore::CheckpointStore(std::string directory, int keep, std::function<
     if (const int error = remove_tree(folder, name, manifest_name))
       log_warning(fmt::format("cannot remove {}/{}, left by an earlier run: {}", path, name, std::strerror(error)));
   };
-  if (is_folder(fmt::format("{}/{}", work_, branch_name)))
+  if (is_there(AT_FDCWD, work_ + "/" + std::string(branch_name)))
     remove(open_folder(work_).get(), work_, std::string(branch_name));
   if (!is_folder_or_link(directory_)) return;
   const Fd folder = open_folder(directory_);
@@ -208,7 +208,7 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   return std::move(search.found);
 }
 
-void CheckpointStore::go_on_from(const Manifest& resumed) {
+bool CheckpointStore::go_on_from(const Manifest& resumed) {
   left_behind_.clear();
   for (const std::string& name : checkpoint_names(directory_)) {
     try {
@@ -218,6 +218,9 @@ void CheckpointStore::go_on_from(const Manifest& resumed) {
     }
   }
   changes_course_ = !left_behind_.empty();
+  const std::string branch = files();
+  if (changes_course_ && is_there(AT_FDCWD, branch)) throw_storage("make room for a new course in", branch, EEXIST);
+  return changes_course_;
 }
 
 std::string CheckpointStore::files() const {

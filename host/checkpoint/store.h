@@ -58,7 +58,8 @@ class CheckpointStore {
   // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
   // later resume must not take them. Nothing of that future is touched before the first save. At its commit, and in one
   // step with it, they are renamed NAME.superseded, with a warning, and the run's other files take their places.
-  void go_on_from(const Manifest& resumed);
+  // False: there are none. Error(storage) when something called .branch is in the way that cannot be removed.
+  bool go_on_from(const Manifest& resumed);
   // Where those are to be written: the work folder, or until that first save .branch in it.
   std::string files() const;
 

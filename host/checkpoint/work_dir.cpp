@@ -53,10 +53,9 @@ std::string describe_holder(int fd) {
 
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
-[[noreturn]] void throw_in_the_way(const std::string& path, const char* found) {
-  throw Error(
-      Exit::usage,
-      fmt::format("{}: expected a regular file, found {}. Move it away, or choose another --work-dir", path, found));
+[[noreturn]] void throw_in_the_way(const std::string& path, const char* expected, const char* found) {
+  throw Error(Exit::usage, fmt::format("{}: expected {}, found {}. Move it away, or choose another --work-dir", path,
+                                       expected, found));
 }
 
 }  // namespace
@@ -83,7 +82,10 @@ WorkDir::WorkDir(const std::string& path, IfUsed if_used) : WorkDir(path) {
 
 WorkDir::~WorkDir() {
   if (made_.empty()) return;
-  if (lock_) remove_file(folder_.get(), lock_name);
+  try {
+    if (lock_ && lock_stands()) remove_file(folder_.get(), lock_name);
+  } catch (const Error&) {  // then it stays, and the folder with it
+  }
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) ::rmdir(folder->c_str());  // if it is empty
 }
 
@@ -93,12 +95,12 @@ void WorkDir::lock() {
     lock_ = Fd(uninterrupted([&] {
       return ::openat(folder_.get(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
     }));
-    if (!lock_ && errno == ELOOP) throw_in_the_way(file, "a link");
-    if (!lock_ && errno == EISDIR) throw_in_the_way(file, "a directory");
+    if (!lock_ && errno == ELOOP) throw_in_the_way(file, "a regular file", "a link");
+    if (!lock_ && errno == EISDIR) throw_in_the_way(file, "a regular file", "a directory");
     if (!lock_) throw_storage("create", file, errno);
     struct stat status;
     if (uninterrupted([&] { return ::fstat(lock_.get(), &status); }) != 0) throw_storage("examine", file, errno);
-    if (!S_ISREG(status.st_mode)) throw_in_the_way(file, kind_of_file(status.st_mode));
+    if (!S_ISREG(status.st_mode)) throw_in_the_way(file, "a regular file", kind_of_file(status.st_mode));
     if (uninterrupted([&] { return ::flock(lock_.get(), LOCK_EX | LOCK_NB); }) == 0) continue;
     if (errno != EWOULDBLOCK) throw_storage("lock", file, errno);
     const std::string holder = describe_holder(lock_.get());
@@ -159,7 +161,7 @@ void WorkDir::require_regular(const std::vector<std::string>& replaced,
       if (errno != ENOENT) throw_storage("examine", path_ + "/" + name, errno);
       return;
     }
-    if (!S_ISREG(status.st_mode)) throw_in_the_way(path_ + "/" + name, kind_of_file(status.st_mode));
+    if (!S_ISREG(status.st_mode)) throw_in_the_way(path_ + "/" + name, "a regular file", kind_of_file(status.st_mode));
   };
   for (const std::string& name : replaced) {
     require(name);
@@ -170,6 +172,17 @@ void WorkDir::require_regular(const std::vector<std::string>& replaced,
     if (uninterrupted([&] { return ::faccessat(folder_.get(), name.c_str(), W_OK, 0); }) != 0 && errno != ENOENT)
       throw_storage("write", path_ + "/" + name, errno);
   }
+}
+
+void WorkDir::require_folder(const std::string& name) const {
+  const std::string path = path_ + "/" + name;
+  struct stat status;
+  if (uninterrupted([&] { return ::fstatat(folder_.get(), name.c_str(), &status, 0); }) != 0) {
+    if (errno == ENOENT && !is_there(folder_.get(), name)) return;
+    if (errno != ENOENT) throw_storage("examine", path, errno);
+    throw_in_the_way(path, "a folder", "a link that leads nowhere");
+  }
+  if (!S_ISDIR(status.st_mode)) throw_in_the_way(path, "a folder", kind_of_file(status.st_mode));
 }
 
 void WorkDir::probe() const {

@@ -37,6 +37,9 @@ class WorkDir {
   // that may not be written. Neither waits for anything.
   void require_regular(const std::vector<std::string>& replaced, const std::vector<std::string>& appended_to) const;
 
+  // Error(usage) for what has that name and is no folder.
+  void require_folder(const std::string& name) const;
+
   const std::string& path() const { return path_; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
 
@@ -47,7 +50,7 @@ class WorkDir {
  private:
   explicit WorkDir(const std::string& path);
   void lock();
-  bool lock_stands() const;
+  bool lock_stands() const;  // Error(storage)
   void probe() const;
 
   std::string path_;

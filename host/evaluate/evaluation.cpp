@@ -38,7 +38,7 @@ class ProbeEvaluation final : public Evaluation {
   void rehearse(const bridge::Step& at) override;
   void run(const bridge::Step& at, const Report& report) override;
   std::vector<std::function<void()>> closing(const bridge::Step& at, const Report& report) override;
-  std::optional<Shown> neighbours() const override;
+  std::optional<Captioned> neighbours() const override;
   std::vector<data::BadFile> bad_files() const override;
 
  private:
@@ -138,7 +138,7 @@ std::string ProbeEvaluation::table(const Baselines& baselines) {
 }
 
 // The few images that are shown are read again: of several ranks this one has but a share of them.
-std::optional<Evaluation::Shown> ProbeEvaluation::neighbours() const {
+std::optional<Captioned> ProbeEvaluation::neighbours() const {
   const Neighbours& found = last_.neighbours;
   if (found.queries.empty()) return std::nullopt;
   Neighbours shown;  // the rows of what is read

@@ -30,12 +30,8 @@ class Evaluation {
   virtual void run(const bridge::Step& /*at*/, const Report&) {}
   // What the end of a run is judged by: to be called one after the other, while this lives.
   virtual std::vector<std::function<void()>> closing(const bridge::Step& /*at*/, const Report&) { return {}; }
-  struct Shown {
-    Picture picture;
-    std::string caption;
-  };
   // What the features of the last run hold to be alike; nothing before.
-  virtual std::optional<Shown> neighbours() const { return std::nullopt; }
+  virtual std::optional<Captioned> neighbours() const { return std::nullopt; }
   // Images that could not be used, as far as they have been read.
   virtual std::vector<data::BadFile> bad_files() const { return {}; }
 };

@@ -68,7 +68,7 @@ std::string gauges_text(const report::History& history) {
 
 }  // namespace
 
-Album::Album(Training& training, const RunFolder& folder, const checkpoint::Manifest& manifest)
+Album::Album(Training& training, RunFolder& folder, const checkpoint::Manifest& manifest)
     : training_(training),
       folder_(folder),
       manifest_(manifest),
@@ -77,20 +77,19 @@ Album::Album(Training& training, const RunFolder& folder, const checkpoint::Mani
 std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
   if (!training_.config.report) return {};  // ranks have equally many works, since they agree on a stop before each
   const Data& data = training_.data;
-  const auto reconstruction = [this, &data, step](const std::string& path) {
-    const std::vector<std::string> columns =
-        evaluate::draw_reconstruction(training_.model.algorithm, training_.model.preprocess, *data.dataset,
-                                      data.pipeline, training_.seed, step, path);
-    return columns.empty() ? "" : fmt::format("reconstruction: {}", fmt::join(columns, ", "));
+  const auto reconstruction = [this, &data, step] {
+    return evaluate::draw_reconstruction(training_.model.algorithm, training_.model.preprocess, *data.dataset,
+                                         data.pipeline, training_.seed, step);
   };
-  const auto views = [this, &data](const std::string& path) {
-    evaluate::draw_views(*data.dataset, data.pipeline, data.views, training_.seed, path);
-    return std::string("what training sees: images and their augmented views");
+  const auto views = [this, &data] {
+    return std::optional<evaluate::Captioned>(
+        {evaluate::draw_views(*data.dataset, data.pipeline, data.views, training_.seed),
+         "what training sees: images and their augmented views"});
   };
-  const auto neighbours = [this](const std::string& path) {
-    const auto shown = training_.evaluation->neighbours();
-    if (shown) evaluate::write_png(path, shown->picture);
-    return shown ? fmt::format("nearest neighbours by the run's features: {}", shown->caption) : "";
+  const auto neighbours = [this] {
+    auto shown = training_.evaluation->neighbours();
+    if (shown) shown->caption.insert(0, "nearest neighbours by the run's features: ");
+    return shown;
   };
   return {[=, this] { draw("reconstruction.png", reconstruction); }, [=, this] { draw("neighbours.png", neighbours); },
           [=, this] { draw("views.png", views); }};
@@ -99,12 +98,14 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 void Album::draw(const std::string& name, const Draw& make) {
   if (!writes_) return;
   attempt(name, [&] {
+    std::optional<evaluate::Captioned> drawn;
+    training_.alone([&] { drawn = make(); });
+    if (!drawn) return;
+    folder_.require_ours();
     const std::string path = fmt::format("{}/{}", folder_.files(), name);
-    std::string caption;
-    training_.alone([&] { caption = make(path); });
-    if (caption.empty()) return;
-    figures_.push_back({name, caption, ""});
-    log_info(fmt::format("drew {}; {}", path, caption));
+    evaluate::write_png(path, drawn->picture);
+    figures_.push_back({name, drawn->caption, ""});
+    log_info(fmt::format("drew {}; {}", path, drawn->caption));
   });
 }
 

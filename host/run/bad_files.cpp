@@ -18,6 +18,32 @@ namespace {
 
 constexpr size_t kWarnings = 10;  // bad files of other ranks that the log names one by one
 
+// What would end a field or a line, and the backslash itself, as in C.
+constexpr std::string_view kEscaped = "\\\t\n\r", kLetters = "\\tnr";
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const size_t at = kEscaped.find(c);
+    if (at == kEscaped.npos) {
+      out += c;
+    } else {
+      out += {'\\', kLetters[at]};
+    }
+  }
+  return out;
+}
+
+std::string unescaped(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t at = text[i] == '\\' && i + 1 < text.size() ? kLetters.find(text[i + 1]) : kLetters.npos;
+    out += at == kLetters.npos ? text[i] : kEscaped[at];
+    if (at != kLetters.npos) ++i;
+  }
+  return out;
+}
+
 std::pair<int64_t, std::string> key_of(const data::BadFile& bad) { return {bad.index, bad.path}; }
 
 }  // namespace
@@ -97,7 +123,8 @@ void write_bad_files(const std::string& folder, const std::vector<data::BadFile>
 
 std::string bad_files_text(const std::vector<data::BadFile>& files) {
   std::string text;
-  for (const data::BadFile& bad : files) text += fmt::format("{}\t{}\t{}\n", bad.index, bad.path, bad.reason);
+  for (const data::BadFile& bad : files)
+    text += fmt::format("{}\t{}\t{}\n", bad.index, escaped(bad.path), escaped(bad.reason));
   return text;
 }
 
@@ -109,8 +136,8 @@ std::vector<data::BadFile> parse_bad_files(std::string_view text, const std::str
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), bad.index);
     if (end == text.npos || second >= end || error != std::errc() || stop != text.data() + first)
       throw Error(Exit::checkpoint, fmt::format("{}: expected lines \"INDEX<tab>PATH<tab>REASON\"", source));
-    bad.path = text.substr(first + 1, second - first - 1);
-    bad.reason = text.substr(second + 1, end - second - 1);
+    bad.path = unescaped(text.substr(first + 1, second - first - 1));
+    bad.reason = unescaped(text.substr(second + 1, end - second - 1));
     files.push_back(std::move(bad));
     text.remove_prefix(end + 1);
   }

@@ -18,7 +18,8 @@ inline constexpr const char* bad_files_name = "bad_files.txt";
 
 // Writes the list into that folder, which is made if need be, and says so; or takes an old one away.
 void write_bad_files(const std::string& folder, const std::vector<data::BadFile>& files);
-// One line an image: "INDEX<tab>PATH<tab>REASON".
+// One line an image: "INDEX<tab>PATH<tab>REASON"; a tab, an end of line or a backslash within a field is written as in
+// C.
 std::string bad_files_text(const std::vector<data::BadFile>& files);
 // Of images that could not be used, each of which is there once, those that still stand in their places. Where they are
 // too many to go on with they are read again, and what has been repaired counts no more.

@@ -36,13 +36,14 @@ int reconstruct_command(const cli::CommandLine& line) {
                             "trained on {}",
                             text_of(data.views.front()), text_of(trained.view())));
   const std::string path = picture_path(line, trained.config(), "reconstruction.png");
-  const std::vector<std::string> columns = evaluate::draw_reconstruction(
-      algorithm, trained.model.preprocess, *data.dataset, data.pipeline, trained.seed(), trained.at(), path);
-  if (columns.empty())
+  const auto drawn = evaluate::draw_reconstruction(algorithm, trained.model.preprocess, *data.dataset, data.pipeline,
+                                                   trained.seed(), trained.at());
+  if (!drawn)
     throw Error(Exit::data,
                 "nothing was drawn: no image of train_dataloader.dataset can be used, or the algorithm gives "
                 "no picture of them");
-  log_info(fmt::format("its columns: {}", fmt::join(columns, ", ")));
+  evaluate::write_png(path, drawn->picture);
+  log_info(fmt::format("drew {}; {}", path, drawn->caption));
   print_out(path + "\n");
   return 0;
 }

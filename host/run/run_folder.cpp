@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "checkpoint/file.h"
 #include "distributed/values.h"
+#include "plugin/surroundings.h"
 #include "run/bad_files.h"
 #include "run/prepared.h"
 
@@ -40,6 +41,7 @@ RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const Proc
   if (group.world() == 1) return;
   const std::string chosen = distributed::broadcast_text(group, checkpoint_ ? checkpoint_->path() : "");
   if (chosen.empty()) return;
+  changes_course_ = !distributed::broadcast_text(group, changes_course_ ? "so" : "").empty();
   if (group.rank() != 0) open(chosen);
   std::string digests;
   for (const checkpoint::FileRecord& file : checkpoint_->manifest().files) digests += file.sha256 + "\n";
@@ -62,8 +64,9 @@ void RunFolder::take(const config::RunConfig& config) {
   const int keep = config.checkpoint.keep;
   if (!overwrite_)
     dir_->require_regular({"config.json", bad_files_name, "report.html", "curve.svg", "reconstruction.png",
-                           "neighbours.png", "views.png"},
+                           "neighbours.png", "views.png", ".renames"},
                           {"run.log", "metrics.jsonl"});
+  if (!overwrite_ && config.tensorboard) dir_->require_folder("vis_data");
   store_.emplace(dir_->checkpoints(), keep, [this] { require_ours(); });
   // What is to be overwritten is moved away, whatever it is.
   overwrite_ ? checkpoint::CheckpointStore(path_ + "/.checkpoints", keep).probe() : store_->probe();
@@ -73,6 +76,7 @@ void RunFolder::take(const config::RunConfig& config) {
     if (checkpoint::holds_checkpoints(dir_->checkpoints())) open_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
   }
+  changes_course_ = checkpoint_ && store_->go_on_from(checkpoint_->manifest());
 }
 
 std::optional<uint64_t> RunFolder::earlier_seed() const {
@@ -97,8 +101,7 @@ void RunFolder::begin(const Json& config) {
   const std::string old = overwrite_ ? dir_->move_aside() : "";
   open_log();
   if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
-  if (files() != path_) {
+  if (changes_course_) {
     checkpoint::make_folders(files());
     log_info(
         fmt::format("{} has later checkpoints than {}: until the first save all stays as it is, and this run's "
@@ -109,6 +112,7 @@ void RunFolder::begin(const Json& config) {
 }
 
 void RunFolder::require_ours() {
+  plugin::restore_surroundings();  // paths begin in the working folder, and what is made has its mode
   if (!dir_) return;
   try {
     dir_->require_ours();

@@ -28,6 +28,9 @@ class RunFolder {
   std::string files() const { return store_ ? store_->files() : path_; }
   checkpoint::CheckpointStore* store() { return store_ ? &*store_ : nullptr; }  // of the first rank
 
+  // The run goes on from an older checkpoint than others here: nothing of it counts before its first save.
+  bool changes_course() const { return changes_course_; }
+
   // The one that the run goes on from; null: it starts fresh. Once closed, it has its path and its manifest only.
   const checkpoint::Checkpoint* checkpoint() const { return checkpoint_ ? &*checkpoint_ : nullptr; }
   void close_checkpoint() { checkpoint_->close(); }
@@ -66,7 +69,7 @@ class RunFolder {
   std::optional<checkpoint::WorkDir> dir_;
   std::optional<checkpoint::CheckpointStore> store_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
-  bool logging_ = false, lost_ = false;
+  bool changes_course_ = false, logging_ = false, lost_ = false;
 };
 
 }  // namespace selfsup::run

@@ -1,10 +1,13 @@
 #include "run/train.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -18,6 +21,7 @@
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
+#include "run/failure.h"
 #include "run/run_folder.h"
 #include "run/scan.h"
 #include "run/training.h"
@@ -132,8 +136,8 @@ void announce(const Settings& settings, const Training& training, const RunFolde
 }
 
 // The loop up to the first batch: what can be refused beforehand is refused here.
-train::Loop begun_loop(Training& training, const std::string& last_good = "") {
-  train::Loop loop = training.loop(last_good);
+train::Loop begun_loop(Training& training, const std::string& last_good = "", bool changes_course = false) {
+  train::Loop loop = training.loop(last_good, changes_course);
   loop.begin();
   training.evaluation->rehearse(loop.course().step());
   plugin::restore_surroundings();
@@ -145,9 +149,17 @@ bool is_of_data(const std::exception& failure) {
   return error && error->exit() == Exit::data;
 }
 
+// What fails on the way out is a warning: the run's own error is what counts.
+void attempt(const std::function<void()>& work) try { work(); } catch (const c10::Error& error) {
+  log_warning(error.what_without_backtrace());
+} catch (const std::exception& error) {
+  log_warning(error.what());
+}
+
 Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
               Training& training) {
-  train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
+  train::Loop loop =
+      begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "", folder.changes_course());
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
   if (processes.first()) announce(settings, training, folder, manifest);
@@ -159,12 +171,8 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   } catch (const std::exception& failure) {
     plugin::restore_surroundings();
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
-    try {
-      if (is_of_data(failure) && training.group.world() == 1) loop.save_done(watch);
-      folder.list_bad_files(bad);
-    } catch (const Error& error) {
-      log_warning(error.what());  // the run's own error is what counts
-    }
+    if (is_of_data(failure) && training.group.world() == 1) attempt([&] { loop.save_done(watch); });
+    attempt([&] { folder.list_bad_files(bad); });
     album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }
@@ -186,14 +194,36 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   return exit;
 }
 
-// A transform that hangs, or a file system, is not waited for: all is saved and told by now.
-void leave_if_stuck(Processes& processes, Training& training, Exit exit) {
+// A transform that hangs, or a file system, is not waited for.
+bool is_stuck(data::Loader& loader) {
   constexpr std::chrono::seconds kPatience(10);
-  if (training.loader.stop(kPatience)) return;
+  if (loader.stop(kPatience)) return false;
   log_warning(fmt::format("a thread that reads images has not come to an end for {} s; the process ends without it",
                           kPatience.count()));
-  processes.part();
-  plugin::end_now(static_cast<int>(exit));
+  return true;
+}
+
+// The end of it. A loader's thread that hangs refers to what would be destroyed now: then the process ends here.
+Exit train_to_the_end(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
+                      Training& training) {
+  Exit exit = Exit::ok;
+  std::exception_ptr failure;
+  try {
+    exit = train_in(processes, folder, prepared, settings, training);
+  } catch (const Error& error) {
+    const bool worked = error.exit() == Exit::plugin && training.model.algorithm.stepped();
+    failure = worked ? std::make_exception_ptr(Error(Exit::failed, error.what())) : std::current_exception();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (is_stuck(training.loader))
+    plugin::end_now(run_or_fail([&] {
+      if (failure) processes.run([&]() -> Exit { std::rethrow_exception(failure); });
+      processes.part();
+      return static_cast<int>(exit);
+    }));
+  if (failure) std::rethrow_exception(failure);
+  return exit;
 }
 
 // What must be the same on all ranks, and is known only where the images are.
@@ -222,14 +252,7 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
                                          training.course.max_iters()));
   }
   check_stop(group);
-  try {
-    const Exit exit = train_in(processes, folder, prepared, settings, training);
-    leave_if_stuck(processes, training, exit);
-    return exit;
-  } catch (const Error& error) {
-    if (error.exit() == Exit::plugin && training.model.algorithm.stepped()) throw Error(Exit::failed, error.what());
-    throw;
-  }
+  return train_to_the_end(processes, folder, prepared, settings, training);
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
            update.amp, settings.clip),
       telemetry(group, step.judges_norm(), step.logs_norm()),
       keepers{train::keep_model(model.store),
-              train::keep_optimizer(*update.optimizer),
+              train::keep_optimizer(*update.optimizer, model.store),
               train::keep_scaler(update.scaler),
               train::keep_rank_tensors(model.store, group),
               train::keep_task(model.task, group),
@@ -139,12 +139,13 @@ void Training::admit(model::ParameterStore& declared, const train::ParamRules& r
   require_memory(declared, config.model, appetite, device, local_world);
 }
 
-train::Loop Training::loop(const std::string& last_good) {
+train::Loop Training::loop(const std::string& last_good, bool changes_course) {
   train::LoopOptions options;
   options.log_interval = config.log_interval;
   options.save = {config.checkpoint.interval, config.checkpoint.by_epoch};
   options.save_last = config.checkpoint.save_last;
   options.evaluate = evaluation_interval();
+  options.changes_course = changes_course;
   return {{loader, step, model.task, *update.optimizer, schedules, group, telemetry, &progress},
           options,
           course,

@@ -44,7 +44,8 @@ struct Training {
   Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all, uint64_t seed,
            const Start& start);
 
-  train::Loop loop(const std::string& last_good = "");
+  // last_good: the checkpoint that the run goes on from, if any. changes_course: as of RunFolder.
+  train::Loop loop(const std::string& last_good = "", bool changes_course = false);
   bool evaluates_at_start() const;                    // before the first batch, or at once at the end
   std::vector<data::BadFile> bad_files_here() const;  // of training and of the probe, as far as they were read
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/log.h"
 #include "checkpoint/names.h"
 #include "distributed/rank_text.h"
 #include "train/state_dict.h"
@@ -55,12 +57,43 @@ Keeper keep_model(model::ParameterStore& model) {
           }};
 }
 
-Keeper keep_optimizer(Optimizer& optimizer) {
+namespace {
+
+// Of a name of an optimizer's state, "<parameter>/<what>".
+std::string_view parameter_of(std::string_view name) { return name.substr(0, name.rfind('/')); }
+
+// A saved state as it is for the parameters that train now.
+StateDict state_for(const StateDict& own, StateDict saved, const model::ParameterStore& model) {
+  std::set<std::string, std::less<>> held;
+  for (const model::Entry& entry : model.entries())
+    if (entry.held) held.insert(entry.name);
+  const size_t left =
+      std::erase_if(saved, [&](const auto& tensor) { return held.contains(parameter_of(tensor.first)); });
+  if (left > 0)
+    log_info(fmt::format("{} tensors of the optimizer's state are left: their parameters are frozen now", left));
+  std::set<std::string_view> known;
+  for (const auto& [name, tensor] : saved) known.insert(parameter_of(name));
+  if (known.empty()) return saved;  // nothing in common: that is for the optimizer to judge
+  int64_t begun = 0;
+  for (const auto& [name, tensor] : own) {
+    if (known.contains(parameter_of(name))) continue;
+    saved.emplace_back(name, tensor);
+    ++begun;
+  }
+  if (begun > 0)
+    log_info(fmt::format("{} tensors of the optimizer's state begin anew: the saved run had none for their parameters",
+                         begun));
+  return saved;
+}
+
+}  // namespace
+
+Keeper keep_optimizer(Optimizer& optimizer, const model::ParameterStore& model) {
   return {[&](Kept& into) { append(into.tensors[optimizer_file], optimizer.state()); },
           [&](const Kept& from) {
             StateDict saved = from.tensors_of(optimizer_file);
             std::erase_if(saved, [](const auto& tensor) { return tensor.first.starts_with(scaler_prefix); });
-            return optimizer.load_state(saved);
+            return optimizer.load_state(state_for(optimizer.state(), std::move(saved), model));
           }};
 }
 

@@ -41,8 +41,9 @@ using Keepers = std::vector<Keeper>;
 
 // Of these, which outlive the result:
 // "optimizer.safetensors": an optimizer's and a loss scaler's tensors, the latter as "scaler/<name>". A loss scaler
-// that the saved run did not have starts afresh.
-Keeper keep_optimizer(Optimizer& optimizer);
+// that the saved run did not have starts afresh. So does the state of a parameter that the saved run held still, and
+// that of one which is held still now is left: the rules may have changed. Both are told in the log.
+Keeper keep_optimizer(Optimizer& optimizer, const model::ParameterStore& model);
 Keeper keep_scaler(GradScaler& scaler);
 // "model.safetensors": all tensors but the transient ones. One that is missing, too many or of another shape or type is
 // refused, with the list.

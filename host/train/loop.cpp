@@ -39,7 +39,7 @@ Loop::Loop(const LoopParts& parts, const LoopOptions& options, const Course& cou
       options_(options),
       course_(course),
       last_good_(last_good),
-      saved_at_(last_good.empty() ? -1 : course.at().iter) {}
+      saved_at_(last_good.empty() || options.changes_course ? -1 : course.at().iter) {}
 
 void Loop::begin() { event(bridge::Event::ready); }
 
@@ -51,6 +51,7 @@ double Loop::first_loss() {
 
 Exit Loop::run(Outside& outside) {
   if (const auto stop = train(outside)) return *stop;
+  if (options_.changes_course && saved_at_ < 0) save(outside);
   event(bridge::Event::end);
   return close(outside).value_or(Exit::ok);
 }
@@ -116,7 +117,10 @@ void Loop::evaluate(Outside& outside) {
 }
 
 void Loop::enter_epoch() {
-  if (course_.at().iter_in_epoch == 0) event(bridge::Event::epoch_begin);
+  if (course_.at().iter_in_epoch == 0 && !course_.at().epoch_told) {
+    event(bridge::Event::epoch_begin);
+    course_.tell_epoch();
+  }
   parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch,
                       !parts_.task.wants(bridge::Event::epoch_begin));
 }
@@ -129,15 +133,14 @@ bool Loop::fetch(const std::function<bool()>& given_up) {
   return false;
 }
 
-// A stop that is asked for while the next batch does not come is obeyed at once where all that has been done is what a
-// save would keep: between optimizer steps, and not when an algorithm has been told of a new epoch since.
+// A stop that is asked for while the next batch does not come is obeyed at once between optimizer steps, where a save
+// keeps all that has been done.
 std::optional<Exit> Loop::fetch_or_stop(Outside& outside) {
   enter(distributed::Phase::data);
   const Position& at = course_.at();
-  const bool whole = course_.step_ended() && (at.iter_in_epoch > 0 || at.iter == 0 || saved_at_ == at.iter);
   std::optional<Exit> stop;
   const auto asked = [&] {
-    return parts_.group.world() == 1 && whole && (stop = outside.stop_requested()).has_value();
+    return parts_.group.world() == 1 && course_.step_ended() && (stop = outside.stop_requested()).has_value();
   };
   if (fetch(asked)) return std::nullopt;
   if (at.iter == 0) throw Error(*stop, "stopped before the first iteration");

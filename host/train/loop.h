@@ -35,6 +35,9 @@ struct LoopOptions {
   Interval save{1, true};
   bool save_last = true;
   Interval evaluate;  // before the end
+  // The run goes on from a checkpoint that is not where its folder stands: it is saved once in any case, at its end if
+  // not before, even where no batch was left to train on.
+  bool changes_course = false;
 };
 
 // What the loop tells and asks of the outside. Called on the loop's thread, between iterations.

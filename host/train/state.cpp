@@ -13,6 +13,7 @@ namespace selfsup::train {
 namespace {
 
 constexpr std::string_view tensor_file_ending = ".safetensors";
+constexpr const char* kEpochTold = "epoch_told";  // of the manifest's `extra`; missing: false
 
 // Views of the tensors; `hold` keeps the copies of those that are not dense on the host.
 std::vector<checkpoint::TensorView> views(const StateDict& tensors, std::vector<at::Tensor>& hold) {
@@ -24,7 +25,8 @@ std::vector<checkpoint::TensorView> views(const StateDict& tensors, std::vector<
 }  // namespace
 
 Position position_of(const checkpoint::Manifest& manifest) {
-  return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch};
+  return {manifest.iter, manifest.update, manifest.epoch, manifest.iter_in_epoch,
+          manifest.extra.get_bool(kEpochTold, false)};
 }
 
 std::string save(const Keepers& keepers, const distributed::Group& group, checkpoint::CheckpointStore* store,
@@ -38,6 +40,7 @@ std::string save(const Keepers& keepers, const distributed::Group& group, checkp
   manifest.update = position.update;
   manifest.epoch = position.epoch;
   manifest.iter_in_epoch = position.iter_in_epoch;
+  if (position.epoch_told) manifest.extra.set(kEpochTold, true);
 
   std::vector<at::Tensor> hold;
   const checkpoint::Metadata model_metadata = {{"format", "pt"}};

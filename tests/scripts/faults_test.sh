@@ -208,7 +208,7 @@ umask 022
 digest() { (cd work/checkpoints/iter_4 && sha256sum ./*.safetensors); }
 run '' --cfg-options "$images" $threads || fail "a run on images: exit $?"
 digest >undisturbed
-for fault in 'training_step 1 chdir' 'apply 3 chdir' 'constructor 1 raw_chdir' 'training_step 1 raw_chdir' 'tokens.create 1 umask' \
+for fault in 'save_state 1 umask' 'save_state 1 raw_chdir' 'reconstruct 1 umask' 'reconstruct 1 raw_chdir' 'training_step 1 chdir' 'apply 3 chdir' 'constructor 1 raw_chdir' 'training_step 1 raw_chdir' 'tokens.create 1 umask' \
   'training_step 1 umask' 'training_step 1 round' 'apply 1 round'; do
   workers=0
   [ "${fault#apply}" = "$fault" ] || workers=2
@@ -255,6 +255,28 @@ grep -q 'has not come to an end' out || fail "a hanging transform: not said"
 "$host" --plugin "$plugin" run.json --work-dir work --resume --cfg-options train_cfg.max_iters=30 >out 2>&1 || fail "going on after it: exit $?"
 grep -q 'resuming from work/checkpoints/iter_' out || fail "a hanging transform: nothing was saved"
 
+# Nor at the first batch of the run, nor at that of an epoch, nor where there is no room to save.
+# hangs CODE SECONDS FAULT ARGUMENTS...: SIGTERM comes when the transform has hung for a while.
+hangs() {
+  code=$1 seconds=$2 fault=$3
+  shift 3
+  rm -rf work
+  SELFSUP_TEST_FAULT=$fault "$host" --plugin "$plugin" run.json --work-dir work "$@" >out 2>&1 &
+  pid=$!
+  sleep "$seconds"
+  kill -TERM $pid
+  ticks=0
+  until grep -q '^State:.*Z' /proc/$pid/status || [ $ticks -gt 300 ]; do sleep 0.1 && ticks=$((ticks + 1)); done
+  [ $ticks -le 300 ] || kill -9 $pid
+  wait $pid
+  rc=$?
+  pid=
+  [ $rc -eq "$code" ] || fail "$fault, $*: exit $rc, not $code"
+}
+hangs 75 4 'apply 2 hang' --cfg-options $threads
+grep -q 'stopped before the first iteration' out || fail "a transform that hangs at once: not said"
+hangs 75 4 'apply 20 hang' --cfg-options $threads train_cfg.max_iters=100 default_hooks.checkpoint.interval=100
+grep -q 'stopped at iteration 4 and saved' out || fail "a transform that hangs as an epoch begins: not saved"
 # The end is the host's: a plugin that ends the process is a failure with its name, whatever it says about the status.
 # stops CODE TEXT FAULT ARGUMENTS...
 stops() {

@@ -176,7 +176,7 @@ class Run {
         keepers{train::keep_task(task, group),
                 train::keep_model(store),
                 train::keep_scaler(scaler),
-                train::keep_optimizer(*optimizer),
+                train::keep_optimizer(*optimizer, model),
                 train::keep_window(telemetry.window(), group),
                 train::keep_buckets(*reducer)} {}
 

@@ -188,8 +188,8 @@ TEST_CASE("image_folder: any nesting, one key") {
 TEST_CASE("image_folder: no picture is lost because of its ending") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));
-  const std::vector<std::string> endings = {"jpg",  "jpeg",  "jpe", "JFIF", "png", "WebP", "tif", "TIFF", "gif",
-                                            "avif", "avifs", "bmp", "dib",  "ppm", "pgm",  "pbm", "pnm"};
+  const std::vector<std::string> endings = {"jpg", "jpeg", "jpe",   "JFIF", "png", "WebP", "tif", "TIFF",
+                                            "gif", "avif", "avifs", "bmp",  "ppm", "pgm",  "pbm", "pnm"};
   for (const std::string& ending : endings) write_file(dir / ("good." + ending), picture);
   const std::vector<std::pair<std::string, std::string>> unreadable = {
       {"heic", std::string("\0\0\0\x18"

@@ -231,9 +231,12 @@ class Jpeg : public Undecoded {
     if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
     Box part = turned_back(orientation_, box, stored_);
     if (!ended_) part.height = stored_.height - part.top;
-    if (!start(decoder_, part)) fail();
+    if (!start(decoder_, part)) fail_whole();
     out.reshape(part.height, part.width, inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3);
-    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) fail();
+    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) {
+      if (ended_) fail();  // rows below another part may be sound
+      fail_whole();
+    }
     if (inks) cmyk_to_rgb(out);
     convert_channels(channels_, out);
     apply_orientation(orientation_, out);
@@ -249,6 +252,11 @@ class Jpeg : public Undecoded {
     if (decoder_.errors.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     if (decoder_.is_truncated && !decoder_.keeps_truncated) refuse_cut("JPEG", true);
     refuse_damaged("JPEG", decoder_.message);
+  }
+
+  // For what is found whatever part is wanted.
+  [[noreturn]] void fail_whole() const try { fail(); } catch (const BadImage& e) {
+    throw Undecodable(e.what());
   }
 
   const int channels_;

@@ -95,7 +95,7 @@ TransformType multi_view() {
   "description": "several views of one image, each through a pipeline of its own",
   "properties": {
     "type": {"type": "string"},
-    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline"},
+    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline; a sample has at most 1000, views of views too"},
     "transforms": {"type": "array", "minItems": 1, "items": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}}, "description": "the pipelines"}
   },
   "required": ["num_views", "transforms"]

@@ -140,6 +140,24 @@ TEST_CASE("an image that cannot be opened is tried once, whatever place asks for
   }
 }
 
+TEST_CASE("where one place finds nothing in the whole set, the others do not look") {
+  std::atomic<int64_t> tries{0};
+  const MadeUp set(200, [&](int64_t i, Image& out) {
+    ++tries;
+    plain(i, out);
+  });
+  const Pipeline pipeline(test::resolved(R"([{"type": "RandomCrop", "size": 3}])"));
+  for (const int workers : {0, 3}) {
+    tries = 0;
+    Loader loader(set, pipeline, {.batch_size = 100, .num_workers = workers, .max_bad_fraction = 1});
+    Batch batch;
+    loader.start(0, 0, false);
+    CHECK_THROWS_WITH(loader.next(batch), Contains("none of the 200 images of the set can be used"));
+    CHECK(loader.bad().files.size() == 200);
+    CHECK(tries <= 200 * (workers == 0 ? 1 : 3 * workers));  // not 100 places, of two batches, times 200
+  }
+}
+
 TEST_CASE("what a draw makes of an image in one place says nothing of another") {
   const MadeUp set(60, [](int64_t i, Image& out) {
     const int side = i % 2 == 0 ? 4 : 6;

@@ -9,6 +9,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -129,6 +130,7 @@ struct Loader::State {
   void work_on();
   void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
   void fill_one(Slot& slot, int64_t position, Sample& sample);
+  bool has_failed(const Slot& slot, int64_t position);
   BadReason put(Slot& slot, int64_t position, int64_t index, Sample& sample);
   void note(const BadFile& bad);
   void account(const std::vector<MetBad::Bad>& met);
@@ -236,7 +238,7 @@ void Loader::State::work_on() {
 }
 
 void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample) {
-  for (int64_t position = begin; position < end; ++position) {
+  for (int64_t position = begin; position < end && !has_failed(slot, position); ++position) {
     try {
       fill_one(slot, position, sample);
     } catch (...) {
@@ -249,6 +251,12 @@ void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample)
   }
 }
 
+// At a place before that one: then nothing that comes of that one is asked for any more.
+bool Loader::State::has_failed(const Slot& slot, int64_t position) {
+  const std::lock_guard lock(mutex);
+  return slot.error && slot.error_position < position;
+}
+
 void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
   const int64_t wanted = slot.indices[static_cast<size_t>(position)];
   Candidates candidates(options.seed, slot.epoch, wanted, dataset.size());
@@ -258,7 +266,7 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
   for (std::optional<int64_t> index; tried <= enough && (index = candidates.next()); ++tried) {
     reason = hopeless.find(*index);
     if (!reason) reason = put(slot, position, *index, sample);
-    if (!reason) return;
+    if (!reason || has_failed(slot, position)) return;
     slot.met.add(position, tried, *index, reason);
   }
   if (tried == dataset.size())
@@ -273,19 +281,24 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
 // need not keep it from another; only what no draw changes is remembered for all, as batches are not to depend on who
 // was first.
 BadReason Loader::State::put(Slot& slot, int64_t position, int64_t index, Sample& sample) {
-  bool opened = false;
+  bool opened = false, decoded = false;
   try {
     dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
     opened = true;
     // The draws of the place, not of the substitute: that one may be in this epoch already.
     SampleRandom random(options.seed, slot.epoch, slot.indices[static_cast<size_t>(position)]);
     pipeline.plan(sample, random);
+    decode(sample.views);
+    decoded = true;
     slot.builder.place(position, sample);
     return nullptr;
   } catch (const BadImage& e) {
     const auto reason = std::make_shared<const std::string>(e.what());
     if (!opened || dynamic_cast<const Undecodable*>(&e) != nullptr) hopeless.add(index, reason);
     return reason;
+  } catch (const std::bad_alloc&) {
+    if (decoded) throw;  // there is no memory for the batch
+    return std::make_shared<const std::string>(kNoMemory);
   } catch (const Error& e) {
     throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
   }
@@ -366,7 +379,7 @@ bool Loader::next(Batch& batch, const std::function<bool()>& given_up) {
   }
   s.work.notify_all();
   ++s.next_batch;
-  s.account(slot->met.in_order());
+  s.account(slot->met.in_order(slot->error ? slot->error_position : slot->size()));
   const bool first = !std::exchange(s.delivered, true);
   if (s.report.too_many() && (first || s.options.ends_when_too_many)) throw s.report.error();
   if (slot->error) std::rethrow_exception(slot->error);

@@ -22,10 +22,11 @@ void MetBad::add(int64_t place, int64_t tried, int64_t index, const BadReason& r
   if (!is_new && first.at < known->second.at) known->second = first;
 }
 
-std::vector<MetBad::Bad> MetBad::in_order() const {
+std::vector<MetBad::Bad> MetBad::in_order(int64_t last_place) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::pair<std::pair<int64_t, int64_t>, Bad>> all;
-  for (const auto& [index, first] : met_) all.push_back({first.at, {index, first.reason}});
+  for (const auto& [index, first] : met_)
+    if (first.at.first <= last_place) all.push_back({first.at, {index, first.reason}});
   std::ranges::sort(all, {}, [](const auto& one) { return one.first; });
   std::vector<Bad> bad;
   for (auto& [at, one] : all) bad.push_back(std::move(one));

@@ -34,8 +34,9 @@ class MetBad {
   };
   // tried: how many images were tried for that place before.
   void add(int64_t place, int64_t tried, int64_t index, const BadReason& reason);
-  // In the order in which one thread would have met them that fills one place after the other.
-  std::vector<Bad> in_order() const;
+  // Those that places up to this one have met, in the order in which one thread would have that fills one after the
+  // other.
+  std::vector<Bad> in_order(int64_t last_place) const;
 
  private:
   struct First {

@@ -152,7 +152,7 @@ std::optional<Captioned> ProbeEvaluation::neighbours() const {
     }
   }
   const LabelledImages bank = bank_->load(rows), queries = queries_->load(found.queries);
-  return Shown{neighbours_sheet(shown, bank, queries, sets_->bank->class_names()),
+  return Captioned{neighbours_sheet(shown, bank, queries, sets_->bank->class_names()),
                neighbours_caption(shown, bank, queries)};
 }
 

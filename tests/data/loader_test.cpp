@@ -126,10 +126,6 @@ TEST_CASE("workers go on into the next epoch, or rest at the end of theirs until
       ++loads;
       ShapesDataset::load(index, out);
     }
-    void open(int64_t index, ImageSource& out) const override {
-      ++loads;
-      ShapesDataset::open(index, out);
-    }
     mutable std::atomic<int64_t> loads{0};
   };
   const Pipeline pipeline;

@@ -157,13 +157,13 @@ std::string fault_of_place(const Json& tree, const std::vector<std::string>& par
       const Json::Array& list = at->as_array();
       if (!index || *index >= list.size())
         return fmt::format("the list there has {} elements; '{}' is none of them (they count from 0)", list.size(),
-                           shortened(part, kShownBytes));
+                           name);
       at = &list[*index];
     } else if (!at || at->is_null()) {
       if (index) return fmt::format("there is no list there of which {} could be an element; set the whole list", name);
       at = nullptr;
     } else if (!at->is_object()) {
-      return fmt::format("'{}' would have to be inside {}, which is no object or list", shortened(part, kShownBytes),
+      return fmt::format("'{}' would have to be inside {}, which is no object or list", name,
                          shortened(to_text(*at), kShownBytes));
     } else {
       at = at->find(part);

@@ -14,6 +14,15 @@ class BadImage : public std::runtime_error {
   explicit BadImage(const std::string& reason) : std::runtime_error(reason) {}
 };
 
+// One that cannot be used whatever part of it is wanted, and whatever is done with it.
+class Undecodable : public BadImage {
+ public:
+  using BadImage::BadImage;
+};
+
+// The reason where there is no memory for an image: its fault, as another may need less.
+inline constexpr const char* kNoMemory = "no memory to decode it";
+
 constexpr int64_t kMaxImageSide = 65535;
 constexpr int64_t kMaxImagePixels = 64'000'000;  // of what a transform makes, and of a file unless a run says more
 constexpr int64_t kMostImagePixels = int64_t{1} << 30;  // whatever a run says

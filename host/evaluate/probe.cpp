@@ -54,19 +54,17 @@ at::Tensor Probe::extract(const LabelledImages& images, const Features& features
   at::NoGradGuard no_grad;
   const Share share(images.labels.size(0), asked_.batch_size, group_);
   const int64_t own = images.pixels.size(0), size = asked_.batch_size;
-  const std::vector<int64_t> rows = share.rows();
-  const char* set = &images == &bank_ ? "probe.dataset" : "probe.test_dataset";
   std::vector<at::Tensor> out;
   for (int64_t start = 0; start < own; start += size) {
     const int64_t stop = std::min(own, start + size);
-    out.push_back(checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start,
-                          rows[static_cast<size_t>(start)], set));
+    out.push_back(checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), images, start, stop));
   }
   return share.gather(at::cat(out));
 }
 
-// Of `rows` images, the first of which is the one of that number in its set.
-at::Tensor Probe::checked(const at::Tensor& features, int64_t rows, int64_t first, const char* set) const {
+// Of some of the images that this rank has: those from `start` up to `stop`.
+at::Tensor Probe::checked(const at::Tensor& features, const LabelledImages& images, int64_t start, int64_t stop) const {
+  const int64_t rows = stop - start;
   const at::Tensor got = features.detach().to(at::kFloat);
   if (got.dim() != 2 || got.size(0) != rows)
     throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
@@ -74,13 +72,14 @@ at::Tensor Probe::checked(const at::Tensor& features, int64_t rows, int64_t firs
   // Beyond the limit their squares, summed up, are no longer finite.
   const at::Tensor usable = (got.abs() <= kLargestFeature).all(1);
   if (usable.all().item<bool>()) return got;
-  const int64_t bad = first + usable.logical_not().nonzero()[0].item<int64_t>();
-  throw Error(Exit::failed,
-              fmt::format("probe: the algorithm's {} have values that are not finite (NaN or infinity), or above {:g}, "
-                          "first for image {} of {}, so nothing can be judged by them; look at what `features` divides "
-                          "by, or takes the logarithm or root of",
-                          asked_.feature.empty() ? "features" : fmt::format("features '{}'", asked_.feature),
-                          kLargestFeature, bad, set));
+  const int64_t bad = start + usable.logical_not().nonzero()[0].item<int64_t>();
+  throw Error(
+      Exit::failed,
+      fmt::format("probe: the algorithm's {} have values that are not finite (NaN or infinity), or above {:g}, "
+                  "first for {} of {}, so nothing can be judged by them; look at what `features` divides by, or takes "
+                  "the logarithm or root of",
+                  asked_.feature.empty() ? "features" : fmt::format("features '{}'", asked_.feature), kLargestFeature,
+                  images.describe(bad), &images == &bank_ ? "probe.dataset" : "probe.test_dataset"));
 }
 
 Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {

@@ -55,7 +55,7 @@ class Probe {
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
-  at::Tensor checked(const at::Tensor& got, int64_t rows, int64_t first, const char* set) const;
+  at::Tensor checked(const at::Tensor& got, const LabelledImages& images, int64_t start, int64_t stop) const;
   Accuracies judge(const at::Tensor& bank, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;

@@ -91,9 +91,16 @@ void judge_together(const data::BadReport& own, int64_t size, double max_bad_fra
 
 }  // namespace
 
+std::string LabelledImages::describe(int64_t row) const {
+  if (set == nullptr) return fmt::format("image {}", row);
+  const int64_t index = shown[static_cast<size_t>(row)];
+  return fmt::format("{}, image {}", set->describe(index), index);
+}
+
 LabelledSet::LabelledSet(const data::Dataset& set, const data::Pipeline& pipeline, int64_t limit, int num_workers,
                          double max_bad_fraction)
-    : pipeline_(pipeline),
+    : set_(set),
+      pipeline_(pipeline),
       num_workers_(num_workers),
       max_bad_fraction_(max_bad_fraction),
       indices_(labelled(set, limit)),
@@ -108,7 +115,7 @@ LabelledImages LabelledSet::load(const std::vector<int64_t>& rows) const {
                        .max_bad_fraction = max_bad_fraction_});
   loader.start(0, 0, /*go_on=*/false);
   const auto count = static_cast<int64_t>(rows.size());
-  LabelledImages out{{}, at::empty({count}, at::kLong), chosen_.class_count(), {}};
+  LabelledImages out{{}, at::empty({count}, at::kLong), chosen_.class_count(), {}, {}, &set_};
   data::Batch batch;
   for (int64_t row = 0; loader.next(batch); row += batch.size) {
     const data::BatchView& view = batch.views.at(0);
@@ -118,6 +125,7 @@ LabelledImages LabelledSet::load(const std::vector<int64_t>& rows) const {
     std::copy_n(view.pixels.get(), batch.size * view.height * view.width * view.channels,
                 out.pixels[row].mutable_data_ptr<uint8_t>());
     std::copy(batch.labels.begin(), batch.labels.end(), out.labels.mutable_data_ptr<int64_t>() + row);
+    for (const int64_t shown : batch.sample_index) out.shown.push_back(indices_[static_cast<size_t>(shown)]);
   }
   out.bad = loader.bad();
   for (data::BadFile& bad : out.bad.files) bad.index = indices_[static_cast<size_t>(bad.index)];

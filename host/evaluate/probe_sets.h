@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "config/run_config.h"
@@ -26,6 +27,10 @@ struct LabelledImages {
   at::Tensor labels;  // i64 [n] on the CPU; of a rank's share of the images: those of all
   int64_t classes = 0;
   data::BadReport bad;
+  std::vector<int64_t> shown = {};     // of each of `pixels`, the index in its set
+  const data::Dataset* set = nullptr;  // that they are of; outlives them
+
+  std::string describe(int64_t row) const;  // of `pixels`, for messages
 };
 
 // At most `limit` labelled images of a set, spread evenly over it, through a deterministic pipeline: rows, which are
@@ -44,6 +49,7 @@ class LabelledSet {
   LabelledImages load(const Share& share, const distributed::Group& group) const;
 
  private:
+  const data::Dataset& set_;
   const data::Pipeline& pipeline_;
   int num_workers_;
   double max_bad_fraction_;

@@ -10,8 +10,8 @@
 
 namespace selfsup::run {
 
-data::Reading reading_of(const config::RunConfig& config) {
-  return {config.data.max_image_pixels, config.data.keep_truncated, config.work_dir, [] {
+data::Reading reading_of(const config::RunConfig& config, const launch::Ranks& ranks) {
+  return {config.data.max_image_pixels, config.data.keep_truncated, config.work_dir, ranks.local_world, [] {
             if (const auto stop = train::requested_stop())
               throw Error(*stop, "stopped while the images were looked for");
           }};
@@ -19,14 +19,15 @@ data::Reading reading_of(const config::RunConfig& config) {
 
 Data open_data(const Prepared& prepared, const config::RunConfig& config) {
   Data data{
-      data::make_dataset(config.data.dataset, reading_of(config)),
+      data::make_dataset(config.data.dataset, reading_of(config, prepared.ranks)),
       data::Pipeline(config.data.pipeline,
                      bridge::transform_factory(*prepared.registry, stated_facts(prepared.config, prepared.ranks))),
       {}};
   const char* key = "train_dataloader.dataset.pipeline";
   if (!prepared.config.at_path(key)) key = "train_dataloader.pipeline";
-  data.views = data::view_shapes(*data.dataset, data.pipeline,
-                                 fmt::format("{}: {}", describe(config.data.pipeline.source), key));
+  data.views =
+      data::view_shapes(*data.dataset, data.pipeline, fmt::format("{}: {}", describe(config.data.pipeline.source), key),
+                        config.data.max_bad_fraction);
   return data;
 }
 

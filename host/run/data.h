@@ -17,8 +17,9 @@ struct Data {
   std::vector<data::ImageShape> views;  // of one sample, in order; at least one
 };
 
-// What a run says of its image files. Listing them ends where a stop is asked for: Error with its code.
-data::Reading reading_of(const config::RunConfig& config);
+// What a run says of its image files. Listing them ends where a stop is asked for: Error with its code. ranks: those
+// that open the sets with it, or this process alone.
+data::Reading reading_of(const config::RunConfig& config, const launch::Ranks& ranks = {});
 
 // Reads listings and labels, and tries the pipeline on a black image, or on the first that it can use.
 Data open_data(const Prepared& prepared, const config::RunConfig& config);

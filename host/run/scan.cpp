@@ -13,6 +13,7 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "checkpoint/work_dir.h"
 #include "config/threads.h"
 #include "data/datasets/dataset.h"
 #include "data/loader/bad_report.h"
@@ -97,6 +98,8 @@ class SetScan {
 }  // namespace
 
 void scan_images(const config::RunConfig& config) {
+  // Held to the end: a list that a run is about to write is not to be replaced. Made and left empty, it goes again.
+  checkpoint::WorkDir folder(config.work_dir, checkpoint::IfUsed::accept);
   const train::StopSignals signals;
   std::vector<std::pair<std::string, Json>> sets = {{"train_dataloader.dataset", config.data.dataset}};
   if (config.probe) {
@@ -116,6 +119,7 @@ void scan_images(const config::RunConfig& config) {
       error.emplace(report.error().exit(), fmt::format("{}: {}", key, report.error().what()));
     if (stop) break;
   }
+  folder.require_ours();
   write_bad_files(config.work_dir, bad);
   if (stop) throw Error(*stop, "the scan was stopped before all images had been read");
   if (error) throw Error(*error);

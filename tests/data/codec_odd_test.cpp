@@ -138,16 +138,24 @@ TEST_CASE("small files of every format that claim much are refused in little mem
   }
 }
 
-TEST_CASE("files that were cut anywhere are refused, or kept, and nothing else") {
+TEST_CASE("files that were cut anywhere are refused, or lack no pixel, and may be kept") {
   for (const auto& [name, bytes] : sample_images()) {
     if (name.find("cut") != std::string::npos) continue;
     INFO(name);
-    for (size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 40) {
+    Image whole, got;
+    decode_image(bytes, {}, whole);
+    // The last number of a text may have been longer: who ends his text without a blank is not to be refused for that.
+    const size_t told = name == "p2.pgm" || name == "p3.ppm" ? bytes.size() - 3 : bytes.size();
+    for (size_t size = 0; size < told; ++size) {
       const Bytes cut(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size));
-      reason(cut, {.keep_truncated = true});
-      const std::string text = reason(cut);
-      // A byte or two less, or what no pixel needs, may be missing unseen.
-      if (size < bytes.size() / 2) CHECK_FALSE(text.empty());
+      if (size % (1 + bytes.size() / 40) == 0) reason(cut, {.keep_truncated = true});
+      try {
+        decode_image(cut, {}, got);
+      } catch (const BadImage&) {
+        continue;
+      }
+      INFO(size << " of " << bytes.size() << " bytes");
+      CHECK((got.height == whole.height && got.width == whole.width && got.pixels == whole.pixels));
     }
   }
 }

@@ -13,6 +13,7 @@
 
 #include "base/errors.h"
 #include "bridge/support/captured_log.h"
+#include "data/datasets/idx.h"
 #include "data/file.h"
 #include "data/support/support.h"
 #include "resolved.h"
@@ -92,6 +93,10 @@ TEST_CASE("idx: the MNIST family, plain and gzipped") {
   const auto files =
       make("{" + root + R"(, "images": "t10k-images-idx3-ubyte.gz", "labels": "train-labels-idx1-ubyte"})");
   CHECK(files->label(0) == 2);
+
+  // The memory of the machine is that of all ranks on it.
+  CHECK_THROWS_WITH(IdxDataset(dir / "train-images-idx3-ubyte", "", 1'000'000'000),
+                    Contains("train-images-idx3-ubyte") && Contains("shared by 1000000000 ranks"));
 
   const Subset subset(*train, {2, 0});
   CHECK(subset.size() == 2);
@@ -188,8 +193,8 @@ TEST_CASE("image_folder: any nesting, one key") {
 TEST_CASE("image_folder: no picture is lost because of its ending") {
   const TempDir dir;
   const Bytes picture = png(gradient(6, 8, 3));
-  const std::vector<std::string> endings = {"jpg",  "jpeg",  "jpe", "JFIF", "png", "WebP", "tif", "TIFF", "gif",
-                                            "avif", "avifs", "bmp", "dib",  "ppm", "pgm",  "pbm", "pnm"};
+  const std::vector<std::string> endings = {"jpg", "jpeg", "jpe",   "JFIF", "png", "WebP", "tif", "TIFF",
+                                            "gif", "avif", "avifs", "bmp",  "ppm", "pgm",  "pbm", "pnm"};
   for (const std::string& ending : endings) write_file(dir / ("good." + ending), picture);
   const std::vector<std::pair<std::string, std::string>> unreadable = {
       {"heic", std::string("\0\0\0\x18"
@@ -220,7 +225,12 @@ TEST_CASE("image_folder: no picture is lost because of its ending") {
     return log.text();
   };
   CHECK(opened().empty());
+  // What has no ending promises nothing, and is not looked at before its turn: a list may have a million such names.
   write_file(dir / "b/no ending", picture);
+  const TempDir lists;
+  write_text(lists / "list.txt", "b/no ending\n");
+  CHECK_FALSE(make(R"({"type": "image_list", "ann_file": )" + quoted(lists / "list.txt") + ", " + spec.substr(1))
+                  ->looks_foreign(0));
   CHECK_THAT(opened(), Contains("left out 1 file without an image's ending (first: b/no ending)"));
   for (const char* name : {"c.txt", "b/a.jpg.part", "d."}) write_file(dir / name, picture);
   CHECK_THAT(opened(), Contains("left out 4 files without an image's ending (first: b/a.jpg.part)"));
@@ -230,6 +240,31 @@ TEST_CASE("image_folder: no picture is lost because of its ending") {
   CHECK_THAT(data_error(R"({"data_root": )" + quoted(none.path()) + "}"),
              Contains("holds no image") && Contains(".jfif") &&
                  Contains("1 file without an image's ending (first: picture.part)"));
+}
+
+TEST_CASE("an image for which there is no memory is bad, and named by whoever reads it") {
+  const TempDir dir;
+  // A BMP of run lengths whose rows end at once: 20 KB, 64 million pixels.
+  Bytes file = {'B', 'M', 0,    0,    0, 0, 0,    0,    0, 0, 62, 0, 0, 0, 40, 0,
+                0,   0,   0x40, 0x1F, 0, 0, 0x40, 0x1F, 0, 0, 1,  0, 8, 0, 1};
+  file.resize(62 + 40000);
+  file[46] = 2;
+  write_file(dir / "large.bmp", file);
+  const auto set = make(R"({"data_root": )" + quoted(dir.path()) + "}");
+  CHECK(bad_reason(*set, 0).empty());
+  CHECK(in_child([&] {
+          const rlimit limit{64u << 20, 64u << 20};
+          setrlimit(RLIMIT_DATA, &limit);
+          if (bad_reason(*set, 0) != "no memory to decode it") return 1;
+          ImageSource source;
+          set->open(0, source);
+          try {
+            source.decode();
+            return 2;
+          } catch (const BadImage& e) {
+            return e.what() == std::string("no memory to decode it") ? 0 : 3;
+          }
+        }) == 0);
 }
 
 TEST_CASE("image_folder: sub-folders are classes when every image is in one of two or more") {

@@ -1,9 +1,12 @@
 // Pictures that cannot be used: replaced, counted, listed, and too many of them.
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
 
 #include "base/errors.h"
+#include "bridge/support/captured_log.h"
 #include "data/loader/loader.h"
 #include "data/support/loader.h"
 #include "data/support/pipeline.h"
@@ -103,6 +106,78 @@ TEST_CASE("too many bad pictures end the run with data's exit code, at the same 
   CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
   CHECK(fails_at(MadeUp(10, bad_from(9)), 0.9, 1) == -1);
   CHECK(fails_at(MadeUp(10, bad_from(9)), 0.89, 1) >= 0);
+}
+
+TEST_CASE("so many may be bad as the share says in decimals") {
+  CHECK(allowed_bad(0.29, 100) == 29);
+  CHECK(allowed_bad(0.57, 100) == 57);
+  CHECK(allowed_bad(0.001, 1'000'000) == 1000);
+  CHECK(allowed_bad(0.1, 39) == 3);
+  CHECK(allowed_bad(1, 1'000'000'000) == 1'000'000'000);
+}
+
+TEST_CASE("an image that cannot be opened is tried once, whatever place asks for it, and listed once") {
+  std::atomic<int64_t> tries{0};
+  const MadeUp set(300, [&](int64_t i, Image& out) {
+    ++tries;
+    if (i != 250) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  for (const int workers : {0, 4}) {
+    tries = 0;
+    Loader loader(set, pipeline, {.batch_size = 100, .num_workers = workers, .max_bad_fraction = 1});
+    Batch batch;
+    loader.start(0, 0, false);
+    while (loader.next(batch)) continue;
+    CHECK(loader.bad().files.size() == 299);
+    // 300 places take the one that is good; two workers may try the same image at the same time.
+    CHECK(tries < 300 + 299 * std::max(workers, 1) + 1);
+    tries = 0;
+    loader.start(1, 0, false);
+    while (loader.next(batch)) continue;
+    CHECK(tries == 300);
+  }
+}
+
+TEST_CASE("what a draw makes of an image in one place says nothing of another") {
+  const MadeUp set(60, [](int64_t i, Image& out) {
+    const int side = i % 2 == 0 ? 4 : 6;
+    out.reshape(side, side, 1);
+    std::ranges::fill(out.pixels, static_cast<uint8_t>(i));
+  });
+  // Half of the draws want more than half of the images have.
+  const Pipeline pipeline(test::resolved(R"([
+    {"type": "RandomApply", "prob": 0.5, "transforms": [{"type": "RandomCrop", "size": 5}]},
+    {"type": "Resize", "scale": 4}])"));
+  std::vector<std::string> want;
+  for (const int workers : {0, 1, 4}) {
+    Loader loader(set, pipeline, {.batch_size = 20, .num_workers = workers, .max_bad_fraction = 1});
+    std::vector<std::string> got = epoch_of(loader, 0);
+    for (const std::string& batch : epoch_of(loader, 1)) got.push_back(batch);
+    CHECK(loader.bad().files.size() > 10);
+    if (workers == 0) want = got;
+    CHECK(got == want);
+  }
+}
+
+TEST_CASE("ten of the bad images that a loader finds are named, however many were known before") {
+  const MadeUp set(100, [](int64_t i, Image& out) {
+    if (i >= 20 && i < 35) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 10, .shuffle = false, .max_bad_fraction = 0.9};
+  for (int64_t i = 0; i < 12; ++i) options.known_bad.push_back({i, "made up " + std::to_string(i), "gone"});
+  Loader loader(set, pipeline, options);
+  const bridge::testing::CapturedLog log;
+  epoch_of(loader, 0);
+  const std::string text = log.text();
+  int named = 0;
+  for (size_t at = 0; (at = text.find(": broken; another image takes its place", at)) != text.npos; ++at) ++named;
+  CHECK(named == 10);
+  CHECK_THAT(text, Contains("made up 20: ") && !Contains("made up 1: ") &&
+                       Contains("further images that cannot be used are counted, not named here"));
 }
 
 TEST_CASE("where all may be bad the one that is good takes every place, and none is an error") {

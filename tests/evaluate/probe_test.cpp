@@ -180,6 +180,7 @@ TEST_CASE("labelled images come in the order of the set, spread over it, with ot
       const int64_t shown = got.pixels[r][0][0][0].item<int64_t>();
       if (want[row] != 4) CHECK(shown == want[row]);
       CHECK(shown != 4);
+      CHECK(got.describe(r) == std::to_string(shown) + ", image " + std::to_string(shown));
       CHECK(got.labels[r].item<int64_t>() == shown % 3);
     }
     // Some of them, in any order: the same, that in the place of the bad one too.
@@ -195,6 +196,40 @@ TEST_CASE("labelled images come in the order of the set, spread over it, with ot
     } catch (const Error& error) {
       CHECK(error.exit() == Exit::data);
     }
+  }
+}
+
+TEST_CASE("features that cannot be judged are told of by the image of the set, not by its row in the probe") {
+  const Set bank_set(100, 1000), query_set(100, 1000);
+  const data::Pipeline pipeline;
+  const input::Preprocessor preprocess(Json::object(), 1, at::kCPU);
+  config::ProbeConfig asked = asked_for(3, 0.1, 20, 2);
+  asked.batch_size = 8;
+  for (const int world : {1, 2}) {
+    std::mutex checks;
+    test::ThreadRanks(world).run([&](const distributed::Group& group) {
+      const LabelledSet bank(bank_set, pipeline, 0, 0, 0), queries(query_set, pipeline, 50, 0, 0);
+      const Share share(queries.size(), 8, group);
+      const Probe probe(bank.load(Share(bank.size(), 8, group), group), queries.load(share, group), preprocess, asked,
+                        0, group);
+      // Of every batch the second image; rows of 50 labelled ones of a hundred, every other, are not their indices.
+      std::string text;
+      try {
+        probe.evaluate([](const at::Tensor& x) {
+          const at::Tensor features = x.flatten(1).clone();
+          features[1].fill_(NAN);
+          return features;
+        });
+      } catch (const Error& error) {
+        text = error.what();
+      }
+      const LabelledImages own = queries.load(share.rows());
+      const int64_t index = own.shown[1];
+      const std::lock_guard lock(checks);
+      CHECK(index == own.pixels[1][0][0][0].item<int64_t>());
+      CHECK_THAT(text, Catch::Matchers::Contains("first for " + std::to_string(index) + ", image " +
+                                                 std::to_string(index) + " of probe.test_dataset"));
+    });
   }
 }
 

@@ -70,6 +70,18 @@ mkdir set && cp "$good" set/1.bmp
 run 0 validate --scan run.json --work-dir scanned
 [ ! -e scanned/bad_files.txt ] || fail "a scan that finds nothing leaves an old list"
 run 2 run.json --scan
+# A folder is not made for nothing, and not taken from a run that is at work in it.
+run 0 validate --scan run.json --work-dir new/folder
+[ ! -e new ] || fail "a scan that finds nothing leaves a folder"
+mkdir owned && echo kept >owned/bad_files.txt
+python3 - "$host" <<'END' || fail "a scan in the folder of a run"
+import fcntl, subprocess, sys
+with open("owned/.lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    done = subprocess.run([sys.argv[1], "validate", "--scan", "run.json", "--work-dir", "owned"], capture_output=True, text=True)
+assert done.returncode == 2 and "owned is in use by" in done.stderr, (done.returncode, done.stderr)
+assert open("owned/bad_files.txt").read() == "kept\n"
+END
 
 # It ends by a signal, with what it has found.
 python3 - set "$samples/cut.png" <<'END'

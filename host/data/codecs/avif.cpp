@@ -16,6 +16,22 @@ namespace {
 
 constexpr std::string_view kName = "AVIF";
 
+// 0: top and bottom are exchanged, 1: left and right. The field's name changed with version 1.0.
+int mirror_axis(const avifImage& image) {
+#if AVIF_VERSION_MAJOR >= 1
+  return image.imir.axis;
+#else
+  return image.imir.mode;
+#endif
+}
+
+// dav1d, which libavif would choose, writes what it thinks of damaged files to the standard error, past the log, and
+// libavif has no way to keep it from that. libaom is silent and gives the same pixels.
+avifCodecChoice silent_decoder() {
+  const bool there = avifCodecName(AVIF_CODEC_CHOICE_AOM, AVIF_CODEC_FLAG_CAN_DECODE) != nullptr;
+  return there ? AVIF_CODEC_CHOICE_AOM : AVIF_CODEC_CHOICE_AUTO;
+}
+
 // EXIF's orientation that is the image's own turn, and the mirroring that comes after it. EXIF itself is not to be
 // obeyed beside them.
 int orientation(const avifImage& image) {
@@ -23,7 +39,7 @@ int orientation(const avifImage& image) {
   const bool mirrors = (image.transformFlags & AVIF_TRANSFORM_IMIR) != 0;
   const int angle = turns ? image.irot.angle & 3 : 0;  // quarters to the left
   static constexpr int kTurned[] = {1, 8, 3, 6}, kTopWithBottom[] = {4, 5, 2, 7}, kLeftWithRight[] = {2, 7, 4, 5};
-  return !mirrors ? kTurned[angle] : image.imir.mode == 0 ? kTopWithBottom[angle] : kLeftWithRight[angle];
+  return !mirrors ? kTurned[angle] : mirror_axis(image) == 0 ? kTopWithBottom[angle] : kLeftWithRight[angle];
 }
 
 class Avif : public Whole {
@@ -32,6 +48,7 @@ class Avif : public Whole {
       : Whole(how), decoder_(avifDecoderCreate(), avifDecoderDestroy) {
     if (!decoder_) throw std::bad_alloc();
     decoder_->maxThreads = 1;
+    decoder_->codecChoice = silent_decoder();
     decoder_->ignoreExif = decoder_->ignoreXMP = AVIF_TRUE;
     decoder_->imageSizeLimit = static_cast<uint32_t>(std::min<int64_t>(how.max_pixels, AVIF_DEFAULT_IMAGE_SIZE_LIMIT));
     decoder_->imageDimensionLimit = kMaxImageSide;
@@ -64,6 +81,8 @@ class Avif : public Whole {
     if (result == AVIF_RESULT_OK) return;
     if (result == AVIF_RESULT_OUT_OF_MEMORY) throw std::bad_alloc();
     if (result == AVIF_RESULT_TRUNCATED_DATA) refuse_cut(kName, false);
+    if (result == AVIF_RESULT_DECODE_COLOR_FAILED || result == AVIF_RESULT_DECODE_ALPHA_FAILED)
+      refuse_damaged(kName, "its pixels cannot be decoded");
     const char* more = decoder_->diag.error;
     refuse_damaged(kName, fmt::format("{}{}{}", avifResultToString(result), more[0] != 0 ? ": " : "", more));
   }

@@ -54,9 +54,18 @@ class Bmp : public Whole {
     stride_ = (row_bytes_ + 3) / 4 * 4;
     const uint64_t least = runs() ? 2 : stride_ * static_cast<uint64_t>(height_ - 1) + row_bytes_;
     if (least > pixels_.size() && !how.keep_truncated) refuse_cut(kName, true);
+    if (runs() && !how.keep_truncated) judge_runs();
   }
 
  private:
+  // Two bytes make 255 pixels at most. Rows may be left early, and pixels passed over; a picture of which that takes
+  // nearly everything is made by no writer.
+  void judge_runs() const {
+    constexpr uint64_t kMostOfTwo = 255, kLeftEarly = 16;
+    if (static_cast<uint64_t>(width_) * static_cast<uint64_t>(height_) > pixels_.size() * kMostOfTwo / 2 * kLeftEarly)
+      refuse_claim(kName, height_, width_, pixels_.size());
+  }
+
   bool runs() const { return compression_ == kRuns8 || compression_ == kRuns4; }
 
   void judge_layout() const {
@@ -133,11 +142,14 @@ class Bmp : public Whole {
         refuse_cut(kName, true);
       }
       const auto put = [&](int n, const auto& byte_of) {
-        for (int i = 0; i < n; ++i, ++x) {
+        const int seen = static_cast<int>(std::clamp<int64_t>(width_ - x, 0, n));  // what lies beyond costs no time
+        for (int i = 0; i < seen; ++i) {
           const int byte = byte_of(i);
-          const int value = !nibbles ? byte : i % 2 == 0 ? byte >> 4 : byte & 15;
-          if (x < width_) row(out, static_cast<int>(y))[x] = static_cast<uint8_t>(value);
+          row(out, static_cast<int>(y))[x + i] = static_cast<uint8_t>(!nibbles     ? byte
+                                                                      : i % 2 == 0 ? byte >> 4
+                                                                                   : byte & 15);
         }
+        x += n;
       };
       if (count > 0) {
         put(count, [&](int) { return second; });
@@ -170,7 +182,7 @@ class Bmp : public Whole {
 
 Codec bmp() {
   return {{kName},
-          {"bmp", "dib"},
+          {"bmp"},
           [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "BM"); },
           [](std::span<const uint8_t> bytes, const Decoding& how) -> std::unique_ptr<Undecoded> {
             return std::make_unique<Bmp>(bytes, how);

@@ -23,8 +23,9 @@ struct Decoding {
 
 // The format is told by the content. Pixels are those of Pillow's convert("RGB"):
 // - JPEG: 8 bits, baseline or progressive; CMYK and YCCK as Adobe writes them (inverted). What libjpeg warns of is
-//   damage where it may have cost pixels. More than 500 scans are refused, and a progressive image whose coefficients
-//   take more than 6 bytes for each of max_pixels.
+//   damage where it may have cost pixels. More than 500 scans are refused, scans that go over more blocks than 96 grey
+//   images of max_pixels (or of kMaxImagePixels) have, and a progressive image whose coefficients take more than 6
+//   bytes for each of max_pixels.
 // - PNG: gamma and profiles are ignored, of an animation the still image is taken.
 // - WebP, AVIF: of an animation the first frame. TIFF: the first image, of 1, 2, 4, 8 or 16 bits. GIF: the first frame
 //   on its screen. BMP, PNM.
@@ -34,7 +35,12 @@ struct Decoding {
 // - Grey of colour is (19595 R + 38470 G + 7471 B + 32768) >> 16; of a JPEG in YCbCr it is Y.
 // - keep_truncated: pixels that are missing are grey in a JPEG, else black or of the palette's first colour (of a GIF
 //   with a transparent colour, of that). A WebP, an AVIF and a compressed TIFF are refused all the same.
-// Throws BadImage for everything else, before memory is taken for more than the file can hold; std::bad_alloc.
+// - A file that was cut is refused, or lacks nothing that a pixel needs; but where the text of a P2 or P3 ends without
+// a
+//   blank, digits of its last number may be missing.
+// Throws BadImage for everything else, before memory is taken for more than the file can hold; std::bad_alloc. Nothing
+// but max_pixels bounds what a few bytes can hold of one colour in a lossless WebP, an AVIF, a JPEG in arithmetic
+// coding and a TIFF in a fax's; nor what was cut off a file that is kept.
 void decode_image(std::span<const uint8_t> bytes, const Decoding& how, Image& out);
 
 // A picture whose header has been read. Of one thread.

@@ -14,9 +14,12 @@ namespace {
 
 constexpr std::string_view kName = "GIF";
 
-// Behind the end of a file that was cut there are zeros, which end blocks: pixels that are all there need nothing more.
+// Behind the end of a file that was cut there is one zero after another for who reads bytes singly: as the length of a
+// block it ends the blocks, so pixels that are all there need nothing more. Within a block zeros would be pixels that
+// nobody has written: there the end is told, unless a file that was cut is to be kept.
 struct Source {
   std::span<const uint8_t> rest;
+  bool fills = false;  // zeros within a block too
   bool ended = false;
 };
 
@@ -26,7 +29,7 @@ int on_read(GifFileType* file, GifByteType* to, int size) {
   std::fill(std::copy(here.begin(), here.end(), to), to + size, GifByteType{0});
   source.rest = source.rest.subspan(here.size());
   source.ended = source.ended || here.size() < static_cast<size_t>(size);
-  return size;
+  return size == 1 || source.fills ? size : static_cast<int>(here.size());
 }
 
 struct Close {
@@ -35,7 +38,7 @@ struct Close {
 
 class Gif : public Whole {
  public:
-  Gif(std::span<const uint8_t> bytes, const Decoding& how) : Whole(how), source_{bytes} {
+  Gif(std::span<const uint8_t> bytes, const Decoding& how) : Whole(how), source_{bytes, how.keep_truncated} {
     int error = 0;
     file_.reset(DGifOpen(&source_, on_read, &error));
     if (!file_) fail(error);
@@ -43,8 +46,13 @@ class Gif : public Whole {
     const GifImageDesc& frame = file_->Image;
     set_size(std::max(file_->SHeight, frame.Top + frame.Height), std::max(file_->SWidth, frame.Left + frame.Width));
     constexpr uint64_t kLongest = 4096, kLeastBits = 3;  // pixels of a code, and its bits
-    if (int64_t{frame.Width} * frame.Height > static_cast<int64_t>(bytes.size() * 8 / kLeastBits * kLongest))
+    const uint64_t most = bytes.size() * 8 / kLeastBits * kLongest;
+    if (static_cast<uint64_t>(frame.Width) * static_cast<uint64_t>(frame.Height) > most)
       refuse_claim(kName, frame.Height, frame.Width, bytes.size());
+    // The screen costs memory as a frame does: it may be as large as a frame of so many bytes, which no screen that
+    // anything is drawn on exceeds.
+    if (static_cast<uint64_t>(width_) * static_cast<uint64_t>(height_) > most)
+      refuse_claim(kName, height_, width_, bytes.size());
   }
 
  private:

@@ -21,7 +21,8 @@
 namespace selfsup::data {
 namespace {
 
-constexpr int kMaxScans = 500;            // of a progressive image: each costs a pass over all of it
+constexpr int kMaxScans = 500;            // of a progressive image: each costs a pass over its blocks
+constexpr int64_t kPassesOfLargest = 96;  // over the blocks of max_pixels of one colour: real ones have 10 to 30 in all
 constexpr int64_t kCoefficientBytes = 6;  // for each of max_pixels: a progressive image is held whole
 
 struct Decoder {
@@ -31,6 +32,8 @@ struct Decoder {
   std::jmp_buf escape;
   char message[JMSG_LENGTH_MAX] = {};
   bool created = false, keeps_truncated = false, is_truncated = false;
+  int scan = 0;                         // the last whose blocks are counted
+  int64_t passed = 0, most_passed = 0;  // blocks, and how many are allowed
 
   Decoder() = default;
   Decoder(const Decoder&) = delete;
@@ -75,12 +78,29 @@ void on_message(j_common_ptr info, int level) {
   leave(info);
 }
 
+int64_t blocks_of_scan(const jpeg_decompress_struct& info) {
+  int64_t blocks = 0;
+  for (int i = 0; i < info.comps_in_scan; ++i)
+    blocks += int64_t{info.cur_comp_info[i]->width_in_blocks} * info.cur_comp_info[i]->height_in_blocks;
+  return blocks;
+}
+
+// A scan that says nothing has few bytes, and costs as much time as one of content.
 void on_progress(j_common_ptr info) {
-  if (info->is_decompressor && reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
-    Decoder& decoder = decoder_of(info);
+  const jpeg_decompress_struct& decompress = *reinterpret_cast<j_decompress_ptr>(info);
+  Decoder& decoder = decoder_of(info);
+  if (decoder.scan == decompress.input_scan_number) return;
+  decoder.scan = decompress.input_scan_number;
+  decoder.passed += blocks_of_scan(decompress);
+  if (decoder.scan > kMaxScans)
     std::snprintf(decoder.message, sizeof(decoder.message), "more than %d scans", kMaxScans);
-    std::longjmp(decoder.escape, 1);
-  }
+  else if (decoder.passed > decoder.most_passed)
+    std::snprintf(decoder.message, sizeof(decoder.message),
+                  "its first %d scans go over %lld million blocks of pixels, more than are read", decoder.scan,
+                  static_cast<long long>(decoder.passed / 1'000'000));
+  else
+    return;
+  std::longjmp(decoder.escape, 1);
 }
 
 void ignore(j_common_ptr) {}
@@ -165,10 +185,8 @@ int orientation(const jpeg_decompress_struct& info) {
 // coding so.
 void check_plausible(const jpeg_decompress_struct& info, size_t file_bytes) {
   if (info.arith_code) return;
-  uint64_t blocks = 0;
-  for (int i = 0; i < info.comps_in_scan; ++i)
-    blocks += uint64_t{info.cur_comp_info[i]->width_in_blocks} * info.cur_comp_info[i]->height_in_blocks;
-  if (blocks > uint64_t{file_bytes} * 8) refuse_claim("JPEG", info.image_height, info.image_width, file_bytes);
+  if (blocks_of_scan(info) > static_cast<int64_t>(file_bytes) * 8)
+    refuse_claim("JPEG", info.image_height, info.image_width, file_bytes);
 }
 
 void check_coefficients(jpeg_decompress_struct& info, int64_t max_pixels) {
@@ -188,10 +206,11 @@ class Jpeg : public Undecoded {
  public:
   Jpeg(std::span<const uint8_t> bytes, const Decoding& how) : channels_(how.channels), ended_(ends(bytes)) {
     decoder_.keeps_truncated = how.keep_truncated;
+    decoder_.most_passed = kPassesOfLargest * std::max(how.max_pixels, kMaxImagePixels) / DCTSIZE2;
     if (!read_header(decoder_, bytes)) fail();
     jpeg_decompress_struct& info = decoder_.info;
     if (info.jpeg_color_space == JCS_UNKNOWN) throw BadImage("a JPEG of an unknown colour space");
-    check_plausible(info, bytes.size());
+    if (!how.keep_truncated) check_plausible(info, bytes.size());  // the rest may have been cut off
     orientation_ = orientation(info);
     check_image_size(info.image_height, info.image_width, how.max_pixels);
     check_coefficients(info, how.max_pixels);
@@ -212,9 +231,12 @@ class Jpeg : public Undecoded {
     if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
     Box part = turned_back(orientation_, box, stored_);
     if (!ended_) part.height = stored_.height - part.top;
-    if (!start(decoder_, part)) fail();
+    if (!start(decoder_, part)) fail_whole();
     out.reshape(part.height, part.width, inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3);
-    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) fail();
+    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) {
+      if (ended_) fail();  // rows below another part may be sound
+      fail_whole();
+    }
     if (inks) cmyk_to_rgb(out);
     convert_channels(channels_, out);
     apply_orientation(orientation_, out);
@@ -230,6 +252,11 @@ class Jpeg : public Undecoded {
     if (decoder_.errors.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
     if (decoder_.is_truncated && !decoder_.keeps_truncated) refuse_cut("JPEG", true);
     refuse_damaged("JPEG", decoder_.message);
+  }
+
+  // For what is found whatever part is wanted.
+  [[noreturn]] void fail_whole() const try { fail(); } catch (const BadImage& e) {
+    throw Undecodable(e.what());
   }
 
   const int channels_;

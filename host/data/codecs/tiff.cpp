@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::string_view kName = "TIFF";
 constexpr int kMostSamples = 32;  // of a pixel
+// Parts of a real file lie one behind the other; writers that store equal tiles once do so with small ones. Every part
+// is read, so what the parts have together bounds the time, not what the file has.
+constexpr uint64_t kMostOverlap = 8;
 
 struct Source {
   std::span<const uint8_t> bytes;
@@ -78,7 +81,7 @@ File open_file(Source& source, int64_t max_bytes) {
 class Tiff : public Whole {
  public:
   Tiff(std::span<const uint8_t> bytes, const Decoding& how)
-      : Whole(how), source_{bytes}, file_(open_file(source_, std::max<int64_t>(how.max_pixels * 4, 64 << 20))) {
+      : Whole(how), source_{bytes}, file_(open_file(source_, most_at_once())) {
     if (!file_) fail();
     if (source_.lacks_tags) refuse_cut(kName, false);
     set_size(tag<uint32_t>(TIFFTAG_IMAGELENGTH), tag<uint32_t>(TIFFTAG_IMAGEWIDTH),
@@ -93,6 +96,9 @@ class Tiff : public Whole {
   }
 
  private:
+  // Bytes that are unpacked together: a tile, or what libtiff takes for itself.
+  int64_t most_at_once() const { return std::max<int64_t>(how_.max_pixels * 4, 64 << 20); }
+
   template <class T>
   T tag(uint32_t name) const {
     T value{};
@@ -139,7 +145,13 @@ class Tiff : public Whole {
   void judge_strips() {
     const bool tiled = TIFFIsTiled(file_.get()) != 0;
     if (tiled) check_image_size(tag<uint32_t>(TIFFTAG_TILELENGTH), tag<uint32_t>(TIFFTAG_TILEWIDTH), how_.max_pixels);
+    const uint64_t each = tiled ? TIFFTileSize64(file_.get()) : TIFFScanlineSize64(file_.get());
+    if (each > static_cast<uint64_t>(most_at_once()))
+      refuse_damaged(kName, fmt::format("its tiles take {} MiB each, and {} are allowed (4 bytes for each of "
+                                        "max_image_pixels)",
+                                        each >> 20, most_at_once() >> 20));
     const uint32_t count = tiled ? TIFFNumberOfTiles(file_.get()) : TIFFNumberOfStrips(file_.get());
+    if (count > source_.bytes.size()) refuse_claim(kName, height_, width_, source_.bytes.size());
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < count; ++i) {
       const uint64_t at = TIFFGetStrileOffset(file_.get(), i), size = TIFFGetStrileByteCount(file_.get(), i);
@@ -148,12 +160,16 @@ class Tiff : public Whole {
     }
     const bool plain = compression_ == COMPRESSION_NONE;
     if (cut_ && !(plain && how_.keep_truncated)) refuse_cut(kName, plain);
-    const uint64_t most = most_packed();
-    const uint64_t claimed = TIFFScanlineSize64(file_.get()) * static_cast<uint64_t>(height_ * planes_);
-    if (!cut_ && most > 0 && claimed / most > bytes) refuse_claim(kName, height_, width_, bytes);
+    if (bytes > kMostOverlap * source_.bytes.size())
+      refuse_damaged(kName, fmt::format("its {} parts lie over one another: together they have {} bytes, the file {}",
+                                        count, bytes, source_.bytes.size()));
+    const uint64_t most = most_packed(),
+                   parts = tiled ? count : static_cast<uint64_t>(height_) * static_cast<uint64_t>(planes_);
+    if (!cut_ && most > 0 && each * parts / most > bytes) refuse_claim(kName, height_, width_, bytes);
   }
 
-  // Times that a compression makes data shorter at most; 0: nothing bounds it.
+  // Times that a compression makes data shorter at most; 0: nothing near enough bounds it. JPEG: a bit a block at
+  // least, of 16 blocks of brightness or more to two of colour. LZMA: about 7,000. ZSTD: 128 KiB of one byte take four.
   uint64_t most_packed() const {
     switch (compression_) {
       case COMPRESSION_NONE:
@@ -165,6 +181,12 @@ class Tiff : public Whole {
         return 1032;
       case COMPRESSION_LZW:
         return 4096;
+      case COMPRESSION_JPEG:
+        return 2048;
+      case COMPRESSION_LZMA:
+        return 16384;
+      case COMPRESSION_ZSTD:
+        return 32768;
     }
     return 0;
   }

@@ -53,13 +53,20 @@ class Webp : public Whole {
       refuse_damaged(kName, "its first frame has no header");
     // Of one that loses nothing, a colour may take no bits at all.
     constexpr int kLossy = 1;
-    constexpr uint64_t kBlock = 16;  // of pixels, on a side, that take a bit at least
-    const uint64_t blocks = ((frame.width + kBlock - 1) / kBlock) * ((frame.height + kBlock - 1) / kBlock);
-    if (features.format == kLossy && blocks > uint64_t{frame.fragment.size} * 8)
+    if (features.format == kLossy && blocks_of(frame.height, frame.width) > uint64_t{frame.fragment.size} * 8)
       refuse_claim(kName, frame.height, frame.width, frame.fragment.size);
+    // A canvas with a smaller frame on it belongs to an animation, whose other frames are in the file.
+    if ((frame.width != width_ || frame.height != height_) && blocks_of(height_, width_) > uint64_t{bytes.size()} * 8)
+      refuse_claim(kName, height_, width_, bytes.size());
   }
 
  private:
+  // Each of which takes a bit at least where pixels are lost.
+  static uint64_t blocks_of(int height, int width) {
+    constexpr int kSide = 16;
+    return static_cast<uint64_t>((height + kSide - 1) / kSide) * static_cast<uint64_t>((width + kSide - 1) / kSide);
+  }
+
   void read(Image& out) override {
     const Frame frame(demuxer_.get());
     out.reshape(height_, width_, 3);

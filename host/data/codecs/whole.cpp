@@ -18,7 +18,11 @@ ImageShape Whole::shape() const {
 }
 
 Box Whole::decode(const Box&, Image& out) {
-  read(out);
+  try {
+    read(out);
+  } catch (const BadImage& e) {
+    throw Undecodable(e.what());  // all of it is read, whatever part is wanted
+  }
   convert_channels(how_.channels, out);
   apply_orientation(orientation_, out);
   return {0, 0, out.height, out.width};

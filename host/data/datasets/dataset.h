@@ -46,6 +46,7 @@ struct Reading {
   int64_t max_pixels = kMaxImagePixels;  // as in Decoding
   bool keep_truncated = false;
   std::string work_dir;         // of the run: no image of a folder lies there
+  int local_ranks = 1;          // processes of the run on this machine, each of which opens the sets
   std::function<void()> pause;  // called now and then while a folder is listed; what it throws ends that
 };
 

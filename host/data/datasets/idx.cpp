@@ -27,9 +27,9 @@ constexpr uint64_t kMaxBytes = 8ull << 30;  // of a file, packed or not
 }
 
 // Before they are taken.
-void require_room(const std::string& path, uint64_t bytes) {
+void require_room(const std::string& path, uint64_t bytes, int local_ranks) {
   if (bytes > kMaxBytes) refuse(path, fmt::format("it holds {}, more than the 8 GiB that are read", size_text(bytes)));
-  const config::Allowance room = config::allowed_memory(1);
+  const config::Allowance room = config::allowed_memory(local_ranks);
   if (bytes > room.bytes)
     refuse(path, fmt::format("it holds {}, and this process may take {} ({}); an image_folder is read image by image",
                              size_text(bytes), size_text(room.bytes), room.why));
@@ -41,9 +41,9 @@ RegularFile open_or_refuse(const std::string& path) try {
   refuse(path, e.what());
 }
 
-std::vector<uint8_t> read_file(const std::string& path) try {
+std::vector<uint8_t> read_file(const std::string& path, int local_ranks) try {
   const RegularFile file = open_or_refuse(path);
-  require_room(path, file.size());
+  require_room(path, file.size(), local_ranks);
   std::vector<uint8_t> bytes(file.size());
   bytes.resize(file.read(0, bytes.data(), bytes.size()));  // it may have shrunk; what is there is judged as it is
   return bytes;
@@ -87,7 +87,7 @@ uint64_t read_header(const std::string& path, std::span<const uint8_t> b, size_t
 
 // Unpacked to the size that its header promises, which is judged first.
 void unpack(const std::string& path, const std::vector<uint8_t>& packed, size_t least_dims, size_t most_dims,
-            IdxFile& file) try {
+            int local_ranks, IdxFile& file) try {
   Gzip gzip(packed);
   uint8_t header[kMaxHeader];
   size_t known = gzip.read(header, sizeof header);
@@ -96,7 +96,7 @@ void unpack(const std::string& path, const std::vector<uint8_t>& packed, size_t 
   if (promised > Gzip::most(packed.size()))
     refuse_count(path, file, promised, fmt::format("{} bytes, packed", packed.size()));
   if (promised < known) refuse_count(path, file, promised, "more");
-  require_room(path, promised);
+  require_room(path, promised, local_ranks);
   file.bytes.resize(promised);
   std::copy_n(header + file.offset, known, file.bytes.begin());
   known += gzip.read(file.bytes.data() + known, promised - known);
@@ -108,11 +108,11 @@ void unpack(const std::string& path, const std::vector<uint8_t>& packed, size_t 
   refuse(path, e.what());
 }
 
-IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
+IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims, int local_ranks) {
   IdxFile file;
-  std::vector<uint8_t> bytes = read_file(path);
+  std::vector<uint8_t> bytes = read_file(path, local_ranks);
   if (Gzip::is_one(bytes)) {
-    unpack(path, bytes, least_dims, most_dims, file);
+    unpack(path, bytes, least_dims, most_dims, local_ranks, file);
     return file;
   }
   const uint64_t promised = read_header(path, bytes, least_dims, most_dims, file), have = bytes.size() - file.offset;
@@ -123,8 +123,9 @@ IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
 
 }  // namespace
 
-IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) : path_(std::move(images_path)) {
-  IdxFile images = read_idx(path_, 3, 4);
+IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path, int local_ranks)
+    : path_(std::move(images_path)) {
+  IdxFile images = read_idx(path_, 3, 4, local_ranks);
   size_ = images.sizes[0];
   const int64_t channels = images.sizes.size() == 4 ? images.sizes[3] : 1;
   if (size_ == 0) refuse(path_, "it holds no images");
@@ -136,7 +137,7 @@ IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) 
   offset_ = images.offset;
   bytes_ = std::move(images.bytes);
   if (labels_path.empty()) return;
-  IdxFile labels = read_idx(labels_path, 1, 1);
+  IdxFile labels = read_idx(labels_path, 1, 1, local_ranks);
   if (labels.sizes[0] != size_)
     refuse(labels_path, fmt::format("{} labels for the {} images of {}", labels.sizes[0], size_, printable(path_)));
   labels_.assign(labels.bytes.begin() + static_cast<ptrdiff_t>(labels.offset), labels.bytes.end());
@@ -214,9 +215,9 @@ DatasetType idx() {
               "images": {"type": "string", "description": "image file, relative to data_root"},
               "labels": {"type": "string", "description": "label file, relative to data_root"}}})",
                                "idx"),
-          [](const Json& spec, const Reading&) -> std::unique_ptr<Dataset> {
+          [](const Json& spec, const Reading& reading) -> std::unique_ptr<Dataset> {
             const IdxPaths paths = stated_paths(spec);
-            return std::make_unique<IdxDataset>(paths.images, paths.labels);
+            return std::make_unique<IdxDataset>(paths.images, paths.labels, reading.local_ranks);
           },
           [](const Json& spec) { return shape_of(stated_paths(spec).images); }};
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -28,15 +29,19 @@ std::string ImageFiles::path(int64_t index) const { return join_path(root_, path
 
 std::string ImageFiles::describe(int64_t index) const { return printable(path(index)); }
 
-void ImageFiles::load(int64_t index, Image& out) const {
+void ImageFiles::load(int64_t index, Image& out) const try {
   thread_local std::vector<uint8_t> bytes;
   read_regular_file(path(index), kMaxImageFileBytes, bytes);
   decode_image(bytes, how_, out);
+} catch (const std::bad_alloc&) {
+  throw BadImage(kNoMemory);
 }
 
-void ImageFiles::open(int64_t index, ImageSource& out) const {
+void ImageFiles::open(int64_t index, ImageSource& out) const try {
   read_regular_file(path(index), kMaxImageFileBytes, out.file());
   out.open(how_);
+} catch (const std::bad_alloc&) {
+  throw BadImage(kNoMemory);
 }
 
 std::string ImageFiles::refusal(int64_t index) const try {
@@ -48,7 +53,7 @@ std::string ImageFiles::refusal(int64_t index) const try {
 }
 
 bool ImageFiles::looks_foreign(int64_t index) const {
-  return ending_of(paths_[static_cast<size_t>(index)]) != Ending::decoded;
+  return ending_of(paths_[static_cast<size_t>(index)]) == Ending::foreign;
 }
 
 std::vector<std::string_view> decoded_endings() {

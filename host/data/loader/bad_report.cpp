@@ -9,8 +9,10 @@ namespace selfsup::data {
 int64_t allowed_bad(double max_bad_fraction, int64_t size) {
   constexpr int64_t kLeast = 3;
   if (!(max_bad_fraction > 0)) return 0;
-  const auto share = static_cast<int64_t>(std::min(max_bad_fraction, 1.0) * static_cast<double>(size));
-  return std::max(share, std::min(kLeast, size / 2));
+  constexpr double kRounding = 1e-9;  // 0.29 of 100 is 28.999999999999996 in binary
+  const double share = std::min(max_bad_fraction, 1.0) * static_cast<double>(size) * (1 + kRounding);
+  const int64_t whole = std::min(static_cast<int64_t>(share), size);
+  return std::max(whole, std::min(kLeast, size / 2));
 }
 
 Error BadReport::error() const {

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/parallel.h"
+#include "data/loader/spread.h"
 
 namespace selfsup::data {
 namespace {
@@ -20,14 +21,6 @@ std::vector<int64_t> foreign_images(const Dataset& dataset) {
   for (int64_t i = 0; i < dataset.size(); ++i)
     if (dataset.looks_foreign(i)) found.push_back(i);
   return found;
-}
-
-std::vector<int64_t> spread_images(int64_t size) {
-  constexpr int64_t kSample = 1000;
-  const int64_t count = std::min(size, kSample);
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < count; ++i) chosen.push_back(i * size / count);
-  return chosen;
 }
 
 std::vector<BadFile> bad_among(const Dataset& dataset, const std::vector<int64_t>& indices, int threads,
@@ -61,7 +54,7 @@ std::vector<BadFile> first_look(const Dataset& dataset, double max_bad_fraction,
   BadReport report(dataset.size(), max_bad_fraction);
   report.files = bad_among(dataset, foreign_images(dataset), threads, pause, report.allowed);
   if (report.too_many()) throw report.error();
-  const std::vector<int64_t> sample = spread_images(dataset.size());
+  const std::vector<int64_t> sample = spread_over(dataset.size());
   const std::vector<BadFile> of_sample = bad_among(dataset, sample, threads, pause, dataset.size());
   const auto found = static_cast<double>(of_sample.size()), looked = static_cast<double>(sample.size());
   for (const BadFile& bad : of_sample)

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "data/loader/batch_builder.h"
 #include "data/loader/candidates.h"
+#include "data/loader/met_bad.h"
 
 namespace selfsup::data {
 namespace {
@@ -27,7 +28,7 @@ namespace {
 constexpr size_t kWarnings = 10;                 // bad files that the log names one by one
 constexpr std::chrono::milliseconds kAsks(100);  // between questions whether a wait is given up
 
-// A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
+// A batch that workers fill. The members after `met` are guarded by the loader's mutex.
 struct Slot {
   Slot(const Allocator& allocate, uint64_t epoch_, int64_t index_, std::vector<int64_t> indices_, int64_t capacity,
        bool labels)
@@ -43,9 +44,9 @@ struct Slot {
   const int64_t index;
   const std::vector<int64_t> indices;
   BatchBuilder builder;
+  MetBad met;
   int64_t claimed = 0, filled = 0;
-  std::vector<std::pair<int64_t, BadFile>> bad;  // with the place that asked for it
-  std::exception_ptr error;                      // that of the first place that failed
+  std::exception_ptr error;  // that of the first place that failed
   int64_t error_position = 0;
 };
 
@@ -128,8 +129,9 @@ struct Loader::State {
   void work_on();
   void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
   void fill_one(Slot& slot, int64_t position, Sample& sample);
-  bool note(const BadFile& bad);
-  void account(const std::vector<BadFile>& bad);
+  BadReason put(Slot& slot, int64_t position, int64_t index, Sample& sample);
+  void note(const BadFile& bad);
+  void account(const std::vector<MetBad::Bad>& met);
 
   const Dataset& dataset;
   const Pipeline& pipeline;
@@ -138,6 +140,7 @@ struct Loader::State {
   const Allocator allocate;
   const size_t prefetch;
   const int64_t chunk;  // places that a worker takes at a time
+  Hopeless hopeless;
 
   std::mutex mutex;  // guards what follows, up to the blank line
   std::condition_variable work, done;
@@ -157,7 +160,8 @@ struct Loader::State {
   bool delivered = false;  // a batch
   Sample own_sample;
   BadReport report;
-  std::unordered_set<int64_t> known_bad;
+  std::unordered_set<int64_t> reported;
+  size_t warned = 0;  // of those that this loader has found
   std::vector<std::thread> threads;
 };
 
@@ -250,44 +254,55 @@ void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
   Candidates candidates(options.seed, slot.epoch, wanted, dataset.size());
   const int64_t enough = std::max(report.allowed, Candidates::kDrawn);  // the run will end for so many
   int64_t tried = 0;
-  std::string reason;
+  BadReason reason;
   for (std::optional<int64_t> index; tried <= enough && (index = candidates.next()); ++tried) {
-    try {
-      dataset.open(*index, sample.open(*index, dataset.label(*index), slot.epoch));
-      // The draws of the place, not of the substitute: that one may be in this epoch already.
-      SampleRandom random(options.seed, slot.epoch, wanted);
-      pipeline.plan(sample, random);
-      slot.builder.place(position, sample);
-      return;
-    } catch (const BadImage& e) {
-      BadFile bad{*index, dataset.describe(*index), reason = e.what()};
-      const std::lock_guard lock(mutex);
-      slot.bad.emplace_back(position, std::move(bad));
-    } catch (const Error& e) {
-      throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(*index), e.what()));
-    }
+    reason = hopeless.find(*index);
+    if (!reason) reason = put(slot, position, *index, sample);
+    if (!reason) return;
+    slot.met.add(position, tried, *index, reason);
   }
   if (tried == dataset.size())
     throw Error(Exit::data, fmt::format("none of the {} images of the set can be used; of {}: {}", tried,
-                                        dataset.describe(wanted), reason));
+                                        dataset.describe(wanted), *reason));
   throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} others that were tried in its place; "
                                       "of the last: {}",
-                                      dataset.describe(wanted), tried - 1, reason));
+                                      dataset.describe(wanted), tried - 1, *reason));
 }
 
-// False: it is known already.
-bool Loader::State::note(const BadFile& bad) {
-  if (!known_bad.insert(bad.index).second) return false;
-  report.files.push_back(bad);
-  return true;
+// That image into that place, or why it cannot be used. What keeps it from this place alone, by what is drawn for it,
+// need not keep it from another; only what no draw changes is remembered for all, as batches are not to depend on who
+// was first.
+BadReason Loader::State::put(Slot& slot, int64_t position, int64_t index, Sample& sample) {
+  bool opened = false;
+  try {
+    dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
+    opened = true;
+    // The draws of the place, not of the substitute: that one may be in this epoch already.
+    SampleRandom random(options.seed, slot.epoch, slot.indices[static_cast<size_t>(position)]);
+    pipeline.plan(sample, random);
+    slot.builder.place(position, sample);
+    return nullptr;
+  } catch (const BadImage& e) {
+    const auto reason = std::make_shared<const std::string>(e.what());
+    if (!opened || dynamic_cast<const Undecodable*>(&e) != nullptr) hopeless.add(index, reason);
+    return reason;
+  } catch (const Error& e) {
+    throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
+  }
 }
 
-void Loader::State::account(const std::vector<BadFile>& bad) {
-  for (const BadFile& file : bad) {
-    if (!note(file)) continue;
-    if (report.files.size() <= kWarnings)
+void Loader::State::note(const BadFile& bad) {
+  if (reported.insert(bad.index).second) report.files.push_back(bad);
+}
+
+void Loader::State::account(const std::vector<MetBad::Bad>& met) {
+  for (const MetBad::Bad& bad : met) {
+    if (reported.contains(bad.index)) continue;
+    const BadFile file{bad.index, dataset.describe(bad.index), *bad.reason};
+    note(file);
+    if (++warned <= kWarnings)
       log_warning(fmt::format("{}: {}; another image takes its place", file.path, file.reason));
-    if (report.files.size() == kWarnings) log_warning("further images that cannot be used are counted, not named here");
+    if (warned == kWarnings) log_warning("further images that cannot be used are counted, not named here");
   }
 }
 
@@ -351,11 +366,7 @@ bool Loader::next(Batch& batch, const std::function<bool()>& given_up) {
   }
   s.work.notify_all();
   ++s.next_batch;
-  // Places are filled in any order; the account is not to show it.
-  std::stable_sort(slot->bad.begin(), slot->bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<BadFile> bad;
-  for (auto& [place, file] : slot->bad) bad.push_back(std::move(file));
-  s.account(bad);
+  s.account(slot->met.in_order());
   const bool first = !std::exchange(s.delivered, true);
   if (s.report.too_many() && (first || s.options.ends_when_too_many)) throw s.report.error();
   if (slot->error) std::rethrow_exception(slot->error);

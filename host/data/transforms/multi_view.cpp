@@ -35,6 +35,13 @@ class MultiView : public Transform {
         for (const Extent& view : data::extents(group.steps, {views.front()})) made.push_back(view);
     return made;
   }
+  // More than kMaxViews, whatever number, where they are too many.
+  int64_t views_of_one() const override {
+    int64_t views = 0;
+    for (const Group& group : groups_)
+      views = std::min(views + group.views * data::views_of_one(group.steps), kMaxViews + 1);
+    return views;
+  }
 
  private:
   static void add_view(const Steps& steps, const View& source, Sample& sample, const SampleRandom& random) {
@@ -57,22 +64,26 @@ class MultiView : public Transform {
   std::vector<Group> groups_;
 };
 
-constexpr int64_t kMaxViews = 1000;
-
 std::unique_ptr<Transform> make(const Json& spec, const StepsMaker& nested) {
   const Json& counts = spec.get("num_views");
   const Json::Array& lists = spec.get("transforms").as_array();
   const size_t given = counts.is_array() ? counts.as_array().size() : 1;
   if (given != lists.size())
     refuse(spec, fmt::format("{} numbers in \"num_views\" for {} pipelines in \"transforms\"", given, lists.size()));
-  int64_t views = 0;
   std::vector<MultiView::Group> groups;
   for (size_t i = 0; i < lists.size(); ++i)
     groups.push_back({counts.is_array() ? counts.as_array()[i].as_int() : counts.as_int(), nested(lists[i])});
+  int64_t views = 0;
   for (const MultiView::Group& group : groups) views += group.views;
   if (views > kMaxViews)
     refuse(spec, fmt::format("\"num_views\" are {} in all; a sample has at most {}", views, kMaxViews));
-  return std::make_unique<MultiView>(std::move(groups));
+  auto made = std::make_unique<MultiView>(std::move(groups));
+  if (made->views_of_one() > kMaxViews)
+    refuse(spec,
+           fmt::format("its \"num_views\", {} in all, and those of the MultiViews in its \"transforms\" multiply to "
+                       "more than {}; a sample has at most so many views",
+                       views, kMaxViews));
+  return made;
 }
 
 }  // namespace
@@ -84,7 +95,7 @@ TransformType multi_view() {
   "description": "several views of one image, each through a pipeline of its own",
   "properties": {
     "type": {"type": "string"},
-    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline"},
+    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline; a sample has at most 1000, views of views too"},
     "transforms": {"type": "array", "minItems": 1, "items": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}}, "description": "the pipelines"}
   },
   "required": ["num_views", "transforms"]

@@ -20,6 +20,7 @@ class RandomApply : public Transform {
     for (size_t i = 0; i < views.size(); ++i) views[i] = either(views[i], applied[i]);
     return views;
   }
+  int64_t views_of_one() const override { return std::min(data::views_of_one(steps_), kMaxViews); }
 
  private:
   double prob_;

@@ -53,10 +53,11 @@ class RandomCrop : public ViewTransform {
   }
 
   Extent extent(const Extent& in) const override {
-    if (!pad_if_needed_) {
-      require_fit(in.height.most + top_ + bottom_ - size_.height, in.width.most + left_ + right_ - size_.width,
-                  in.height.most, in.width.most);
-    }
+    const int spare_h = in.height.most + top_ + bottom_ - size_.height;
+    const int spare_w = in.width.most + left_ + right_ - size_.width;
+    if (!pad_if_needed_ && in.known()) require_fit(spare_h, spare_w, in.height.most, in.width.most);
+    if (!pad_if_needed_ && spare_h < 0) refuse_side("height", in.height);
+    if (!pad_if_needed_ && spare_w < 0) refuse_side("width", in.width);
     return {size_.height, size_.width};
   }
 
@@ -65,6 +66,11 @@ class RandomCrop : public ViewTransform {
     if (spare_h < 0 || spare_w < 0)
       throw BadImage(fmt::format("{} x {}, too small for a RandomCrop of {} x {} (see pad_if_needed)", width, height,
                                  size_.width, size_.height));
+  }
+
+  [[noreturn]] void refuse_side(const char* name, const Side& side) const {
+    throw BadImage(fmt::format("images {} {} pixels in {}, too small for a RandomCrop of {} x {} (see pad_if_needed)",
+                               side.known() ? "of" : "of at most", side.most, name, size_.width, size_.height));
   }
 
   // A number for all sides, [left and right, top and bottom], or [left, top, right, bottom].

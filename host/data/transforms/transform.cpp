@@ -1,5 +1,6 @@
 #include "data/transforms/transform.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -26,6 +27,12 @@ std::vector<Extent> ViewTransform::extents(std::vector<Extent> views) const {
 
 std::vector<Extent> extents(const Steps& steps, std::vector<Extent> views) {
   for (const Step& step : steps) views = step.transform->extents(std::move(views));
+  return views;
+}
+
+int64_t views_of_one(const Steps& steps) {
+  int64_t views = 1;
+  for (const Step& step : steps) views = std::min(views * step.transform->views_of_one(), kMaxViews + 1);
   return views;
 }
 

@@ -22,7 +22,10 @@ class Transform {
   // The sizes that views of these sizes will have, as far as the rule says it for every image and every draw. BadImage:
   // no image of these sizes can be used.
   virtual std::vector<Extent> extents(std::vector<Extent> views) const { return views; }
+  // How many views it makes of one; kMaxViews at most.
+  virtual int64_t views_of_one() const { return 1; }
 };
+inline constexpr int64_t kMaxViews = 1000;  // of a sample
 
 // Treats each view by itself. An edit that a view cannot have makes it a BadImage: the result would be too large.
 class ViewTransform : public Transform {
@@ -41,6 +44,8 @@ struct Step {
 using Steps = std::vector<Step>;
 void run(const Steps& steps, Sample& sample, SampleRandom& random);
 std::vector<Extent> extents(const Steps& steps, std::vector<Extent> views);
+// As of a transform; more than kMaxViews, whatever number, where they are too many.
+int64_t views_of_one(const Steps& steps);
 
 // Makes the steps of a list of specifications: for types that hold pipelines themselves.
 using StepsMaker = std::function<Steps(const Json& list)>;

@@ -65,7 +65,7 @@ TEST_CASE("a plugin's transform changes samples, on any thread") {
   REQUIRE(transform);
 
   // Its sizes are its own affair.
-  CHECK(transform->extents({data::Extent{3, 2}}) == std::vector<data::Extent>{data::Extent{}});
+  CHECK((transform->extents({data::Extent{3, 2}}) == std::vector<data::Extent>{data::Extent{}}));
 
   data::Sample alone = sample_of(4);
   data::SampleRandom random(1, 0, 4);

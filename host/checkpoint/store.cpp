@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "base/errors.h"
@@ -208,15 +209,24 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   return std::move(search.found);
 }
 
+// Of one that cannot be read its name must do: a later start may be able to read it.
+bool CheckpointStore::is_later(const std::string& name, const Manifest& resumed) const {
+  try {
+    return step_of(read_manifest(directory_ + "/" + name)) > step_of(resumed);
+  } catch (const Error& error) {
+    if (error.exit() != Exit::checkpoint) throw;
+  }
+  if (!run_checkpoint_name(name)) return false;
+  const size_t digits = name.find('_') + 1;
+  int64_t number = 0;
+  if (std::from_chars(name.data() + digits, name.data() + name.size(), number).ec != std::errc()) return true;
+  return number > (name.starts_with("epoch_") ? resumed.epoch : resumed.iter);
+}
+
 bool CheckpointStore::go_on_from(const Manifest& resumed) {
   left_behind_.clear();
-  for (const std::string& name : checkpoint_names(directory_)) {
-    try {
-      if (step_of(read_manifest(directory_ + "/" + name)) > step_of(resumed)) left_behind_.push_back(name);
-    } catch (const Error& error) {
-      if (error.exit() != Exit::checkpoint) throw;  // a damaged one is nobody's future
-    }
-  }
+  for (const std::string& name : checkpoint_names(directory_))
+    if (is_later(name, resumed)) left_behind_.push_back(name);
   changes_course_ = !left_behind_.empty();
   const std::string branch = files();
   if (changes_course_ && is_there(AT_FDCWD, branch)) throw_storage("make room for a new course in", branch, EEXIST);

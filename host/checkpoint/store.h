@@ -67,6 +67,7 @@ class CheckpointStore {
   void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
+  bool is_later(const std::string& name, const Manifest& resumed) const;
   std::vector<Rename> of_change(const std::string& saved) const;
   void change_course(const std::vector<Rename>& changes);
   void retain(const std::string& saved) const;

@@ -16,7 +16,7 @@
 namespace selfsup::config {
 namespace {
 
-constexpr size_t kShownBytes = 200;  // of an option
+constexpr size_t kShownBytes = 100;  // of an option
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && std::isspace(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);

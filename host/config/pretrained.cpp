@@ -26,6 +26,7 @@ void set_aside(Json& node, const std::string& component, InitCfgs& aside) {
   } else if (init_cfg->is_array() && std::ranges::any_of(init_cfg->as_array(), says_pretrained)) {
     aside.emplace_back(component, *init_cfg);
     std::erase_if(init_cfg->as_array(), says_pretrained);
+    if (init_cfg->as_array().empty()) node.erase("init_cfg");
   }
 }
 
@@ -53,8 +54,9 @@ Pretrained read(Json node, const std::string& component) {
                                          checkpoint.as_string().find("://") != std::string::npos
                                              ? "; nothing is fetched: download it, and give the path"
                                              : ""));
+  const Json* prefix = node.find("prefix");
   return {component, fmt::format("{}: {}", describe(node.source), key), checkpoint.as_string(),
-          node.get_string("prefix", "")};
+          prefix && prefix->is_string() ? prefix->as_string() : ""};
 }
 
 }  // namespace

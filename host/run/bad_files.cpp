@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "checkpoint/file.h"
 
 namespace selfsup::run {
@@ -92,21 +93,25 @@ train::Keeper BadFiles::keeper() {
 }
 
 std::vector<data::BadFile> still_bad(std::vector<data::BadFile> known, const data::Dataset& dataset,
-                                     double max_bad_fraction) {
+                                     double max_bad_fraction, int threads, const std::function<void()>& pause) {
   std::erase_if(known, [&](const data::BadFile& bad) {
     return bad.index < 0 || bad.index >= dataset.size() || dataset.describe(bad.index) != bad.path;
   });
   if (static_cast<int64_t>(known.size()) <= data::allowed_bad(max_bad_fraction, dataset.size())) return known;
-  data::Image image;
-  std::erase_if(known, [&](const data::BadFile& bad) {
+  std::vector<uint8_t> repaired(known.size());
+  const auto look = [&](int64_t i) {
+    thread_local data::Image image;
     try {
-      dataset.load(bad.index, image);
-      return true;
+      dataset.load(known[static_cast<size_t>(i)].index, image);
+      repaired[static_cast<size_t>(i)] = 1;
     } catch (const data::BadImage&) {
-      return false;
     }
-  });
-  return known;
+  };
+  parallel_for(static_cast<int64_t>(known.size()), threads, look, [&](int64_t) { pause(); });
+  std::vector<data::BadFile> still;
+  for (size_t i = 0; i < known.size(); ++i)
+    if (!repaired[i]) still.push_back(std::move(known[i]));
+  return still;
 }
 
 void write_bad_files(const std::string& folder, const std::vector<data::BadFile>& files) {

@@ -1,6 +1,7 @@
 // The list of images that a run could not use: for its user in the work folder, and in its checkpoints, where it
 // travels from process to process.
 #pragma once
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,9 +23,10 @@ void write_bad_files(const std::string& folder, const std::vector<data::BadFile>
 // C.
 std::string bad_files_text(const std::vector<data::BadFile>& files);
 // Of images that could not be used, each of which is there once, those that still stand in their places. Where they are
-// too many to go on with they are read again, and what has been repaired counts no more.
+// too many to go on with they are read again, by so many threads, and what has been repaired counts no more. pause: now
+// and then; what it throws ends that.
 std::vector<data::BadFile> still_bad(std::vector<data::BadFile> known, const data::Dataset& dataset,
-                                     double max_bad_fraction);
+                                     double max_bad_fraction, int threads, const std::function<void()>& pause);
 
 // The lists of all ranks. A rank's loader warns of what it meets, but only the first rank is heard: it warns of what
 // only others have met, with their rank, when the lists are gathered next.

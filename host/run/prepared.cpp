@@ -117,13 +117,16 @@ void report_keys_without_effect(const Json& tree) {
   if (!keys.empty()) log_info(fmt::format("without effect here: {}", fmt::join(keys, ", ")));
 }
 
-// Of the rules for some of the parameters a default gives way to the user's. It says so itself, so that the resolved
-// file, in which all are the user's, is the same run.
+bool is_default(const Json& value) { return value.source.layer() == "plugin"; }
+
+// Of the rules for some of the parameters a default gives way to the user's; one that the user has changed is the
+// user's. It says so itself, so that the resolved file, in which all are the user's, is the same run.
 void let_defaults_yield(Json& tree) {
   const Json* keys = std::as_const(tree).at_path("optim_wrapper.paramwise_cfg.custom_keys");
   if (!keys || !keys->is_object()) return;
   for (auto& [key, rule] : const_cast<Json*>(keys)->as_object())
-    if (rule.is_object() && rule.source.layer() == "plugin" && !rule.has("yields"))
+    if (rule.is_object() && is_default(rule) && !rule.has("yields") &&
+        std::ranges::all_of(rule.as_object(), [](const auto& member) { return is_default(member.second); }))
       rule.set("yields", true).source = rule.source;
 }
 

@@ -36,10 +36,14 @@ size_t gpu_of(const device::Devices& found, const distributed::Group& group, con
   return distributed::own_gpu(group, found.gpus);
 }
 
+// On a file system far away they wait, not work.
+int reading_threads() {
+  constexpr int kLeast = 8;
+  return std::max(kLeast, config::allowed_cores());
+}
+
 std::vector<data::BadFile> look_at(const data::Dataset& dataset, const config::RunConfig& config) {
-  constexpr int kLeastThreads = 8;  // on a file system far away they wait, not work
-  return data::first_look(dataset, config.data.max_bad_fraction, std::max(kLeastThreads, config::allowed_cores()),
-                          reading_of(config).pause);
+  return data::first_look(dataset, config.data.max_bad_fraction, reading_threads(), reading_of(config).pause);
 }
 
 // By the first look, or an earlier process of the run.
@@ -47,7 +51,8 @@ std::vector<data::BadFile> known_bad(const AllData& all, const Start& start, con
   std::vector<data::BadFile> known = all.bad;
   for (const data::BadFile& bad : start.known_bad)
     if (std::ranges::find(all.bad, bad.index, &data::BadFile::index) == all.bad.end()) known.push_back(bad);
-  return still_bad(std::move(known), *all.data.dataset, config.data.max_bad_fraction);
+  return still_bad(std::move(known), *all.data.dataset, config.data.max_bad_fraction, reading_threads(),
+                   reading_of(config).pause);
 }
 
 // Over loopback nothing is waited for that could hide behind backward, and messages take their time from the ranks:

@@ -10,6 +10,7 @@
 //   lock DIR               take the work folder, say so, hold it until stdin ends
 #include <unistd.h>
 
+#include <ios>
 #include <iostream>
 
 #include "base/errors.h"
@@ -114,4 +115,7 @@ int main(int argc, char** argv) try {
 } catch (const Error& error) {
   std::cout << "error: " << error.what() << std::endl;
   return static_cast<int>(error.exit());
+} catch (const std::ios::failure& error) {  // of the test's own files
+  std::cout << "error: " << error.what() << std::endl;
+  return static_cast<int>(Exit::storage);
 }

@@ -55,10 +55,14 @@ size_t count(const bridge::testing::CapturedLog& log, const std::string& text) {
 }  // namespace
 
 TEST_CASE("the list of bad images comes back as it was") {
-  const std::vector<data::BadFile> files = {{7, "a b.jpg", "not an image"}, {123456789012, "c\\td.png", ""}};
-  const auto back = parse_bad_files(bad_files_text(files), "test");
-  REQUIRE(back.size() == 2);
-  for (size_t i = 0; i < 2; ++i) {
+  const std::vector<data::BadFile> files = {{7, "a b.jpg", "not an image"},
+                                            {123456789012, "c\\td.png", ""},
+                                            {8, "a\tname\n.png", "too dark:\r\nmean\tbelow \\"}};
+  const std::string text = bad_files_text(files);
+  CHECK(std::ranges::count(text, '\n') == 3);
+  const auto back = parse_bad_files(text, "test");
+  REQUIRE(back.size() == 3);
+  for (size_t i = 0; i < 3; ++i) {
     CHECK(back[i].index == files[i].index);
     CHECK(back[i].path == files[i].path);
     CHECK(back[i].reason == files[i].reason);

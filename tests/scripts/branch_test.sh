@@ -45,6 +45,34 @@ metrics_of_old=$(sha256sum <old/metrics.jsonl)
 [ "$(sha256sum <other_rate/metrics.jsonl.superseded)" = "$metrics_of_old" ] || fail "the old rows are not whole"
 [ ! -e other_rate/.branch ] || fail "the branch's folder is left"
 
+# One that is stopped before its first batch, or has nothing left to do, is the folder's course from then on.
+cp -R old ended
+other='train_cfg.max_iters=4 optim_wrapper.optimizer.lr=0.01'
+run ended --resume=ended/checkpoints/iter_4 || fail "nothing left to do: exit $?"
+grep -q 'saved ended/checkpoints/iter_4' out || fail "nothing left to do: not saved"
+[ ! -e ended/.branch ] || fail "nothing left to do: the branch's folder is left"
+ls ended/checkpoints/iter_24.superseded ended/report.html >/dev/null || fail "nothing left to do: the folder is the old run's"
+[ "$(metrics ended)" = "$(head -n 4 old_rows)" ] || fail "nothing left to do: other rows"
+
+# What is in the way of the branch's folder goes; what is in the way of the names that it will take is refused by name.
+other='optim_wrapper.optimizer.lr=0.01'
+mkdir elsewhere
+for kind in link file; do
+  rm -rf odd && cp -R old odd
+  [ $kind = link ] && ln -s ../elsewhere odd/.branch || echo x >odd/.branch
+  run odd --resume=odd/checkpoints/iter_4 || fail "a $kind as .branch: exit $?"
+  metrics odd | cmp -s new_rows - || fail "a $kind as .branch: the rows are not the new run's"
+  [ -z "$(ls elsewhere)" ] || fail "a $kind as .branch: files are elsewhere"
+done
+rm -rf odd/vis_data && echo x >odd/vis_data
+run odd --resume=odd/checkpoints/iter_4
+[ $? -eq 2 ] || fail "a file as vis_data: not exit 2"
+grep -q 'odd/vis_data: expected a folder' out || fail "a file as vis_data: not named"
+mkdir odd/.renames.tmp && rm odd/vis_data
+run odd --resume=odd/checkpoints/iter_4
+[ $? -eq 2 ] || fail "a folder as .renames.tmp: not exit 2"
+grep -q 'odd/.renames.tmp: expected a regular file' out || fail "a folder as .renames.tmp: not named"
+
 # A kill before its row of iteration 7, and so before its first save.
 cp -R old killed
 before="strace -f -o /dev/null -P $scratch/killed/.branch/metrics.jsonl -e trace=write -e inject=write:signal=KILL:when=4"

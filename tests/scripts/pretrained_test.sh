@@ -15,6 +15,7 @@ run() {
 "$host" "$tiny" --work-dir teacher --seed 9 >out 2>&1 || fail "the run that makes the weights"
 "$host" export --format mmselfsup teacher teacher.safetensors >out 2>&1 || fail "the export"
 run fresh || fail "the run without weights"
+run no_prefix 'model.backbone.init_cfg={"type": "Pretrained", "checkpoint": "teacher.safetensors", "prefix": null}' || fail "a prefix of None"
 run begun 'model.backbone.init_cfg={"type": "Pretrained", "checkpoint": "teacher.safetensors", "prefix": "backbone."}' || fail "the run with weights"
 grep -q "weights of teacher.safetensors: .* tensors match, 0 are missing, 0 are unexpected" out || fail "the log does not say what was taken"
 run listed 'model.backbone.init_cfg=[{"type": "Pretrained", "checkpoint": "teacher"}]' || fail "a work folder, in a list"

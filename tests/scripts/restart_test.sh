@@ -80,8 +80,9 @@ run 4 validate run.json --device cuda --cfg-options \
   'probe={"dataset": {"data_root": "nowhere"}, "test_dataset": {"data_root": "nowhere"}}'
 run 0 validate run.json
 
-# A stop during the last save is granted before the picture, which the next start draws. The save of epoch 2 is the second mkdirat.
-strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:signal=TERM:when=2 \
+# A stop during the last save is granted before the picture, which the next start draws. The start
+# makes two folders to see whether it can; the saves of the epochs make one each.
+strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:signal=TERM:when=4 \
   "$host" --plugin mae.so run.json --work-dir stopped >out 2>&1
 [ $? -eq 75 ] || fail "a stop at the end of the run is not granted"
 says "stopped at iteration 4 and saved"

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include <cmath>
 #include <thread>
 
@@ -202,6 +204,26 @@ TEST_CASE("a stop that is asked for in the last iteration is granted, and what w
   run.outside.stop_at = 6;
   CHECK(run.go() == Exit::preempted);
   CHECK(run.outside.saved == std::vector<std::string>{"iter_4", "iter_6"});
+}
+
+TEST_CASE("a run that goes on from an older checkpoint is saved once, also when nothing is left to do") {
+  for (const bool changes : {true, false}) {
+    INFO(changes);
+    Run run({.images = 8, .batch_size = 2, .max_epochs = 2, .changes_course = changes});
+    CHECK(run.go({8, 8, 2, 0}, "epoch_2") == Exit::ok);
+    CHECK(run.outside.saved == (changes ? std::vector<std::string>{"epoch_2"} : std::vector<std::string>{}));
+    Run more({.images = 8, .batch_size = 2, .max_epochs = 3, .changes_course = changes});
+    CHECK(more.go({8, 8, 2, 0}, "epoch_2") == Exit::ok);
+    CHECK(more.outside.saved == std::vector<std::string>{"epoch_3"});
+  }
+}
+
+TEST_CASE("an epoch whose beginning had been told before a save is not begun again") {
+  Run run({.images = 8, .batch_size = 2, .max_epochs = 3});
+  CHECK(run.go({4, 4, 1, 0, /*epoch_told=*/true}, "epoch_1") == Exit::ok);
+  CHECK(std::ranges::count(run.task.events, "begin 4") == 0);
+  CHECK(std::ranges::count(run.task.events, "begin 8") == 1);
+  CHECK_FALSE(run.loop->course().at().epoch_told);
 }
 
 TEST_CASE("an evaluation is due once, wherever the run was stopped") {

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -67,6 +68,60 @@ TEST_CASE("a run that is stopped and resumed equals, byte for byte, the one that
       CHECK(lines(first) + lines(second) == lines(straight));
       std::filesystem::remove_all(folder);
     }
+  }
+}
+
+TEST_CASE("a position is saved whole") {
+  const std::filesystem::path folder = test::fresh_folder();
+  for (const bool told : {true, false}) {
+    Run run({.images = 8, .batch_size = 4, .max_epochs = 1});
+    run.outside.keep_in(folder, run.keepers);
+    const Position position{12, 6, 3, 0, told};
+    run.outside.save("iter_12", position);
+    const auto newest = checkpoint::CheckpointStore(folder, -1).newest_valid();
+    REQUIRE(newest);
+    CHECK(position_of(newest->manifest()) == position);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("what is frozen since, or trains since, changes nothing of the other parameters' state") {
+  for (const char* optimizer :
+       {R"({"type": "AdamW", "lr": 0.01})", R"({"type": "SGD", "lr": 0.01, "momentum": 0.9})"}) {
+    INFO(optimizer);
+    const std::filesystem::path folder = test::fresh_folder();
+    Setup setup{.images = 8, .batch_size = 4, .max_epochs = 1, .optimizer = optimizer};
+    Run both(setup);
+    both.outside.keep_in(folder, both.keepers);
+    both.go();
+    setup.held = "bias";
+    Run one(setup);
+    const auto of_both = checkpoint::CheckpointStore(folder, -1).newest_valid();
+    REQUIRE(of_both);
+    restore(one.keepers, *of_both);
+    const StateDict before = both.optimizer->state(), after = one.optimizer->state();
+    CHECK(after.size() == before.size() / 2);
+    for (const auto& [name, tensor] : after) {
+      CHECK(name.starts_with("weight/"));
+      const auto had = std::ranges::find(before, name, &StateDict::value_type::first);
+      REQUIRE(had != before.end());
+      CHECK(at::equal(had->second, tensor));
+    }
+
+    const std::filesystem::path other = test::fresh_folder();
+    one.outside.keep_in(other, one.keepers);
+    one.outside.save("epoch_1", {2, 2, 1, 0});
+    setup.held = "";
+    Run again(setup);
+    const auto of_one = checkpoint::CheckpointStore(other, -1).newest_valid();
+    REQUIRE(of_one);
+    restore(again.keepers, *of_one);
+    for (const auto& [name, tensor] : again.optimizer->state()) {
+      const auto had = std::ranges::find(after, name, &StateDict::value_type::first);
+      CHECK((had == after.end() ? tensor.count_nonzero().item<int64_t>() == 0 : at::equal(had->second, tensor)));
+    }
+    std::filesystem::remove_all(folder);
+    std::filesystem::remove_all(other);
   }
 }
 

@@ -38,6 +38,8 @@ struct Setup {
   bool scaled = false;  // as for fp16
   std::string clip = "null";
   int64_t evaluate_every = 0;  // in what the run is counted in
+  bool changes_course = false;
+  std::string held = {};  // a parameter that the run's rules freeze
 };
 
 class RandomImages : public data::Dataset {
@@ -176,7 +178,7 @@ class Run {
         keepers{train::keep_task(task, group),
                 train::keep_model(store),
                 train::keep_scaler(scaler),
-                train::keep_optimizer(*optimizer, model),
+                train::keep_optimizer(*optimizer, store),
                 train::keep_window(telemetry.window(), group),
                 train::keep_buckets(*reducer)} {}
 
@@ -189,6 +191,7 @@ class Run {
     options.log_interval = setup_.log_interval;
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
     options.evaluate = {setup_.evaluate_every, by_epoch};
+    options.changes_course = setup_.changes_course;
     train::Schedules schedules(
         resolved_list(train::scheduler_types(), parse_json(setup_.schedule, "test", "test")),
         {epoch, by_epoch ? setup_.max_epochs * epoch : setup_.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
@@ -233,7 +236,9 @@ class Run {
       at::NoGradGuard no_grad;
       KeyedRandom random(key);
       for (int64_t i = 0; i < made.tensor.numel(); ++i) made.tensor.flatten()[i] = random.uniform(-0.5, 0.5);
-      made.tensor.set_requires_grad(kind == model::Kind::parameter);
+      made.held = setup_.held == name;
+      if (made.held) made.kind = model::Kind::frozen;
+      made.tensor.set_requires_grad(made.kind == model::Kind::parameter);
     };
     add("weight", model::Kind::parameter, {setup_.hidden, 16}, 1);
     add("bias", model::Kind::parameter, {setup_.hidden}, 2);

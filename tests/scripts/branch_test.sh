@@ -11,6 +11,7 @@ cd "$scratch" || exit 1
 run() {
   folder=$1
   shift
+  # shellcheck disable=SC2086 # words
   $before "$host" "$tiny" --work-dir "$folder" "$@" --cfg-options 'train_cfg={"_delete_": true, "max_iters": 24}' $other \
     default_hooks.checkpoint.interval=4 default_hooks.checkpoint.max_keep_ckpts=-1 \
     'visualizer.vis_backends=[{"type": "TensorboardVisBackend"}]' >out 2>&1

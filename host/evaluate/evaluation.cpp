@@ -153,7 +153,7 @@ std::optional<Captioned> ProbeEvaluation::neighbours() const {
   }
   const LabelledImages bank = bank_->load(rows), queries = queries_->load(found.queries);
   return Captioned{neighbours_sheet(shown, bank, queries, sets_->bank->class_names()),
-               neighbours_caption(shown, bank, queries)};
+                   neighbours_caption(shown, bank, queries)};
 }
 
 std::vector<data::BadFile> ProbeEvaluation::bad_files() const {

@@ -123,7 +123,8 @@ void write_bad_files(const std::string& folder, const std::vector<data::BadFile>
   }
   checkpoint::make_folders(folder);
   checkpoint::write_file(path, bad_files_text(files));
-  log_warning(fmt::format("{} images could not be used; {} lists them", files.size(), path));
+  log_warning(
+      fmt::format("{} image{} could not be used; {} lists them", files.size(), files.size() == 1 ? "" : "s", path));
 }
 
 std::string bad_files_text(const std::vector<data::BadFile>& files) {

@@ -68,7 +68,7 @@ distributed::ReducerOptions reducer_options(const config::ReduceConfig& config, 
 AllData::AllData(const Prepared& prepared, const config::RunConfig& config)
     : data(open_data(prepared, config)),
       bad(look_at(*data.dataset, config)),
-      evaluation(evaluate::open_evaluation(config, reading_of(config), data.views.front())) {}
+      evaluation(evaluate::open_evaluation(config, reading_of(config, prepared.ranks), data.views.front())) {}
 
 Training::Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all,
                    uint64_t seed_, const Start& start)
@@ -103,8 +103,9 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
               bad_files.keeper()},
       evaluation(all.evaluation({model.algorithm, model.store, model.preprocess, seed, group})) {
   if (!all.bad.empty())
-    notes.push_back(fmt::format("{} images of the set cannot be used, by a first look; the first is {}: {}",
-                                all.bad.size(), all.bad.front().path, all.bad.front().reason));
+    notes.push_back(fmt::format("{} image{} of the set cannot be used, by a first look; the first is {}: {}",
+                                all.bad.size(), all.bad.size() == 1 ? "" : "s", all.bad.front().path,
+                                all.bad.front().reason));
   if (!model.layout_note.empty()) notes.push_back(model.layout_note);
   if (start.origin == bridge::Origin::loaded) {
     for (const config::Pretrained& part : config.pretrained) notes.push_back(model.load_weights(part));

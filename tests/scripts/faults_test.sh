@@ -236,6 +236,7 @@ stopped_by() {
   signal=$1 iteration=$2 fault=$3
   shift 3
   rm -rf work
+  : >out # the child that writes it may come later
   SELFSUP_TEST_FAULT=$fault "$host" --plugin "$plugin" run.json --work-dir work "$@" train_cfg.max_iters=1000000 \
     default_hooks.logger.interval=1 >out 2>&1 &
   pid=$!
@@ -244,11 +245,11 @@ stopped_by() {
   kill -"$signal" $pid
   ends_soon
 }
-for fault in ignore block; do
-  for signal in TERM:75 INT:130 USR1:75; do
-    stopped_by "${signal%:*}" 9 "training_step 2 $fault" --cfg-options train_dataloader.num_workers=0
+for how in ignore block; do
+  for asked in TERM:75 INT:130 USR1:75; do
+    stopped_by "${asked%:*}" 9 "training_step 2 $how" --cfg-options train_dataloader.num_workers=0
     rc=$?
-    [ $rc -eq "${signal#*:}" ] || fail "$fault, SIG${signal%:*}: exit $rc"
+    [ $rc -eq "${asked#*:}" ] || fail "$how, SIG${asked%:*}: exit $rc"
   done
 done
 

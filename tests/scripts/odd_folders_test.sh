@@ -8,11 +8,11 @@ tiny=$(cd "$(dirname "$0")" && pwd)/tiny.json
 cd "$scratch" || exit 1
 
 cat >limited.py <<'PYTHON'
-# limited.py COMMAND...: within a minute, or it is killed; says when it took more than 512 MiB.
+# limited.py COMMAND...: within two minutes, or it is killed; says when it took more than 512 MiB.
 import resource, subprocess, sys
 with open("out", "w") as out:
     try:
-        code = subprocess.run(sys.argv[1:], stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=60).returncode
+        code = subprocess.run(sys.argv[1:], stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=120).returncode
     except subprocess.TimeoutExpired:
         code = 124
 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024

@@ -133,7 +133,7 @@ class Bench {
     data::Image image;
     const double entropy = cpu_of([&] { std::for_each(files.begin(), files.end(), read_coefficients); });
     const double decode = cpu_of([&] {
-      for (const auto& file : files) data::decode_image(file, 3, image);
+      for (const auto& file : files) data::decode_image(file, {}, image);
     });
     return fmt::format(R"({{"entropy": {}, "decode": {}, "bottom": {}, "area": {}}})", entropy, decode,
                        bottom_ / static_cast<double>(seen_), area_ / static_cast<double>(seen_));

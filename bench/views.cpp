@@ -62,7 +62,7 @@ class Worker {
  public:
   Worker(Bytes jpeg, std::vector<Pair> pairs) : jpeg_(std::move(jpeg)), pairs_(std::move(pairs)) {}
 
-  void decode() { data::decode_image(jpeg_, 3, sample_.start(0, -1, 0)); }
+  void decode() { data::decode_image(jpeg_, {}, sample_.start(0, -1, 0)); }
 
   const std::vector<data::View>& next_pair() {
     decode();

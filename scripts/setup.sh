@@ -18,7 +18,7 @@ least=$(sed -n 's/^find_package(LibTorch \(.*\)\.\.\.<.*/\1/p' "$root/CMakeLists
 below=$(sed -n 's/^find_package(LibTorch .*\.\.\.<\([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 packages="g++ cmake ninja-build ccache pkg-config git python3 python3-pip util-linux \
 libboost-dev libboost-filesystem-dev libgloo-dev libjsoncpp-dev libspdlog-dev libfmt-dev catch2 \
-libjpeg62-turbo-dev libpng-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
+libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev libgif-dev libavif-dev zlib1g-dev libssl-dev dataset-fashion-mnist \
 python3-venv strace shellcheck clang-format binutils"
 # They start ranks; Slurm's daemons are not configured, so that the system starts none.
 launcher_packages="slurmctld slurmd slurm-client munge openmpi-bin iproute2"
@@ -84,7 +84,7 @@ missing_tools() {
     return
   }
   for header in boost/dll.hpp boost/filesystem.hpp json/json.h spdlog/spdlog.h fmt/format.h catch2/catch.hpp gloo/rendezvous/store.h jpeglib.h \
-    png.h zlib.h openssl/evp.h; do
+    png.h webp/demux.h tiffio.h gif_lib.h avif/avif.h zlib.h openssl/evp.h; do
     before=
     [ "$header" != jpeglib.h ] || before='#include <cstdio>'
     printf '%s\n#if __has_include(<jsoncpp/%s>)\n#elif !__has_include(<%s>)\n#error missing\n#endif\n' "$before" "$header" "$header" |

@@ -1,6 +1,7 @@
 // Descriptors and the reading of regular files: one owner, one loop. Knows no format, nor whose fault a failure is:
 // callers make FileError their own.
 #pragma once
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -8,6 +9,16 @@
 #include <utility>
 
 namespace selfsup {
+
+// The result of a system call (-1 and errno), begun again as often as a signal interrupts it.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  for (;;)
+    if (const auto result = call(); result != -1 || errno != EINTR) return result;
+}
+
+// "a FIFO", of st_mode.
+const char* kind_of_file(unsigned mode);
 
 // A descriptor that closes itself. -1: none.
 class Fd {
@@ -35,6 +46,10 @@ class FileError : public std::runtime_error {
  private:
   int error_ = 0;
 };
+
+// A regular file to append to, through links too; made if there is none. What is there and is none is neither waited
+// for nor written to. FileError.
+Fd open_to_append(const std::string& path);
 
 // A regular file, open for reading. A FIFO, a device or a directory is never waited for. Everything throws FileError.
 class RegularFile {

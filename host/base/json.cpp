@@ -130,9 +130,9 @@ bool Json::operator==(const Json& other) const {
 }
 
 std::string describe(const Source& source) {
-  if (source.line > 0) return fmt::format("{}:{}:{}", source.name, source.line, source.column);
-  if (!source.name.empty()) return source.name;
-  return source.layer.empty() ? "a value without a source" : source.layer;
+  if (source.line > 0) return fmt::format("{}:{}:{}", source.name(), source.line, source.column);
+  if (!source.name().empty()) return source.name();
+  return source.layer().empty() ? "a value without a source" : source.layer();
 }
 
 void set_source(Json& value, const Source& source) {

@@ -1,6 +1,7 @@
 // A JSON value that remembers where each part came from. Knows nobody; json_parse.cpp alone includes jsoncpp.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,11 +11,34 @@
 
 namespace selfsup {
 
-// Where a value was written. line and column are 1-based; 0: the source has no lines (a flag, a default).
-struct Source {
-  std::string layer;  // "default", "base", "file", "cfg-options", "flag", or a plugin's id
-  std::string name;   // the file's path, the flag's text, …
+// Where a value was written. All values of one text share its layer and name. line and column are 1-based; 0: the
+// source has no lines (a flag, a default).
+class Source {
+ public:
+  Source() = default;
+  Source(std::string layer, std::string name, int at_line = 0, int at_column = 0)
+      : line(at_line),
+        column(at_column),
+        origin_(std::make_shared<const Origin>(Origin{std::move(layer), std::move(name)})) {}
+  Source at(int other_line, int other_column) const {  // in the same text
+    Source other = *this;
+    other.line = other_line, other.column = other_column;
+    return other;
+  }
+
+  const std::string& layer() const { return origin().layer; }  // "default", "base", "file", "cfg-options", "flag", …
+  const std::string& name() const { return origin().name; }    // the file's path, the flag's text, a plugin's id, …
   int line = 0, column = 0;
+
+ private:
+  struct Origin {
+    std::string layer, name;
+  };
+  const Origin& origin() const {
+    static const Origin none;
+    return origin_ ? *origin_ : none;
+  }
+  std::shared_ptr<const Origin> origin_;
 };
 
 class Json {

@@ -186,12 +186,12 @@ Json read_number(const Text& text, size_t begin) {
 class Converter {
  public:
   Converter(const Text& text, const JsonLimits& limits, const std::string& source, const std::string& layer)
-      : text_(text), limits_(limits), position_(text.all()), source_(source), layer_(layer) {}
+      : text_(text), limits_(limits), position_(text.all()), source_(layer, source) {}
 
   Json convert(const ::Json::Value& value) {  // recursion is bounded by JsonLimits::max_depth
     const auto begin = static_cast<size_t>(value.getOffsetStart());
     position_.move_to(begin);  // parents before children: only ever forward
-    const Source source{layer_, source_, position_.line(), position_.column()};
+    const Source source = source_.at(position_.line(), position_.column());
     Json result = contents(value, begin);
     result.source = source;
     return result;
@@ -242,8 +242,7 @@ class Converter {
   const Text& text_;
   const JsonLimits& limits_;
   TextPosition position_;
-  const std::string& source_;
-  const std::string& layer_;
+  const Source source_;
 };
 
 // problems: jsoncpp's, "* Line L, Column C\n  WHAT\n…"; plain: what it read, in which columns count bytes.

@@ -1,12 +1,12 @@
 #include "base/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <memory>
@@ -14,44 +14,39 @@
 #include <string>
 #include <utility>
 
-#include "base/errors.h"
+#include "base/append.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 namespace selfsup {
 namespace {
 
-std::atomic<uint64_t> dropped{0};
+std::string line_of(const char* severity, std::string_view text) {
+  char stamp[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm local;
+  std::strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&now, &local));
+  return fmt::format("{} - selfsup - {} - {}", stamp, severity, text);
+}
 
-// Appends lines to a file that may run full: the run goes on, the lines are counted.
-class LossyFile {
- public:
-  explicit LossyFile(const std::string& path) : file_(std::fopen(path.c_str(), "ae")) {
-    if (!file_) throw Error(Exit::storage, "cannot write the log " + path);
+// Of a complaint, as much as a reader takes: whatever names and texts of others have come into it.
+std::string shown(std::string_view text) {
+  constexpr size_t kLongestLine = 1000, kMostLines = 200;
+  std::string lines;
+  for (size_t n = 0; !text.empty() && n < kMostLines; ++n) {
+    const size_t end = text.find('\n');
+    lines += elided(text.substr(0, end), kLongestLine);
+    if (end != text.npos) lines += '\n';
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
   }
-  ~LossyFile() { std::fclose(file_); }
-  LossyFile(const LossyFile&) = delete;
-  LossyFile& operator=(const LossyFile&) = delete;
-
-  void line(const char* severity, std::string_view text) {
-    char stamp[32];
-    const std::time_t now = std::time(nullptr);
-    std::tm local;
-    std::strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&now, &local));
-    const int written =
-        std::fprintf(file_, "%s - selfsup - %s - %.*s\n", stamp, severity, static_cast<int>(text.size()), text.data());
-    if (written < 0 || std::fflush(file_) != 0) {
-      dropped.fetch_add(1, std::memory_order_relaxed);
-      std::clearerr(file_);
-    }
-  }
-
- private:
-  std::FILE* file_;
-};
+  if (!text.empty()) lines += fmt::format("and {} lines more", std::count(text.begin(), text.end(), '\n') + 1);
+  return lines;
+}
 
 std::mutex mutex;  // of the four below; held while a message is written
 std::string speaker;
 Severity least_said = Severity::debug;
-std::unique_ptr<LossyFile> file;
+std::unique_ptr<AppendedLines> file;
 std::function<void(const std::function<void()>&)> terminal_sharer;
 
 spdlog::logger& terminal() {
@@ -81,15 +76,17 @@ constexpr Kind kKinds[] = {{spdlog::level::debug, "", "DEBUG"},
 
 void log(Severity severity, std::string_view text) {
   const Kind& kind = kKinds[static_cast<size_t>(severity)];
+  std::string words = printable_lines(text);
+  if (severity >= Severity::warning) words = shown(words);
   const std::lock_guard lock(mutex);
   if (severity < least_said) return;
-  const auto write = [&] { terminal().log(kind.level, "{}{}{}", speaker, kind.prefix, text); };
+  const auto write = [&] { terminal().log(kind.level, "{}{}{}", speaker, kind.prefix, words); };
   if (terminal_sharer && terminal().should_log(kind.level)) {
     terminal_sharer(write);
   } else {
     write();
   }
-  if (file && severity != Severity::debug) file->line(kind.name, text);
+  if (file && severity != Severity::debug) file->write(line_of(kind.name, words));
 }
 
 void speak_as(const std::string& who, Severity least) {
@@ -104,7 +101,7 @@ void write_messages_through(std::function<void(const std::function<void()>& writ
 }
 
 void open_log_file(const std::string& path) {
-  auto opened = std::make_unique<LossyFile>(path);
+  auto opened = std::make_unique<AppendedLines>(path);
   const std::lock_guard lock(mutex);
   file = std::move(opened);
 }
@@ -114,7 +111,10 @@ void close_log_file() {
   file.reset();
 }
 
-uint64_t dropped_log_lines() { return dropped.load(std::memory_order_relaxed); }
+uint64_t dropped_log_lines() {
+  const std::lock_guard lock(mutex);
+  return file ? file->dropped() : 0;
+}
 
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
 

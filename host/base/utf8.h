@@ -19,5 +19,7 @@ size_t utf8_characters(std::string_view text);
 
 // Printable UTF-8 in one line: control characters and bytes that are no UTF-8 become \n, \t, \xNN, a backslash \\.
 std::string printable(std::string_view bytes);
+// The same of text in lines: ends of lines, tabs and backslashes stay.
+std::string printable_lines(std::string_view text);
 
 }  // namespace selfsup

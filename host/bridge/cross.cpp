@@ -22,7 +22,7 @@ Cross::Cross(Instance& who, const char* function, Phase phase)
     : who_(who),
       host_(adopted(who)),
       function_(function),
-      note_(who.plugin.c_str(), function),
+      note_(who.plugin, function),
       modes_(host_.modes),
       serial_(error_serial()),
       outer_phase_(host_.phase),

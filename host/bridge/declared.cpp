@@ -39,7 +39,7 @@ const model::Entry* Declared::owner_of_memory(const at::Tensor& tensor) {
 const model::Entry* Declared::trained(const at::Tensor& tensor) const {
   if (!store_) return nullptr;
   for (const model::Entry& e : store_->entries())
-    if (e.kind == model::Kind::parameter && e.tensor.is_same(tensor)) return &e;
+    if ((e.kind == model::Kind::parameter || e.held) && e.tensor.is_same(tensor)) return &e;
   return nullptr;
 }
 

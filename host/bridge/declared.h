@@ -25,7 +25,7 @@ class Declared {
   // The declared tensor whose memory this one lies in, if any. Memory may move between per-step calls.
   const model::Entry* owner_of_memory(const at::Tensor& tensor);
   void memory_may_have_moved() { memory_known_ = false; }
-  // The trained parameter that this is, itself; else null.
+  // The trained parameter that this is, itself, be it held still by the run; else null.
   const model::Entry* trained(const at::Tensor& tensor) const;
 
  private:

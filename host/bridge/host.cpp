@@ -13,6 +13,7 @@ const ssp_host* Host::table() const { return state_.get(); }
 void Host::set_environment(const Environment& environment) {
   state_->environment = environment;
   state_->modes.device = environment.device.type();
+  state_->modes.of_run = environment.autocast;
 }
 
 int64_t Host::live_handles() const { return state_->handles.live(); }

@@ -2,10 +2,12 @@
 // process, each with its own registry, store, components and handles. Hides every C table.
 #pragma once
 #include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "ssp/entry.h"
 
@@ -21,8 +23,9 @@ struct Environment {
   uint64_t seed = 0;
   const distributed::Group* group = nullptr;  // outlives every call and its backward; null: one process
   at::Device device = at::kCPU;
-  bool sync_batch_norm = false;               // batch norms that leave it to the run are over the rows of all ranks
-  std::function<bool()> stop_requested = {};  // the run has been asked to stop; empty: it cannot be
+  std::optional<at::ScalarType> autocast = {};  // what the run's mixed precision computes in; none: it has none
+  bool sync_batch_norm = false;                 // batch norms that leave it to the run are over the rows of all ranks
+  std::function<bool()> stop_requested = {};    // the run has been asked to stop; empty: it cannot be
 };
 
 // Declare it before the registry, so that it dies after it.

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "base/text.h"
+#include "base/utf8.h"
 #include "bridge/components/build.h"
 #include "bridge/status.h"
 #include "bridge/tables/call.h"
@@ -20,7 +22,7 @@ const void* extension_by_id(const ssp_host*, const char* id) { return find_exten
 
 void set_error_text(const ssp_host*, ssp_str text) {
   try {
-    set_error(text.data ? std::string(text.data, text.size) : std::string());
+    set_error(text.data ? elided(printable_lines({text.data, text.size})) : std::string());
   } catch (...) {
     set_error({});
   }

@@ -7,6 +7,8 @@
 #include <new>
 
 #include "base/errors.h"
+#include "base/text.h"
+#include "base/utf8.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -64,7 +66,7 @@ std::string text_of_crossed_exception() {
   try {
     throw;
   } catch (const std::exception& e) {
-    what = e.what();
+    what = elided(printable_lines(e.what()));
   } catch (...) {
   }
   return "it let an exception cross into the host: " + what;

@@ -1,8 +1,10 @@
 // Numbers that plugins get in the place of pointers (ssp_call*, ssp_build*, components): the host's number and a serial
 // number that never repeats, so that a kept or foreign one is refused and never dereferenced. Knows no object.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -18,7 +20,7 @@ inline void* next_token(uint32_t host) {
   return reinterpret_cast<void*>((uint64_t{host} << 56) | (serial.fetch_add(1, std::memory_order_relaxed) + 1));
 }
 
-// The objects of one kind that are alive. They are few, and the newest is asked for most.
+// The objects of one kind that are alive, oldest first: their serial numbers rise. The newest goes first, as a rule.
 template <class T>
 class Tokens {
  public:
@@ -29,18 +31,21 @@ class Tokens {
     return token;
   }
   T* find(const void* token) const {
-    for (auto it = alive_.rbegin(); it != alive_.rend(); ++it)
-      if (it->first == token) return it->second;
-    return nullptr;
+    const auto it = std::ranges::lower_bound(alive_, reinterpret_cast<uintptr_t>(token), {}, number);
+    return it != alive_.end() && it->first == token ? it->second : nullptr;
   }
   void remove(const T& object) {
-    std::erase_if(alive_, [&](const auto& entry) { return entry.second == &object; });
+    const auto it = std::find_if(alive_.rbegin(), alive_.rend(), [&](const auto& e) { return e.second == &object; });
+    if (it != alive_.rend()) alive_.erase(std::next(it).base());
   }
   bool empty() const { return alive_.empty(); }
 
  private:
+  using Alive = std::pair<const void*, T*>;
+  static uintptr_t number(const Alive& each) { return reinterpret_cast<uintptr_t>(each.first); }
+
   uint32_t host_;
-  std::vector<std::pair<const void*, T*>> alive_;
+  std::vector<Alive> alive_;
 };
 
 }  // namespace selfsup::bridge

@@ -22,12 +22,16 @@ RegularFile open_inside(int folder, const std::string& name, const std::string& 
   Fd from;
   std::string leaf = name;
   if (const size_t slash = name.find('/'); slash != name.npos) {
-    from = Fd(::openat(folder, name.substr(0, slash).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    from = Fd(uninterrupted([&] {
+      return ::openat(folder, name.substr(0, slash).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }));
     leaf = name.substr(slash + 1);
     if (from) folder = from.get();
   }
   const bool reached = from || leaf == name;
-  Fd fd(reached ? ::openat(folder, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1);
+  Fd fd(!reached ? -1 : uninterrupted([&] {
+    return ::openat(folder, leaf.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  }));
   if (!fd) {
     // What cannot be read for lack of rights or resources is not damaged.
     if (errno == EACCES || errno == EPERM || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
@@ -68,8 +72,8 @@ std::optional<Manifest> looks_whole(const std::string& path) {
     Manifest manifest = manifest_in(folder.get(), path);
     for (const FileRecord& f : manifest.files) {
       struct stat status;
-      if (::fstatat(folder.get(), f.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode) ||
-          static_cast<uint64_t>(status.st_size) != f.size)
+      const auto look = [&] { return ::fstatat(folder.get(), f.name.c_str(), &status, AT_SYMLINK_NOFOLLOW); };
+      if (uninterrupted(look) != 0 || !S_ISREG(status.st_mode) || static_cast<uint64_t>(status.st_size) != f.size)
         return std::nullopt;
     }
     return manifest;
@@ -80,7 +84,7 @@ std::optional<Manifest> looks_whole(const std::string& path) {
 
 Checkpoint::Checkpoint(const std::string& path) : path_(path) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
-  const Fd folder(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Fd folder(uninterrupted([&] { return ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   if (!folder)
     throw Error(Exit::checkpoint, fmt::format("no checkpoint folder at {}: {}", path_, std::strerror(errno)));
   manifest_ = manifest_in(folder.get(), path_);

@@ -14,16 +14,28 @@
 
 namespace selfsup::checkpoint {
 
-// Error(storage): "cannot DOING PATH: REASON", for a full disk with the free space there and, if given, the bytes
-// needed.
+// Error(storage): "cannot DOING PATH: REASON", for a full disk with the free space there, for a limit on the size of
+// files with that, and with the bytes needed, if given.
 [[noreturn]] void throw_storage(const std::string& doing, const std::string& path, int error,
                                 uint64_t bytes_needed = 0);
+
+std::string parent_of(const std::string& path);  // "." of a name alone
 
 // The folder as a descriptor, also through a link: a user may keep checkpoints on another disk. Error(storage).
 Fd open_folder(const std::string& path);
 void sync_folder(int fd, const std::string& path);  // Error(storage)
+// As renameat2, unlinkat and mkdirat, whatever signals come: 0, or -1 and errno; the folder made, or Error(storage).
+int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags = 0);
+int remove_file(int folder, const std::string& name);
+void make_folder(int folder, const std::string& name, const std::string& path);
 // Like mkdir -p. Error(storage). made: gets the folders that were not there, also when this throws.
 void make_folders(const std::string& path, std::vector<std::string>* made = nullptr);
+
+// Whether anything is there, links included; a folder, never through a link; or a link to one. What cannot be examined
+// is Error(storage), so that a fault of the disk is never taken for a name that is free.
+bool is_there(int folder, const std::string& name);
+bool is_folder(const std::string& path);
+bool is_folder_or_link(const std::string& path);
 
 // Entries without "." and "..", in byte order. Error(storage).
 std::vector<std::string> list_folder(const std::string& path);

@@ -14,9 +14,14 @@ constexpr std::string_view tail_open = ",\n  \"manifest_sha256\": \"";
 constexpr std::string_view tail_close = "\"\n}\n";
 constexpr size_t digest_digits = 64;
 
-int64_t count(const Json& object, std::string_view key) {
+// More than any run has, and little enough that the products and sums of positions stay within 64 bits.
+constexpr int64_t most_iters = 1'000'000'000'000'000'000, most_epochs = 1'000'000'000, most_in_epoch = 4'000'000'000,
+                  most_ranks = 1'000'000;
+
+int64_t count(const Json& object, std::string_view key, int64_t most = INT64_MAX, int64_t least = 0) {
   const int64_t value = object.get(key).as_int();
-  if (value < 0) throw Error(Exit::checkpoint, fmt::format("{} is {}, which is negative", key, value));
+  if (value < least || value > most)
+    throw Error(Exit::checkpoint, fmt::format("{} is {}; expected {} to {}", key, value, least, most));
   return value;
 }
 
@@ -26,18 +31,18 @@ bool is_digest(std::string_view text) {
 
 Manifest from_json(const Json& json) {
   Manifest m;
-  m.iter = count(json, "iter");
-  m.update = count(json, "update");
-  m.epoch = count(json, "epoch");
-  m.iter_in_epoch = count(json, "iter_in_epoch");
-  m.max_iters = count(json, "max_iters");
-  m.max_epochs = count(json, "max_epochs");
+  m.iter = count(json, "iter", most_iters);
+  m.update = count(json, "update", most_iters);
+  m.epoch = count(json, "epoch", most_epochs);
+  m.iter_in_epoch = count(json, "iter_in_epoch", most_in_epoch);
+  m.max_iters = count(json, "max_iters", most_iters);
+  m.max_epochs = count(json, "max_epochs", most_epochs);
   m.seed = std::bit_cast<uint64_t>(json.get("seed").as_int());
   m.config = json.get("config");
   for (const Json& p : json.get("plugins").as_array())
     m.plugins.push_back({p.get("id").as_string(), p.get("version").as_string(), p.get("sha256").as_string()});
-  m.world = count(json, "world");
-  m.threads = count(json, "threads");
+  m.world = count(json, "world", most_ranks, 1);
+  m.threads = count(json, "threads", most_ranks);
   for (const Json& bucket : json.get("buckets").as_array()) {
     auto& indices = m.buckets.emplace_back();
     for (const Json& index : bucket.as_array()) indices.push_back(index.as_int());

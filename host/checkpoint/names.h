@@ -7,6 +7,10 @@ namespace selfsup::checkpoint {
 
 inline constexpr std::string_view manifest_name = "manifest.json";
 
+// Before the name of a checkpoint that is being written, deleted, or replaced; after that of one that is set aside.
+inline constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged",
+                                  superseded = ".superseded";
+
 // "epoch_3", "iter_120": 1 to 64 of [A-Za-z0-9_-]. A dot marks what is not a checkpoint (.tmp-…, ….damaged).
 inline bool valid_checkpoint_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 &&

@@ -8,125 +8,26 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
-#include <tuple>
 
 #include "base/errors.h"
 #include "base/log.h"
+#include "checkpoint/branch.h"
 #include "checkpoint/names.h"
 
 namespace selfsup::checkpoint {
-namespace {
 
-constexpr std::string_view temporary = ".tmp-", trash = ".trash-", replaced = ".old-", damaged = ".damaged",
-                           superseded = ".superseded";
-
-auto step_of(const Manifest& m) { return std::tuple(m.iter, m.update); }
-
-bool is_folder(const std::string& path) {
-  struct stat status;
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool is_folder_or_link(const std::string& path) {
-  struct stat status;
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool has_manifest(const std::string& folder) {
-  struct stat status;
-  return ::lstat(fmt::format("{}/{}", folder, manifest_name).c_str(), &status) == 0;
-}
-
-// Whether the folder `entry` of `directory` is, or should be, the checkpoint `name`: damage may have taken the manifest
-// of one that a run has named. Other folders are their owner's.
-bool is_checkpoint(const std::string& directory, const std::string& entry, std::string_view name) {
-  const std::string path = directory + "/" + entry;
-  return valid_checkpoint_name(name) && is_folder(path) && (run_checkpoint_name(name) || has_manifest(path));
-}
-
-std::vector<std::string> checkpoint_names(const std::string& directory) {
-  std::vector<std::string> names;
-  if (!is_folder_or_link(directory)) return names;
-  for (std::string& name : list_folder(directory)) {
-    if (is_checkpoint(directory, name, name)) names.push_back(std::move(name));
-  }
-  return names;
-}
-
-// Whether an earlier run renamed it.
-bool is_set_aside(const std::string& entry) {
-  return entry.front() != '.' && (entry.find(damaged) != entry.npos || entry.find(superseded) != entry.npos);
-}
-
-std::vector<std::string> names_set_aside(const std::string& directory) {
-  std::vector<std::string> names;
-  if (!is_folder_or_link(directory)) return names;
-  for (std::string& name : list_folder(directory)) {
-    if (is_set_aside(name)) names.push_back(std::move(name));
-  }
-  return names;
-}
-
-// What is not whole among the checkpoints of a folder.
-struct Ruin {
-  std::string name, reason;
-  std::optional<int64_t> iter;
-};
-
-struct Search {
-  std::optional<Checkpoint> found;  // of those that are whole, the one with the largest step
-  std::vector<Ruin> ruins;          // newer than that
-
-  // Error(checkpoint) where there were checkpoints, and none is whole.
-  void throw_if_ruined(const std::string& directory, std::string_view advice) const {
-    const std::vector<std::string> aside = names_set_aside(directory);
-    if (ruins.empty() && aside.empty()) return;
-    std::string text = fmt::format("no valid checkpoint is left in {}", directory);
-    for (const Ruin& ruin : ruins) text += "\n  " + ruin.reason;
-    for (const std::string& name : aside) text += fmt::format("\n  {} was set aside by an earlier run", name);
-    throw Error(Exit::checkpoint, fmt::format("{}\nNothing was changed. {}", text, advice));
-  }
-};
-
-Search search_in(const std::string& directory) {
-  struct Candidate {
-    std::tuple<int64_t, int64_t> step;
-    std::string name;
-  };
-  Search search;
-  std::vector<Candidate> candidates;
-  const auto damaged_only = [](const Error& error) {
-    return error.exit() == Exit::checkpoint && !dynamic_cast<const NewerFormat*>(&error);
-  };
-  for (const std::string& name : checkpoint_names(directory)) {
-    const std::string path = directory + "/" + name;
-    try {
-      candidates.push_back({step_of(read_manifest(path)), name});
-    } catch (const Error& error) {
-      if (!damaged_only(error)) throw;
-      search.ruins.push_back({name, error.what(), std::nullopt});
-    }
-  }
-  std::sort(candidates.begin(), candidates.end(),
-            [](const Candidate& a, const Candidate& b) { return std::tie(a.step, a.name) > std::tie(b.step, b.name); });
-  for (const Candidate& candidate : candidates) {
-    try {
-      search.found.emplace(directory + "/" + candidate.name);
-      break;
-    } catch (const Error& error) {
-      if (!damaged_only(error)) throw;
-      search.ruins.push_back({candidate.name, error.what(), std::get<0>(candidate.step)});
-    }
-  }
-  return search;
-}
-
-}  // namespace
-
-CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(std::move(directory)), keep_(keep) {
+CheckpointStore::CheckpointStore(std::string directory, int keep, std::function<void()> still_ours)
+    : directory_(std::move(directory)), work_(parent_of(directory_)), keep_(keep), still_ours_(std::move(still_ours)) {
   if (keep_ != -1 && keep_ < 1)
     throw Error(Exit::usage, fmt::format("cannot keep {} checkpoints: expected at least 1, or -1 for all", keep_));
+  const auto remove = [](int folder, const std::string& path, const std::string& name) {
+    if (const int error = remove_tree(folder, name, manifest_name))
+      log_warning(fmt::format("cannot remove {}/{}, left by an earlier run: {}", path, name, std::strerror(error)));
+  };
+  if (is_there(AT_FDCWD, work_ + "/" + std::string(branch_name)))
+    remove(open_folder(work_).get(), work_, std::string(branch_name));
   if (!is_folder_or_link(directory_)) return;
   const Fd folder = open_folder(directory_);
   for (const std::string& name : list_folder(directory_)) {
@@ -134,38 +35,73 @@ CheckpointStore::CheckpointStore(std::string directory, int keep) : directory_(s
     if (!name.starts_with(temporary) && !name.starts_with(trash) && !old) continue;
     if (old) {
       const std::string original = name.substr(replaced.size());
-      if (!is_folder(directory_ + "/" + original) &&
-          ::renameat(folder.get(), name.c_str(), folder.get(), original.c_str()) == 0)
-        continue;
+      if (!is_folder(directory_ + "/" + original) && rename_in(folder.get(), name, original) == 0) continue;
     }
-    if (const int error = remove_tree(folder.get(), name, manifest_name))
-      log_warning(
-          fmt::format("cannot remove {}/{}, left by an earlier run: {}", directory_, name, std::strerror(error)));
+    remove(folder.get(), directory_, name);
   }
+}
+
+void CheckpointStore::probe() const {
+  const std::string longest = "probe-of-a-name-as-long-as-any-that-is-given";
+  const std::string unfinished = std::string(temporary) + longest, path = directory_ + "/" + unfinished;
+  std::vector<std::string> made;
+  const auto clean = [&] {
+    for (auto folder = made.rbegin(); folder != made.rend(); ++folder) ::rmdir(folder->c_str());  // if it is empty
+  };
+  try {
+    make_folders(directory_, &made);
+    const Fd folder = open_folder(directory_);
+    for (const std::string& name : list_folder(directory_))
+      if (run_checkpoint_name(name) && !is_folder(directory_ + "/" + name))
+        throw Error(Exit::usage, fmt::format("{}/{} is in the way of checkpoints: expected a folder. Move it away, or "
+                                             "choose another --work-dir",
+                                             directory_, name));
+    remove_tree(folder.get(), unfinished);
+    try {
+      make_folder(folder.get(), unfinished, path);
+      Manifest manifest;
+      write_files(open_folder(path).get(), path, manifest, {}, {{"state/" + longest, "probe\n"}});
+      sync_folder(open_folder(path).get(), path);
+      const std::string moved = std::string(trash) + longest;
+      if (rename_in(folder.get(), unfinished, moved) != 0) throw_storage("rename folders in", directory_, errno);
+      sync_folder(folder.get(), directory_);
+      if (const int error = remove_tree(folder.get(), moved)) throw_storage("remove folders in", directory_, error);
+    } catch (...) {
+      for (const std::string_view prefix : {temporary, trash}) remove_tree(folder.get(), std::string(prefix) + longest);
+      throw;
+    }
+  } catch (...) {
+    clean();
+    throw;
+  }
+  clean();
 }
 
 std::string CheckpointStore::save(const std::string& name, Manifest manifest, const std::vector<TensorFile>& tensors,
                                   const std::vector<BlobFile>& blobs) {
   if (!valid_checkpoint_name(name)) throw Error(Exit::failed, fmt::format("{} is no name for a checkpoint", name));
+  still_ours_();  // before anything is made in a folder that may be gone
   make_folders(directory_);
   const Fd parent = open_folder(directory_);
   const std::string path = directory_ + "/" + name, unfinished = std::string(temporary) + name;
   const std::string unfinished_path = directory_ + "/" + unfinished;
+  std::vector<Rename> changes;
   remove_tree(parent.get(), unfinished);  // of a save of that name that failed and could not be cleaned up
   try {
-    if (::mkdirat(parent.get(), unfinished.c_str(), 0777) != 0) throw_storage("create", unfinished_path, errno);
+    make_folder(parent.get(), unfinished, unfinished_path);
     {
       const Fd folder = open_folder(unfinished_path);
       write_files(folder.get(), unfinished_path, manifest, tensors, blobs);
       sync_folder(folder.get(), unfinished_path);
     }
-    commit(parent.get(), unfinished, name);
+    still_ours_();
+    changes_course_ ? write_down(work_, changes = of_change(name)) : commit(parent.get(), unfinished, name);
   } catch (...) {
     remove_tree(parent.get(), unfinished);
     throw;
   }
+  if (changes_course_) change_course(changes);
   sync_folder(parent.get(), directory_);
-  set_aside_left_behind(name);
   for (const std::string_view prefix : {temporary, replaced}) {
     if (const int error = remove_tree(parent.get(), std::string(prefix) + name, manifest_name))
       log_warning(fmt::format("cannot delete what {} replaced: {}", path, std::strerror(error)));
@@ -178,7 +114,7 @@ std::string CheckpointStore::save(const std::string& name, Manifest manifest, co
 void CheckpointStore::commit(int parent, const std::string& unfinished, const std::string& name) const {
   const std::string path = directory_ + "/" + name, old = std::string(replaced) + name;
   const auto rename = [&](const std::string& from, const std::string& to, unsigned flags) {
-    return ::renameat2(parent, from.c_str(), parent, to.c_str(), flags) == 0;
+    return rename_in(parent, from, to, flags) == 0;
   };
   if (is_folder(path)) {
     if (rename(unfinished, name, RENAME_EXCHANGE)) return;
@@ -203,7 +139,7 @@ void CheckpointStore::write_files(int folder, const std::string& path, Manifest&
       throw Error(Exit::failed, fmt::format("{} is no name for a file of a checkpoint", name));
     const bool in_state = name.starts_with("state/");
     if (in_state && !state) {
-      if (::mkdirat(folder, "state", 0777) != 0) throw_storage("create", path + "/state", errno);
+      make_folder(folder, "state", path + "/state");
       state = open_folder(path + "/state");
     }
     HashingFile file(in_state ? state.get() : folder, in_state ? name.substr(6) : name, path + "/" + name, bytes);
@@ -242,7 +178,7 @@ void CheckpointStore::retain(const std::string& saved) const try {
   for (size_t i = static_cast<size_t>(keep_ - 1); i < whole.size(); ++i) {
     const std::string& name = whole[i].second;
     gone.push_back(std::string(trash) + name);
-    if (::renameat(parent.get(), name.c_str(), parent.get(), gone.back().c_str()) != 0) {
+    if (rename_in(parent.get(), name, gone.back()) != 0) {
       warn(name, errno);
       gone.pop_back();
     }
@@ -266,73 +202,64 @@ std::optional<Checkpoint> CheckpointStore::newest_valid() {
   for (const Ruin& ruin : search.ruins) {
     const std::string lost =
         ruin.iter ? fmt::format("iterations lost: {}; ", *ruin.iter - iter) : "its step is unknown; ";
-    const std::string moved = move_aside(ruin.name, ruin.name, damaged);
+    const std::string moved = move_aside(ruin.name, damaged);
     log_warning(fmt::format("{}\n  {}resuming from {} at iteration {}\n  the damaged checkpoint {}", ruin.reason, lost,
                             search.found->path(), iter, moved.empty() ? "could not be renamed" : "is now " + moved));
   }
   return std::move(search.found);
 }
 
-std::optional<Checkpoint> newest_whole(const std::string& directory) {
-  Search search = search_in(directory);
-  if (!search.found) search.throw_if_ruined(directory, "Give the path of another checkpoint");
-  for (const Ruin& ruin : search.ruins) log_warning(ruin.reason);
-  return std::move(search.found);
-}
-
-Checkpoint checkpoint_at(const std::string& folder) {
-  const std::string inside = folder + "/checkpoints";
-  if (has_manifest(folder)) return Checkpoint(folder);
-  if (!is_folder_or_link(inside))
-    throw Error(Exit::usage, fmt::format("there is no checkpoint at {}: expected the folder of a checkpoint, as in "
-                                         "WORK_DIR/checkpoints/epoch_3, or a work folder",
-                                         folder));
-  if (auto newest = newest_whole(inside)) return std::move(*newest);
-  throw Error(Exit::usage, fmt::format("there is no checkpoint in {} yet", inside));
-}
-
-void CheckpointStore::go_on_from(const Manifest& resumed) {
-  left_behind_.clear();
-  for (const std::string& name : checkpoint_names(directory_)) {
-    const auto manifest = looks_whole(directory_ + "/" + name);
-    if (manifest && step_of(*manifest) > step_of(resumed)) left_behind_.push_back({name, manifest->iter});
+// Of one that cannot be read its name must do: a later start may be able to read it.
+bool CheckpointStore::is_later(const std::string& name, const Manifest& resumed) const {
+  try {
+    return step_of(read_manifest(directory_ + "/" + name)) > step_of(resumed);
+  } catch (const Error& error) {
+    if (error.exit() != Exit::checkpoint) throw;
   }
+  if (!run_checkpoint_name(name)) return false;
+  const size_t digits = name.find('_') + 1;
+  int64_t number = 0;
+  if (std::from_chars(name.data() + digits, name.data() + name.size(), number).ec != std::errc()) return true;
+  return number > (name.starts_with("epoch_") ? resumed.epoch : resumed.iter);
 }
 
-void CheckpointStore::set_aside_left_behind(const std::string& saved) {
-  const auto path = [&](std::string_view prefix, const std::string& name) {
-    return fmt::format("{}/{}{}", directory_, prefix, name);
-  };
-  std::erase_if(left_behind_, [&](const LeftBehind& left) {
-    // One that had the new one's name has been put out of its place.
-    const bool displaced = left.name == saved;
-    const std::string_view prefix = !displaced ? "" : is_folder(path(replaced, saved)) ? replaced : temporary;
-    if (!is_folder(path(prefix, left.name))) return true;  // retention has deleted it
-    const std::string moved = move_aside(std::string(prefix) + left.name, left.name, superseded);
-    const std::string outcome =
-        moved.empty() ? fmt::format("could not be renamed: {}", std::strerror(errno)) : "is now " + moved;
-    log_warning(fmt::format("the checkpoint of iteration {} belongs to what this run did not go on from; it {}",
-                            left.iter, outcome));
-    return displaced || !moved.empty();
-  });
+bool CheckpointStore::go_on_from(const Manifest& resumed) {
+  left_behind_.clear();
+  for (const std::string& name : checkpoint_names(directory_))
+    if (is_later(name, resumed)) left_behind_.push_back(name);
+  changes_course_ = !left_behind_.empty();
+  const std::string branch = files();
+  if (changes_course_ && is_there(AT_FDCWD, branch)) throw_storage("make room for a new course in", branch, EEXIST);
+  return changes_course_;
+}
+
+std::string CheckpointStore::files() const {
+  return changes_course_ ? fmt::format("{}/{}", work_, branch_name) : work_;
+}
+
+std::vector<Rename> CheckpointStore::of_change(const std::string& saved) const {
+  const std::string checkpoints = directory_.substr(directory_.find_last_of('/') + 1);
+  remove_tree(open_folder(directory_).get(), std::string(replaced) + saved);
+  return renames_of_change(work_, checkpoints, left_behind_, {std::string(temporary) + saved, saved});
+}
+
+// They are written down: the run has another course from here on.
+void CheckpointStore::change_course(const std::vector<Rename>& changes) {
+  finish_renames(work_);
+  changes_course_ = false;
+  for (const auto& [from, to] : changes)
+    if (to.find(superseded) != to.npos)
+      log_warning(
+          fmt::format("{}/{} belongs to what this run did not go on from; it is now {}/{}", work_, from, work_, to));
+  if (const int error = remove_tree(open_folder(work_).get(), std::string(branch_name)))
+    log_warning(fmt::format("cannot remove {}/{}: {}", work_, branch_name, std::strerror(error)));
 }
 
 // To the first free NAME.suffix, NAME.suffix-2, …; empty when that fails, with errno.
-std::string CheckpointStore::move_aside(const std::string& from, const std::string& name,
-                                        std::string_view suffix) const {
-  const std::string path = directory_ + "/" + name;
-  std::string to = fmt::format("{}{}", path, suffix);
-  for (int n = 2; is_folder(to); ++n) to = fmt::format("{}{}-{}", path, suffix, n);
-  return ::rename((directory_ + "/" + from).c_str(), to.c_str()) == 0 ? to : "";
-}
-
-bool holds_checkpoints(const std::string& directory) {
-  if (!is_folder_or_link(directory)) return false;
-  const std::vector<std::string> entries = list_folder(directory);
-  return std::any_of(entries.begin(), entries.end(), [&](const std::string& entry) {
-    const std::string name = entry.starts_with(replaced) ? entry.substr(replaced.size()) : entry;
-    return is_set_aside(entry) || is_checkpoint(directory, entry, name);
-  });
+std::string CheckpointStore::move_aside(const std::string& name, std::string_view suffix) const {
+  const Fd folder = open_folder(directory_);
+  const std::string to = free_name(folder.get(), name, suffix);
+  return rename_in(folder.get(), name, to) == 0 ? directory_ + "/" + to : "";
 }
 
 }  // namespace selfsup::checkpoint

@@ -1,17 +1,20 @@
-// Owns a folder of checkpoints: commits that are whole or absent, retention, and the choice of what a run resumes from.
+// Owns a folder of checkpoints that a run writes: commits that are whole or absent, and retention.
 // Knows tensors as views and no LibTorch.
 //
 // A checkpoint is a folder NAME/ with tensor files, state/ blobs and manifest.json. It is written as .tmp-NAME, synced
 // file by file and as a folder, renamed, and the parent synced; only then are older ones deleted (renamed to
 // .trash-NAME, the manifest removed first). A kill at any point leaves the old set or the new one. One process, one
-// thread writes: the run that holds the work folder's lock; in a run of many ranks, rank 0.
+// thread writes: the run that holds the work folder's lock; in a run of many ranks, rank 0. Folders of checkpoints may
+// be links to other disks.
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/renames.h"
+#include "checkpoint/search.h"
 
 namespace selfsup::checkpoint {
 
@@ -26,22 +29,19 @@ struct BlobFile {
   std::string_view bytes;
 };
 
-// Whether anything in that folder was once a checkpoint: damaged and superseded ones included. Changes nothing.
-bool holds_checkpoints(const std::string& directory);
-
-// For who only looks: the one that newest_valid() of a store would give, while nothing is renamed or removed; damaged
-// newer ones are a warning. Another process may be saving there.
-std::optional<Checkpoint> newest_whole(const std::string& directory);
-
-// The checkpoint that a folder is, or the newest whole one of the work folder that it is, which may be in use.
-// Error(usage) when it is neither or holds none yet, Error(checkpoint) when what it holds is damaged.
-Checkpoint checkpoint_at(const std::string& folder);
-
 class CheckpointStore {
  public:
-  // Removes what killed runs left unfinished there. The folder need not exist until the first save.
+  // directory: a folder of a work folder, which is locked, and in which no renames are left to do. Removes what killed
+  // runs left unfinished in both. It need not exist until the first save.
   // keep: how many checkpoints retention leaves, at least 1; -1: all. Error(usage) otherwise.
-  CheckpointStore(std::string directory, int keep);
+  // still_ours: called before every commit; what it throws leaves all as it is.
+  CheckpointStore(
+      std::string directory, int keep, std::function<void()> still_ours = [] {});
+
+  // Proves that saves can be made: that folders and files can be created there, synced, renamed and removed, under
+  // names as long as theirs, and that nothing is in the way of a name that a run gives. Leaves nothing behind.
+  // Error(storage); Error(usage) for what is in the way.
+  void probe() const;
 
   // Commits a checkpoint and returns its path; manifest.files is filled in here. A name that exists is replaced in one
   // step. On failure what was there is untouched, the unfinished one is removed, and Error(storage) says what was
@@ -56,25 +56,28 @@ class CheckpointStore {
   std::optional<Checkpoint> newest_valid();
 
   // For a run that goes on from an older checkpoint: those with a larger step belong to a future that it leaves, and a
-  // later resume must not take them. They are renamed NAME.superseded, with a warning, by the first save, once that is
-  // committed: a run that comes to no save changes nothing. One that cannot be renamed is tried again by the next save.
-  void go_on_from(const Manifest& resumed);
+  // later resume must not take them. Nothing of that future is touched before the first save. At its commit, and in one
+  // step with it, they are renamed NAME.superseded, with a warning, and the run's other files take their places.
+  // False: there are none. Error(storage) when something called .branch is in the way that cannot be removed.
+  bool go_on_from(const Manifest& resumed);
+  // Where those are to be written: the work folder, or until that first save .branch in it.
+  std::string files() const;
 
  private:
   void write_files(int folder, const std::string& path, Manifest& manifest, const std::vector<TensorFile>& tensors,
                    const std::vector<BlobFile>& blobs) const;
   void commit(int parent, const std::string& unfinished, const std::string& name) const;
-  void set_aside_left_behind(const std::string& saved);
+  bool is_later(const std::string& name, const Manifest& resumed) const;
+  std::vector<Rename> of_change(const std::string& saved) const;
+  void change_course(const std::vector<Rename>& changes);
   void retain(const std::string& saved) const;
-  std::string move_aside(const std::string& from, const std::string& name, std::string_view suffix) const;
+  std::string move_aside(const std::string& name, std::string_view suffix) const;
 
-  std::string directory_;
+  std::string directory_, work_;
   int keep_;
-  struct LeftBehind {
-    std::string name;
-    int64_t iter;
-  };
-  std::vector<LeftBehind> left_behind_;  // by go_on_from; not yet set aside
+  std::function<void()> still_ours_;
+  bool changes_course_ = false;           // with the next save
+  std::vector<std::string> left_behind_;  // which are set aside then
 };
 
 }  // namespace selfsup::checkpoint

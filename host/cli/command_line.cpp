@@ -96,6 +96,7 @@ class Parser {
         {"--json", {kNotes, on(line_.json)}},
         {"--schema", {bit(Command::inspect), on(line_.schema)}},
         {"--sources", {bit(Command::config), on(line_.sources)}},
+        {"--scan", {bit(Command::validate), on(line_.scan)}},
         {"--launcher", {kRanks, [this] { take_launcher(); }}},
         {"--local_rank", {kRanks, number(line_.ranks.local_rank)}},
         {"--local-rank", {kRanks, number(line_.ranks.local_rank)}},
@@ -311,7 +312,7 @@ std::string help_text() {
 
   selfsup-host [train] CONFIG --plugin PLUGIN    train
   selfsup-host config CONFIG [--sources]         print the resolved configuration, and where each value comes from
-  selfsup-host validate CONFIG                   check everything up to the first batch
+  selfsup-host validate CONFIG [--scan]          check everything up to the first batch; --scan: and every image
   selfsup-host views CONFIG                      draw what the pipeline makes of some images
   selfsup-host benchmark CONFIG                  time loader and step, beside their limits
   selfsup-host reconstruct CONFIG                draw what a trained model makes of some images

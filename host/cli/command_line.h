@@ -47,7 +47,7 @@ struct CommandLine {
       out;  // of embed; of export; of what writes a file: the second word of export
   std::optional<int64_t> seed;
   bool overwrite = false, amp = false, auto_scale_lr = false;
-  bool unstamped = false, json = false, schema = false, sources = false;
+  bool unstamped = false, json = false, schema = false, sources = false, scan = false;
   launch::Asked ranks;
   std::vector<Part> parts;  // all words, in order
 };

@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr size_t kMaxDepth = 16;
+constexpr size_t kMaxFiles = 64;  // as often as they are named: 16 of which each names the next one twice are 65,535
 
 std::string identity(const fs::path& path) {
   std::error_code failed;
@@ -35,23 +36,32 @@ std::vector<Json> take_bases(Json& own) {
   return bases;
 }
 
-// Users of MMSelfSup type the paths that they know.
-std::string instead_of_python(fs::path path) {
-  const std::string python = path.string();
+// What MMEngine reads beside JSON: users of MMSelfSup type the paths that they know.
+constexpr std::string_view kOtherKinds[] = {".py", ".yaml", ".yml"};
+
+std::string instead_of(fs::path path) {
+  const std::string other = path.string();
   path.replace_extension(".json");
   std::error_code failed;
   if (fs::exists(path, failed))
-    return fmt::format("{}: configurations are JSON files here; the one of this name is {}", python, path.string());
-  return fmt::format("{}: configurations are JSON files here; scripts/mmselfsup_config.py makes one of a Python file",
-                     python);
+    return fmt::format("{}: configurations are JSON files here; the one of this name is {}", other, path.string());
+  return fmt::format("{}: configurations are JSON files here; scripts/mmselfsup_config.py {} {} makes one of it", other,
+                     other, path.string());
 }
 
+// The files of one configuration.
+struct Files {
+  std::vector<std::string> chain;  // those that are being read, each the base of the one before
+  size_t read = 0;
+};
+
 // named: the value of _base_ that leads here; null: the command line does.
-Json load(const fs::path& path, const Json* named, std::vector<std::string>& chain) {
+Json load(const fs::path& path, const Json* named, Files& files) {
+  std::vector<std::string>& chain = files.chain;
   const auto refuse = [&](const std::string& text) {
     throw Error(Exit::usage, (named ? describe(named->source) + ": _base_: " : "") + text);
   };
-  if (path.extension() == ".py") refuse(instead_of_python(path));
+  if (std::ranges::find(kOtherKinds, path.extension().string()) != std::end(kOtherKinds)) refuse(instead_of(path));
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   if (!fs::exists(status)) refuse(fmt::format("there is no configuration file {}", path.string()));
@@ -64,6 +74,7 @@ Json load(const fs::path& path, const Json* named, std::vector<std::string>& cha
     refuse(fmt::format("it goes in a circle: {} -> {}", fmt::join(chain, " -> "), id));
   if (chain.size() >= kMaxDepth)
     refuse(fmt::format("it is nested more than {} files deep: {}", kMaxDepth, fmt::join(chain, " -> ")));
+  if (++files.read > kMaxFiles) refuse(fmt::format("the configuration reads more than {} files", kMaxFiles));
 
   Json own = read_json_file(path.string(), named ? "base" : "file", kLimits);
   if (!own.is_object())
@@ -72,7 +83,7 @@ Json load(const fs::path& path, const Json* named, std::vector<std::string>& cha
   chain.push_back(id);
   Json merged = Json::object();
   for (const Json& base : bases)
-    merged = merge(std::move(merged), load(path.parent_path() / base.as_string(), &base, chain), "", Marks::kept);
+    merged = merge(std::move(merged), load(path.parent_path() / base.as_string(), &base, files), "", Marks::kept);
   chain.pop_back();
   return merge(std::move(merged), own, "", Marks::kept);
 }
@@ -80,8 +91,8 @@ Json load(const fs::path& path, const Json* named, std::vector<std::string>& cha
 }  // namespace
 
 Json load_config(const std::string& path) {
-  std::vector<std::string> chain;
-  return load(path, nullptr, chain);
+  Files files;
+  return load(path, nullptr, files);
 }
 
 }  // namespace selfsup::config

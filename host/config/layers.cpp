@@ -43,7 +43,7 @@ Json merge(Json lower, const Json& upper, const std::string& path, Marks marks) 
 }
 
 const Source& place_to_add(const Json& node, const Source& whole) {
-  const std::string& layer = node.source.layer;
+  const std::string& layer = node.source.layer();
   return layer == "plugin" || layer == "default" ? whole : node.source;
 }
 

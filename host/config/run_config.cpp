@@ -46,13 +46,15 @@ DataConfig read_data(const Json& loader) {
   data.drop_last = loader.get("drop_last").as_bool();
   data.shuffle = loader.get("sampler").get("shuffle").as_bool();
   data.max_bad_fraction = loader.get("max_bad_fraction").as_double();
+  data.keep_truncated = loader.get("truncated").as_string() == "keep";
+  data.max_image_pixels = loader.get("max_image_pixels").as_int();
   return data;
 }
 
 // How high the layer lies that gave a value.
 auto height(const Json& value) {
   static constexpr std::string_view layers[] = {"default", "plugin", "base", "file", "cfg-options", "flag"};
-  return std::find(std::begin(layers), std::end(layers), value.source.layer);
+  return std::find(std::begin(layers), std::end(layers), value.source.layer());
 }
 
 // A layer that gives `key` met what lower ones say of the run's length.
@@ -156,6 +158,7 @@ RunConfig read_run_config(const Json& config) {
     run.data_preprocessor = *top;
   }
   run.model.erase("data_preprocessor");
+  run.pretrained = read_pretrained(set_aside_pretrained(run.model));
   run.data = read_data(config.get("train_dataloader"));
   run.optim_wrapper = config.get("optim_wrapper");
   run.accumulative_counts = run.optim_wrapper.get("accumulative_counts").as_int();

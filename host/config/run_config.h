@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "config/pretrained.h"
 
 namespace selfsup::config {
 
@@ -17,6 +18,8 @@ struct DataConfig {
   std::optional<int64_t> num_workers;  // absent: the host chooses
   bool drop_last = false, shuffle = false;
   double max_bad_fraction = 0;
+  bool keep_truncated = false;
+  int64_t max_image_pixels = 0;
 };
 
 // At least one of the two is there; by_epoch says which counts.
@@ -48,7 +51,8 @@ struct ReduceConfig {
 enum class ResumeFrom { nothing, newest, path };
 
 struct RunConfig {
-  Json model;              // without data_preprocessor
+  Json model;  // without data_preprocessor and what is pretrained
+  std::vector<Pretrained> pretrained;
   Json data_preprocessor;  // null when there is none
   DataConfig data;
   Json optim_wrapper, param_scheduler;

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -144,6 +146,10 @@ class Validator {
 
   void check_range(const Json& value, const Json& schema, const std::string& path) {
     const double number = value.as_double();
+    if (!(std::abs(number) <= std::numeric_limits<float>::max()))
+      return problem(
+          value, path,
+          fmt::format("expected a number of single precision, at most 3.4e38 in size, found {}", shown(value)));
     const auto bound = [&](const char* key) { return schema.find(key); };
     if (const Json* b = bound("minimum"); b && !(number >= b->as_double()))
       problem(value, path, fmt::format("expected at least {}, found {}", to_text(*b), shown(value)));
@@ -171,7 +177,7 @@ class Validator {
     const Json* kind = schema.find("x-ssp-component");
     if (kind) return check_component(value, schema, kind->as_string(), path);
     if (const Json* properties = schema.find("properties"))
-      check_members(value, schema, {path, value.source.name, properties, nullptr, false});
+      check_members(value, schema, {path, value.source.name(), properties, nullptr, false});
   }
 
   // The object is another component's: its schema checks it, but for the keys that this one claims.
@@ -205,7 +211,7 @@ class Validator {
     }
     const Json* properties = own->find("properties");
     if (properties)
-      check_members(value, *own, {path, value.source.name, properties, schema.find("x-ssp-claims"), true});
+      check_members(value, *own, {path, value.source.name(), properties, schema.find("x-ssp-claims"), true});
   }
 
   void check_members(Json& value, const Json& schema, const Place& place) {
@@ -235,7 +241,8 @@ class Validator {
       const Json* otherwise = schema.find("default");
       if (!otherwise || value.has(key)) continue;
       Json filled = *otherwise;
-      filled.source = Source{"default", "the default", 0, 0};
+      static const Source the_default("default", "the default");
+      filled.source = the_default;
       Json& placed = value.set(key, std::move(filled));
       if (placed.is_object() || placed.is_array()) check(placed, schema, key_path(path, key));
     }
@@ -258,7 +265,7 @@ class Validator {
 
   static bool set_beside(const Json& object, const Json& member, const std::string& name) {
     const Json* other = object.find(name);
-    return other && other->source.layer == member.source.layer;
+    return other && other->source.layer() == member.source.layer();
   }
 
   // A key that is right, in the wrong place: the right one that shares the most of the path, first in the same file, is
@@ -266,7 +273,7 @@ class Validator {
   void add_place_elsewhere(Problem& problem, const std::string& key) const {
     const Place* best = nullptr;
     const auto nearness = [&](const Place& place) {
-      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.source.name,
+      return std::tuple(common_parts(place.path + ".", problem.path), place.source == problem.source.name(),
                         -std::count(place.path.begin(), place.path.end(), '.'));
     };
     for (const Place& place : seen_)
@@ -331,7 +338,7 @@ std::vector<Problem> validate(Json& value, const Json& schema, const std::string
 std::vector<Problem> unknown_keys(const Json& value, const Json& schema) {
   const ComponentSchemas none;
   Validator validator(value.source, none);
-  validator.check_keys(value, {"", value.source.name, &schema.get("properties"), nullptr, false});
+  validator.check_keys(value, {"", value.source.name(), &schema.get("properties"), nullptr, false});
   return validator.take();
 }
 

@@ -8,7 +8,7 @@
 //   x-ssp-each       schema of every member of an object whose keys are free (the host's own; plugins do without)
 //   x-ssp-idle       true: the key is accepted and changes nothing (the host's own)
 // An object schema with `properties` refuses every other key; one without is free-form. A whole number may stand for a
-// number; nothing else is converted.
+// number; nothing else is converted. A number that no float holds is refused: tensors are computed with it.
 #pragma once
 #include <functional>
 #include <string>

@@ -1,5 +1,6 @@
 #include "config/threads.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -8,6 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "config/cgroup.h"
 
 namespace selfsup::config {
 namespace {
@@ -20,22 +25,19 @@ int cores_by_affinity() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
-// Cores that a cgroup's folder allows; 0: it sets no limit.
-using Quota = int (*)(const fs::path& folder);
-
-int cores(const std::string& quota, double period) {
+int64_t cores(const std::string& quota, double period) {
   const double allowed = std::atof(quota.c_str());  // "max", and -1 in version 1: no limit
-  return allowed > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(allowed / period))) : 0;
+  return allowed > 0 && period > 0 ? std::max<int64_t>(1, std::llround(std::ceil(allowed / period))) : 0;
 }
 
-int quota_v2(const fs::path& folder) {
+int64_t quota_v2(const fs::path& folder) {
   std::string quota;
   double period = 0;
   std::ifstream(folder / "cpu.max") >> quota >> period;
   return cores(quota, period);
 }
 
-int quota_v1(const fs::path& folder) {
+int64_t quota_v1(const fs::path& folder) {
   std::string quota;
   double period = 0;
   std::ifstream(folder / "cpu.cfs_quota_us") >> quota;
@@ -43,42 +45,24 @@ int quota_v1(const fs::path& folder) {
   return cores(quota, period);
 }
 
-// The least of a group's own quota and those above it. In a container, group may be a path that is not there: what is
-// mounted is then the container's own group.
-int least_quota(const fs::path& mount, const fs::path& group, Quota quota) {
-  int least = quota(mount);
-  fs::path folder = mount;
-  for (const fs::path& part : group.relative_path()) {
-    if (part == "..") break;  // outside of what is mounted
-    folder /= part;
-    const int here = quota(folder);
-    if (here > 0) least = least > 0 ? std::min(least, here) : here;
-  }
-  return least;
-}
-
-// /proc/self/cgroup: lines "0::/the/group" of version 2 and "4:cpu,cpuacct:/the/group" of version 1.
-int cores_by_quota(const fs::path& root) {
-  const fs::path mount = root / "sys/fs/cgroup";
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",",
-                      group = line.substr(second + 1);
-    const bool v2 = controllers == ",,";
-    if (!v2 && controllers.find(",cpu,") == std::string::npos) continue;
-    if (const int cores = least_quota(v2 ? mount : mount / "cpu", group, v2 ? quota_v2 : quota_v1); cores > 0)
-      return cores;
-  }
-  return 0;
-}
-
 }  // namespace
 
 int allowed_cores(const std::string& root) {
-  const int by_affinity = cores_by_affinity(), by_quota = cores_by_quota(root);
-  return by_quota > 0 ? std::min(by_affinity, by_quota) : by_affinity;
+  const int by_affinity = cores_by_affinity();
+  const int64_t by_quota = least_limit(root, "cpu", quota_v1, quota_v2);
+  return by_quota > 0 ? static_cast<int>(std::min<int64_t>(by_affinity, by_quota)) : by_affinity;
+}
+
+void check_thread_variables() {
+  for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
+    const char* text = std::getenv(name);
+    // OpenMP takes a list, a number for each level of nested regions.
+    if (text && std::strtoll(text, nullptr, 10) > kMostThreads)
+      throw Error(Exit::usage,
+                  fmt::format("{} is {}: expected at most {} threads; unset it, or set it to the cores that "
+                              "this process may use",
+                              name, shortened(text, 40), kMostThreads));
+  }
 }
 
 int training_threads(long asked, int local_ranks) {

@@ -4,10 +4,12 @@
 
 namespace selfsup::data {
 
-void check_image_size(int64_t height, int64_t width) {
-  if (width > kMaxImageSide || height > kMaxImageSide || width * height > kMaxImagePixels)
-    throw BadImage(fmt::format("{} x {} pixels; sides may have {}, images {} million", width, height, kMaxImageSide,
-                               kMaxImagePixels / 1'000'000));
+void check_image_size(int64_t height, int64_t width, int64_t max_pixels) {
+  if (height < 1 || width < 1) throw BadImage(fmt::format("{} x {} pixels", width, height));
+  if (width > kMaxImageSide || height > kMaxImageSide)
+    throw BadImage(fmt::format("{} x {} pixels; sides may have {}", width, height, kMaxImageSide));
+  if (width * height > max_pixels)
+    throw BadImage(fmt::format("{} x {} pixels; an image may have {} (max_image_pixels)", width, height, max_pixels));
 }
 
 void Image::reshape(int64_t h, int64_t w, int c) {

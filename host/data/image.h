@@ -14,11 +14,21 @@ class BadImage : public std::runtime_error {
   explicit BadImage(const std::string& reason) : std::runtime_error(reason) {}
 };
 
-constexpr int64_t kMaxImageSide = 65535;
-constexpr int64_t kMaxImagePixels = 64'000'000;
+// One that cannot be used whatever part of it is wanted, and whatever is done with it.
+class Undecodable : public BadImage {
+ public:
+  using BadImage::BadImage;
+};
 
-// BadImage when an image may not be that large.
-void check_image_size(int64_t height, int64_t width);
+// The reason where there is no memory for an image: its fault, as another may need less.
+inline constexpr const char* kNoMemory = "no memory to decode it";
+
+constexpr int64_t kMaxImageSide = 65535;
+constexpr int64_t kMaxImagePixels = 64'000'000;  // of what a transform makes, and of a file unless a run says more
+constexpr int64_t kMostImagePixels = int64_t{1} << 30;  // whatever a run says
+
+// BadImage when an image has no pixels, or may not be that large.
+void check_image_size(int64_t height, int64_t width, int64_t max_pixels = kMostImagePixels);
 
 // channels is 1 (grey) or 3 (RGB). pixels holds height * width * channels bytes without padding.
 struct Image {

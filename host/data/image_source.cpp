@@ -1,6 +1,7 @@
 #include "data/image_source.h"
 
 #include <algorithm>
+#include <new>
 
 namespace selfsup::data {
 
@@ -10,9 +11,9 @@ Image& ImageSource::blank() {
   return image_;
 }
 
-void ImageSource::open(int channels) {
+void ImageSource::open(const Decoding& how) {
   blank();
-  picture_ = open_image(file_, channels);
+  picture_ = open_image(file_, how);
   wanted_ = {};
 }
 
@@ -36,8 +37,12 @@ void ImageSource::decode() {
   const ImageShape whole = picture_->shape();
   if (wanted_.height == 0) wanted_ = {0, 0, whole.height, whole.width};
   const std::unique_ptr<Undecoded> picture = std::move(picture_);  // is of no use again, whatever comes of it
-  const Box part = picture->decode(wanted_, image_);
-  top_ = part.top, left_ = part.left;
+  try {
+    const Box part = picture->decode(wanted_, image_);
+    top_ = part.top, left_ = part.left;
+  } catch (const std::bad_alloc&) {
+    throw BadImage(kNoMemory);
+  }
 }
 
 }  // namespace selfsup::data

@@ -21,7 +21,7 @@ class ImageSource {
   Image& blank();
   // Memory for the bytes of a file. open() then reads their header; what was here is gone. BadImage.
   std::vector<uint8_t>& file() { return file_; }
-  void open(int channels);
+  void open(const Decoding& how);
 
   ImageShape shape() const;
   bool decoded() const { return picture_ == nullptr; }

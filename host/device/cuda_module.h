@@ -6,7 +6,7 @@
 
 extern "C" {
 
-#define SELFSUP_CUDA_TABLE_VERSION 3
+#define SELFSUP_CUDA_TABLE_VERSION 4
 
 // Every function may be called from any thread; none throws. On failure the texts of last_error apply to the thread.
 struct SelfsupCudaTable {
@@ -16,6 +16,7 @@ struct SelfsupCudaTable {
   int (*select)(int device);                              // 0 on success; the current device of this thread
   int (*describe)(int device, char* text, size_t bytes);  // "NVIDIA H100 80GB HBM3, 79 GiB"; 0 on success
   int64_t (*peak_memory)(int device);                     // bytes that tensors held at most
+  int64_t (*free_memory)(int device);                     // bytes that nobody has; -1: not known, last_error says why
   const char* (*last_error)(void);
   // Tensors of the current device of this thread between ranks. store: a c10::intrusive_ptr<c10d::Store>, which is
   // copied; backend: an empty c10::intrusive_ptr<c10d::Backend>, which is set. 0 on success. Null: the module was built

@@ -103,6 +103,11 @@ std::optional<int64_t> Device::peak_memory_mib() const {
   return cuda ? std::optional(cuda->peak_memory(device.index()) >> 20) : std::nullopt;
 }
 
+std::optional<uint64_t> Device::free_memory() const {
+  const int64_t bytes = cuda ? cuda->free_memory(device.index()) : -1;
+  return bytes < 0 ? std::nullopt : std::optional(static_cast<uint64_t>(bytes));
+}
+
 int set_threads(int wanted, int local_ranks) {
   const int threads = config::training_threads(wanted, local_ranks), cores = config::allowed_cores();
   if (threads > cores)

@@ -33,6 +33,7 @@ struct Device {
   const SelfsupCudaTable* cuda = nullptr;  // on a GPU only; lives for ever
 
   std::optional<int64_t> peak_memory_mib() const;  // that tensors held; a GPU only
+  std::optional<uint64_t> free_memory() const;     // bytes that nobody has; a GPU only
 };
 
 // spec: "auto", "cpu" or "cuda". auto takes GPUs if any answer; a driver without the module or its libraries is one

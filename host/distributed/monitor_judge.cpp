@@ -14,49 +14,23 @@ constexpr Time kStep = std::chrono::minutes(1), kFirstStep = std::chrono::minute
 constexpr int kTimesLongest = 10;
 constexpr size_t kNamed = 8;  // ranks; of more their number is told
 
-// In the order in which a rank passes through them while it has done a number of iterations: what follows an iteration
-// comes before the next one's batch.
-int order_of(Phase phase) {
-  switch (phase) {
-    case Phase::setup:
-      return 0;
-    case Phase::epoch_end:
-      return 1;
-    case Phase::log:
-      return 2;
-    case Phase::save:
-      return 3;
-    case Phase::evaluate:
-      return 4;
-    case Phase::epoch_begin:
-      return 5;
-    case Phase::data:
-      return 6;
-    case Phase::forward:
-      return 7;
-    case Phase::backward:
-      return 8;
-    case Phase::update:
-      return 9;
-    case Phase::end:
-      return 10;
-  }
-  return 0;
-}
-
-std::pair<int64_t, int> position(const Sign& sign) { return {sign.at.iter, order_of(sign.at.phase)}; }
+std::pair<int64_t, Phase> position(const Sign& sign) { return {sign.at.iter, sign.at.phase}; }
 
 bool is_of_a_step(Phase phase) {
   switch (phase) {
     case Phase::data:
     case Phase::forward:
     case Phase::backward:
+    case Phase::gradients:
     case Phase::update:
+    case Phase::updated:
     case Phase::log:
       return true;
     case Phase::setup:
+    case Phase::ready:
     case Phase::epoch_end:
     case Phase::save:
+    case Phase::over:
     case Phase::evaluate:
     case Phase::epoch_begin:
     case Phase::end:

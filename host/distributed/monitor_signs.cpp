@@ -82,11 +82,15 @@ std::string place_of(const Sign& sign) {
     case Phase::data:
     case Phase::forward:
     case Phase::backward:
+    case Phase::gradients:
     case Phase::update:
       return fmt::format("at iteration {} ({})", sign.at.iter + 1, name_of(sign.at.phase));
+    case Phase::ready:
+    case Phase::updated:
     case Phase::epoch_end:
     case Phase::log:
     case Phase::save:
+    case Phase::over:
     case Phase::evaluate:
     case Phase::epoch_begin:
     case Phase::end:

@@ -5,8 +5,26 @@
 
 namespace selfsup::distributed {
 
-enum class Phase : int { setup, data, forward, backward, update, epoch_end, log, save, evaluate, epoch_begin, end };
-const char* name_of(Phase phase);  // "waiting for data", "the forward pass", …
+// In the order in which a rank passes through them while it has done a number of iterations: what follows an iteration
+// comes before the next one's batch.
+enum class Phase : int {
+  setup,
+  ready,  // as others of their name below: an event of the algorithm, whose code runs
+  updated,
+  epoch_end,
+  log,
+  save,
+  over,
+  evaluate,
+  epoch_begin,
+  data,
+  forward,
+  backward,
+  gradients,
+  update,
+  end
+};
+const char* name_of(Phase phase);  // "waiting for data", "the forward pass", "the algorithm's event UPDATED", …
 
 // Written by the training thread, a few nanoseconds a call; read by any.
 class Progress {

@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <map>
 #include <span>
-#include <sstream>
 
 #include "base/errors.h"
 #include "base/hash.h"
+#include "distributed/rank_text.h"
 
 namespace selfsup::distributed {
 namespace {
@@ -23,20 +23,13 @@ std::string line_of(const std::string& name, const at::Tensor& tensor) {
                      fmt::join(tensor.sizes(), ", "), fmt::join(tensor.strides(), ", "));
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
 std::string difference(const std::string& first, const std::string& other, size_t rank) {
   const std::vector<std::string> a = lines_of(first), b = lines_of(other);
   const size_t common = std::min(a.size(), b.size());
   size_t i = 0;
   while (i < common && a[i] == b[i]) ++i;
-  const auto shown = [i](const std::vector<std::string>& lines) {
-    return i < lines.size() ? "\"" + lines[i] + "\"" : fmt::format("none: there are {}", lines.size());
+  const auto shown = [i](const std::vector<std::string>& lines) {  // the last one is empty
+    return i + 1 < lines.size() ? "\"" + lines[i] + "\"" : fmt::format("none: there are {}", lines.size() - 1);
   };
   return fmt::format(
       "the ranks train different parameters: parameter {} is {} on rank 0, and {} on rank {}. All ranks must have the "
@@ -69,6 +62,17 @@ void require_same_parameters(const Group& group, const std::vector<std::pair<std
   const std::vector<std::string> texts = group.all_gather(own);
   const auto rank = static_cast<size_t>(other - digests.begin());
   throw Error(Exit::disagree, difference(texts.front(), texts[rank], rank));
+}
+
+std::string broadcast_text(const Group& group, const std::string& own) {
+  if (group.world() == 1) return own;
+  const at::Tensor length = at::full({1}, static_cast<int64_t>(own.size()), at::kLong);
+  group.broadcast(length, 0);
+  const at::Tensor letters = at::empty({length.item<int64_t>()}, at::kByte);
+  auto* begin = reinterpret_cast<char*>(letters.mutable_data_ptr<uint8_t>());
+  if (group.rank() == 0) std::copy(own.begin(), own.end(), begin);
+  group.broadcast(letters, 0);
+  return {begin, static_cast<size_t>(letters.numel())};
 }
 
 void broadcast_values(const Group& group, const std::vector<at::Tensor>& tensors) {

@@ -1,4 +1,4 @@
-// The same tensors with the same values on all ranks: checked, and brought about. Knows no plugin and no backend.
+// The same on all ranks, tensors and texts: checked, and brought about. Knows no plugin and no backend.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -16,5 +16,8 @@ void require_same_parameters(const Group& group, const std::vector<std::pair<std
 // Gives every rank rank 0's values, in place, bit by bit, in few messages. The tensors are of any type, shape and
 // layout, and of equal types and shapes on all ranks; no gradient is recorded.
 void broadcast_values(const Group& group, const std::vector<at::Tensor>& tensors);
+
+// Rank 0's text, on all; what the others give does not matter. They wait for rank 0.
+std::string broadcast_text(const Group& group, const std::string& own);
 
 }  // namespace selfsup::distributed

@@ -38,7 +38,7 @@ class ProbeEvaluation final : public Evaluation {
   void rehearse(const bridge::Step& at) override;
   void run(const bridge::Step& at, const Report& report) override;
   std::vector<std::function<void()>> closing(const bridge::Step& at, const Report& report) override;
-  std::optional<Shown> neighbours() const override;
+  std::optional<Captioned> neighbours() const override;
   std::vector<data::BadFile> bad_files() const override;
 
  private:
@@ -52,6 +52,7 @@ class ProbeEvaluation final : public Evaluation {
   data::ImageShape view_;
   data::Pipeline pipeline_;
   Subject subject_;
+  std::optional<LabelledSet> bank_, queries_;
   std::unique_ptr<Probe> probe_;  // its images are read when they are first needed, if a run gets there
   ProbeResult last_;
 };
@@ -136,11 +137,23 @@ std::string ProbeEvaluation::table(const Baselines& baselines) {
                     against(last_.knn, raw.knn), against(last_.linear, raw.linear));
 }
 
-std::optional<Evaluation::Shown> ProbeEvaluation::neighbours() const {
+// The few images that are shown are read again: of several ranks this one has but a share of them.
+std::optional<Captioned> ProbeEvaluation::neighbours() const {
   const Neighbours& found = last_.neighbours;
   if (found.queries.empty()) return std::nullopt;
-  return Shown{neighbours_sheet(found, probe_->bank(), probe_->queries(), sets_->bank->class_names()),
-               neighbours_caption(found, probe_->bank(), probe_->queries())};
+  Neighbours shown;  // the rows of what is read
+  std::vector<int64_t> rows;
+  for (const std::vector<int64_t>& nearest : found.nearest) {
+    shown.queries.push_back(static_cast<int64_t>(shown.queries.size()));
+    std::vector<int64_t>& places = shown.nearest.emplace_back();
+    for (const int64_t row : nearest) {
+      places.push_back(static_cast<int64_t>(rows.size()));
+      rows.push_back(row);
+    }
+  }
+  const LabelledImages bank = bank_->load(rows), queries = queries_->load(found.queries);
+  return Captioned{neighbours_sheet(shown, bank, queries, sets_->bank->class_names()),
+                   neighbours_caption(shown, bank, queries)};
 }
 
 std::vector<data::BadFile> ProbeEvaluation::bad_files() const {
@@ -149,15 +162,16 @@ std::vector<data::BadFile> ProbeEvaluation::bad_files() const {
 
 const Probe& ProbeEvaluation::probe() {
   if (probe_) return *probe_;
-  const auto load = [&](const char* key, const data::Dataset& set, int64_t limit) {
+  const auto load = [&](const char* key, std::optional<LabelledSet>& rows, const data::Dataset& set, int64_t limit) {
     try {
-      return load_labelled(set, pipeline_, limit, static_cast<int>(*data_.num_workers), data_.max_bad_fraction);
+      rows.emplace(set, pipeline_, limit, static_cast<int>(*data_.num_workers), data_.max_bad_fraction);
+      return rows->load(Share(rows->size(), asked_.batch_size, subject_.group), subject_.group);
     } catch (const Error& error) {
       throw Error(error.exit(), fmt::format("probe.{}: {}", key, error.what()));
     }
   };
-  LabelledImages bank = load("dataset", *sets_->bank, asked_.bank),
-                 queries = load("test_dataset", *sets_->queries, asked_.queries);
+  LabelledImages bank = load("dataset", bank_, *sets_->bank, asked_.bank),
+                 queries = load("test_dataset", queries_, *sets_->queries, asked_.queries);
   probe_ = std::make_unique<Probe>(std::move(bank), std::move(queries), subject_.preprocess, asked_, subject_.seed,
                                    subject_.group, subject_.by);
   return *probe_;
@@ -173,9 +187,10 @@ Probe::Features ProbeEvaluation::features(const bridge::Step& at) {
 
 }  // namespace
 
-EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view) {
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::Reading& reading,
+                                const data::ImageShape& view) {
   if (!config.probe) return [](const Subject&) { return std::make_unique<Evaluation>(); };
-  const auto sets = std::make_shared<const ProbeSets>(open_probe_sets(*config.probe));
+  const auto sets = std::make_shared<const ProbeSets>(open_probe_sets(*config.probe, reading));
   for (const auto& [key, set] : {std::pair("dataset", sets->bank.get()), {"test_dataset", sets->queries.get()}})
     if (set->channels() != view.channels)
       throw Error(Exit::usage, fmt::format("probe.{} has images of {} channels where training has {}", key,

@@ -30,12 +30,8 @@ class Evaluation {
   virtual void run(const bridge::Step& /*at*/, const Report&) {}
   // What the end of a run is judged by: to be called one after the other, while this lives.
   virtual std::vector<std::function<void()>> closing(const bridge::Step& /*at*/, const Report&) { return {}; }
-  struct Shown {
-    Picture picture;
-    std::string caption;
-  };
   // What the features of the last run hold to be alike; nothing before.
-  virtual std::optional<Shown> neighbours() const { return std::nullopt; }
+  virtual std::optional<Captioned> neighbours() const { return std::nullopt; }
   // Images that could not be used, as far as they have been read.
   virtual std::vector<data::BadFile> bad_files() const { return {}; }
 };
@@ -56,6 +52,7 @@ using EvaluationMaker = std::function<std::unique_ptr<Evaluation>(const Subject&
 // Of the probe, if the configuration has one: its sets are opened now, the algorithm may come later. view: the shape of
 // the first view that training sees. config outlives the result. Error as of open_probe_sets, and Error(usage) for sets
 // of other channels.
-EvaluationMaker open_evaluation(const config::RunConfig& config, const data::ImageShape& view);
+EvaluationMaker open_evaluation(const config::RunConfig& config, const data::Reading& reading,
+                                const data::ImageShape& view);
 
 }  // namespace selfsup::evaluate

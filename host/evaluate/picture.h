@@ -21,6 +21,12 @@ struct Picture {
   std::vector<uint8_t> pixels;  // width x height x 3
 };
 
+// With what it shows.
+struct Captioned {
+  Picture picture;
+  std::string caption;
+};
+
 struct Color {
   uint8_t red = 0, green = 0, blue = 0;
 };

@@ -15,6 +15,8 @@
 namespace selfsup::evaluate {
 namespace {
 
+constexpr double kLargestFeature = 1e15;
+
 at::Tensor pixels_of(const at::Tensor& images) {
   const int64_t height = std::min(images.size(2), raw_pixel_side), width = std::min(images.size(3), raw_pixel_side);
   return at::adaptive_avg_pool2d(images, {height, width}).flatten(1);
@@ -37,8 +39,8 @@ Probe::Probe(LabelledImages bank, LabelledImages queries, const input::Preproces
 }
 
 std::vector<data::BadFile> Probe::bad_files() const {
-  std::vector<data::BadFile> all = bank_.bad;
-  all.insert(all.end(), queries_.bad.begin(), queries_.bad.end());
+  std::vector<data::BadFile> all = bank_.bad.files;
+  all.insert(all.end(), queries_.bad.files.begin(), queries_.bad.files.end());
   return all;
 }
 
@@ -47,38 +49,37 @@ int64_t Probe::linear_labels() const {
   return asked_.few_labels > 0 ? std::min(asked_.few_labels, rows) : rows;
 }
 
-// [rows of `images`, D], on every rank. Batches are the same whatever the number of ranks, so their features are too.
+// [all rows, D], on every rank.
 at::Tensor Probe::extract(const LabelledImages& images, const Features& features) const {
   at::NoGradGuard no_grad;
-  const int64_t rows = images.pixels.size(0), size = asked_.batch_size, world = group_.world();
-  const int64_t batches = (rows + size - 1) / size;
+  const Share share(images.labels.size(0), asked_.batch_size, group_);
+  const int64_t own = images.pixels.size(0), size = asked_.batch_size;
   std::vector<at::Tensor> out;
-  for (int64_t round = 0; round * world < batches; ++round) {
-    // Where there is no batch left for this rank, it does one again whose features nobody takes.
-    const int64_t batch = std::min(round * world + group_.rank(), batches - 1);
-    const int64_t start = batch * size, stop = std::min(rows, start + size);
-    const at::Tensor own = checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), stop - start);
-    if (world == 1) {
-      out.push_back(own);
-      continue;
-    }
-    at::Tensor padded = at::zeros({size, own.size(1)}, own.options());
-    padded.narrow(0, 0, stop - start).copy_(own);
-    out.push_back(group_.all_gather(padded));  // in the order of the batches
+  for (int64_t start = 0; start < own; start += size) {
+    const int64_t stop = std::min(own, start + size);
+    out.push_back(checked(features(preprocess_.normalise(images.pixels.slice(0, start, stop))), images, start, stop));
   }
-  return at::cat(out).narrow(0, 0, rows);
+  return share.gather(at::cat(out));
 }
 
-at::Tensor Probe::checked(const at::Tensor& features, int64_t rows) const {
+// Of some of the images that this rank has: those from `start` up to `stop`.
+at::Tensor Probe::checked(const at::Tensor& features, const LabelledImages& images, int64_t start, int64_t stop) const {
+  const int64_t rows = stop - start;
   const at::Tensor got = features.detach().to(at::kFloat);
   if (got.dim() != 2 || got.size(0) != rows)
     throw Error(Exit::failed, fmt::format("the algorithm's features have shape [{}] for {} images; [{}, D] is due",
                                           fmt::join(got.sizes(), ", "), rows, rows));
-  if (!got.isfinite().all().item<bool>())
-    throw Error(Exit::failed,
-                "probe: the algorithm's features have values that are not finite (NaN or infinity), so nothing can be "
-                "judged by them; look at what `features` divides by, or takes the logarithm or root of");
-  return got;
+  // Beyond the limit their squares, summed up, are no longer finite.
+  const at::Tensor usable = (got.abs() <= kLargestFeature).all(1);
+  if (usable.all().item<bool>()) return got;
+  const int64_t bad = start + usable.logical_not().nonzero()[0].item<int64_t>();
+  throw Error(
+      Exit::failed,
+      fmt::format("probe: the algorithm's {} have values that are not finite (NaN or infinity), or above {:g}, "
+                  "first for {} of {}, so nothing can be judged by them; look at what `features` divides by, or takes "
+                  "the logarithm or root of",
+                  asked_.feature.empty() ? "features" : fmt::format("features '{}'", asked_.feature), kLargestFeature,
+                  images.describe(bad), &images == &bank_ ? "probe.dataset" : "probe.test_dataset"));
 }
 
 Accuracies Probe::judge(const at::Tensor& bank, const at::Tensor& queries) const {

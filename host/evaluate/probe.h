@@ -32,19 +32,18 @@ struct ProbeResult : Accuracies {
 inline constexpr int64_t raw_pixel_side = 32;
 inline constexpr int64_t whitened_components = 128;
 
-// With several ranks each computes the features of its share of the batches, and the first one judges them all: what
-// the others get is zero.
+// With several ranks each has the images of its share of the rows, and computes their features; the first one judges
+// them all, and what the others get is zero.
 class Probe {
  public:
   // f32 [B,C,H,W] on the device -> [B,D], in eval mode.
   using Features = std::function<at::Tensor(const at::Tensor& images)>;
 
+  // bank, queries: of each the pixels of this rank's share, in batches of asked.batch_size.
   Probe(LabelledImages bank, LabelledImages queries, const input::Preprocessor& preprocess,
         const config::ProbeConfig& asked, uint64_t seed, const distributed::Group& group, JudgedBy by = JudgedBy::both);
 
   std::vector<data::BadFile> bad_files() const;
-  const LabelledImages& bank() const { return bank_; }
-  const LabelledImages& queries() const { return queries_; }
   int64_t linear_labels() const;  // how many the linear probe learns from
   ProbeResult evaluate(const Features& features) const;
   Accuracies evaluate_raw_pixels() const;
@@ -56,7 +55,7 @@ class Probe {
 
  private:
   at::Tensor extract(const LabelledImages& images, const Features& features) const;
-  at::Tensor checked(const at::Tensor& got, int64_t rows) const;
+  at::Tensor checked(const at::Tensor& got, const LabelledImages& images, int64_t start, int64_t stop) const;
   Accuracies judge(const at::Tensor& bank, const at::Tensor& queries) const;
 
   LabelledImages bank_, queries_;

@@ -2,9 +2,13 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "evaluate/picture.h"
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "evaluate/samples.h"
 
 namespace selfsup::evaluate {
@@ -21,12 +25,12 @@ std::string words(std::string name) {
 
 }  // namespace
 
-std::vector<std::string> draw_reconstruction(bridge::Algorithm& algorithm, const input::Preprocessor& preprocess,
+std::optional<Captioned> draw_reconstruction(bridge::Algorithm& algorithm, const input::Preprocessor& preprocess,
                                              const data::Dataset& dataset, const data::Pipeline& pipeline,
-                                             uint64_t seed, const bridge::Step& at, const std::string& path) {
-  if (!algorithm.can_reconstruct()) return {};
+                                             uint64_t seed, const bridge::Step& at) {
+  if (!algorithm.can_reconstruct()) return std::nullopt;
   const data::Batch batch = spread_batch(dataset, pipeline, kSamples, seed, at.epoch);
-  if (batch.size == 0) return {};
+  if (batch.size == 0) return std::nullopt;
   Sheet sheet;
   sheet.rows.resize(static_cast<size_t>(batch.size));
   std::vector<std::string> names;
@@ -43,9 +47,8 @@ std::vector<std::string> draw_reconstruction(bridge::Algorithm& algorithm, const
       sheet.rows[row].push_back(
           {{width, height, channels, first + row * static_cast<size_t>(height * width * channels)}});
   }
-  if (columns.empty()) return {};
-  write_png(path, compose(sheet));
-  return names;
+  if (columns.empty()) return std::nullopt;
+  return Captioned{compose(sheet), fmt::format("reconstruction: {}", fmt::join(names, ", "))};
 }
 
 }  // namespace selfsup::evaluate

@@ -31,8 +31,8 @@ Sheet sheet_for(size_t views, size_t epochs) {
 
 }  // namespace
 
-void draw_views(const data::Dataset& dataset, const data::Pipeline& pipeline,
-                const std::vector<data::ImageShape>& shapes, uint64_t seed, const std::string& path) {
+Picture draw_views(const data::Dataset& dataset, const data::Pipeline& pipeline,
+                   const std::vector<data::ImageShape>& shapes, uint64_t seed) {
   int longest = 1;
   for (const data::ImageShape& shape : shapes) longest = std::max({longest, shape.height, shape.width});
   const double scale = static_cast<double>(kSide) / longest;  // of views; what is smaller is enlarged with the sheet
@@ -57,7 +57,7 @@ void draw_views(const data::Dataset& dataset, const data::Pipeline& pipeline,
   });
   if (sheet.rows.empty())
     throw Error(Exit::data, "no image of the data set can be used, so there are no views to show");
-  write_png(path, compose(sheet));
+  return compose(sheet);
 }
 
 }  // namespace selfsup::evaluate

@@ -1,13 +1,27 @@
 #include "plugin/crossing.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #include <atomic>
+#include <cfenv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "plugin/modules.h"
 
 namespace selfsup::plugin {
 namespace {
@@ -16,9 +30,11 @@ namespace {
 #define SELFSUP_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) thread_local
 SELFSUP_THREAD_LOCAL const char* current_plugin = nullptr;
 SELFSUP_THREAD_LOCAL const char* current_callback = nullptr;
+SELFSUP_THREAD_LOCAL const char* last_plugin_here = nullptr;
 #undef SELFSUP_THREAD_LOCAL
 
 std::terminate_handler previous_terminate = nullptr;
+bool handles_terminate = false;
 
 // One line in one write, from a signal handler: no allocation, no locks.
 class Line {
@@ -76,28 +92,56 @@ Fatal fatal[] = {{SIGABRT, "SIGABRT", {}},
                  {SIGFPE, "SIGFPE", {}},
                  {SIGILL, "SIGILL", {}}};
 
-void name_plugin(const Fatal& f) {
+// callback: null on a thread of the plugin's own, or of the host's outside of any.
+void name_plugin(const Fatal& f, const char* plugin, const char* callback) {
   Line line;
   line.add("selfsup-host: plugin ");
-  line.add(current_plugin);
-  if (f.signal == SIGABRT) {
-    line.add(" let an exception cross, or aborted (callback ");
-    line.add(current_callback);
-    line.add("); build it on the C++ layer, or catch in every callback");
+  line.add(plugin);
+  if (f.signal == SIGABRT && callback) {
+    line.add(" let an exception cross, or aborted");
+  } else if (f.signal == SIGABRT) {
+    line.add(" let an exception out of a thread, or aborted");
   } else {
     line.add(" crashed with ");
     line.add(f.name);
-    line.add(" (callback ");
-    line.add(current_callback);
-    line.add("); run it in a debugger to see where");
   }
+  line.add(callback ? " (callback " : " (outside of any callback");
+  if (callback) line.add(callback);
+  line.add(f.signal != SIGABRT ? "); run it in a debugger to see where"
+           : callback          ? "); build it on the C++ layer, or catch in every callback"
+                               : "); catch in every thread that it starts");
   line.write();
+}
+
+struct Place {
+  uintptr_t code = 0, stack = 0;
+};
+
+Place place_of(const void* context) {
+#if defined(__x86_64__)
+  const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
+  return {static_cast<uintptr_t>(registers[REG_RIP]), static_cast<uintptr_t>(registers[REG_RSP])};
+#elif defined(__aarch64__)
+  const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext;
+  return {registers.pc, registers.sp};
+#else
+  return {};
+#endif
+}
+
+void name_culprit(const Fatal& f, const void* context) {
+  if (current_plugin) return name_plugin(f, current_plugin, current_callback);
+  const Place place = place_of(context);
+  const char* plugin = plugin_at(place.code);
+  // The host's threads have old frames of callbacks on their stacks.
+  if (!plugin && !last_plugin_here && place.stack) plugin = plugin_on_stack(place.stack);
+  if (plugin) name_plugin(f, plugin, nullptr);
 }
 
 std::atomic<pid_t> dying_thread{0};
 static_assert(std::atomic<pid_t>::is_always_lock_free);
 
-void on_fatal(int signal, siginfo_t* info, void*) {
+void on_fatal(int signal, siginfo_t* info, void* context) {
   pid_t first = 0;
   const pid_t self = ::gettid();
   // One line in all: another thread that goes wrong now waits for the end of the process.
@@ -105,7 +149,7 @@ void on_fatal(int signal, siginfo_t* info, void*) {
   while (!is_first && first != self) ::pause();
   for (const Fatal& f : fatal) {
     if (f.signal != signal) continue;
-    if (is_first && current_plugin) name_plugin(f);
+    if (is_first) name_culprit(f, context);
     ::sigaction(signal, &f.before, nullptr);
     // An instruction that faulted does so again on return, so that core dumps and sanitizers see the place. A signal
     // that was sent is sent again.
@@ -119,22 +163,56 @@ void on_terminate() {
   previous_terminate();
 }
 
+// Once of each plugin and change.
+void warn_of_change(const char* plugin, const char* callback, const char* what) noexcept try {
+  static std::mutex mutex;
+  static std::set<std::pair<std::string, std::string>> said;
+  const std::lock_guard lock(mutex);
+  if (said.emplace(plugin, what).second)
+    log_warning(fmt::format("plugin {} has changed {} (callback {}); the host puts it back", plugin, what, callback));
+} catch (...) {  // a message that cannot be written is not worth a failure
+}
+
 }  // namespace
 
+FloatModes FloatModes::now() noexcept {
+  FloatModes modes{std::fegetround(), 0};
+#if defined(__SSE__)
+  modes.control = _mm_getcsr() & ~static_cast<unsigned>(_MM_EXCEPT_MASK);  // exceptions that have been are no mode
+#endif
+  return modes;
+}
+
+void FloatModes::set() const noexcept {
+  std::fesetround(rounding);
+#if defined(__SSE__)
+  _mm_setcsr(control | (_mm_getcsr() & _MM_EXCEPT_MASK));
+#endif
+}
+
 Crossing::Crossing(const char* plugin, const char* callback) noexcept
-    : outer_plugin_(current_plugin), outer_callback_(current_callback) {
+    : outer_plugin_(current_plugin), outer_callback_(current_callback), modes_(FloatModes::now()) {
   static thread_local const SignalStack stack;
   current_callback = callback;
-  current_plugin = plugin;
+  current_plugin = last_plugin_here = plugin;
 }
 
 Crossing::~Crossing() {
+  if (!(FloatModes::now() == modes_)) {
+    modes_.set();
+    warn_of_change(current_plugin, current_callback, "how floating-point numbers are rounded");
+  }
+  if (handles_terminate && std::get_terminate() != on_terminate) {
+    std::set_terminate(on_terminate);
+    warn_of_change(current_plugin, current_callback, "the handler of std::terminate");
+  }
   current_plugin = outer_plugin_;
   current_callback = outer_callback_;
 }
 
 const char* Crossing::plugin() noexcept { return current_plugin; }
 const char* Crossing::callback() noexcept { return current_callback; }
+const char* Crossing::last_plugin() noexcept { return last_plugin_here; }
 
 void install_crash_handlers() {
   struct sigaction action = {};
@@ -143,6 +221,7 @@ void install_crash_handlers() {
   sigemptyset(&action.sa_mask);
   for (Fatal& f : fatal) ::sigaction(f.signal, &action, &f.before);
   previous_terminate = std::set_terminate(on_terminate);
+  handles_terminate = true;
 }
 
 }  // namespace selfsup::plugin

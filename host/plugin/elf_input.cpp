@@ -46,6 +46,7 @@ std::shared_ptr<const ElfInput> ElfInput::sealed_copy() const {
     for (size_t done = 0; done < piece.size();) {
       const ssize_t n = ::write(copy.get(), piece.data() + done, piece.size() - done);
       if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EFBIG) return nullptr;  // ulimit -f counts files in memory too
       check(n > 0);
       done += static_cast<size_t>(n);
     }

@@ -60,7 +60,7 @@ void somebody_ends(const char* function, int status, const void* caller) {
 
 void guard_ending() {
   host_process = ::getpid();
-  // The program hands over what it hears of exit and the like before libc does: start/foreign_exit.cpp.
+  // The program hands over what it hears of exit and the like before libc does: start/foreign_calls.cpp.
   using Hook = void (*)(const char*, int, const void*);
   if (void* hook = ::dlsym(RTLD_DEFAULT, "selfsup_exit_hook")) *static_cast<Hook*>(hook) = somebody_ends;
   // And what calls libc from within (err, error), or changes the status after the host has ended.

@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "plugin/crossing.h"
+#include "plugin/modules.h"
 
 namespace selfsup::plugin {
 namespace {
@@ -72,6 +73,7 @@ Library load_library(const NoteFile& file, const char* symbol) {
   const std::string name =
       fmt::format("/proc/{}/fd/{}", std::filesystem::read_symlink("/proc/self").string(), fd.get());
   const Crossing crossing(file.note.id.c_str(), "constructors");
+  const NewModules modules(file.note.id.c_str());
   try {
     const dll::shared_library library(dll::fs::path(name), mode);
     fd.release();

@@ -9,9 +9,12 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/text.h"
+#include "base/utf8.h"
 #include "plugin/crossing.h"
 #include "plugin/loader.h"
 #include "plugin/plan.h"
+#include "plugin/surroundings.h"
 #include "plugin/tables.h"
 
 namespace selfsup::plugin {
@@ -29,7 +32,7 @@ auto guarded(const NoteFile& file, const char* callback, Call call) {
   try {
     return call();
   } catch (const std::exception& exception) {
-    throw refuse(exception.what());
+    throw refuse(elided(printable_lines(exception.what())));
   } catch (...) {
     throw refuse("of a type unknown here");
   }
@@ -126,6 +129,7 @@ void Registry::load_one(const NoteFile& file) const {
     }
     initialised = true;
     for (Component& component : read_factories(plugin, library, host_)) components_.push_back(std::move(component));
+    restore_surroundings();
   } catch (...) {
     components_.erase(components_.begin() + components, components_.end());
     if (initialised) shut_down(plugin);

@@ -55,11 +55,11 @@ constexpr Function kTransform[] = {FUNCTION(ssp_transform, schema, true), FUNCTI
 constexpr Function kHead[] = {FUNCTION(ssp_table_head, schema, true), FUNCTION(ssp_table_head, create, true),
                               FUNCTION(ssp_table_head, destroy, true)};
 
-constexpr Layout kLayouts[] = {
-    {SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, names), SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS, kAlgorithm},
-    {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, names), 0, kBackbone},
-    {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, names), 0, kTokens},
-    {SSP_KIND_TRANSFORM, SIZE_UP_TO(ssp_transform, apply), 0, kTransform}};
+constexpr Layout kLayouts[] = {{SSP_KIND_ALGORITHM, SIZE_UP_TO(ssp_algorithm, names),
+                                SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS | SSP_CAP_EPOCH_BEGIN, kAlgorithm},
+                               {SSP_KIND_BACKBONE, SIZE_UP_TO(ssp_backbone, names), 0, kBackbone},
+                               {SSP_KIND_BACKBONE_TOKENS, SIZE_UP_TO(ssp_backbone_tokens, names), 0, kTokens},
+                               {SSP_KIND_TRANSFORM, SIZE_UP_TO(ssp_transform, apply), 0, kTransform}};
 
 // Of a kind that this host does not know: whoever asks for it knows the rest, and its flags.
 constexpr Layout kUnknown = {"", SIZE_UP_TO(ssp_table_head, destroy), 0xffffu, kHead};

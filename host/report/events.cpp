@@ -66,14 +66,18 @@ std::string record(const std::string& data) {
 }
 
 // Readers take the files of a folder in the order of their names, which begin with a time in seconds: the new one's is
-// later than that of any that is there, however soon after it a run goes on.
-std::string new_path(const std::string& folder) {
+// later than that of any that is in either folder, however soon after it a run goes on.
+std::string new_path(const std::string& folder, const std::string& earlier) {
   constexpr std::string_view stem = "events.out.tfevents.";
+  constexpr int64_t kLatest = 9'999'999'999;  // of ten digits, by which the names are in order
   auto seconds = static_cast<int64_t>(now());
   std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(stem)) seconds = std::max<int64_t>(seconds, std::atoll(name.c_str() + stem.size()) + 1);
+  for (const std::string& place : {folder, earlier}) {
+    for (const auto& entry : std::filesystem::directory_iterator(place, failed)) {
+      const std::string name = entry.path().filename().string();
+      const int64_t time = name.starts_with(stem) ? std::atoll(name.c_str() + stem.size()) : 0;
+      if (time < kLatest) seconds = std::max(seconds, time + 1);
+    }
   }
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0 || !host[0]) std::strcpy(host.data(), "localhost");
@@ -97,7 +101,8 @@ uint32_t crc32c(const void* data, size_t bytes) {
   return ~crc;
 }
 
-EventFile::EventFile(const std::string& folder, int64_t step) : file_(new_path(folder)) {
+EventFile::EventFile(const std::string& folder, int64_t step, const std::string& earlier)
+    : file_(new_path(folder, earlier.empty() ? folder : earlier)) {
   append(event(0, bytes_field(kFileVersion, "brain.Event:2")));
   // A start at a step voids what is known of it and of later ones.
   append(event(step + 1, bytes_field(kSessionLog, number_field(kStatus, kSessionStart))));

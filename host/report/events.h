@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/append.h"
 #include "base/json.h"
-#include "report/append.h"
 
 namespace selfsup::report {
 
@@ -13,8 +13,9 @@ namespace selfsup::report {
 // A disk that takes no more never stops the run. One thread.
 class EventFile {
  public:
-  // The folder is there. step: the last one done, 0 for a fresh start. Error(storage) when no file can be made.
-  EventFile(const std::string& folder, int64_t step);
+  // The folder is there. step: the last one done, 0 for a fresh start. earlier: a folder that the file is to be moved
+  // to later on, if any. Error(storage) when no file can be made.
+  EventFile(const std::string& folder, int64_t step, const std::string& earlier = {});
 
   // Every number of the object, under its name; null as NaN, "step" not. In the kernel's hands when it returns.
   void write(const Json& object, int64_t step);

@@ -1,16 +1,13 @@
 #include "report/history.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <limits>
+#include <optional>
 
 #include "base/errors.h"
 #include "base/json.h"
+#include "report/lines.h"
 
 namespace selfsup::report {
 namespace {
@@ -31,12 +28,8 @@ bool lower(const Point& a, const Point& b) { return a.value < b.value; }
 }  // namespace
 
 History::History(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    if (errno == ENOENT) return;
-    throw Error(Exit::storage, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-  }
-  for (std::string line; std::getline(in, line);) take_line(line, path, *this);
+  std::optional<Lines> lines = Lines::of(path);
+  for (std::string line; lines && lines->next(line);) take_line(line, path, *this);
 }
 
 void History::add(std::string_view name, Point point) {

@@ -21,7 +21,7 @@ class History {
  public:
   History() = default;
   // Every number of every line that has a "step". Lines that cannot be read tell nothing; a file that is not there, no
-  // line. Error(storage) when it cannot be read.
+  // line. Errors as of Lines::of.
   explicit History(const std::string& path);
 
   void add(std::string_view name, Point point);

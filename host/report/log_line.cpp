@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <cmath>
 
 namespace selfsup::report {
@@ -12,20 +11,6 @@ namespace {
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
 }  // namespace
-
-void Means::add(std::string_view name, double value) {
-  auto mean = std::ranges::find(means_, name, &Mean::name);
-  if (mean == means_.end()) mean = means_.insert(mean, {std::string(name)});
-  mean->sum += value;
-  mean->count += 1;
-}
-
-Scalars Means::take() {
-  Scalars out;
-  for (const Mean& mean : means_) out.emplace_back(mean.name, mean.sum / static_cast<double>(mean.count));
-  means_.clear();
-  return out;
-}
 
 std::string duration_text(double seconds) {
   const bool sane = std::isfinite(seconds) && seconds > 0 && seconds < 1e15;

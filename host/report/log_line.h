@@ -1,9 +1,8 @@
-// Owns the text of a training line and the numbers in it: means since the line before, time left, memory.
+// Owns the text of a training line and what else it tells: time left, memory.
 // Knows no tensor and no file. The form is MMEngine's.
 #pragma once
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,21 +11,6 @@
 namespace selfsup::report {
 
 using Scalars = std::vector<std::pair<std::string, double>>;  // in the order in which they are printed
-
-// Means by name, each over the values that were added under it since they were last taken.
-class Means {
- public:
-  void add(std::string_view name, double value);
-  Scalars take();  // in the order in which the names came; none of them is left
-
- private:
-  struct Mean {
-    std::string name;
-    double sum = 0;
-    int64_t count = 0;
-  };
-  std::vector<Mean> means_;
-};
 
 // Time left = mean time of an iteration since this process began to train × iterations to come.
 class Eta {
@@ -56,7 +40,8 @@ struct TrainPoint {
   Scalars rates;                            // lr first
   double eta_seconds = 0, time = 0, data_time = 0;
   int64_t memory_mib = 0;
-  Scalars scalars;  // grad_norm (if any), loss, further losses and metrics
+  Scalars scalars;        // grad_norm (if any), loss, further losses and metrics
+  int64_t bad_files = 0;  // in the lists of all ranks, one after the other; not printed
 };
 
 // "Epoch(train)   [1][100/313]  lr: 1.9217e-05  eta: 3 days, 4:05:06  time: 2.1834  data_time: 0.4321  memory: 37120

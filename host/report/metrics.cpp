@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
-#include <fstream>
+#include <optional>
 
 #include "base/errors.h"
+#include "report/lines.h"
 
 namespace selfsup::report {
 namespace {
@@ -24,30 +25,34 @@ bool is_to_be_written(const std::string& line, const std::string& path, int64_t 
   }
 }
 
-}  // namespace
-
-void MetricsFile::write(const Json& object) {
-  const bool ends_a_torn_line = file_.torn();
-  if (!file_.append((ends_a_torn_line ? "\n" : "") + to_text(object) + "\n"))
-    ++dropped_;
-  else if (ends_a_torn_line)
-    file_.mend();
+void copy_beginning(const std::string& from, const std::string& to, uint64_t bytes) try {
+  constexpr uint64_t kPiece = 1u << 20;
+  const RegularFile file(from);
+  WholeAppends copy(to);
+  std::string piece;
+  for (uint64_t offset = 0; offset < bytes; offset += piece.size()) {
+    piece.resize(std::min(kPiece, bytes - offset));
+    piece.resize(file.read(offset, piece.data(), piece.size()));
+    if (piece.empty()) return;  // it has become shorter meanwhile
+    if (!copy.append(piece)) throw Error(Exit::storage, fmt::format("cannot write {}: the disk takes no more", to));
+  }
+} catch (const FileError& error) {
+  throw Error(Exit::storage, fmt::format("cannot read {}: {}", from, error.what()));
 }
 
-void cut_metrics(const std::string& path, int64_t step, bool probe_too) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    if (errno == ENOENT) return;
-    throw Error(Exit::storage, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+}  // namespace
+
+void begin_metrics(const std::string& earlier, const std::string& path, int64_t step, bool probe_too) {
+  std::optional<Lines> lines = Lines::of(earlier);
+  if (!lines) return;
+  uint64_t keep = 0;
+  bool whole = true;
+  for (std::string line; lines->next(line); keep = lines->offset()) {
+    whole = lines->ended() && !is_to_be_written(line, earlier, step, probe_too);
+    if (!whole) break;
   }
-  off_t keep = 0;
-  bool cut = false;
-  std::string line;
-  while (!cut && std::getline(in, line)) {
-    cut = in.eof() || is_to_be_written(line, path, step, probe_too);  // eof: the line has no end
-    if (!cut) keep += static_cast<off_t>(line.size() + 1);
-  }
-  if (cut && ::truncate(path.c_str(), keep) != 0)
+  if (path != earlier) return copy_beginning(earlier, path, keep);
+  if (!whole && uninterrupted([&] { return ::truncate(path.c_str(), static_cast<off_t>(keep)); }) != 0)
     throw Error(Exit::storage, fmt::format("cannot shorten {}: {}", path, std::strerror(errno)));
 }
 

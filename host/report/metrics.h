@@ -3,27 +3,28 @@
 #include <cstdint>
 #include <string>
 
+#include "base/append.h"
 #include "base/json.h"
-#include "report/append.h"
 
 namespace selfsup::report {
 
 // Appends to a file. A disk that takes no more never stops the run: the line is taken back and counted. One thread.
 class MetricsFile {
  public:
-  explicit MetricsFile(const std::string& path) : file_(path) {}  // Error(storage) when it cannot be opened
+  explicit MetricsFile(const std::string& path) : lines_(path) {}  // errors as of AppendedLines
 
-  void write(const Json& object);  // in the kernel's hands when it returns, so that a kill loses nothing
-  uint64_t dropped() const { return dropped_; }
+  // In the kernel's hands when it returns, so that a kill loses nothing.
+  void write(const Json& object) { lines_.write(to_text(object)); }
+  uint64_t dropped() const { return lines_.dropped(); }
 
  private:
-  WholeAppends file_;
-  uint64_t dropped_ = 0;
+  AppendedLines lines_;
 };
 
-// Cuts the file before the first line that a run going on from `step` writes itself, and a last line without an end:
-// those of later steps, and of this one the probe, if that is made anew. 0 for a fresh start. A missing file is fine.
-// Error(storage) when it cannot be cut.
-void cut_metrics(const std::string& path, int64_t step, bool probe_too);
+// Of the lines of `earlier`, puts into `path` those before the first that a run going on from `step` writes itself, and
+// before a last line without an end: those of later steps, and of this one the probe, if that is made anew. 0 for a
+// fresh start. The two may be one file, which is cut; else `path` is new. A missing file has no lines. Error(usage) for
+// what is no regular file, Error(storage) when something cannot be read or written.
+void begin_metrics(const std::string& earlier, const std::string& path, int64_t step, bool probe_too);
 
 }  // namespace selfsup::report

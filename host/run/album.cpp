@@ -68,29 +68,28 @@ std::string gauges_text(const report::History& history) {
 
 }  // namespace
 
-Album::Album(Training& training, std::string folder, const checkpoint::Manifest& manifest)
+Album::Album(Training& training, RunFolder& folder, const checkpoint::Manifest& manifest)
     : training_(training),
-      folder_(std::move(folder)),
+      folder_(folder),
       manifest_(manifest),
       writes_(training.config.report && training.group.rank() == 0) {}
 
 std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
   if (!training_.config.report) return {};  // ranks have equally many works, since they agree on a stop before each
   const Data& data = training_.data;
-  const auto reconstruction = [this, &data, step](const std::string& path) {
-    const std::vector<std::string> columns =
-        evaluate::draw_reconstruction(training_.model.algorithm, training_.model.preprocess, *data.dataset,
-                                      data.pipeline, training_.seed, step, path);
-    return columns.empty() ? "" : fmt::format("reconstruction: {}", fmt::join(columns, ", "));
+  const auto reconstruction = [this, &data, step] {
+    return evaluate::draw_reconstruction(training_.model.algorithm, training_.model.preprocess, *data.dataset,
+                                         data.pipeline, training_.seed, step);
   };
-  const auto views = [this, &data](const std::string& path) {
-    evaluate::draw_views(*data.dataset, data.pipeline, data.views, training_.seed, path);
-    return std::string("what training sees: images and their augmented views");
+  const auto views = [this, &data] {
+    return std::optional<evaluate::Captioned>(
+        {evaluate::draw_views(*data.dataset, data.pipeline, data.views, training_.seed),
+         "what training sees: images and their augmented views"});
   };
-  const auto neighbours = [this](const std::string& path) {
-    const auto shown = training_.evaluation->neighbours();
-    if (shown) evaluate::write_png(path, shown->picture);
-    return shown ? fmt::format("nearest neighbours by the run's features: {}", shown->caption) : "";
+  const auto neighbours = [this] {
+    auto shown = training_.evaluation->neighbours();
+    if (shown) shown->caption.insert(0, "nearest neighbours by the run's features: ");
+    return shown;
   };
   return {[=, this] { draw("reconstruction.png", reconstruction); }, [=, this] { draw("neighbours.png", neighbours); },
           [=, this] { draw("views.png", views); }};
@@ -99,23 +98,25 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 void Album::draw(const std::string& name, const Draw& make) {
   if (!writes_) return;
   attempt(name, [&] {
-    const std::string path = fmt::format("{}/{}", folder_, name);
-    std::string caption;
-    training_.alone([&] { caption = make(path); });
-    if (caption.empty()) return;
-    figures_.push_back({name, caption, ""});
-    log_info(fmt::format("drew {}; {}", path, caption));
+    std::optional<evaluate::Captioned> drawn;
+    training_.alone([&] { drawn = make(); });
+    if (!drawn) return;
+    folder_.require_ours();
+    const std::string path = fmt::format("{}/{}", folder_.files(), name);
+    evaluate::write_png(path, drawn->picture);
+    figures_.push_back({name, drawn->caption, ""});
+    log_info(fmt::format("drew {}; {}", path, drawn->caption));
   });
 }
 
 void Album::add_table(const std::string& text) { tables_.push_back(text); }
 
 void Album::finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files) {
-  if (!writes_) return;
+  if (!writes_ || folder_.lost()) return;
   attempt("report", [&] {
-    const report::History history(folder_ + "/metrics.jsonl");
+    const report::History history(folder_.files() + "/metrics.jsonl");
     attempt("curve", [&] { write_curve(history); });
-    const std::string path = folder_ + "/report.html";
+    const std::string path = folder_.files() + "/report.html";
     checkpoint::write_file(path, page(history, outcome, bad_files));
     log_info(fmt::format("the run in one page: {}", path));
   });
@@ -124,7 +125,7 @@ void Album::finish(const std::string& outcome, const std::vector<data::BadFile>&
 void Album::write_curve(const report::History& history) {
   report::Chart chart = report::loss_and_knn(history);
   if (chart.empty()) return;
-  checkpoint::write_file(folder_ + "/curve.svg", report::chart_svg(chart));
+  checkpoint::write_file(folder_.files() + "/curve.svg", report::chart_svg(chart));
   const report::Series* knn = history.find("probe/knn");
   if (!knn || knn->points.size() < 2) chart.right = {};  // one point is no curve; the probe's line has told it
   if (chart.points() > 1)
@@ -150,7 +151,7 @@ std::string Album::page(const report::History& history, const std::string& outco
   std::erase(page.tables, "");
   for (report::Figure figure : figures_)
     attempt(figure.name + " in the report", [&] {
-      figure.png = RegularFile(fmt::format("{}/{}", folder_, figure.name)).read_all(kLargestFigure);
+      figure.png = RegularFile(fmt::format("{}/{}", folder_.files(), figure.name)).read_all(kLargestFigure);
       page.figures.push_back(std::move(figure));
     });
   for (size_t i = 0; i < std::min(bad.size(), kMostBadFiles); ++i)

@@ -2,22 +2,25 @@
 // warning, and never the end of the run that it is of. Knows no loop.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "checkpoint/manifest.h"
+#include "evaluate/picture.h"
 #include "report/history.h"
 #include "report/page.h"
+#include "run/run_folder.h"
 #include "run/training.h"
 
 namespace selfsup::run {
 
 class Album {
  public:
-  // folder: the run's, which has begun. Of a run that wants no report everything here does nothing; on other ranks than
-  // the first nothing is drawn or written.
-  Album(Training& training, std::string folder, const checkpoint::Manifest& manifest);
+  // folder: the run's, which has begun; in one that is lost nothing is written. Of a run that wants no report
+  // everything here does nothing; on other ranks than the first nothing is drawn or written.
+  Album(Training& training, RunFolder& folder, const checkpoint::Manifest& manifest);
 
   // Draw the pictures, one after the other; `step` tells where the run stands. To be called while this lives.
   std::vector<std::function<void()>> pictures(const bridge::Step& step);
@@ -27,8 +30,7 @@ class Album {
   void finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files);
 
  private:
-  // Makes the picture at that path, and returns its caption; "" when there is none to make.
-  using Draw = std::function<std::string(const std::string& path)>;
+  using Draw = std::function<std::optional<evaluate::Captioned>()>;  // none: there is nothing to show
   void draw(const std::string& name, const Draw& make);
   void write_curve(const report::History& history);
   std::string page(const report::History& history, const std::string& outcome,
@@ -36,7 +38,7 @@ class Album {
   std::vector<std::pair<std::string, std::string>> facts() const;
 
   Training& training_;
-  const std::string folder_;
+  RunFolder& folder_;
   const checkpoint::Manifest& manifest_;
   const bool writes_;
   std::vector<std::string> tables_;

@@ -147,7 +147,7 @@ void train_a_while(Training& training, Watched& watched) {
   length.max_iters = int64_t{1} << 40;  // until it is stopped, however short the run is to be
   const train::Course course(length, training.course.epoch_iters(), {}, training.course.step().origin);
   train::Loop loop({training.loader, training.step, training.model.task, *training.update.optimizer, training.schedules,
-                    training.group},
+                    training.group, training.telemetry},
                    options, course);
   loop.begin();
   loop.run(watched);

@@ -11,6 +11,7 @@
 #include "config/host_schema.h"
 #include "device/device.h"
 #include "plugin/search.h"
+#include "plugin/surroundings.h"
 #include "run/component_schemas.h"
 #include "run/environment.h"
 #include "run/prepared.h"
@@ -31,6 +32,7 @@ int env_command(const cli::CommandLine& line) {
 int train_command(const cli::CommandLine& line) {
   // A run whose terminal or log reader has gone, as in `… | head`, trains on.
   std::signal(SIGPIPE, SIG_IGN);
+  plugin::remember_surroundings();
   return static_cast<int>(train(line));
 }
 

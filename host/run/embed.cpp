@@ -16,6 +16,7 @@
 #include "data/loader/loader.h"
 #include "exchange/npy.h"
 #include "run/commands.h"
+#include "run/data.h"
 #include "run/trained.h"
 
 namespace selfsup::run {
@@ -25,11 +26,13 @@ constexpr const char* header = "index,path,label\n";
 
 // --images FOLDER, labelled if its sub-folders are classes; else what training has learned from.
 std::unique_ptr<data::Dataset> open_images(const cli::CommandLine& line, const Trained& trained) {
-  if (!line.images) return data::make_dataset(trained.config().data.dataset);
+  data::Reading reading = reading_of(trained.config());
+  if (!line.images) return data::make_dataset(trained.config().data.dataset, reading);
+  reading.work_dir.clear();  // what is asked for by name is taken
   Json spec(Json::Object{{"type", "image_folder"}, {"data_root", *line.images}, {"channels", trained.view().channels}});
   set_source(spec, Source{"flag", "--images", 0, 0});
   config::throw_if_any(config::validate(spec, data::dataset_types().get("image_folder").schema, "", {}));
-  return data::make_dataset(spec);
+  return data::make_dataset(spec, reading);
 }
 
 // A field as RFC 4180 has it.
@@ -88,7 +91,7 @@ int embed_command(const cli::CommandLine& line) {
 
   const at::NoGradGuard no_grad;
   std::optional<exchange::NpyFile> npy;
-  loader.start(0);
+  loader.start(0, 0, /*go_on=*/false);
   int64_t row = 0, columns = 0;
   for (data::Batch batch; loader.next(batch); row += batch.size) {
     at::Tensor features = features_of(trained, layers, batch);

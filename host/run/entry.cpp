@@ -1,18 +1,10 @@
 // The core's one entry: runs the command of the line that the thin executable has read, returns the exit code.
-#include <c10/util/Exception.h>
-#include <fmt/format.h>
-
-#include <cstdio>
-#include <exception>
-#include <new>
-#include <string>
-
-#include "base/errors.h"
-#include "base/log.h"
 #include "cli/command_line.h"
 #include "plugin/crossing.h"
 #include "plugin/ending.h"
+#include "plugin/surroundings.h"
 #include "run/commands.h"
+#include "run/failure.h"
 
 namespace selfsup {
 namespace {
@@ -53,30 +45,6 @@ int dispatch(const cli::CommandLine& line) {
   return 0;
 }
 
-// What LibTorch does on the way out takes up to seconds. Until this process has ended, nobody knows its exit code:
-// other ranks would end for its error meanwhile, and a launcher take one of theirs for the culprit.
-[[noreturn]] void fail(Exit exit, const std::string& text) {
-  log_error(text);
-  std::fflush(nullptr);
-  plugin::end_now(static_cast<int>(exit));
-}
-
-int run_or_fail(const cli::CommandLine& line) {
-  try {
-    return dispatch(line);
-  } catch (const Error& error) {
-    fail(error.exit(), error.what());
-  } catch (const c10::Error& error) {
-    fail(Exit::failed, fmt::format("LibTorch: {}", error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    fail(Exit::failed, "out of memory");
-  } catch (const std::exception& error) {
-    fail(Exit::failed, error.what());
-  } catch (...) {
-    fail(Exit::failed, "an exception of a type unknown here");
-  }
-}
-
 }  // namespace
 }  // namespace selfsup
 
@@ -85,5 +53,6 @@ extern "C" __attribute__((visibility("default"))) int selfsup_run(const selfsup:
   using namespace selfsup;
   plugin::install_crash_handlers();
   plugin::guard_ending();
-  return plugin::host_ends_with(run_or_fail(line));
+  plugin::remember_surroundings();
+  return plugin::host_ends_with(run::run_or_fail([&] { return dispatch(line); }));
 }

@@ -75,7 +75,7 @@ exchange::NamePairs export_names(const TrainedConfig& from, const std::string& f
   const config::RunConfig& config = from.settings.config;
   const Past past = past_of(from, from.target);
   Model model(*from.prepared->registry, config, known_facts(config, past.seen, past.course, from.prepared->ranks),
-              std::nullopt, at::kCPU);
+              std::nullopt, at::kCPU, [](model::ParameterStore&) {});
   return names_of(model.algorithm, format);
 }
 

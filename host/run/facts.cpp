@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/errors.h"
+#include "base/text.h"
 #include "base/type_name.h"
 #include "config/schema.h"
 #include "data/datasets/dataset.h"
@@ -53,17 +54,12 @@ std::vector<data::ImageShape> stated_views(const Json& pipeline, const data::Ima
                                           [](std::string_view) { return data::transform_types().names(); }};
   Json steps = built_in_steps(pipeline);
   if (!config::validate(steps, schema, "", built_in).empty()) return {};
-  std::vector<data::ImageShape> tried = {images};
-  if (images.height == 0) tried = {{512, 512, images.channels}, {384, 640, images.channels}};
   std::vector<data::ImageShape> views;
   try {
-    for (const data::ImageShape& shape : tried) {
-      data::Image black;
-      black.reshape(shape.height, shape.width, std::max(shape.channels, 1));
-      std::vector<data::ImageShape> made = data::Pipeline(steps).output_shapes(std::move(black));
-      const auto same = [](const auto& a, const auto& b) { return a.height == b.height && a.width == b.width; };
-      if (!views.empty() && !std::ranges::equal(views, made, same)) return {};
-      views = std::move(made);
+    for (const data::Extent& view :
+         data::Pipeline(steps).extents(images.height > 0 ? data::extent_of(images) : data::Extent())) {
+      if (!view.known()) return {};
+      views.push_back(view.shape());
     }
   } catch (const std::exception&) {
     return {};
@@ -122,6 +118,14 @@ std::vector<data::ImageShape> parse_views(const Json& views, const std::string& 
 } catch (const Error&) {
   throw Error(Exit::checkpoint,
               fmt::format("{}: expected views of [height, width, channels], found {}", source, to_text(views)));
+}
+
+int64_t parse_length(const Json& length, const std::string& source) {
+  constexpr int64_t most = 4'000'000'000;  // so that the batches of 10^9 epochs stay within 64 bits
+  if (!length.is_int() || length.as_int() < 1 || length.as_int() > most)
+    throw Error(Exit::checkpoint, fmt::format("{}: {}: expected 1 to {}, found {}", source, length_key, most,
+                                              shortened(to_text(length), 60)));
+  return length.as_int();
 }
 
 train::Length length_of(const config::RunConfig& config, int64_t epoch_iters) {

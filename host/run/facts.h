@@ -23,9 +23,11 @@ struct SeenData {
 inline SeenData seen(const Data& data) { return {data.dataset->size(), data.views}; }
 
 // The views, to and from a checkpoint's manifest: [[height, width, channels], …].
-inline constexpr const char* views_key = "views";
+inline constexpr const char *views_key = "views", *length_key = "dataset_length";
 Json views_json(const std::vector<data::ImageShape>& views);
 std::vector<data::ImageShape> parse_views(const Json& views, const std::string& source);  // Error(checkpoint)
+// The number of images, likewise.
+int64_t parse_length(const Json& length, const std::string& source);
 
 // All but those of the preprocessing. course: at its start.
 bridge::Facts known_facts(const config::RunConfig& config, const SeenData& data, const train::Course& course,

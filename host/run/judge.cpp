@@ -7,6 +7,7 @@
 #include "distributed/single_process.h"
 #include "evaluate/evaluation.h"
 #include "run/commands.h"
+#include "run/data.h"
 #include "run/trained.h"
 
 namespace selfsup::run {
@@ -21,7 +22,7 @@ int judge(const cli::CommandLine& line, evaluate::JudgedBy by) {
                 "there is nothing to judge by: the configuration has no `probe`, two sets of images with labels; give "
                 "them as probe.dataset and probe.test_dataset, in the file or after --cfg-options");
   const distributed::SingleProcess alone;
-  const auto evaluation = evaluate::open_evaluation(trained.config(), trained.view())(
+  const auto evaluation = evaluate::open_evaluation(trained.config(), reading_of(trained.config()), trained.view())(
       {trained.model.algorithm, trained.model.store, trained.model.preprocess, trained.seed(), alone, by});
   std::string table;
   const evaluate::Report report = [&](const std::string& text, const report::Scalars& numbers) {

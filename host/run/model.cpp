@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/errors.h"
 #include "model/memory_format.h"
 #include "train/weights.h"
 
@@ -16,13 +17,23 @@ bridge::Facts with_preprocessing(bridge::Facts facts, const input::Preprocessor&
   return facts;
 }
 
+train::Sides sides_of(const bridge::Facts& facts) {
+  if (facts.view_sizes.size() < 2) return {};
+  return {facts.view_sizes[0], facts.view_sizes[1]};
+}
+
 }  // namespace
 
 Model::Model(const plugin::Registry& registry, const config::RunConfig& config, bridge::Facts facts,
-             std::optional<uint64_t> seed, at::Device device)
-    : preprocess(config.data_preprocessor, *facts.channels, device),
+             std::optional<uint64_t> seed, at::Device device,
+             const std::function<void(model::ParameterStore& store)>& declared)
+    : images(sides_of(facts)),
+      preprocess(config.data_preprocessor, *facts.channels, device),
       algorithm(registry, config.model, with_preprocessing(std::move(facts), preprocess), store),
       task(algorithm) {
+  declared(store);
+  if (!seed) return;
+  store.allocate();
   const model::Entry* narrow = device.is_cpu() ? model::too_narrow_for_channels_last(store) : nullptr;
   if (config.channels_last && narrow) {
     layout_note = fmt::format(
@@ -33,14 +44,22 @@ Model::Model(const plugin::Registry& registry, const config::RunConfig& config, 
     model::lay_channels_last(store);
     preprocess.lay_channels_last();
   }
-  if (seed) store.initialise(*seed);
+  store.initialise(*seed);
   store.to(device);
 }
 
-std::string Model::load_weights(const std::string& path) {
-  const exchange::Weights weights = exchange::open_weights(path);
+std::string Model::load_weights(const std::string& path) { return load_weights({"", "", path, ""}); }
+
+std::string Model::load_weights(const config::Pretrained& part) try {
+  exchange::Weights weights = exchange::open_weights(part.checkpoint);
+  std::erase_if(weights.tensors, [&](const auto& tensor) { return !tensor.name.starts_with(part.prefix); });
+  if (weights.tensors.empty() && !part.prefix.empty())
+    throw Error(Exit::usage, fmt::format("no name in {} begins with the prefix \"{}\"", part.checkpoint, part.prefix));
   const auto names = [this](const std::string& format) { return algorithm.export_names(format); };
-  return fmt::format("weights of {}: {}", path, train::load_weights(store, weights, names).text());
+  return fmt::format("weights of {}: {}", part.checkpoint,
+                     train::load_weights(store, weights, names, images, part.component).text());
+} catch (const Error& error) {
+  throw Error(error.exit(), part.key.empty() ? error.what() : fmt::format("{}: {}", part.key, error.what()));
 }
 
 }  // namespace selfsup::run

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "base/errors.h"
 #include "base/install.h"
@@ -13,6 +14,7 @@
 #include "config/host_schema.h"
 #include "config/layers.h"
 #include "config/options.h"
+#include "config/pretrained.h"
 #include "config/schema.h"
 #include "plugin/plan.h"
 #include "plugin/search.h"
@@ -115,6 +117,19 @@ void report_keys_without_effect(const Json& tree) {
   if (!keys.empty()) log_info(fmt::format("without effect here: {}", fmt::join(keys, ", ")));
 }
 
+bool is_default(const Json& value) { return value.source.layer() == "plugin"; }
+
+// Of the rules for some of the parameters a default gives way to the user's; one that the user has changed is the
+// user's. It says so itself, so that the resolved file, in which all are the user's, is the same run.
+void let_defaults_yield(Json& tree) {
+  const Json* keys = std::as_const(tree).at_path("optim_wrapper.paramwise_cfg.custom_keys");
+  if (!keys || !keys->is_object()) return;
+  for (auto& [key, rule] : const_cast<Json*>(keys)->as_object())
+    if (rule.is_object() && is_default(rule) && !rule.has("yields") &&
+        std::ranges::all_of(rule.as_object(), [](const auto& member) { return is_default(member.second); }))
+      rule.set("yields", true).source = rule.source;
+}
+
 // The resolved file names the plugins that made it, so that it runs by itself, from any folder.
 void record_plugins(Json& tree, const cli::CommandLine& line, const std::vector<std::string>& paths) {
   Json names = Json::array();
@@ -171,7 +186,10 @@ std::unique_ptr<Prepared> prepare(const cli::CommandLine& line, const Json& file
   if (!tree.at_path("model.type"))
     config::set_by_path(tree, "model.type", algorithm.name, Source{"plugin", algorithm.plugin->file.note.id, 0, 0});
 
+  let_defaults_yield(tree);
+  const config::InitCfgs pretrained = config::set_aside_pretrained(*tree.find("model"));
   config::throw_if_any(config::validate(tree, config::host_schema(), "", component_schemas(registry)));
+  config::put_back(*tree.find("model"), pretrained);
   record_plugins(tree, line, paths);
   report_keys_without_effect(tree);
   prepared->config = std::move(tree);

@@ -29,20 +29,21 @@ int reconstruct_command(const cli::CommandLine& line) {
     throw Error(Exit::usage, fmt::format("{} offers no reconstruction (its plugin has no function `reconstruct`); "
                                          "`views` shows what it sees, `knn` judges its features",
                                          algorithm.label()));
-  const Data data = open_data(trained.prepared(), trained.config().data);
+  const Data data = open_data(trained.prepared(), trained.config());
   if (data.views.front() != trained.view())
     throw Error(Exit::usage,
                 fmt::format("train_dataloader gives images of {} (height, width, channels), and the model has been "
                             "trained on {}",
                             text_of(data.views.front()), text_of(trained.view())));
   const std::string path = picture_path(line, trained.config(), "reconstruction.png");
-  const std::vector<std::string> columns = evaluate::draw_reconstruction(
-      algorithm, trained.model.preprocess, *data.dataset, data.pipeline, trained.seed(), trained.at(), path);
-  if (columns.empty())
+  const auto drawn = evaluate::draw_reconstruction(algorithm, trained.model.preprocess, *data.dataset, data.pipeline,
+                                                   trained.seed(), trained.at());
+  if (!drawn)
     throw Error(Exit::data,
                 "nothing was drawn: no image of train_dataloader.dataset can be used, or the algorithm gives "
                 "no picture of them");
-  log_info(fmt::format("its columns: {}", fmt::join(columns, ", ")));
+  evaluate::write_png(path, drawn->picture);
+  log_info(fmt::format("drew {}; {}", path, drawn->caption));
   print_out(path + "\n");
   return 0;
 }

@@ -8,6 +8,8 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "checkpoint/file.h"
+#include "distributed/values.h"
+#include "plugin/surroundings.h"
 #include "run/bad_files.h"
 #include "run/prepared.h"
 
@@ -37,8 +39,9 @@ RunFolder::RunFolder(const config::RunConfig& config, bool overwrite, const Proc
   const distributed::Group& group = processes.group();
   if (group.rank() == 0) take(config);
   if (group.world() == 1) return;
-  const std::string chosen = group.all_gather(checkpoint_ ? checkpoint_->path() : "").front();
+  const std::string chosen = distributed::broadcast_text(group, checkpoint_ ? checkpoint_->path() : "");
   if (chosen.empty()) return;
+  changes_course_ = !distributed::broadcast_text(group, changes_course_ ? "so" : "").empty();
   if (group.rank() != 0) open(chosen);
   std::string digests;
   for (const checkpoint::FileRecord& file : checkpoint_->manifest().files) digests += file.sha256 + "\n";
@@ -58,13 +61,22 @@ void RunFolder::open(const std::string& chosen) {
 
 void RunFolder::take(const config::RunConfig& config) {
   dir_.emplace(path_, overwrite_ || resume_ != ResumeFrom::nothing ? IfUsed::accept : IfUsed::refuse);
-  store_.emplace(dir_->checkpoints(), config.checkpoint.keep);
+  const int keep = config.checkpoint.keep;
+  if (!overwrite_)
+    dir_->require_regular({"config.json", bad_files_name, "report.html", "curve.svg", "reconstruction.png",
+                           "neighbours.png", "views.png", ".renames"},
+                          {"run.log", "metrics.jsonl"});
+  if (!overwrite_ && config.tensorboard) dir_->require_folder("vis_data");
+  store_.emplace(dir_->checkpoints(), keep, [this] { require_ours(); });
+  // What is to be overwritten is moved away, whatever it is.
+  overwrite_ ? checkpoint::CheckpointStore(path_ + "/.checkpoints", keep).probe() : store_->probe();
   if (resume_ == ResumeFrom::path) {
     checkpoint_.emplace(config.resume_path);
   } else if (resume_ == ResumeFrom::newest) {
     if (checkpoint::holds_checkpoints(dir_->checkpoints())) open_log();  // which of them are damaged belongs there
     checkpoint_ = store_->newest_valid();
   }
+  changes_course_ = checkpoint_ && store_->go_on_from(checkpoint_->manifest());
 }
 
 std::optional<uint64_t> RunFolder::earlier_seed() const {
@@ -89,20 +101,35 @@ void RunFolder::begin(const Json& config) {
   const std::string old = overwrite_ ? dir_->move_aside() : "";
   open_log();
   if (!old.empty()) log_info(fmt::format("the run that was here is now in {}", old));
-  checkpoint::write_file(path() + "/config.json", to_text(whole(config), 2) + "\n");
-  if (checkpoint_) store_->go_on_from(checkpoint_->manifest());
+  if (changes_course_) {
+    checkpoint::make_folders(files());
+    log_info(
+        fmt::format("{} has later checkpoints than {}: until the first save all stays as it is, and this run's "
+                    "files are in {}",
+                    dir_->checkpoints(), checkpoint_->path(), files()));
+  }
+  checkpoint::write_file(files() + "/config.json", to_text(whole(config), 2) + "\n");
 }
 
-void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) const {
+void RunFolder::require_ours() {
+  plugin::restore_surroundings();  // paths begin in the working folder, and what is made has its mode
   if (!dir_) return;
-  const std::string file = fmt::format("{}/{}", path(), bad_files_name);
-  if (bad.empty()) {
-    std::error_code nothing_there;
-    std::filesystem::remove(file, nothing_there);
-    return;
+  try {
+    dir_->require_ours();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::usage && !std::exchange(lost_, true)) close_log_file();
+    throw;
   }
-  checkpoint::write_file(file, bad_files_text(bad));
-  log_warning(fmt::format("{} images could not be used; {} lists them", bad.size(), file));
+}
+
+void RunFolder::list_bad_files(const std::vector<data::BadFile>& bad) {
+  if (!dir_) return;
+  require_ours();
+  try {
+    write_bad_files(files(), bad);
+  } catch (const Error& error) {
+    log_warning(error.what());
+  }
 }
 
 }  // namespace selfsup::run

@@ -24,7 +24,12 @@ class RunFolder {
   RunFolder(const config::RunConfig& config, bool overwrite, const Processes& processes);
 
   const std::string& path() const { return path_; }
+  // Where the run's files go: path(), or a folder in it as of CheckpointStore::files().
+  std::string files() const { return store_ ? store_->files() : path_; }
   checkpoint::CheckpointStore* store() { return store_ ? &*store_ : nullptr; }  // of the first rank
+
+  // The run goes on from an older checkpoint than others here: nothing of it counts before its first save.
+  bool changes_course() const { return changes_course_; }
 
   // The one that the run goes on from; null: it starts fresh. Once closed, it has its path and its manifest only.
   const checkpoint::Checkpoint* checkpoint() const { return checkpoint_ ? &*checkpoint_ : nullptr; }
@@ -43,8 +48,14 @@ class RunFolder {
   // behind.
   void begin(const Json& config);
 
-  // Writes the list of images that the run could not use, if there are any, and says so; else takes an old one away.
-  void list_bad_files(const std::vector<data::BadFile>& bad) const;
+  // Before anything is written there: Error(usage) when the folder is no longer this run's. From then on lost() is
+  // true, and the log has ended.
+  void require_ours();
+  bool lost() const { return lost_; }
+
+  // Writes the list of images that the run could not use, if there are any, and says so; else takes an old one away. A
+  // list that cannot be written is a warning. Error as of require_ours().
+  void list_bad_files(const std::vector<data::BadFile>& bad);
 
  private:
   void take(const config::RunConfig& config);
@@ -58,7 +69,7 @@ class RunFolder {
   std::optional<checkpoint::WorkDir> dir_;
   std::optional<checkpoint::CheckpointStore> store_;
   std::optional<checkpoint::Checkpoint> checkpoint_;
-  bool logging_ = false;
+  bool changes_course_ = false, logging_ = false, lost_ = false;
 };
 
 }  // namespace selfsup::run

@@ -22,10 +22,10 @@ void collect(const Json& value, const std::string& path, std::vector<Line>& line
     for (const Json& element : value.as_array()) collect(element, fmt::format("{}.{}", path, index++), lines);
     return;
   }
-  const bool layered = value.source.layer == "plugin" || value.source.layer == "base";
+  const bool layered = value.source.layer() == "plugin" || value.source.layer() == "base";
   lines.emplace_back(
       fmt::format("{} = {}", path, to_text(value)),
-      layered ? fmt::format("{} {}", value.source.layer, describe(value.source)) : describe(value.source));
+      layered ? fmt::format("{} {}", value.source.layer(), describe(value.source)) : describe(value.source));
 }
 
 }  // namespace

@@ -1,19 +1,29 @@
 #include "run/train.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 
 #include "base/log.h"
+#include "distributed/values.h"
+#include "plugin/ending.h"
+#include "plugin/surroundings.h"
 #include "run/album.h"
+#include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
 #include "run/facts.h"
+#include "run/failure.h"
 #include "run/run_folder.h"
+#include "run/scan.h"
 #include "run/training.h"
 #include "run/watch.h"
 #include "train/signals.h"
@@ -34,7 +44,7 @@ uint64_t choose_seed(Prepared& prepared, const distributed::Group& group, const 
                      std::optional<uint64_t> earlier) {
   if (config.seed) return *config.seed;
   const uint64_t own = earlier ? *earlier : std::random_device{}() & 0x7fffffffu;
-  const uint64_t seed = std::stoull(group.all_gather(std::to_string(own)).front());
+  const uint64_t seed = std::stoull(distributed::broadcast_text(group, std::to_string(own)));
   Json& tree = prepared.config;
   if (!tree.has("randomness")) tree.set("randomness", Json::object());
   tree.find("randomness")->set("seed", static_cast<int64_t>(seed)).source = Source{"default", "drawn", 0, 0};
@@ -47,6 +57,8 @@ train::Position position_of(const checkpoint::Manifest& manifest, int64_t world)
   if (manifest.world != world) at.iter_in_epoch = at.iter_in_epoch * manifest.world / world;
   return at;
 }
+
+bool loads_weights(const config::RunConfig& config) { return !config.load_from.empty() || !config.pretrained.empty(); }
 
 Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t world) {
   Start start;
@@ -64,7 +76,7 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
               : ""));
     start.origin = bridge::Origin::resumed;
     start.known_bad = folder.known_bad();
-  } else if (!config.load_from.empty()) {
+  } else if (loads_weights(config)) {
     start.origin = bridge::Origin::loaded;
   }
   return start;
@@ -84,7 +96,7 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   manifest.libtorch_version = TORCH_VERSION;
   Json conditions = machine();
   conditions.set("device", training.device.description);
-  conditions.set("dataset_length", training.data.dataset->size());
+  conditions.set(length_key, training.data.dataset->size());
   conditions.set("num_workers", *settings.config.data.num_workers);
   manifest.extra.set("facts", std::move(conditions));
   // What builds the model without the images that it learns from.
@@ -124,43 +136,93 @@ void announce(const Settings& settings, const Training& training, const RunFolde
 }
 
 // The loop up to the first batch: what can be refused beforehand is refused here.
-train::Loop begun_loop(Training& training, const std::string& last_good = "") {
-  train::Loop loop = training.loop(last_good);
+train::Loop begun_loop(Training& training, const std::string& last_good = "", bool changes_course = false) {
+  train::Loop loop = training.loop(last_good, changes_course);
   loop.begin();
   training.evaluation->rehearse(loop.course().step());
+  plugin::restore_surroundings();
   return loop;
+}
+
+bool is_of_data(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  return error && error->exit() == Exit::data;
+}
+
+// What fails on the way out is a warning: the run's own error is what counts.
+void attempt(const std::function<void()>& work) try { work(); } catch (const c10::Error& error) {
+  log_warning(error.what_without_backtrace());
+} catch (const std::exception& error) {
+  log_warning(error.what());
 }
 
 Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
               Training& training) {
-  train::Loop loop = begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "");
+  train::Loop loop =
+      begun_loop(training, folder.checkpoint() ? folder.checkpoint()->path() : "", folder.changes_course());
   const checkpoint::Manifest manifest = manifest_of(prepared, settings, training);
   folder.begin(prepared.config);
   if (processes.first()) announce(settings, training, folder, manifest);
-  Album album(training, folder.path(), manifest);
+  Album album(training, folder, manifest);
   Watch watch(training, folder, album, manifest);
   Exit exit;
   try {
     exit = processes.run([&] { return loop.run(watch); });  // the others are told before the report is drawn
   } catch (const std::exception& failure) {
+    plugin::restore_surroundings();
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
-    try {
-      folder.list_bad_files(bad);
-    } catch (const Error& error) {
-      log_warning(error.what());  // the run's own error is what counts
-    }
+    if (is_of_data(failure) && training.group.world() == 1) attempt([&] { loop.save_done(watch); });
+    attempt([&] { folder.list_bad_files(bad); });
     album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }
+  plugin::restore_surroundings();
   const int64_t iter = loop.course().at().iter;
-  const std::vector<data::BadFile> bad = training.bad_files();
+  const std::vector<data::BadFile> bad = training.bad_files.gather(training.bad_files_here());
   folder.list_bad_files(bad);
-  album.finish(exit == Exit::ok
-                   ? fmt::format("done: {} iterations", iter)
-                   : fmt::format("stopped at iteration {} of {}, and saved", iter, loop.course().max_iters()),
+  album.finish(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
+                                : fmt::format("{} at iteration {} of {}, and saved",
+                                              exit == Exit::data ? "ended by too many bad images" : "stopped", iter,
+                                              loop.course().max_iters()),
                bad);
   log_info(exit == Exit::ok ? fmt::format("done: {} iterations", iter)
                             : fmt::format("stopped at iteration {} and saved; --resume goes on from there", iter));
+  if (exit != Exit::data) return exit;
+  data::BadReport report = training.loader.bad();
+  report.files = training.bad_files.gather(report.files);
+  if (processes.first()) log_error(report.error().what());
+  return exit;
+}
+
+// A transform that hangs, or a file system, is not waited for.
+bool is_stuck(data::Loader& loader) {
+  constexpr std::chrono::seconds kPatience(10);
+  if (loader.stop(kPatience)) return false;
+  log_warning(fmt::format("a thread that reads images has not come to an end for {} s; the process ends without it",
+                          kPatience.count()));
+  return true;
+}
+
+// The end of it. A loader's thread that hangs refers to what would be destroyed now: then the process ends here.
+Exit train_to_the_end(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
+                      Training& training) {
+  Exit exit = Exit::ok;
+  std::exception_ptr failure;
+  try {
+    exit = train_in(processes, folder, prepared, settings, training);
+  } catch (const Error& error) {
+    const bool worked = error.exit() == Exit::plugin && training.model.algorithm.stepped();
+    failure = worked ? std::make_exception_ptr(Error(Exit::failed, error.what())) : std::current_exception();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (is_stuck(training.loader))
+    plugin::end_now(run_or_fail([&] {
+      if (failure) processes.run([&]() -> Exit { std::rethrow_exception(failure); });
+      processes.part();
+      return static_cast<int>(exit);
+    }));
+  if (failure) std::rethrow_exception(failure);
   return exit;
 }
 
@@ -190,12 +252,7 @@ Exit train_as(Processes& processes, Prepared& prepared, const Settings& settings
                                          training.course.max_iters()));
   }
   check_stop(group);
-  try {
-    return train_in(processes, folder, prepared, settings, training);
-  } catch (const Error& error) {
-    if (error.exit() == Exit::plugin && training.model.algorithm.stepped()) throw Error(Exit::failed, error.what());
-    throw;
-  }
+  return train_to_the_end(processes, folder, prepared, settings, training);
 }
 
 }  // namespace
@@ -226,12 +283,14 @@ Exit train(const cli::CommandLine& line) {
 
 double first_loss(Prepared& prepared, const cli::CommandLine& line) {
   const Settings settings = settle(prepared.config, line);
+  if (line.scan) scan_images(settings.config);
   Processes alone(prepared, settings);
   const AllData data(prepared, settings.config);
   const uint64_t seed = choose_seed(prepared, alone.group(), settings.config, std::nullopt);
   Start start;
-  if (!settings.config.load_from.empty()) start.origin = bridge::Origin::loaded;
+  if (loads_weights(settings.config)) start.origin = bridge::Origin::loaded;
   Training training(prepared, alone, settings, data, seed, start);
+  for (const std::string& note : training.notes) log_info(note);
   warn_of_low_rate(training);
   return begun_loop(training).first_loss();
 }

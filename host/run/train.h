@@ -11,7 +11,8 @@ namespace selfsup::run {
 // first step has been through: it cannot work. Later, the run failed.
 Exit train(const cli::CommandLine& line);
 
-// The loss of the first batch: through the pipeline, onto the device, and a forward pass as training makes it.
+// The loss of the first batch, after a scan of all images if the words ask for one: through the pipeline, onto the
+// device, and a forward pass as training makes it.
 double first_loss(Prepared& prepared, const cli::CommandLine& line);
 
 }  // namespace selfsup::run

@@ -12,9 +12,11 @@
 #include "base/log.h"
 #include "checkpoint/names.h"
 #include "checkpoint/store.h"
+#include "config/pretrained.h"
 #include "data/loader/sampler.h"
 #include "distributed/single_process.h"
 #include "run/changes.h"
+#include "run/memory.h"
 #include "train/keeper.h"
 #include "train/state.h"
 #include "train/state_dict.h"
@@ -32,6 +34,7 @@ bool is_folder(const std::string& path) {
 // Without what a command that only looks does not do: taking other weights, going on, mixed precision.
 void only_look(Json& tree) {
   tree.erase("load_from");
+  config::set_aside_pretrained(*tree.find("model"));
   tree.set("resume", false);
   tree.find("optim_wrapper")->set("type", "OptimWrapper");
 }
@@ -76,11 +79,11 @@ Past past_of(const TrainedConfig& from, const std::optional<checkpoint::Checkpoi
   const config::RunConfig& config = from.settings.config;
   SeenData images;
   const Json* views = checkpoint ? checkpoint->manifest().extra.find(views_key) : nullptr;
-  const Json* length = checkpoint ? checkpoint->manifest().extra.at_path("facts.dataset_length") : nullptr;
-  if (views && length && length->is_int() && length->as_int() > 0) {
-    images = {length->as_int(), parse_views(*views, checkpoint->path())};
+  const Json* length = checkpoint ? checkpoint->manifest().extra.at_path(fmt::format("facts.{}", length_key)) : nullptr;
+  if (views && length) {
+    images = {parse_length(*length, checkpoint->path()), parse_views(*views, checkpoint->path())};
   } else {
-    images = seen(open_data(*from.prepared, config.data));
+    images = seen(open_data(*from.prepared, config));
   }
   data::Sampler::Options options{.size = images.length, .batch_size = config.data.batch_size};
   options.drop_last = config.data.drop_last;
@@ -97,7 +100,9 @@ Trained::Trained(const cli::CommandLine& line)
       seed_(config().seed.value_or(checkpoint_ ? checkpoint_->manifest().seed : 0)),
       past_(past_of(from_, checkpoint_)),
       model(*from_.prepared->registry, config(), known_facts(config(), past_.seen, past_.course, from_.prepared->ranks),
-            seed_, choose_device()) {
+            seed_, choose_device(), [&](model::ParameterStore& declared) {
+              require_memory(declared, config().model, {}, device, /*local_ranks=*/1);
+            }) {
   if (checkpoint_) {
     take_checkpoint();
   } else {

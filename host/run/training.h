@@ -8,6 +8,7 @@
 
 #include "distributed/reducer.h"
 #include "evaluate/evaluation.h"
+#include "run/bad_files.h"
 #include "run/data.h"
 #include "run/model.h"
 #include "run/prepared.h"
@@ -29,9 +30,11 @@ struct Start {
 
 // Data of a run: to learn from and, if the configuration has a probe, to judge by.
 struct AllData {
+  // Has a first look at the images too: Error(data) when a run would come to its end for them.
   explicit AllData(const Prepared& prepared, const config::RunConfig& config);
 
   Data data;
+  std::vector<data::BadFile> bad;  // of data's images, as that look tells
   evaluate::EvaluationMaker evaluation;
 };
 
@@ -41,10 +44,10 @@ struct Training {
   Training(Prepared& prepared, Processes& processes, const Settings& settings, const AllData& all, uint64_t seed,
            const Start& start);
 
-  train::Loop loop(const std::string& last_good = "");
-  bool evaluates_at_start() const;               // before the first batch, or at once at the end
-  std::vector<data::BadFile> bad_files() const;  // of all ranks, each once; called by all
-  std::vector<data::BadFile> bad_files_here() const;
+  // last_good: the checkpoint that the run goes on from, if any. changes_course: as of RunFolder.
+  train::Loop loop(const std::string& last_good = "", bool changes_course = false);
+  bool evaluates_at_start() const;                    // before the first batch, or at once at the end
+  std::vector<data::BadFile> bad_files_here() const;  // of training and of the probe, as far as they were read
   // Gives every rank the first one's buffers, but for those that are each rank's own: running statistics that ranks
   // have by themselves differ, and a checkpoint holds one.
   void share_buffers();
@@ -66,12 +69,14 @@ struct Training {
   bridge::Environment environment;  // of the host
   device::Device device;
   data::Loader loader;
+  BadFiles bad_files;
   train::Course course;  // at its start
   train::Schedules schedules;
   Model model;
   Update update;
   std::unique_ptr<distributed::Reducer> reducer;
   train::OptimizerStep step;
+  train::Telemetry telemetry;
   train::Keepers keepers;
   std::unique_ptr<evaluate::Evaluation> evaluation;
 
@@ -79,6 +84,8 @@ struct Training {
   std::vector<at::Tensor> shared_buffers();
   train::Interval evaluation_interval() const;
   at::Device choose_device(const launch::Ranks& ranks);
+  // What the model declares: freezes what the rules leave no rate, and refuses what is more than memory holds.
+  void admit(model::ParameterStore& declared, const train::ParamRules& rules, int local_world);
 };
 
 }  // namespace selfsup::run

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "checkpoint/file.h"
 #include "launch/commits.h"
+#include "plugin/surroundings.h"
 #include "train/signals.h"
 #include "train/state.h"
 
@@ -13,8 +14,9 @@ namespace selfsup::run {
 namespace {
 
 std::string begun_metrics(const Training& training, const RunFolder& folder) {
-  const std::string path = folder.path() + "/metrics.jsonl";
-  report::cut_metrics(path, training.course.at().iter, training.evaluates_at_start());
+  const std::string path = folder.files() + "/metrics.jsonl";
+  report::begin_metrics(folder.path() + "/metrics.jsonl", path, training.course.at().iter,
+                        training.evaluates_at_start());
   return path;
 }
 
@@ -29,9 +31,9 @@ Watch::Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Ma
   if (!first_) return;
   metrics_.emplace(begun_metrics(training, folder));
   if (!training.config.tensorboard) return;
-  const std::string events = folder.path() + "/vis_data";
+  const std::string events = folder.files() + "/vis_data";
   checkpoint::make_folders(events);
-  events_.emplace(events, training.course.at().iter);
+  events_.emplace(events, training.course.at().iter, folder.path() + "/vis_data");
 }
 
 Watch::~Watch() {
@@ -43,7 +45,10 @@ Watch::~Watch() {
 }
 
 void Watch::log(report::TrainPoint point) {
+  plugin::restore_surroundings();
+  training_.bad_files.hear_of(point.bad_files);
   if (!first_) return;
+  folder_.require_ours();
   point.memory_mib = training_.device.peak_memory_mib().value_or(report::peak_memory_mib());
   log_info(report::train_line(point));
   write(report::metrics_object(point), point.iter);
@@ -60,6 +65,7 @@ void Watch::progress(const train::Position& at, int64_t max_iters) {
 }
 
 std::string Watch::save(const std::string& name, const train::Position& at) {
+  plugin::restore_surroundings();
   training_.share_buffers();
   const std::string path = train::save(training_.keepers, training_.group, folder_.store(), name, at, manifest_);
   if (first_) {
@@ -82,6 +88,7 @@ std::vector<std::function<void()>> Watch::closing(const bridge::Step& step) {
 
 evaluate::Report Watch::report(const bridge::Step& step) {
   return [this, step](const std::string& line, const report::Scalars& numbers) {
+    folder_.require_ours();
     log_info(line);
     if (numbers.empty()) return album_.add_table(line);
     Json object = Json::object();
@@ -98,6 +105,9 @@ void Watch::write(const Json& numbers, int64_t step) {
   if (events_) events_->write(numbers, step);
 }
 
-std::optional<Exit> Watch::stop_requested() { return train::requested_stop(); }
+std::optional<Exit> Watch::stop_requested() {
+  if (const auto asked = train::requested_stop()) return asked;
+  return training_.bad_files.too_many() ? std::optional(Exit::data) : std::nullopt;
+}
 
 }  // namespace selfsup::run

@@ -18,7 +18,7 @@ namespace selfsup::run {
 
 class Watch final : public train::Outside {
  public:
-  // The folder has begun. manifest: all but the counters. Cuts metrics.jsonl back to where the run begins.
+  // The folder has begun. manifest: all but the counters. The run's metrics.jsonl is cut back to where the run begins.
   Watch(Training& training, RunFolder& folder, Album& album, checkpoint::Manifest manifest);
   ~Watch() override;  // says how many lines a full disk has cost
 

@@ -1,4 +1,5 @@
 // The thin executable: answers what needs no LibTorch, and hands everything else to the core.
+#include <csignal>
 #include <exception>
 #include <sstream>
 
@@ -55,6 +56,8 @@ int dispatch(const CommandLine& line) {
 
 int main(int argc, char** argv) {
   selfsup::open_standard_descriptors();
+  // A file that meets the limit on its size (ulimit -f) is one that cannot be written, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return dispatch(selfsup::cli::parse_command_line({argv + 1, argv + argc}));
   } catch (const selfsup::Error& error) {

@@ -11,6 +11,7 @@
 
 #include "base/errors.h"
 #include "base/install.h"
+#include "config/threads.h"
 
 extern const char* const selfsup_torch_folder_script;  // scripts/torch_folder.py
 
@@ -99,6 +100,7 @@ TorchLocation find_torch() {
 }
 
 int run_core(const TorchLocation& location, const cli::CommandLine& line) {
+  config::check_thread_variables();
   spin_less();
   // A wheel carries two NVIDIA libraries outside `torch`, which libtorch_cpu.so needs even without a GPU.
   static constexpr const char* wheel =

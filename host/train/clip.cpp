@@ -1,7 +1,6 @@
 #include "train/clip.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -9,15 +8,10 @@
 #include <limits>
 #include <numeric>
 
+#include "train/dense_floats.h"
+
 namespace selfsup::train {
 namespace {
-
-constexpr int64_t chunk = 1 << 15;  // elements a task sums at once; the result does not depend on the threads
-
-bool plain_on_cpu(const at::Tensor& t) {
-  return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided &&
-         t.is_non_overlapping_and_dense();
-}
 
 double square_sum(const float* x, int64_t n) {
   double total = 0;
@@ -36,29 +30,10 @@ double square_sum(const float* x, int64_t n) {
   return total;
 }
 
-// Many small tensors cost an operator call each the general way; this reads them once.
 at::Tensor norm_on_cpu(const std::vector<at::Tensor>& gradients) {
-  struct Piece {
-    const float* data;
-    int64_t count;
-  };
-  std::vector<Piece> pieces;
-  int64_t elements = 0;
-  for (const at::Tensor& g : gradients) {
-    const float* data = g.const_data_ptr<float>();
-    for (int64_t at = 0; at < g.numel(); at += chunk) pieces.push_back({data + at, std::min(chunk, g.numel() - at)});
-    elements += g.numel();
-  }
+  const std::vector<FloatPiece> pieces = pieces_of(gradients);
   std::vector<double> sums(pieces.size());
-  const auto work = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) sums[i] = square_sum(pieces[i].data, pieces[i].count);
-  };
-  const auto count = static_cast<int64_t>(pieces.size());
-  if (elements < 4 * chunk) {
-    work(0, count);
-  } else {
-    at::parallel_for(0, count, 1, work);
-  }
+  for_each_piece(pieces, [&](size_t i) { sums[i] = square_sum(pieces[i].data, pieces[i].count); });
   return at::full({}, std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0)), at::kFloat);
 }
 
@@ -82,7 +57,7 @@ ClipSettings clip_settings(const Json& node) {
 at::Tensor gradient_norm(const std::vector<at::Tensor>& gradients, double norm_type) {
   at::NoGradGuard no_grad;
   if (gradients.empty()) return at::zeros({}, at::kFloat);
-  if (norm_type == 2 && std::ranges::all_of(gradients, plain_on_cpu)) return norm_on_cpu(gradients);
+  if (norm_type == 2 && std::ranges::all_of(gradients, dense_floats)) return norm_on_cpu(gradients);
   return at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, norm_type)), norm_type).to(at::kFloat);
 }
 

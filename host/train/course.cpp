@@ -42,6 +42,7 @@ void Course::count_batch() {
   const bool ends_step = at_.iter - step_begin_ + 1 == micros();
   at_.iter += 1;
   at_.iter_in_epoch += 1;
+  at_.epoch_told = false;
   if (!ends_step) return;
   at_.update += 1;
   step_begin_ = at_.iter;
@@ -50,6 +51,7 @@ void Course::count_batch() {
 void Course::count_epoch() {
   at_.epoch += 1;
   at_.iter_in_epoch = 0;
+  at_.epoch_told = false;
 }
 
 }  // namespace selfsup::train

@@ -32,6 +32,7 @@ class Course {
   // What a plugin is told of the next batch's place.
   bridge::Step step() const;
 
+  void tell_epoch() { at_.epoch_told = true; }
   void count_batch();  // and the optimizer step that it ends
   void count_epoch();
 

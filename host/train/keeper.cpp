@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/log.h"
 #include "checkpoint/names.h"
+#include "distributed/rank_text.h"
 #include "train/state_dict.h"
 #include "train/weights.h"
 
@@ -15,6 +19,7 @@ namespace selfsup::train {
 namespace {
 
 constexpr std::string_view scaler_prefix = "scaler/";
+constexpr const char* kWindowFile = "log_window.jsonl";
 
 void append(StateDict& to, const StateDict& tensors, std::string_view prefix = "") {
   for (const auto& [name, tensor] : tensors) to.emplace_back(std::string(prefix) + name, tensor);
@@ -52,12 +57,43 @@ Keeper keep_model(model::ParameterStore& model) {
           }};
 }
 
-Keeper keep_optimizer(Optimizer& optimizer) {
+namespace {
+
+// Of a name of an optimizer's state, "<parameter>/<what>".
+std::string_view parameter_of(std::string_view name) { return name.substr(0, name.rfind('/')); }
+
+// A saved state as it is for the parameters that train now.
+StateDict state_for(const StateDict& own, StateDict saved, const model::ParameterStore& model) {
+  std::set<std::string, std::less<>> held;
+  for (const model::Entry& entry : model.entries())
+    if (entry.held) held.insert(entry.name);
+  const size_t left =
+      std::erase_if(saved, [&](const auto& tensor) { return held.contains(parameter_of(tensor.first)); });
+  if (left > 0)
+    log_info(fmt::format("{} tensors of the optimizer's state are left: their parameters are frozen now", left));
+  std::set<std::string_view> known;
+  for (const auto& [name, tensor] : saved) known.insert(parameter_of(name));
+  if (known.empty()) return saved;  // nothing in common: that is for the optimizer to judge
+  int64_t begun = 0;
+  for (const auto& [name, tensor] : own) {
+    if (known.contains(parameter_of(name))) continue;
+    saved.emplace_back(name, tensor);
+    ++begun;
+  }
+  if (begun > 0)
+    log_info(fmt::format("{} tensors of the optimizer's state begin anew: the saved run had none for their parameters",
+                         begun));
+  return saved;
+}
+
+}  // namespace
+
+Keeper keep_optimizer(Optimizer& optimizer, const model::ParameterStore& model) {
   return {[&](Kept& into) { append(into.tensors[optimizer_file], optimizer.state()); },
           [&](const Kept& from) {
             StateDict saved = from.tensors_of(optimizer_file);
             std::erase_if(saved, [](const auto& tensor) { return tensor.first.starts_with(scaler_prefix); });
-            return optimizer.load_state(saved);
+            return optimizer.load_state(state_for(optimizer.state(), std::move(saved), model));
           }};
 }
 
@@ -192,6 +228,28 @@ Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group&
                           fmt::format("{} in {} is not of this model. {}", kRanksFile, from.source, report.text()));
             return [own, found] { copy_values(own, found); };
           }};
+}
+
+Keeper keep_window(report::Window& window, const distributed::Group& group) {
+  const auto save = [&](Kept& into) {
+    std::string lines;
+    bool any = false;
+    for (const std::string& line : group.all_gather(window.empty() ? "" : window.text())) {
+      lines += line + "\n";
+      any = any || !line.empty();
+    }
+    if (any) into.blobs[kWindowFile] = lines;
+  };
+  const auto load = [&](const Kept& from) -> std::function<void()> {
+    report::Window kept;
+    if (const auto found = from.blobs.find(kWindowFile); found != from.blobs.end()) {
+      const std::vector<std::string> lines = distributed::lines_of(found->second);  // the last one is empty
+      const std::string& line = lines[static_cast<size_t>(group.rank()) % std::max<size_t>(1, lines.size() - 1)];
+      if (!line.empty()) kept = report::Window::of(line, fmt::format("{}/{}", from.source, kWindowFile));
+    }
+    return [&window, kept] { window = kept; };
+  };
+  return {save, load};
 }
 
 Keeper keep_buckets(distributed::Reducer& reducer) {

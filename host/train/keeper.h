@@ -11,6 +11,7 @@
 #include "distributed/group.h"
 #include "distributed/reducer.h"
 #include "model/store.h"
+#include "report/window.h"
 #include "train/amp.h"
 #include "train/optimizers/optimizer.h"
 #include "train/task.h"
@@ -40,8 +41,9 @@ using Keepers = std::vector<Keeper>;
 
 // Of these, which outlive the result:
 // "optimizer.safetensors": an optimizer's and a loss scaler's tensors, the latter as "scaler/<name>". A loss scaler
-// that the saved run did not have starts afresh.
-Keeper keep_optimizer(Optimizer& optimizer);
+// that the saved run did not have starts afresh. So does the state of a parameter that the saved run held still, and
+// that of one which is held still now is left: the rules may have changed. Both are told in the log.
+Keeper keep_optimizer(Optimizer& optimizer, const model::ParameterStore& model);
 Keeper keep_scaler(GradScaler& scaler);
 // "model.safetensors": all tensors but the transient ones. One that is missing, too many or of another shape or type is
 // refused, with the list.
@@ -55,6 +57,10 @@ Keeper keep_rank_tensors(model::ParameterStore& model, const distributed::Group&
 // The buckets of the manifest. Those of another number of parameters are left aside, which changes no more than the
 // last bits of sums.
 Keeper keep_buckets(distributed::Reducer& reducer);
+
+// The numbers for the next log line: "log_window.jsonl", a line for each rank, where there are any. A rank that the
+// saved run did not have takes those of another.
+Keeper keep_window(report::Window& window, const distributed::Group& group);
 
 inline constexpr const char* model_file = "model.safetensors";
 inline constexpr const char* optimizer_file = "optimizer.safetensors";

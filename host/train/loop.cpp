@@ -14,26 +14,44 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+distributed::Phase phase_of(bridge::Event event) {
+  switch (event) {
+    case bridge::Event::ready:
+      return distributed::Phase::ready;
+    case bridge::Event::epoch_begin:
+      return distributed::Phase::epoch_begin;
+    case bridge::Event::updated:
+      return distributed::Phase::updated;
+    case bridge::Event::epoch_end:
+      return distributed::Phase::epoch_end;
+    case bridge::Event::end:
+      return distributed::Phase::over;
+    case bridge::Event::gradients:
+      break;
+  }
+  return distributed::Phase::gradients;
+}
+
 }  // namespace
 
 Loop::Loop(const LoopParts& parts, const LoopOptions& options, const Course& course, const std::string& last_good)
     : parts_(parts),
       options_(options),
       course_(course),
-      telemetry_(parts.group, parts.step.judges_norm(), parts.step.logs_norm()),
       last_good_(last_good),
-      saved_at_(last_good.empty() ? -1 : course.at().iter) {}
+      saved_at_(last_good.empty() || options.changes_course ? -1 : course.at().iter) {}
 
 void Loop::begin() { event(bridge::Event::ready); }
 
 double Loop::first_loss() {
   enter_epoch();
-  fetch();
+  fetch([] { return false; });
   return parts_.step.forward(course_.step(), batch_).total.item<double>();
 }
 
 Exit Loop::run(Outside& outside) {
   if (const auto stop = train(outside)) return *stop;
+  if (options_.changes_course && saved_at_ < 0) save(outside);
   event(bridge::Event::end);
   return close(outside).value_or(Exit::ok);
 }
@@ -45,7 +63,7 @@ std::optional<Exit> Loop::train(Outside& outside) {
   mark_ = Clock::now();
   while (!course_.ended()) {
     if (!std::exchange(in_epoch, true)) enter_epoch();
-    train_on_batch();
+    if (const auto stop = train_on_batch(outside)) return stop;
     if (log_is_due()) log(outside);
     if (course_.epoch_ended()) {
       course_.count_epoch();
@@ -60,19 +78,23 @@ std::optional<Exit> Loop::train(Outside& outside) {
     if (saves) save(outside);
     save_pending = save_pending && !saves;
     if (course_.step_ended() && stop) {
-      if (stop_asked_) std::exchange(stop_asked_, nullptr)();
+      finish_asking();
       return stop;
     }
     const bool evaluates = !course_.ended() && options_.evaluate.due(at);
     if (evaluates) evaluate(outside);
     if (saves || evaluates) mark_ = Clock::now();  // their time is no part of an iteration's
   }
-  telemetry_.read(last_good_);
+  judge();
   return std::nullopt;
 }
 
+void Loop::save_done(Outside& outside) {
+  if (course_.at().iter > 0 && course_.step_ended()) save(outside);
+}
+
 std::optional<Exit> Loop::close(Outside& outside) {
-  if (stop_asked_) std::exchange(stop_asked_, nullptr)();  // whoever was asked is asked again
+  finish_asking();  // whoever was asked is asked again
   for (const auto& work : outside.closing(course_.step())) {
     if (const auto stop = stop_requested(outside)) {
       save(outside);
@@ -90,23 +112,45 @@ void Loop::enter(distributed::Phase phase) const {
 
 void Loop::evaluate(Outside& outside) {
   enter(distributed::Phase::evaluate);
+  judge();
   outside.evaluate(course_.step());
 }
 
 void Loop::enter_epoch() {
-  enter(distributed::Phase::epoch_begin);
-  if (course_.at().iter_in_epoch == 0) event(bridge::Event::epoch_begin);
-  parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch);
+  if (course_.at().iter_in_epoch == 0 && !course_.at().epoch_told) {
+    event(bridge::Event::epoch_begin);
+    course_.tell_epoch();
+  }
+  parts_.loader.start(static_cast<uint64_t>(course_.at().epoch), course_.at().iter_in_epoch,
+                      !parts_.task.wants(bridge::Event::epoch_begin));
 }
 
-void Loop::fetch() {
-  if (!parts_.loader.next(batch_)) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+// False: the wait was given up.
+bool Loop::fetch(const std::function<bool()>& given_up) {
+  bool gave_up = false;
+  if (parts_.loader.next(batch_, [&] { return gave_up = given_up(); })) return true;
+  if (!gave_up) throw Error(Exit::failed, "an epoch had fewer batches than the loader promised");
+  return false;
 }
 
-void Loop::train_on_batch() {
-  const auto asked = Clock::now();
+// A stop that is asked for while the next batch does not come is obeyed at once between optimizer steps, where a save
+// keeps all that has been done.
+std::optional<Exit> Loop::fetch_or_stop(Outside& outside) {
   enter(distributed::Phase::data);
-  fetch();
+  const Position& at = course_.at();
+  std::optional<Exit> stop;
+  const auto asked = [&] {
+    return parts_.group.world() == 1 && course_.step_ended() && (stop = outside.stop_requested()).has_value();
+  };
+  if (fetch(asked)) return std::nullopt;
+  if (at.iter == 0) throw Error(*stop, "stopped before the first iteration");
+  save(outside);
+  return stop;
+}
+
+std::optional<Exit> Loop::train_on_batch(Outside& outside) {
+  const auto asked = Clock::now();
+  if (const auto stop = fetch_or_stop(outside)) return stop;
   const double data_seconds = seconds_between(asked, Clock::now());
 
   const Position before = course_.at();
@@ -116,11 +160,12 @@ void Loop::train_on_batch() {
   if (course_.step_ended()) event(bridge::Event::updated);
 
   const auto now = Clock::now();
-  telemetry_.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
-  if (telemetry_.due()) telemetry_.read(last_good_);
-  if (!course_.epoch_ended()) return;
-  enter(distributed::Phase::epoch_end);
-  event(bridge::Event::epoch_end);
+  parts_.telemetry.add(before, outcome, seconds_between(std::exchange(mark_, now), now), data_seconds);
+  if (course_.epoch_ended()) event(bridge::Event::epoch_end);
+  if (!parts_.telemetry.due()) return std::nullopt;
+  enter(distributed::Phase::log);
+  parts_.telemetry.read(last_good_);
+  return std::nullopt;
 }
 
 void Loop::set_rates() {
@@ -134,7 +179,12 @@ void Loop::set_rates() {
 
 void Loop::event(bridge::Event event) {
   at::NoGradGuard no_grad;
-  telemetry_.add(course_.at(), parts_.task.on_event(course_.step(), event));
+  enter(phase_of(event));
+  const bridge::Step step = course_.step();
+  const std::vector<bridge::NamedTensor> metrics = parts_.task.on_event(step, event);
+  // A run that goes on has had its beginning in the log.
+  if (event == bridge::Event::ready && step.origin == bridge::Origin::resumed) return;
+  parts_.telemetry.add(course_.at(), metrics);
 }
 
 // The same while training goes on, where no rank is to wait for the others: what had been asked of any of them when the
@@ -145,6 +195,11 @@ std::optional<Exit> Loop::stop_agreed(Outside& outside) {
   const auto before = std::exchange(stop_asked_, parts_.group.highest_later(here ? static_cast<double>(*here) : 0));
   const int code = before ? static_cast<int>(before()) : 0;
   return code > 0 ? std::optional(static_cast<Exit>(code)) : std::nullopt;
+}
+
+// Waits for what has been asked of the ranks last, so that no operation with them is under way.
+void Loop::finish_asking() {
+  if (stop_asked_) std::exchange(stop_asked_, nullptr)();
 }
 
 // The code of a stop that was asked of any rank.
@@ -162,9 +217,22 @@ bool Loop::log_is_due() const {
   return count % options_.log_interval == 0 || short_epoch || course_.ended();
 }
 
+// What has diverged is never shown, evaluated or saved. An update of finite gradients may leave parameters that are
+// not; they stay so, and are looked for here and not in every step, which would read them once more.
+void Loop::judge() const {
+  parts_.telemetry.read(last_good_);
+  const std::string spoiled = parts_.step.spoiled();
+  if (spoiled.empty()) return;
+  const Position& at = course_.at();
+  throw Error(Exit::diverged,
+              fmt::format("training diverged by iteration {} (update {}): parameter \"{}\" is no longer finite after "
+                          "an update whose loss and gradients were. {}",
+                          at.iter, at.update, spoiled, after_divergence(last_good_)));
+}
+
 void Loop::log(Outside& outside) {
   enter(distributed::Phase::log);
-  telemetry_.read(last_good_);
+  judge();
   const Position& at = course_.at();
   report::TrainPoint point;
   point.by_epoch = course_.length().by_epoch;
@@ -175,7 +243,8 @@ void Loop::log(Outside& outside) {
   point.iter = at.iter;
   point.max_iters = course_.max_iters();
   point.rates = {{"lr", parts_.optimizer.groups().at(0).lr}};
-  telemetry_.tell(point);
+  point.bad_files = static_cast<int64_t>(parts_.loader.bad().files.size());
+  parts_.telemetry.tell(point);
   outside.log(std::move(point));
 }
 
@@ -184,7 +253,7 @@ void Loop::save(Outside& outside) {
   const Position& at = course_.at();
   if (saved_at_ == at.iter) return;
   enter(distributed::Phase::save);
-  telemetry_.read(last_good_);  // never save what has diverged
+  judge();
   const bool whole_epoch = course_.length().by_epoch && at.iter_in_epoch == 0;
   last_good_ = outside.save(whole_epoch ? fmt::format("epoch_{}", at.epoch) : fmt::format("iter_{}", at.iter), at);
   saved_at_ = at.iter;

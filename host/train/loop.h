@@ -35,6 +35,9 @@ struct LoopOptions {
   Interval save{1, true};
   bool save_last = true;
   Interval evaluate;  // before the end
+  // The run goes on from a checkpoint that is not where its folder stands: it is saved once in any case, at its end if
+  // not before, even where no batch was left to train on.
+  bool changes_course = false;
 };
 
 // What the loop tells and asks of the outside. Called on the loop's thread, between iterations.
@@ -57,6 +60,7 @@ struct LoopParts {
   Optimizer& optimizer;
   Schedules& schedules;
   const distributed::Group& group;
+  Telemetry& telemetry;
   distributed::Progress* progress = nullptr;  // who watches the run is told of what it waits for there
 };
 
@@ -67,10 +71,13 @@ class Loop {
 
   // Once, before either of the next two: all values are in place, and no batch has been asked for.
   void begin();
-  // Trains to the end of the course: Exit::ok, or to a requested stop: its exit code, after a save. Error(diverged) and
-  // whatever the collaborators throw. An evaluation that was due at the start is made first: a stop there came before
-  // it. Once.
+  // Trains to the end of the course: Exit::ok, or to a requested stop: its exit code, after a save, or as an Error
+  // where nothing has been done yet. Error(diverged) and whatever the collaborators throw. An evaluation that was due
+  // at the start is made first: a stop there came before it. Once.
   Exit run(Outside& outside);
+  // After run() has thrown for want of a batch, in one process: saves what had been done, if an optimizer step had
+  // ended.
+  void save_done(Outside& outside);
   // Instead of run(): the loss of the first batch, as the first step would compute it.
   double first_loss();
 
@@ -80,22 +87,24 @@ class Loop {
   std::optional<Exit> train(Outside& outside);
   std::optional<Exit> close(Outside& outside);
   void enter_epoch();
-  void fetch();
-  void train_on_batch();
+  bool fetch(const std::function<bool()>& given_up);
+  std::optional<Exit> fetch_or_stop(Outside& outside);
+  std::optional<Exit> train_on_batch(Outside& outside);
   void set_rates();
   void event(bridge::Event event);
   bool log_is_due() const;
+  void judge() const;
   void log(Outside& outside);
   void evaluate(Outside& outside);
   void enter(distributed::Phase phase) const;
   void save(Outside& outside);
   std::optional<Exit> stop_requested(Outside& outside) const;
   std::optional<Exit> stop_agreed(Outside& outside);
+  void finish_asking();
 
   LoopParts parts_;
   LoopOptions options_;
   Course course_;
-  Telemetry telemetry_;
   data::Batch batch_;
   std::chrono::steady_clock::time_point mark_;  // when the iteration under way began
   std::string last_good_;

@@ -6,6 +6,7 @@
 
 #include "base/signals.h"
 #include "plugin/ending.h"
+#include "plugin/surroundings.h"
 
 namespace selfsup::train {
 namespace {
@@ -42,14 +43,17 @@ StopSignals::StopSignals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
+  plugin::restore_surroundings();
   for (size_t i = 0; i < kSignals.size(); ++i) {
     const bool meant = (kSignals[i] == SIGHUP || kSignals[i] == SIGINT) && is_ignored(kSignals[i]);
     sigaction(kSignals[i], meant ? nullptr : &action, &before_[i]);
   }
+  plugin::remember_surroundings();
 }
 
 StopSignals::~StopSignals() {
   for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  plugin::remember_surroundings();
   first_signal = 0;
 }
 
@@ -59,6 +63,7 @@ void StopSignals::ignore() {
     before_[i].sa_handler = SIG_IGN;
     sigaction(kSignals[i], &before_[i], nullptr);
   }
+  plugin::remember_surroundings();
 }
 
 std::optional<Exit> requested_stop() {

@@ -8,6 +8,7 @@
 
 #include "base/errors.h"
 #include "distributed/rank_text.h"
+#include "train/finite.h"
 
 namespace selfsup::train {
 namespace {
@@ -46,7 +47,7 @@ Outcome OptimizerStep::forward(const bridge::Step& at, const data::Batch& batch)
   }
   outcome.total = total_loss(outcome.terms);
   if (!outcome.total.defined() || !outcome.total.requires_grad())
-    throw Error(Exit::failed, fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn",
+    throw Error(Exit::plugin, fmt::format("{}: its loss depends on no trained parameter: there is nothing to learn",
                                           parts_.task.name()));
   return outcome;
 }
@@ -58,7 +59,9 @@ Outcome OptimizerStep::run(const bridge::Step& at, const data::Batch& batch) {
   if (reduces) parts_.reducer.before_backward(outcome.total);
   backward(at, outcome.total);
   outcome.total = outcome.total.detach();
-  if (reduces) update(at, outcome);
+  if (!reduces) return outcome;
+  update(at, outcome);
+  parts_.task.step_is_through();
   return outcome;
 }
 
@@ -84,7 +87,7 @@ void OptimizerStep::call_autograd(const at::Tensor& root) const {
   } catch (const c10::Error& e) {
     const std::string why = e.what_without_backtrace();
     const bool in_place = why.find("inplace operation") != why.npos;
-    throw Error(Exit::failed, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
+    throw Error(Exit::plugin, fmt::format("{}: backward failed: {}{}", parts_.task.name(), why,
                                           in_place ? "\nThe step changes in place a tensor that the loss was computed "
                                                      "from; clone it before the change"
                                                    : ""));
@@ -102,11 +105,13 @@ void OptimizerStep::update(const bridge::Step& at, Outcome& outcome) {
   at::NoGradGuard no_grad;
   const std::vector<at::Tensor> gradients = parts_.optimizer.gradients();
   parts_.reducer.after_backward(gradients);
-  enter(distributed::Phase::update, at);
   std::optional<at::Tensor> found_inf;
   if (parts_.scaler.enabled()) found_inf = parts_.scaler.unscale(gradients);
-  if (parts_.task.wants_gradients())
+  if (parts_.task.wants(bridge::Event::gradients)) {
+    enter(distributed::Phase::gradients, at);
     std::ranges::move(parts_.task.on_event(at, bridge::Event::gradients), std::back_inserter(outcome.terms));
+  }
+  enter(distributed::Phase::update, at);
   if (judges_norm() || logs_norm()) outcome.norm = gradient_norm(gradients, logs_norm() ? clip_.norm_type : 2);
   if (!parts_.scaler.enabled()) found_inf = mask(*outcome.norm);
   clip_gradients(gradients, outcome.norm, clip_);
@@ -114,6 +119,17 @@ void OptimizerStep::update(const bridge::Step& at, Outcome& outcome) {
   if (parts_.scaler.enabled()) parts_.scaler.update();
   parts_.optimizer.clear_gradients();
   parts_.reducer.after_update();
+}
+
+std::string OptimizerStep::spoiled() const {
+  std::vector<at::Tensor> all;  // one wait for them all
+  std::vector<const std::string*> names;
+  for (const Optimizer::Group& group : parts_.optimizer.groups()) {
+    all.insert(all.end(), group.params.begin(), group.params.end());
+    for (const std::string& name : group.names) names.push_back(&name);
+  }
+  const auto found = first_not_finite(all);
+  return found ? *names[*found] : "";
 }
 
 void OptimizerStep::enter(distributed::Phase phase, const bridge::Step& at) const {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "data/loader/batch.h"
@@ -26,7 +27,7 @@ struct StepParts {
   const distributed::Group& group;
   distributed::Reducer& reducer;
   at::Device device;
-  distributed::Progress* progress = nullptr;  // who watches the run is told of forward, backward and update there
+  distributed::Progress* progress = nullptr;  // who watches the run is told of the parts of a step there
 };
 
 // What became of one batch.
@@ -40,10 +41,13 @@ class OptimizerStep {
  public:
   OptimizerStep(const StepParts& parts, const AmpSettings& amp, const ClipSettings& clip);
 
-  // Forward alone; total is the graph's root. Error(failed) when it depends on no trained parameter.
+  // Forward alone; total is the graph's root. Error(plugin) when it depends on no trained parameter.
   Outcome forward(const bridge::Step& at, const data::Batch& batch);
   // Forward, backward and, with the last of the step's batches (at.micro + 1 == at.micros), the update.
   Outcome run(const bridge::Step& at, const data::Batch& batch);
+
+  // A trained parameter that is no longer finite, by its name; "": none. Waits for the device.
+  std::string spoiled() const;
 
   // A gradient norm that is not finite is a divergence; a loss scaler expects some.
   bool judges_norm() const { return !parts_.scaler.enabled(); }

@@ -22,11 +22,15 @@ std::string text_of(float value) { return std::isnan(value) ? "nan" : fmt::forma
 
 }  // namespace
 
+std::string after_divergence(const std::string& last_good) {
+  return fmt::format("{}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad may help",
+                     last_good.empty() ? std::string("No checkpoint had been written yet")
+                                       : fmt::format("The last good checkpoint is {}", last_good));
+}
+
 void Telemetry::add(const Position& at, const Outcome& outcome, double seconds, double data_seconds) {
   at::NoGradGuard no_grad;
-  seconds_ += seconds;
-  data_seconds_ += data_seconds;
-  iterations_ += 1;
+  window_.add_iteration(seconds, data_seconds);
   eta_.add(seconds);
   on_cpu_ = outcome.total.device().is_cpu();
 
@@ -75,7 +79,7 @@ std::string Telemetry::read_here(const std::string& last_good) {
   std::string first_complaint;
   for (const Record& record : unread_) {
     if (first_complaint.empty()) first_complaint = complaint(record, values, last_good);
-    report::Means& means = record.of_event ? of_events_ : of_steps_;
+    report::Means& means = record.of_event ? window_.of_events() : window_.of_steps();
     for (size_t i = 0; i < record.names.size(); ++i)
       if (!record.is_norm(i) || log_norm_) means.add(record.names[i], values[i]);
     values += record.names.size();
@@ -86,13 +90,9 @@ std::string Telemetry::read_here(const std::string& last_good) {
 }
 
 void Telemetry::tell(report::TrainPoint& point) {
-  const auto iterations = static_cast<double>(std::exchange(iterations_, 0));
-  point.time = std::exchange(seconds_, 0) / iterations;
-  point.data_time = std::exchange(data_seconds_, 0) / iterations;
+  window_.tell(point);
   point.eta_seconds = eta_.seconds(point.max_iters - point.iter);
-  point.scalars = of_steps_.take();
-  std::ranges::move(of_events_.take(), std::back_inserter(point.scalars));
-  std::vector<double> values = {point.time, point.data_time};
+  std::vector<double> values = {point.time, point.data_time, static_cast<double>(point.bad_files)};
   uint64_t names = 0;
   for (const auto& [name, value] : point.scalars) {
     values.push_back(value);
@@ -105,7 +105,8 @@ void Telemetry::tell(report::TrainPoint& point) {
   group_.all_reduce(values, distributed::Reduce::mean);
   point.time = values[0];
   point.data_time = values[1];
-  for (size_t i = 0; i < point.scalars.size(); ++i) point.scalars[i].second = values[2 + i];
+  point.bad_files = std::llround(values[2] * group_.world());
+  for (size_t i = 0; i < point.scalars.size(); ++i) point.scalars[i].second = values[3 + i];
 }
 
 // Empty when all is well.
@@ -120,13 +121,10 @@ std::string Telemetry::complaint(const Record& record, const float* values, cons
   if (bad == count) return "";
   return fmt::format(
       "training diverged in iteration {} (update {}, epoch {}): {} is {}, the gradient norm is {}. Its "
-      "update was not applied. {}. A lower learning rate, a longer warm-up or optim_wrapper.clip_grad "
-      "may help",
+      "update was not applied. {}",
       record.at.iter + 1, record.at.update + 1, record.at.epoch + 1,
       record.is_norm(bad) ? std::string("the gradient norm") : fmt::format("loss term \"{}\"", record.names[bad]),
-      text_of(values[bad]), record.has_norm ? text_of(values[0]) : "not known",
-      last_good.empty() ? std::string("No checkpoint had been written yet")
-                        : fmt::format("The last good checkpoint is {}", last_good));
+      text_of(values[bad]), record.has_norm ? text_of(values[0]) : "not known", after_divergence(last_good));
 }
 
 }  // namespace selfsup::train

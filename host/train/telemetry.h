@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "distributed/group.h"
-#include "report/log_line.h"
+#include "report/window.h"
 #include "train/position.h"
 #include "train/step.h"
 
 namespace selfsup::train {
+
+// What a user is told of a divergence, whatever has shown it: what is left, and what may help.
+std::string after_divergence(const std::string& last_good);
 
 class Telemetry {
  public:
@@ -33,9 +36,12 @@ class Telemetry {
   bool due() const { return (on_cpu_ && group_.world() == 1) || unread_iterations_ >= most_unread; }
 
   // What has been read since the last call, as means over the iterations that had a value, and over the ranks: time,
-  // data_time, and of scalars grad_norm, loss, the other terms, metrics of events. Error(failed) when the ranks have
-  // different terms.
+  // data_time, and of scalars grad_norm, loss, the other terms, metrics of events. Of bad_files it makes the sum over
+  // the ranks. Error(failed) when the ranks have different terms.
   void tell(report::TrainPoint& point);
+
+  // What has been read and not told.
+  report::Window& window() { return window_; }
 
  private:
   static constexpr int most_unread = 64;  // iterations, as many on each rank
@@ -54,9 +60,7 @@ class Telemetry {
   bool judge_norm_, log_norm_, on_cpu_ = true;
   std::vector<Record> unread_;
   int unread_iterations_ = 0;
-  report::Means of_steps_, of_events_;
-  double seconds_ = 0, data_seconds_ = 0;  // of the iterations since the last line
-  int64_t iterations_ = 0;
+  report::Window window_;
   report::Eta eta_;
 };
 

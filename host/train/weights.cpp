@@ -19,34 +19,50 @@
 namespace selfsup::train {
 namespace {
 
-// Whole columns and rows of a square; none: it is no square.
-std::optional<int64_t> side_of(int64_t cells) {
-  const auto side = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(cells))));
-  return cells > 0 && side * side == cells ? std::optional(side) : std::nullopt;
+// A grid of so many cells with that ratio of its sides; none: there is none.
+std::optional<Sides> grid_of(int64_t cells, const Sides& ratio) {
+  const double exact =
+      std::sqrt(static_cast<double>(cells) * static_cast<double>(ratio.height) / static_cast<double>(ratio.width));
+  const int64_t height = cells > 0 ? std::llround(exact) : 0, width = height > 0 ? cells / height : 0;
+  const bool fits = width > 0 && height * width == cells && height * ratio.width == width * ratio.height;
+  return fits ? std::optional<Sides>({height, width}) : std::nullopt;
 }
 
-// Tokens before the grid of two tables that differ in the grid's size: the fewest that leave two squares.
-std::optional<int64_t> tokens_before(int64_t rows, int64_t other_rows) {
-  for (int64_t tokens = 0; tokens < 3; ++tokens)
-    if (side_of(rows - tokens) && side_of(other_rows - tokens)) return tokens;
+// What two tables of different lengths are: tokens, then a grid.
+struct Tables {
+  int64_t tokens = 0;
+  Sides own, found;
+};
+
+// With the fewest tokens before them. The own grid has the images' ratio; that of a file, of images that nobody knows,
+// is a square if it can be one.
+std::optional<Tables> tables_of(int64_t own, int64_t found, const Sides& images) {
+  for (int64_t tokens = 0; tokens < 3; ++tokens) {
+    const auto mine = grid_of(own - tokens, images);
+    auto theirs = grid_of(found - tokens, {1, 1});
+    if (!theirs) theirs = grid_of(found - tokens, images);
+    if (mine && theirs) return Tables{tokens, *mine, *theirs};
+  }
   return std::nullopt;
 }
 
-// [1, N, D] of an embedding, of two lengths that can be carried over.
+// [1, N, D] of an embedding, of two lengths.
 bool is_resized_table(const model::Entry& entry, const exchange::WeightTensor& found) {
   const at::IntArrayRef own = entry.tensor.sizes();
   return (entry.roles & model::role_embedding) && own.size() == 3 && found.shape.size() == 3 && own[0] == 1 &&
-         found.shape[0] == 1 && own[2] == found.shape[2] && own[1] != found.shape[1] &&
-         tokens_before(own[1], found.shape[1]).has_value();
+         found.shape[0] == 1 && own[2] == found.shape[2] && own[1] != found.shape[1];
 }
 
-at::Tensor interpolated(const at::Tensor& table, int64_t rows) {
-  const int64_t tokens = *tokens_before(rows, table.size(1)), dim = table.size(2);
-  const int64_t from = *side_of(table.size(1) - tokens), to = *side_of(rows - tokens);
-  const at::Tensor grid =
-      table.narrow(1, tokens, from * from).to(at::kFloat).reshape({1, from, from, dim}).permute({0, 3, 1, 2});
-  const at::Tensor resized = at::upsample_bicubic2d(grid, {to, to}, /*align_corners=*/false);
-  return at::cat({table.narrow(1, 0, tokens).to(at::kFloat), resized.permute({0, 2, 3, 1}).reshape({1, to * to, dim})},
+at::Tensor interpolated(const at::Tensor& table, const Tables& sizes) {
+  const auto& [tokens, to, from] = sizes;
+  const int64_t dim = table.size(2);
+  const at::Tensor grid = table.narrow(1, tokens, from.height * from.width)
+                              .to(at::kFloat)
+                              .reshape({1, from.height, from.width, dim})
+                              .permute({0, 3, 1, 2});
+  const at::Tensor resized = at::upsample_bicubic2d(grid, {to.height, to.width}, /*align_corners=*/false);
+  return at::cat({table.narrow(1, 0, tokens).to(at::kFloat),
+                  resized.permute({0, 2, 3, 1}).reshape({1, to.height * to.width, dim})},
                  1);
 }
 
@@ -93,19 +109,22 @@ std::string LoadReport::text() const {
   return text.insert(line, how + after);
 }
 
-LoadReport load_weights(model::ParameterStore& model, const exchange::Weights& weights,
-                        const ExportNames& export_names) {
+LoadReport load_weights(model::ParameterStore& model, const exchange::Weights& weights, const ExportNames& export_names,
+                        const Sides& images, const std::string& component) {
   std::vector<std::string> own, file;
   exchange::Format first{"safetensors", {}};
+  const auto wanted_here = [&](const model::Entry& entry) {
+    return !entry.transient && (component.empty() || exchange::component_of(entry.name) == component);
+  };
   for (const model::Entry& entry : model.entries()) {
-    if (entry.transient) continue;
+    if (!wanted_here(entry)) continue;
     own.push_back(entry.name);
     first.names.emplace_back(entry.name, entry.name);
   }
   std::vector<exchange::Format> formats = {std::move(first)};
   for (const char* format : exchange::known_formats) {
     exchange::NamePairs names = export_names(format);
-    std::erase_if(names, [&](const auto& pair) { return model.find(pair.first)->transient; });
+    std::erase_if(names, [&](const auto& pair) { return !wanted_here(*model.find(pair.first)); });
     formats.push_back({format, std::move(names)});
   }
   for (const exchange::WeightTensor& tensor : weights.tensors) file.push_back(tensor.name);
@@ -119,22 +138,33 @@ LoadReport load_weights(model::ParameterStore& model, const exchange::Weights& w
   report.names.missing = match.missing;
   for (const size_t index : match.unexpected) report.names.unexpected.push_back(printable(file[index]));
   const auto counts = [&](const std::string& name) { return model.find(name)->tensor.is_floating_point(); };
-  std::vector<std::pair<model::Entry*, const exchange::WeightTensor*>> takes;
+  struct Take {
+    model::Entry* entry;
+    const exchange::WeightTensor* found;
+    std::optional<Tables> resized;
+  };
+  std::vector<Take> takes;
   int64_t have = 0, wanted = std::count_if(match.missing.begin(), match.missing.end(), counts);
   for (const auto& [name, index] : match.found) {
     model::Entry& entry = *model.find(name);
     const exchange::WeightTensor& found = weights.tensors[index];
-    const bool resized = is_resized_table(entry, found);
+    const bool resized = is_resized_table(entry, found),
+               fixed = resized && entry.kind == model::Kind::frozen && !entry.held;
+    std::optional<Tables> tables;
+    if (resized && !fixed) tables = tables_of(entry.tensor.size(1), found.shape[1], images);
     wanted += counts(name);
-    if (!resized && entry.tensor.sizes() != at::IntArrayRef(found.shape)) {
+    if (!fixed && !tables && entry.tensor.sizes() != at::IntArrayRef(found.shape)) {
       report.names.mismatched.push_back({{name, dtype_name(entry.tensor.scalar_type()), entry.tensor.sizes().vec()},
                                          {name, found.dtype, found.shape}});
       continue;
     }
     have += counts(name);
     report.names.matched.push_back(name);
-    if (resized) (entry.kind == model::Kind::frozen ? report.made_anew : report.interpolated).push_back(name);
-    if (!resized || entry.kind != model::Kind::frozen) takes.emplace_back(&entry, &found);
+    if (fixed) report.made_anew.push_back(name);
+    if (tables)
+      report.interpolated.push_back(fmt::format("{} ({} x {} to {} x {})", name, tables->found.height,
+                                                tables->found.width, tables->own.height, tables->own.width));
+    if (!fixed) takes.push_back({&entry, &found, tables});
   }
   const bool too_few = static_cast<double>(have) < least_share * static_cast<double>(wanted);
   if (!report.names.mismatched.empty() || report.names.matched.empty() || too_few)
@@ -145,9 +175,9 @@ LoadReport load_weights(model::ParameterStore& model, const exchange::Weights& w
                                               report.text()));
 
   const at::NoGradGuard no_grad;
-  for (const auto& [entry, found] : takes) {
+  for (const auto& [entry, found, resized] : takes) {
     at::Tensor values = tensor_of(*found, *weights.source);
-    if (entry->tensor.sizes() != values.sizes()) values = interpolated(values, entry->tensor.size(1));
+    if (resized) values = interpolated(values, *resized);
     entry->tensor.detach().copy_(values);
   }
   return report;

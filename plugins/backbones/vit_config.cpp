@@ -29,6 +29,8 @@ const Arch& named_arch(const std::string& name) {
                                      ", or an object with embed_dims, num_layers, num_heads, feedforward_channels");
 }
 
+constexpr int64_t kMaxTable = int64_t{1} << 26;  // numbers of fixed positions: 256 MiB
+
 std::string text(int64_t n) { return std::to_string(n); }
 
 std::string no_multiple(const ssp::Scope& s, const VitConfig& c) {
@@ -77,6 +79,11 @@ VitConfig::VitConfig(const ssp::Scope& s, bool learned_by_default)
   const std::string positions = s.get("pos_embed", learned_by_default ? "learned" : "sincos");
   require(positions == "sincos" || positions == "learned", "`pos_embed` must be sincos or learned, found " + positions);
   learned_positions = positions == "learned";
+  require(learned_positions || cells() <= kMaxTable / dim,
+          (s.has("img_size") ? "`img_size` " : "`train_dataloader.pipeline` gives images of ") + text(height) + " x " +
+              text(width) + ", `patch_size` " + text(patch) + ": " + text(cells()) +
+              " patches, whose table of positions of width " + text(dim) + " has " + text(cells() * dim) +
+              " numbers; it may have " + text(kMaxTable));
 }
 
 const char* vit_schema(bool learned_by_default) {

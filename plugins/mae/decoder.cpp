@@ -12,11 +12,14 @@ void check_equal(const Scope& s, const char* key, int64_t found, const char* sou
 }
 
 Tensor declare_positions(const Scope& s, int64_t dim, const ssp_token_info& e, bool row_first) {
-  const int64_t prefix = e.prefix_tokens;
+  const int64_t prefix = e.prefix_tokens, cells = e.grid_h * e.grid_w;
+  constexpr int64_t most = int64_t{1} << 26;  // numbers: 256 MiB
+  require(cells <= most / dim, "`neck.decoder_embed_dim` " + std::to_string(dim) + " for " + std::to_string(cells) +
+                                   " patches makes a table of positions of " + std::to_string(cells * dim) +
+                                   " numbers; it may have " + std::to_string(most));
   std::vector<float> table = nn::sincos_2d(dim, e.grid_h, e.grid_w, row_first);
   table.insert(table.begin(), static_cast<size_t>(prefix * dim), 0.0f);
-  return s.frozen("decoder_pos_embed", {1, prefix + e.grid_h * e.grid_w, dim}, Init::data(std::move(table)),
-                  SSP_ROLE_EMBED);
+  return s.frozen("decoder_pos_embed", {1, prefix + cells, dim}, Init::data(std::move(table)), SSP_ROLE_EMBED);
 }
 
 }  // namespace
@@ -41,8 +44,10 @@ Decoder::Decoder(const Scope& scope, const ssp_token_info& e, const Patches& pat
 
   const int64_t heads = s.get("decoder_num_heads", 16);
   const auto hidden = static_cast<int64_t>(s.get("mlp_ratio", 4.0) * static_cast<double>(dim_));
-  for (int64_t i = 0; i < s.get("decoder_depth", 8); ++i)
-    blocks_.emplace_back(s / "decoder_blocks" / i, dim_, heads, hidden, 1e-6);
+  require(hidden > 0, "`neck.mlp_ratio` leaves an MLP no hidden number: times `neck.decoder_embed_dim`, " +
+                          std::to_string(dim_) + ", it must be 1 or more");
+  const int64_t depth = s.get("decoder_depth", 8);
+  for (int64_t i = 0; i < depth; ++i) blocks_.emplace_back(s / "decoder_blocks" / i, dim_, heads, hidden, 1e-6);
   norm_.emplace(s / "ln1", dim_, 1e-6);
   pred_.emplace(s / "decoder_pred", dim_, patches.pixels());
 }

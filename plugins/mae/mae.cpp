@@ -1,5 +1,7 @@
 #include "mae.hpp"
 
+#include <unordered_set>
+
 #include "ssp/cpp/modes.hpp"
 
 using namespace ssp;
@@ -14,17 +16,14 @@ bool ends_with(const std::string& text, std::string_view end) {
 // there they initialise themselves last.
 void init_linears(const Scope& scope) {
   const std::vector<NamedParameter> all = scope.list("", SSP_PARAM);
-  const auto exists = [&](const std::string& name) {
-    for (const NamedParameter& p : all)
-      if (p.name == name) return true;
-    return false;
-  };
+  std::unordered_set<std::string> names;
+  for (const NamedParameter& p : all) names.insert(p.name);
   for (const NamedParameter& p : all) {
     if (p.tensor.dim() != 2 || !ends_with(p.name, ".weight")) continue;
     if (p.name.find("ffn.") != std::string::npos) continue;
     scope.reinit(p.name, Init::xavier_uniform());
     const std::string bias = p.name.substr(0, p.name.size() - std::strlen("weight")) + "bias";
-    if (exists(bias)) scope.reinit(bias, Init::zeros());
+    if (names.count(bias)) scope.reinit(bias, Init::zeros());
   }
 }
 

@@ -23,10 +23,10 @@ const char* Mae::schema() {
         "patch_size": {"type": "integer", "minimum": 1, "description": "Side of a patch in pixels; the backbone's."},
         "in_chans": {"type": "integer", "minimum": 1, "description": "Channels of the images; the backbone's."},
         "embed_dim": {"type": "integer", "minimum": 1, "description": "Width of the encoder's tokens; the backbone's."},
-        "decoder_embed_dim": {"type": "integer", "minimum": 4, "default": 512, "description": "Width of the decoder; a multiple of 4 and of its heads."},
-        "decoder_depth": {"type": "integer", "minimum": 0, "default": 8, "description": "Blocks of the decoder."},
-        "decoder_num_heads": {"type": "integer", "minimum": 1, "default": 16, "description": "Attention heads of a block."},
-        "mlp_ratio": {"type": "number", "exclusiveMinimum": 0, "default": 4.0, "description": "Hidden width of a block's MLP as a multiple of its width."},
+        "decoder_embed_dim": {"type": "integer", "minimum": 4, "maximum": 65536, "default": 512, "description": "Width of the decoder; a multiple of 4 and of its heads."},
+        "decoder_depth": {"type": "integer", "minimum": 0, "maximum": 1024, "default": 8, "description": "Blocks of the decoder."},
+        "decoder_num_heads": {"type": "integer", "minimum": 1, "maximum": 65536, "default": 16, "description": "Attention heads of a block."},
+        "mlp_ratio": {"type": "number", "exclusiveMinimum": 0, "maximum": 1024, "default": 4.0, "description": "Hidden width of a block's MLP as a multiple of its width."},
         "pos_embed_order": {"type": "string", "enum": ["row", "column"], "description": "Order of a fresh position table; the backbone's."}
       }
     },

@@ -53,10 +53,20 @@ TEST_CASE("values keep their kind, order and place") {
   CHECK(describe(list.source) == "f.json:2:11");
   CHECK(describe(list.as_array()[1].source) == "f.json:2:15");
   CHECK(describe(v.at_path("é.a")->source) == "f.json:3:25");  // columns count characters
-  CHECK(v.at_path("zeta.2")->source.layer == "file");
+  CHECK(v.at_path("zeta.2")->source.layer() == "file");
   CHECK(v.at_path("zeta.3") == nullptr);
   CHECK(v.at_path("zeta.x") == nullptr);
   CHECK(v.at_path("zeta.0.x") == nullptr);
+}
+
+TEST_CASE("all values of a text share its name, and those that are given one source that one") {
+  Json v = parse("[1, {\"a\": [2]}]");
+  const std::string* name = &v.source.name();
+  CHECK(&v.at_path("1.a.0")->source.name() == name);
+  set_source(v, Source("flag", "--flag"));
+  CHECK(v.at_path("1.a.0")->source.name() == "--flag");
+  CHECK(&v.at_path("1.a.0")->source.name() == &v.source.name());
+  CHECK(v.at_path("1.a.0")->source.line == 0);
 }
 
 TEST_CASE("comments may stand wherever space may") {
@@ -259,6 +269,6 @@ TEST_CASE("files that are no files") {
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(message(fifo) == fifo + ": a FIFO, not a regular file");
   std::ofstream(folder / "ok.json") << "{\"a\": 1}";
-  CHECK(read_json_file((folder / "ok.json").string(), "base").get("a").source.layer == "base");
+  CHECK(read_json_file((folder / "ok.json").string(), "base").get("a").source.layer() == "base");
   std::filesystem::remove_all(folder);
 }

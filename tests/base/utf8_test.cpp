@@ -25,3 +25,9 @@ TEST_CASE("whatever bytes a name has, it is printed in one line of UTF-8") {
   CHECK(printable("a\n\t\\\x01\x7f\xc2\x85") == "a\\n\\t\\\\\\x01\\x7f\\xc2\\x85");
   CHECK(printable("\xc3\xa4 \xe4 \xed\xa0\x80") == "\xc3\xa4 \\xe4 \\xed\\xa0\\x80");
 }
+
+TEST_CASE("a text in lines keeps them, and nothing that a terminal would obey") {
+  CHECK(printable_lines("a\n\tb\\c") == "a\n\tb\\c");
+  CHECK(printable_lines("\x1b[2J\r\xff\xc3\xa4\xc2\x9b\x7f") == "\\x1b[2J\\x0d\\xff\xc3\xa4\\xc2\\x9b\\x7f");
+  CHECK(printable_lines("") == "");
+}

@@ -26,6 +26,8 @@ TEST_CASE_METHOD(World, "an algorithm and what it asks for are created, step, an
     for (int i = 0; i < 3; ++i) {
       const StepBatch b = batch();
       const auto out = algorithm->training_step({}, b);
+      CHECK(algorithm->stepped() == (i > 0));
+      algorithm->step_is_through();  // backward and update included
       CHECK(algorithm->stepped());
       REQUIRE(out.size() == 2);
       CHECK(out[0].name == "loss");
@@ -96,7 +98,8 @@ TEST_CASE_METHOD(World, "an event has metrics, no losses") {
 
 TEST_CASE_METHOD(World, "between backward and optimizer an algorithm reads and changes gradients") {
   auto algorithm = make();
-  CHECK(algorithm->wants_gradients());
+  CHECK(algorithm->wants(Event::gradients));
+  CHECK(algorithm->wants(Event::epoch_begin));
   algorithm->training_step({}, batch())[0].value.backward();
   const at::Tensor before = store.find("head.weight")->tensor.grad().clone();
   algorithm->on_event({}, Event::gradients);

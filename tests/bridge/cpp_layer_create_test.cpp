@@ -1,4 +1,6 @@
 // The SDK's C++ layer inside create: paths of scopes, marks, momentum twins.
+#include <set>
+
 #include "bridge/support/built.h"
 #include "ssp/cpp/ema.hpp"
 #include "ssp/cpp/nn.hpp"
@@ -27,6 +29,27 @@ TEST_CASE_METHOD(Create, "a scope knows where it lies, and drop paths take their
   const ssp::nn::Block block(teacher / "block", 8, 2, 16, 1e-6, true, 0.1);
   CHECK(block.drop_attn.site == "teacher.neck.block.drop_attn");
   CHECK(block.drop_ffn.site == "teacher.neck.block.drop_ffn");
+  CHECK_THROWS_WITH(ssp::nn::DropPath(root, 0.5), Contains("scope of its own"));
+  CHECK(ssp::nn::DropPath(root, 0).rate == 0);
+}
+
+TEST_CASE_METHOD(Create, "every drop path of a network drops samples of its own") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::Scope root(w.get());
+  const std::vector<ssp::nn::DropPath> drops = {
+      {root / "layers" / 0 / "drop", 0.5}, {root / "layers" / 1 / "drop", 0.5}, {root / "drop", 0.5}};
+  Window window(host, {}, 64, at::arange(64));
+  const ssp::Call call(window.call(), 64);
+  std::set<std::vector<float>> seen;
+  for (const ssp::nn::DropPath& drop : drops) {
+    const at::Tensor y = peek(drop(ssp::Tensor(give(host, at::ones({64, 2}))), call).handle()).contiguous();
+    for (int64_t row = 0; row < 64; ++row) {
+      CHECK((y[row][0].item<float>() == 0 || y[row][0].item<float>() == 2));
+      CHECK(y[row][1].item<float>() == y[row][0].item<float>());
+    }
+    seen.emplace(y.const_data_ptr<float>(), y.const_data_ptr<float>() + y.numel());
+  }
+  CHECK(seen.size() == drops.size());
 }
 
 TEST_CASE_METHOD(Create, "a mark and new initial values reach what is below the scope, and nothing beside it") {
@@ -71,6 +94,9 @@ TEST_CASE_METHOD(Create, "a momentum twin pairs every tensor of both sides, or s
   CHECK_THROWS_WITH(ssp::Ema(root, {"nte"}, "twin"), Contains("nothing is declared below \"nte\""));
   CHECK_THROWS_WITH(ssp::Ema(root, {"net"}, "twin"), Contains("net.weight has no twin twin.net.weight"));
   network(root / "twin" / "net", true);
+  (root / "fixed").frozen("weight", {1}, ssp::Init::constant(3));
+  (root / "twin" / "fixed").frozen("weight", {1}, ssp::Init::zeros());
+  const ssp::Ema still(root, {"fixed"}, "twin"), nothing(root, {}, "twin");
   const ssp::Ema copied(root, {"net"}, "twin"), averaged(root, {"net"}, "twin", ssp::Buffers::averaged);
   w.store.initialise(0);
   {
@@ -86,6 +112,12 @@ TEST_CASE_METHOD(Create, "a momentum twin pairs every tensor of both sides, or s
     CHECK(twin("mean").item<float>() == 8);
     copied.copy(call);
     CHECK(twin("weight").item<float>() == 4);
+    // Nothing that moves, and nothing at all.
+    still.move(call, 0.5);
+    CHECK(w.store.find("twin.fixed.weight")->tensor.item<float>() == 3);
+    still.copy(call);
+    nothing.move(call, 0.5);
+    nothing.copy(call);
   }
   host.state().phase = Phase::create;
   (root / "twin" / "net").frozen("more", {1}, ssp::Init::zeros());

@@ -82,6 +82,7 @@ TEST_CASE_METHOD(World, "a step that fails is none that has been through") {
   SECTION("later the configuration can no longer be at fault") {
     auto algorithm = make(plain("config_late"));
     algorithm->training_step({}, batch());
+    algorithm->step_is_through();
     const auto [what, exit] = error_of([&] { algorithm->training_step({}, batch()); });
     CHECK(what == "model (Probe of bridge_probe).training_step: these sizes do not fit");
     CHECK(exit == Exit::plugin);

@@ -292,6 +292,40 @@ TEST_CASE_METHOD(Fixture, "grad and autocast scopes nest and are put back") {
   CHECK(ops.autocast_push(window.call(), 1, SSP_I64) == SSP_E_ARGUMENT);
 }
 
+TEST_CASE_METHOD(Fixture, "the run's autocast is that of the run: none in one that computes in fp32") {
+  const ssp_op mm = resolve("aten::mm", "", "self,mat2");
+  for (const std::optional<at::ScalarType> of_run : {std::optional<at::ScalarType>(), {at::kBFloat16}, {at::kHalf}}) {
+    host.set_environment({.autocast = of_run});
+    Window window(host);
+    const ssp_tensor x = give(host, at::ones({2, 2}));
+    const auto computes_in = [&] {
+      ssp_tensor out{};
+      REQUIRE(call(mm, {tensor(x), tensor(x)}, &out) == SSP_OK);
+      const at::ScalarType type = peek(out).scalar_type();
+      release(out);
+      return type;
+    };
+    const at::ScalarType want = of_run.value_or(at::kFloat);
+    REQUIRE(ops.autocast_push(window.call(), 1, 0) == SSP_OK);
+    CHECK(computes_in() == want);
+    // Whatever has been pushed before.
+    REQUIRE(ops.autocast_push(window.call(), 1, SSP_BF16) == SSP_OK);
+    CHECK(computes_in() == at::kBFloat16);
+    REQUIRE(ops.autocast_push(window.call(), 1, 0) == SSP_OK);
+    CHECK(computes_in() == want);
+    REQUIRE(ops.autocast_push(window.call(), 0, 0) == SSP_OK);
+    CHECK(computes_in() == at::kFloat);
+    REQUIRE(ops.state_pop(window.call()) == SSP_OK);
+    CHECK(computes_in() == want);
+    REQUIRE(ops.state_pop(window.call()) == SSP_OK);
+    CHECK(computes_in() == at::kBFloat16);
+    REQUIRE(ops.state_pop(window.call()) == SSP_OK);
+    REQUIRE(ops.state_pop(window.call()) == SSP_OK);
+    CHECK(computes_in() == at::kFloat);
+    release(x);
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "a weight changed in place is used as changed under autocast") {
   const ssp_op mm = resolve("aten::mm", "", "self,mat2");
   const ssp_op mul_ = resolve("aten::mul_", "Scalar", "self,other");
@@ -302,7 +336,7 @@ TEST_CASE_METHOD(Fixture, "a weight changed in place is used as changed under au
   const bool through_alias = GENERATE(false, true);
   Window window(host);
   const ssp_tensor x = give(host, at::ones({2, 2})), w = give(host, weight);
-  REQUIRE(ops.autocast_push(window.call(), 1, 0) == SSP_OK);
+  REQUIRE(ops.autocast_push(window.call(), 1, SSP_BF16) == SSP_OK);
   ssp_tensor first{}, second{}, alias{}, changed{};
   REQUIRE(call(mm, {tensor(x), tensor(w)}, &first) == SSP_OK);
   REQUIRE(ops.grad_push(window.call(), 0) == SSP_OK);

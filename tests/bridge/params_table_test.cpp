@@ -65,7 +65,7 @@ TEST_CASE_METHOD(Built, "bad declarations are refused by name") {
   CHECK(declare(w.get(), "c", SSP_PARAM, {1}, zero, SSP_I64) == SSP_E_ARGUMENT);
   CHECK_THAT(error_text(), Contains("i64"));
   CHECK(declare(w.get(), "c", SSP_PARAM, {-1}, zero) == SSP_E_ARGUMENT);
-  CHECK(declare(w.get(), "c", SSP_PARAM, {1 << 30, 1 << 30, 1 << 30}, zero) == SSP_E_ARGUMENT);
+  CHECK(declare(w.get(), "c", SSP_PARAM, {1 << 30, 1 << 30, 1 << 30}, zero) == SSP_E_CONFIG);
   CHECK(declare(w.get(), "c", SSP_PARAM, {1}, init_of(99)) == SSP_E_ARGUMENT);
   ssp_init small = zero;
   small.struct_size = 8;

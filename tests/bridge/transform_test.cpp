@@ -45,7 +45,7 @@ TEST_CASE("a file that turns out to be damaged when a transform asks for pixels 
   data::Sample sample;
   data::ImageSource& source = sample.open(0, -1, 0);
   source.file().assign(std::begin(bytes), std::end(bytes));
-  source.open(3);
+  source.open({});
   data::SampleRandom random(1, 0, 0);
   try {
     transform->apply(sample, random);
@@ -63,6 +63,9 @@ TEST_CASE("a plugin's transform changes samples, on any thread") {
   CHECK(factory(parse_json(R"({"type": "Nobody"})", "t", "file")) == nullptr);
   const auto transform = factory(parse_json(R"({"type": "ProbeInvert"})", "t", "file"));
   REQUIRE(transform);
+
+  // Its sizes are its own affair.
+  CHECK((transform->extents({data::Extent{3, 2}}) == std::vector<data::Extent>{data::Extent{}}));
 
   data::Sample alone = sample_of(4);
   data::SampleRandom random(1, 0, 4);

@@ -129,6 +129,17 @@ TEST_CASE("a manifest with a right digest and wrong contents is refused") {
     return body + ",\n  \"manifest_sha256\": \"" + sha256_hex(body.data(), body.size()) + "\"\n}\n";
   };
   CHECK(parse_manifest(edited("\"world\": 3", "\"world\": 4"), "m").world == 4);
+  // Every number is one that a run could have had: sums and products of them stay within 64 bits.
+  const std::string huge = std::to_string(int64_t{1} << 62);
+  for (const char* key : {"iter", "update", "epoch", "iter_in_epoch", "max_iters", "max_epochs", "world", "threads"}) {
+    CAPTURE(key);
+    const size_t at = text.find(fmt::format("\"{}\": ", key)), end = text.find(',', at);
+    const std::string was = text.substr(at, end - at);
+    for (const std::string& number : {huge, std::string("-1")})
+      CHECK(contains(
+          refusal(Exit::checkpoint, [&] { parse_manifest(edited(was, fmt::format("\"{}\": {}", key, number)), "m"); }),
+          fmt::format("m: damaged: {} is {}; expected", key, number)));
+  }
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{{"\"iter\": 1", "\"iter\": -1"},
                                                                                  {"\"iter\": 1", "\"iter\": 1.0"},
                                                                                  {"\"iter\": 1", "\"iter\": \"1\""},

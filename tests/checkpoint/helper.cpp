@@ -3,13 +3,18 @@
 //   clean DIR              open the store between the same marks
 //   newest DIR             say which iteration would be resumed
 //   fill DIR               save until the disk is full, then check that nothing was lost
-//   take DIR               take the work folder between the same marks
+//   take DIR               take the work folder between the same marks, and prove that saves can be made
+//   branch DIR             go on from iteration 2 of that work folder and save 3 (a larger one) between the same marks
+//   start DIR              take the work folder and open its store, as the next run does, between the same marks
+//   overwrite DIR          move what is in the work folder aside between the same marks
 //   lock DIR               take the work folder, say so, hold it until stdin ends
 #include <unistd.h>
 
+#include <ios>
 #include <iostream>
 
 #include "base/errors.h"
+#include "checkpoint/store.h"
 #include "checkpoint/work_dir.h"
 #include "support.h"
 
@@ -65,6 +70,34 @@ int work(const std::vector<std::string>& args) {
   if (args[0] == "take") {
     ::getppid();
     const WorkDir dir(args[1], IfUsed::refuse);
+    CheckpointStore(dir.checkpoints(), 2).probe();
+    ::getppid();
+    return 0;
+  }
+  if (args[0] == "branch") {
+    WorkDir dir(args[1], IfUsed::accept);
+    CheckpointStore store(dir.checkpoints(), -1, [&] { dir.require_ours(); });
+    const Sample sample(3, 90);
+    ::getppid();
+    store.go_on_from(Checkpoint(dir.checkpoints() + "/iter_2").manifest());
+    make_folders(store.files() + "/vis_data");
+    spill(store.files() + "/metrics.jsonl", "new\n");
+    spill(store.files() + "/vis_data/events.2", "new\n");
+    sample.save(store);
+    ::getppid();
+    return 0;
+  }
+  if (args[0] == "start") {
+    ::getppid();
+    const WorkDir dir(args[1], IfUsed::accept);
+    const CheckpointStore store(dir.checkpoints(), -1);
+    ::getppid();
+    return 0;
+  }
+  if (args[0] == "overwrite") {
+    WorkDir dir(args[1], IfUsed::accept);
+    ::getppid();
+    dir.move_aside();
     ::getppid();
     return 0;
   }
@@ -82,4 +115,7 @@ int main(int argc, char** argv) try {
 } catch (const Error& error) {
   std::cout << "error: " << error.what() << std::endl;
   return static_cast<int>(error.exit());
+} catch (const std::ios::failure& error) {  // of the test's own files
+  std::cout << "error: " << error.what() << std::endl;
+  return static_cast<int>(Exit::storage);
 }

@@ -191,34 +191,73 @@ TEST_CASE("folders that are no checkpoints are left alone, a checkpoint that los
 
 TEST_CASE("a run that goes on from an older checkpoint leaves the later ones behind") {
   const TempDir dir;
-  CheckpointStore store(dir.path(), -1);
+  const std::string folder = dir / "checkpoints/";
+  CheckpointStore store(dir / "checkpoints", -1);
   for (int64_t i = 1; i <= 4; ++i) Sample(i).save(store);
   for (int round = 0; round < 2; ++round) {
-    store.go_on_from(Checkpoint(dir / "iter_2").manifest());
+    store.go_on_from(Checkpoint(folder + "iter_2").manifest());
     CHECK(Sample(4).matches(*store.newest_valid()));  // before the first save nothing is given up
     Sample(3).save(store);
     CHECK(Sample(3).matches(*store.newest_valid()));
     for (const std::string name : {"iter_3", "iter_4"})
-      CHECK(Sample(name.back() - '0').matches(Checkpoint(dir / (name + (round ? ".superseded-2" : ".superseded")))));
+      CHECK(Sample(name.back() - '0').matches(Checkpoint(folder + name + (round ? ".superseded-2" : ".superseded"))));
     Sample(4).save(store);
     CHECK(Sample(4).matches(*store.newest_valid()));
   }
 }
 
-TEST_CASE("a checkpoint left behind that cannot be renamed fails no save, and the next one tries again") {
+TEST_CASE("what is called like a checkpoint that is left behind is not in its way") {
   const TempDir dir;
-  CheckpointStore store(dir.path(), -1);
+  const std::string folder = dir / "checkpoints/";
+  CheckpointStore store(dir / "checkpoints", -1);
   for (const int64_t i : {2, 5, 6}) Sample(i).save(store);
-  store.go_on_from(Checkpoint(dir / "iter_2").manifest());
-  spill(dir / "iter_5.superseded", "in the way");  // a folder cannot take a file's name
-  Sample(3).save(store);
-  CHECK(Sample(5).matches(Checkpoint(dir / "iter_5")));
-  CHECK(Sample(6).matches(Checkpoint(dir / "iter_6.superseded")));
-  fs::remove(dir / "iter_5.superseded");
-  Sample(4).save(store);
-  CHECK(Sample(5).matches(Checkpoint(dir / "iter_5.superseded")));
-  CHECK(Sample(3).matches(Checkpoint(dir / "iter_3")));  // the run's own
-  CHECK(Sample(4).matches(*store.newest_valid()));
+  store.go_on_from(Checkpoint(folder + "iter_2").manifest());
+  spill(folder + "iter_5.superseded", "a file");
+  fs::create_symlink("nowhere", folder + "iter_6.superseded");
+  const Sample older(1);
+  store.save("iter_2", older.manifest(), older.tensors(), older.blobs());  // the name of one that is not left behind
+  CHECK(older.matches(Checkpoint(folder + "iter_2")));
+  CHECK(Sample(5).matches(Checkpoint(folder + "iter_5.superseded-2")));
+  CHECK(Sample(6).matches(Checkpoint(folder + "iter_6.superseded-2")));
+  CHECK(slurp(folder + "iter_5.superseded") == "a file");
+  CHECK(list_folder(folder).size() == 5);
+}
+
+TEST_CASE("saves are proved to be possible before there is anything to save") {
+  const auto refused = [](Exit exit, const std::string& directory) {
+    const CheckpointStore store(directory, 1);
+    return refusal(exit, [&] { store.probe(); });
+  };
+  const TempDir dir;
+  const CheckpointStore good(dir / "a/checkpoints", 1);
+  good.probe();
+  CHECK_FALSE(fs::exists(dir / "a"));
+  fs::create_directories(dir / "linked/epoch_1");
+  fs::create_directory_symlink(dir / "linked", dir / "checkpoints");
+  CHECK(refused(Exit::storage, dir / "checkpoints") == "");
+  CHECK(list_folder(dir / "linked") == std::vector<std::string>{"epoch_1"});
+
+  for (const char* name : {"epoch_2", "iter_120"}) {
+    spill(dir / ("linked/" + std::string(name)), "a file");
+    CHECK(contains(refused(Exit::usage, dir / "checkpoints"), name));
+    fs::remove(dir / ("linked/" + std::string(name)));
+    fs::create_symlink("nowhere", dir / ("linked/" + std::string(name)));
+    CHECK(contains(refused(Exit::usage, dir / "checkpoints"), name));
+    fs::remove(dir / ("linked/" + std::string(name)));
+  }
+  spill(dir / "linked/best_3", "a user's");
+  CHECK(refused(Exit::usage, dir / "checkpoints") == "");
+
+  fs::create_symlink(dir / "nowhere", dir / "dangling");
+  CHECK(contains(refused(Exit::storage, dir / "dangling"), "a link that leads nowhere"));
+  spill(dir / "file", "x");
+  CHECK(contains(refused(Exit::storage, dir / "file"), "Not a directory"));
+  // The folder can be made, what saves make in it cannot.
+  std::string deep = dir.path();
+  while (deep.size() < 4080 - 100) deep += "/" + std::string(90, 'd');
+  deep += "/" + std::string(4080 - deep.size() - 1 - 12, 'd');
+  CHECK(contains(refused(Exit::storage, deep + "/checkpoints"), "File name too long"));
+  CHECK_FALSE(fs::exists(dir / std::string(90, 'd')));
 }
 
 TEST_CASE("names that lead elsewhere are refused at the save, and nothing is left of it") {

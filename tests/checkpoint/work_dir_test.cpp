@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/errors.h"
+#include "checkpoint/store.h"
 #include "refusal.h"
 #include "support.h"
 
@@ -203,4 +204,79 @@ TEST_CASE("a folder that cannot be used is refused at once") {
   CAPTURE(result.output);
   CHECK(result.exit == static_cast<int>(Exit::storage));
   CHECK(contains(result.output, "Read-only file system"));
+}
+
+TEST_CASE("a lock that is deleted is taken again, unless another has it by then") {
+  const TempDir dir;
+  WorkDir work(dir / "w", IfUsed::accept);
+  work.keep();
+  work.require_ours();
+  fs::remove(dir / "w/.lock");
+  work.require_ours();
+  CHECK(fs::exists(dir / "w/.lock"));
+  CHECK(contains(refusal(Exit::usage, dir / "w", IfUsed::accept), "is in use by"));  // it holds
+  fs::remove(dir / "w/.lock");
+  Holder second(dir / "w");
+  REQUIRE(second.first_words() == "held\n");
+  const auto lost = [&] { return testing::refusal(Exit::usage, [&] { work.require_ours(); }); };
+  for (int again = 0; again < 2; ++again) CHECK(contains(lost(), fmt::format("process {}", second.pid())));
+  second.end(SIGKILL);
+  CHECK(contains(lost(), "this run ends"));  // what the other has done stays
+}
+
+TEST_CASE("a folder that is deleted, moved or replaced ends its run") {
+  for (const std::string how : {"deleted", "moved", "replaced", "parent"}) {
+    CAPTURE(how);
+    const TempDir dir;
+    WorkDir work(dir / "a/w", IfUsed::accept);
+    work.keep();
+    CheckpointStore store(work.checkpoints(), 1, [&] { work.require_ours(); });
+    Sample(1).save(store);
+    if (how == "deleted" || how == "replaced") fs::remove_all(dir / "a/w");
+    if (how == "moved") fs::rename(dir / "a/w", dir / "a/v");
+    if (how == "parent") fs::remove_all(dir / "a");
+    if (how == "replaced") fs::create_directories(dir / "a/w");
+    CHECK(contains(testing::refusal(Exit::usage, [&] { Sample(2).save(store); }), "saved nowhere else"));
+    if (how == "replaced") CHECK(list_folder(dir / "a/w").empty());
+    if (how != "replaced") CHECK_FALSE(fs::exists(dir / "a/w"));
+    if (how == "moved") CHECK(list_folder(dir / "a/v/checkpoints") == std::vector<std::string>{"iter_1"});
+  }
+}
+
+TEST_CASE("what is no regular file under a name of the run's files is refused by that name, and not waited for") {
+  const TempDir dir;
+  const WorkDir work(dir.path(), IfUsed::accept);
+  const auto refused = [&](Exit exit = Exit::usage) {
+    return testing::refusal(exit, [&] { work.require_regular({"config.json"}, {"run.log"}); });
+  };
+  CHECK(refused() == "");
+  for (const std::string name : {"config.json", "config.json.tmp", "run.log"}) {
+    const std::string path = dir / name;
+    for (const std::string kind : {"a FIFO", "a directory", "a device", "a socket"}) {
+      CAPTURE(name, kind);
+      if (kind == "a FIFO") ::mkfifo(path.c_str(), 0600);
+      if (kind == "a directory") fs::create_directory(path);
+      if (kind == "a device") fs::create_symlink("/dev/zero", path);
+      if (kind == "a socket") ::mknod(path.c_str(), S_IFSOCK | 0600, 0);
+      CHECK(contains(refused(), name));
+      CHECK(contains(refused(), "found " + kind));
+      fs::remove(path);
+    }
+    spill(path, "x");
+    CHECK(refused() == "");
+    fs::rename(path, dir / "target");
+    fs::create_symlink("target", path);
+    CHECK(refused() == "");
+    fs::remove(path);
+  }
+  fs::create_symlink("run.log", dir / "run.log");  // to itself
+  CHECK(contains(refused(Exit::storage), "run.log"));
+  fs::remove(dir / "run.log");
+
+  const TempDir other;
+  ::mkfifo((other / ".lock").c_str(), 0600);
+  CHECK(contains(refusal(Exit::usage, other.path(), IfUsed::accept), ".lock"));
+  fs::remove(other / ".lock");
+  fs::create_symlink("/dev/zero", other / ".lock");
+  CHECK(contains(refusal(Exit::usage, other.path(), IfUsed::accept), "found a link"));
 }

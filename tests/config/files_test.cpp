@@ -58,10 +58,10 @@ TEST_CASE("_base_ files lie below, relative to the file that names them") {
   const Json config = load_config(top);
   CHECK(config == json(R"({"a": {"x": 7, "y": 3, "z": 9}, "list": [4], "c": {"_delete_": true, "m": 1}, "b": 5})"));
   CHECK(merge(json(R"({"c": {"d": 1}})"), config).get("c") == json(R"({"m": 1})"));  // as defaults lie below it
-  CHECK(config.at_path("a.x")->source.layer == "file");
+  CHECK(config.at_path("a.x")->source.layer() == "file");
   CHECK(config.at_path("a.x")->source.line == 2);
-  CHECK(config.at_path("a.y")->source.layer == "base");
-  CHECK(contains(config.at_path("a.y")->source.name, "two.json"));
+  CHECK(config.at_path("a.y")->source.layer() == "base");
+  CHECK(contains(config.at_path("a.y")->source.name(), "two.json"));
 }
 
 TEST_CASE("what a base drops stays dropped below the file") {
@@ -114,6 +114,27 @@ TEST_CASE("the path of a Python configuration leads to the JSON one") {
   CHECK(contains(refusal(upper), "upper.json:1:12: _base_: "));
   CHECK(contains(refusal(upper), "here.json"));
   CHECK(contains(refusal(folder.put("real.py", "a = 1")), "scripts/mmselfsup_config.py"));
+}
+
+TEST_CASE("a YAML configuration leads to how one is made of it") {
+  const Folder folder;
+  for (const char* name : {"a.yaml", "a.yml"}) {
+    const std::string path = folder.put(name, "model:\n  type: MAE\n");
+    CHECK(refusal(path) == path + ": configurations are JSON files here; scripts/mmselfsup_config.py " + path + " " +
+                               (folder / "a.json") + " makes one of it");
+  }
+  CHECK(contains(refusal(folder.put("t.json", R"({"_base_": "a.yml"})")), "t.json:1:12: _base_: "));
+}
+
+TEST_CASE("few files that name one another often are no endless reading") {
+  const Folder folder;
+  for (int i = 0; i < 15; ++i) {
+    const std::string next = std::to_string(i + 1) + ".json";
+    folder.put(std::to_string(i) + ".json", R"({"_base_": [")" + next + R"(", ")" + next + R"("]})");
+  }
+  folder.put("15.json", "{}");
+  CHECK(contains(refusal(folder / "0.json"), "more than 64 files"));
+  CHECK(refusal(folder / "11.json").empty());  // 31 of them
 }
 
 TEST_CASE("a base may be named twice without being a circle") {

@@ -104,8 +104,8 @@ TEST_CASE("keys of --cfg-options") {
   CHECK(to_text(with({"a={\"c\": 2}"}).get("a")) == R"({"b": 1, "c": 2})");
   CHECK(to_text(with({"a={\"_delete_\": true, \"c\": 2}"}).get("a")) == R"({"c": 2})");
   CHECK(to_text(with({"a.b=2", "a.b=3"}).get("a")) == R"({"b": 3})");  // the later wins
-  CHECK(with({"a.b=2"}).at_path("a.b")->source.layer == "cfg-options");
-  CHECK(with({"a.b=[1,2]"}).at_path("a.b.1")->source.name == "--cfg-options a.b=[1,2]");
+  CHECK(with({"a.b=2"}).at_path("a.b")->source.layer() == "cfg-options");
+  CHECK(with({"a.b=[1,2]"}).at_path("a.b.1")->source.name() == "--cfg-options a.b=[1,2]");
 
   CHECK(refusal("list.2.size=3").find("list.2.size: the list there has 2 elements") != std::string::npos);
   CHECK(refusal("no.list.1.k=3").find("no.list.1.k: there is no list there of which 1 could be") != std::string::npos);
@@ -117,6 +117,35 @@ TEST_CASE("keys of --cfg-options") {
   CHECK(refusal("noequals").find("KEY=VALUE") != std::string::npos);
   CHECK(refusal("=3").find("KEY=VALUE") != std::string::npos);
   CHECK(refusal("a.b=\xff").find("UTF-8") != std::string::npos);
+}
+
+TEST_CASE("an option as long as the system lets one be costs no more than its values") {
+  std::string list = "1";
+  for (int i = 1; i < 60000; ++i) list += ",1";
+  const Json t = with({"a.long=[" + list + "]"});
+  REQUIRE(t.at_path("a.long")->as_array().size() == 60000);
+  const Json &first = *t.at_path("a.long.0"), &last = *t.at_path("a.long.59999");
+  CHECK(&first.source.name() == &last.source.name());  // one text for all of them
+  CHECK(first.source.name().size() < 300);
+  CHECK(refusal("a.long=[" + list).size() < 1000);
+  CHECK(refusal(std::string(100000, 'k')).size() < 1000);
+  CHECK(refusal(std::string(100000, 'k') + "=\xff").size() < 1000);
+  CHECK(refusal("s." + std::string(100000, 'k') + "=1").size() < 1000);
+}
+
+TEST_CASE("lists in lists and parts of a key have a limit") {
+  const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK_NOTHROW(with({"a.b=" + nested(64)}));
+  CHECK_THAT(refusal("a.b=" + nested(65)), Catch::Contains("at most 64 lists"));
+  CHECK_THAT(refusal("a.b=" + nested(50000)), Catch::Contains("at most 64 lists"));
+  const auto key = [](int parts) {
+    std::string text = "a";
+    for (int i = 1; i < parts; ++i) text += ".k";
+    return text + "=1";
+  };
+  CHECK_NOTHROW(with({key(64)}));
+  CHECK_THAT(refusal(key(65)), Catch::Contains("at most 64 parts"));
+  CHECK_THAT(refusal(key(50000)), Catch::Contains("at most 64 parts"));
 }
 
 TEST_CASE("an option that changes a type drops what lower layers put beside it, in either order") {

@@ -148,7 +148,7 @@ TEST_CASE("the sample is valid, and defaults are filled in") {
   validate(config, host_schema(), "", components());
   CHECK(config.at_path("default_hooks.checkpoint.max_keep_ckpts")->as_int() == 2);
   CHECK(config.at_path("probe.batch_size")->as_int() == 256);
-  CHECK(config.at_path("probe.batch_size")->source.layer == "default");
+  CHECK(config.at_path("probe.batch_size")->source.layer() == "default");
   CHECK(describe(config.at_path("probe.batch_size")->source) == "the default");
   const Json again = config;
   validate(config, host_schema(), "", components());

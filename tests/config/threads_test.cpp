@@ -1,36 +1,21 @@
 #include "config/threads.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
+#include "base/errors.h"
+#include "root.h"
+
 using namespace selfsup::config;
-namespace fs = std::filesystem;
 
 namespace {
 
-// A folder that stands for /, with the process in the cgroup that is said.
-class Root {
- public:
-  explicit Root(const std::string& groups)
-      : path_(fs::temp_directory_path() / ("selfsup-root-" + std::to_string(getpid()))) {
-    fs::remove_all(path_);
-    put("proc/self/cgroup", groups);
-  }
-  ~Root() { fs::remove_all(path_); }
-  void put(const std::string& name, const std::string& text) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name) << text;
-  }
-  int cores() const { return allowed_cores(path_.string()); }
-
- private:
-  fs::path path_;
+struct Root : selfsup::test::Root {
+  using selfsup::test::Root::Root;
+  int cores() const { return allowed_cores(path()); }
 };
 
 int by_affinity() {
@@ -82,4 +67,24 @@ TEST_CASE("threads: what is asked, else OMP_NUM_THREADS, else the cores shared b
   CHECK(training_threads(0, 1) == allowed_cores());
   CHECK(training_threads(0, 1000000) == 1);
   if (before) setenv("OMP_NUM_THREADS", kept.c_str(), 1);
+}
+
+TEST_CASE("more threads than can be started are refused by the variable's name, before OpenMP reads it") {
+  for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
+    const char* before = std::getenv(name);
+    const std::string kept = before ? before : "";
+    for (const char* text : {"4097", "1000000000", "99999999999999999999", "5000,2"}) {
+      INFO(name << "=" << text);
+      setenv(name, text, 1);
+      CHECK_THROWS_WITH(check_thread_variables(),
+                        Catch::Contains(std::string(name) + " is " + text) && Catch::Contains("4096"));
+    }
+    for (const char* text : {"4096", "1", "2,1000000000", "0", "-1", "", "many"}) {
+      setenv(name, text, 1);
+      CHECK_NOTHROW(check_thread_variables());
+    }
+    unsetenv(name);
+    CHECK_NOTHROW(check_thread_variables());
+    if (before) setenv(name, kept.c_str(), 1);
+  }
 }

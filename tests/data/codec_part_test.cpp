@@ -27,7 +27,7 @@ Image noisy(int height, int width, int channels) {
 
 Image whole(const Bytes& bytes, int channels = 3) {
   Image image;
-  decode_image(bytes, channels, image);
+  decode_image(bytes, {.channels = channels}, image);
   return image;
 }
 
@@ -65,7 +65,7 @@ Work check_boxes(const Bytes& bytes, int channels, uint64_t seed, int boxes = 40
   const Box all{0, 0, want.height, want.width};
   Work work;
   for (int i = 0; i < boxes; ++i) {
-    const std::unique_ptr<Undecoded> picture = open_image(bytes, channels);
+    const std::unique_ptr<Undecoded> picture = open_image(bytes, {.channels = channels});
     REQUIRE(picture->shape() == ImageShape{want.height, want.width, channels});
     const Box box = random_box(random, picture->shape());
     Image got;
@@ -89,7 +89,7 @@ Bytes big_endian(uint32_t v) {
 std::string reason(const Bytes& bytes, const Box& box) {
   try {
     Image out;
-    open_image(bytes, 3)->decode(box, out);
+    open_image(bytes, {})->decode(box, out);
   } catch (const BadImage& e) {
     return e.what();
   }
@@ -160,7 +160,7 @@ TEST_CASE("what of a damaged JPEG is seen") {
         tables[i + 5] = 0xFF;
         break;
       }
-    CHECK_THROWS_AS(open_image(tables, 3), BadImage);
+    CHECK_THROWS_AS(open_image(tables, {}), BadImage);
   }
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("views of a file have the pixels of views of the image") {
     if (file) {
       ImageSource& source = sample.open(0, -1, 0);
       source.file() = bytes;
-      source.open(3);
+      source.open({});
     } else {
       sample.start(0, -1, 0) = image;
     }

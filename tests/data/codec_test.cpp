@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "base/random.h"
+#include "data/codecs/orientation.h"
+#include "data/codecs/pixels.h"
 #include "data/support/support.h"
 
 namespace selfsup::data {
@@ -15,13 +17,14 @@ using namespace test;
 
 Image decode(const Bytes& bytes, int channels) {
   Image image;
-  decode_image(bytes, channels, image);
+  decode_image(bytes, {.channels = channels}, image);
   return image;
 }
 
-std::string reason(const Bytes& bytes) {
+std::string reason(const Bytes& bytes, const Decoding& how = {}) {
   try {
-    decode(bytes, 3);
+    Image image;
+    decode_image(bytes, how, image);
   } catch (const BadImage& e) {
     return e.what();
   }
@@ -164,9 +167,22 @@ TEST_CASE("what is no sound picture is refused with its reason") {
   CHECK(reason(good_png).empty());
   CHECK_THAT(reason({}), Contains("empty"));
   CHECK_THAT(reason({'h', 'e', 'l', 'l', 'o'}), Contains("not an image"));
-  CHECK_THAT(reason({'G', 'I', 'F', '8', '9', 'a'}), Contains("GIF"));
-  CHECK_THAT(reason({'R', 'I', 'F', 'F', 0, 0, 0, 0, 'W', 'E', 'B', 'P'}), Contains("WebP"));
-  CHECK_THAT(reason({'I', 'I', '*', 0, 8, 0, 0, 0}), Contains("TIFF"));
+  for (const auto& [begins, format] : {std::pair<std::string, std::string>("GIF89a", "damaged GIF"),
+                                       {std::string("RIFF\0\0\0\0WEBPVP8 ", 16), "damaged WebP"},
+                                       {std::string("II*\0\b\0\0\0", 8), "damaged TIFF"},
+                                       {"BM", "damaged BMP"},
+                                       {"P6 ", "damaged PNM"},
+                                       {std::string("\0\0\0\x10"
+                                                    "ftypavif\0\0\0\0",
+                                                    16),
+                                        "damaged AVIF"},
+                                       {std::string("\0\0\0\x18"
+                                                    "ftypheic",
+                                                    12),
+                                        "HEIC is not supported; JPEG, PNG, WebP"},
+                                       {"\xFF\x0A", "JPEG XL is not supported"},
+                                       {"<!DOCTYPE html>", "an HTML page is not supported"}})
+    CHECK_THAT(reason(Bytes(begins.begin(), begins.end())), Contains(format));
 
   SECTION("cut anywhere") {
     for (size_t cut : {size_t{3}, size_t{20}, good_jpeg.size() / 2, good_jpeg.size() - 20})

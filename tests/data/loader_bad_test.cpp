@@ -1,9 +1,12 @@
 // Pictures that cannot be used: replaced, counted, listed, and too many of them.
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
 
 #include "base/errors.h"
+#include "bridge/support/captured_log.h"
 #include "data/loader/loader.h"
 #include "data/support/loader.h"
 #include "data/support/pipeline.h"
@@ -101,7 +104,151 @@ TEST_CASE("too many bad pictures end the run with data's exit code, at the same 
   CHECK(fails_at(MadeUp(100, bad_from(21)), 0.2, 2) >= 0);
   CHECK(fails_at(MadeUp(4, bad_from(2)), 0.001, 1) == -1);
   CHECK(fails_at(MadeUp(4, bad_from(3)), 0.001, 1) >= 0);  // more than half of a small set
-  CHECK(fails_at(MadeUp(4, bad_from(4)), 1.0, 1) >= 0);
+  CHECK(fails_at(MadeUp(10, bad_from(9)), 0.9, 1) == -1);
+  CHECK(fails_at(MadeUp(10, bad_from(9)), 0.89, 1) >= 0);
+}
+
+TEST_CASE("so many may be bad as the share says in decimals") {
+  CHECK(allowed_bad(0.29, 100) == 29);
+  CHECK(allowed_bad(0.57, 100) == 57);
+  CHECK(allowed_bad(0.001, 1'000'000) == 1000);
+  CHECK(allowed_bad(0.1, 39) == 3);
+  CHECK(allowed_bad(1, 1'000'000'000) == 1'000'000'000);
+}
+
+TEST_CASE("an image that cannot be opened is tried once, whatever place asks for it, and listed once") {
+  std::atomic<int64_t> tries{0};
+  const MadeUp set(300, [&](int64_t i, Image& out) {
+    ++tries;
+    if (i != 250) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  for (const int workers : {0, 4}) {
+    tries = 0;
+    Loader loader(set, pipeline, {.batch_size = 100, .num_workers = workers, .max_bad_fraction = 1});
+    Batch batch;
+    loader.start(0, 0, false);
+    while (loader.next(batch)) continue;
+    CHECK(loader.bad().files.size() == 299);
+    // 300 places take the one that is good; two workers may try the same image at the same time.
+    CHECK(tries < 300 + 299 * std::max(workers, 1) + 1);
+    tries = 0;
+    loader.start(1, 0, false);
+    while (loader.next(batch)) continue;
+    CHECK(tries == 300);
+  }
+}
+
+TEST_CASE("where one place finds nothing in the whole set, the others do not look") {
+  std::atomic<int64_t> tries{0};
+  const MadeUp set(200, [&](int64_t i, Image& out) {
+    ++tries;
+    plain(i, out);
+  });
+  const Pipeline pipeline(test::resolved(R"([{"type": "RandomCrop", "size": 3}])"));
+  for (const int workers : {0, 3}) {
+    tries = 0;
+    Loader loader(set, pipeline, {.batch_size = 100, .num_workers = workers, .max_bad_fraction = 1});
+    Batch batch;
+    loader.start(0, 0, false);
+    CHECK_THROWS_WITH(loader.next(batch), Contains("none of the 200 images of the set can be used"));
+    CHECK(loader.bad().files.size() == 200);
+    CHECK(tries <= 200 * (workers == 0 ? 1 : 3 * workers));  // not 100 places, of two batches, times 200
+  }
+}
+
+TEST_CASE("what a draw makes of an image in one place says nothing of another") {
+  const MadeUp set(60, [](int64_t i, Image& out) {
+    const int side = i % 2 == 0 ? 4 : 6;
+    out.reshape(side, side, 1);
+    std::ranges::fill(out.pixels, static_cast<uint8_t>(i));
+  });
+  // Half of the draws want more than half of the images have.
+  const Pipeline pipeline(test::resolved(R"([
+    {"type": "RandomApply", "prob": 0.5, "transforms": [{"type": "RandomCrop", "size": 5}]},
+    {"type": "Resize", "scale": 4}])"));
+  std::vector<std::string> want;
+  for (const int workers : {0, 1, 4}) {
+    Loader loader(set, pipeline, {.batch_size = 20, .num_workers = workers, .max_bad_fraction = 1});
+    std::vector<std::string> got = epoch_of(loader, 0);
+    for (const std::string& batch : epoch_of(loader, 1)) got.push_back(batch);
+    CHECK(loader.bad().files.size() > 10);
+    if (workers == 0) want = got;
+    CHECK(got == want);
+  }
+}
+
+TEST_CASE("ten of the bad images that a loader finds are named, however many were known before") {
+  const MadeUp set(100, [](int64_t i, Image& out) {
+    if (i >= 20 && i < 35) throw BadImage("broken");
+    plain(i, out);
+  });
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 10, .shuffle = false, .max_bad_fraction = 0.9};
+  for (int64_t i = 0; i < 12; ++i) options.known_bad.push_back({i, "made up " + std::to_string(i), "gone"});
+  Loader loader(set, pipeline, options);
+  const bridge::testing::CapturedLog log;
+  epoch_of(loader, 0);
+  const std::string text = log.text();
+  int named = 0;
+  for (size_t at = 0; (at = text.find(": broken; another image takes its place", at)) != text.npos; ++at) ++named;
+  CHECK(named == 10);
+  CHECK_THAT(text, Contains("made up 20: ") && !Contains("made up 1: ") &&
+                       Contains("further images that cannot be used are counted, not named here"));
+}
+
+TEST_CASE("where all may be bad the one that is good takes every place, and none is an error") {
+  const auto bad_but = [](int64_t good) {
+    return [good](int64_t i, Image& out) {
+      if (i != good) throw BadImage("broken");
+      plain(i, out);
+    };
+  };
+  const Pipeline pipeline;
+  for (const int workers : {0, 3}) {
+    const MadeUp one(200, bad_but(150));
+    Loader loader(one, pipeline, {.batch_size = 50, .num_workers = workers, .max_bad_fraction = 1});
+    CHECK(loader.bad().allowed == 200);
+    Batch batch;
+    loader.start(0);
+    while (loader.next(batch))
+      for (const int64_t index : batch.sample_index) CHECK(index == 150);
+    CHECK(loader.bad().files.size() == 199);
+    const MadeUp none(200, bad_but(-1));
+    Loader hopeless(none, pipeline, {.batch_size = 50, .num_workers = workers, .max_bad_fraction = 1});
+    hopeless.start(0);
+    CHECK_THROWS_WITH(hopeless.next(batch),
+                      Contains("none of the 200 images of the set can be used") && Contains("broken"));
+  }
+}
+
+TEST_CASE("a loader that leaves the end to others goes on, after the first batch") {
+  const auto make = [](int64_t i, Image& out) {
+    if (i % 10 == 9) throw BadImage("broken");
+    plain(i, out);
+  };
+  const MadeUp set(100, make);
+  const Pipeline pipeline;
+  LoaderOptions options{.batch_size = 10, .shuffle = false, .max_bad_fraction = 0.05, .ends_when_too_many = false};
+  Loader loader(set, pipeline, options);
+  Batch batch;
+  loader.start(0);
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(loader.next(batch));
+    CHECK_FALSE(loader.bad().too_many());
+  }
+  REQUIRE(loader.next(batch));
+  CHECK(loader.bad().too_many());
+  CHECK(batch.size == 10);
+  CHECK_THAT(loader.bad().error().what(),
+             Contains("6 of 100 images could not be used; max_bad_fraction 0.05 allows 5"));
+  for (int i = 6; i < 10; ++i) CHECK(loader.next(batch));
+
+  options.max_bad_fraction = 0;
+  Loader strict(set, pipeline, options);
+  strict.start(0);
+  CHECK_THROWS_WITH(strict.next(batch), Contains("1 of 100"));
 }
 
 TEST_CASE("bad pictures that an earlier loader found count, each once") {
@@ -128,6 +275,9 @@ TEST_CASE("bad pictures that an earlier loader found count, each once") {
       CHECK_THROWS_WITH(all(), Contains("4 of 100"));
     }
   }
+  LoaderOptions options{.batch_size = 5, .max_bad_fraction = 0.001, .ends_when_too_many = false};
+  for (int64_t i = 0; i < 4; ++i) options.known_bad.push_back({i, "known", "gone"});
+  CHECK_THROWS_WITH(Loader(set, pipeline, options), Contains("4 of 100") && Contains("known: gone"));
 }
 
 TEST_CASE("a folder with every kind of bad file trains on, and names each once") {

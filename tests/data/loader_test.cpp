@@ -117,6 +117,48 @@ TEST_CASE("a batch holds what its parts say") {
   CHECK(seen == 10);
 }
 
+TEST_CASE("workers go on into the next epoch, or rest at the end of theirs until it is started") {
+  class Counting : public ShapesDataset {
+   public:
+    using Dataset::load;
+    using ShapesDataset::ShapesDataset;
+    void load(int64_t index, Image& out) const override {
+      ++loads;
+      ShapesDataset::load(index, out);
+    }
+    mutable std::atomic<int64_t> loads{0};
+  };
+  const Pipeline pipeline;
+  for (const int workers : {0, 1, 3}) {
+    INFO(workers);
+    const Counting set(12, 8, 1);
+    const ShapesDataset same(12, 8, 1);
+    Loader loader(set, pipeline, {.batch_size = 4, .num_workers = workers, .seed = 3, .prefetch = 4});
+    Loader free(same, pipeline, {.batch_size = 4, .num_workers = workers, .seed = 3, .prefetch = 4});
+    Batch batch, other;
+    for (uint64_t epoch = 0; epoch < 3; ++epoch) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // for workers that go too far
+      CHECK(set.loads == static_cast<int64_t>(12 * epoch));
+      loader.start(epoch, 0, false);
+      free.start(epoch);
+      while (free.next(other)) {
+        REQUIRE(loader.next(batch));
+        CHECK(batch.sample_index == other.sample_index);
+      }
+      CHECK_FALSE(loader.next(batch));
+    }
+    // An epoch that is entered in its middle, and then the next one without a rest.
+    loader.start(5, 2, false);
+    REQUIRE(loader.next(batch));
+    loader.start(6, 0, true);
+    while (loader.next(batch)) continue;
+    const auto before = set.loads.load();
+    for (int i = 0; workers > 0 && i < 1000 && set.loads == before && before <= 36 + 4 + 12; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (workers > 0) CHECK(set.loads > 36 + 4 + 12);
+  }
+}
+
 TEST_CASE("an epoch starts at any batch and goes on as if it had not stopped") {
   const ShapesDataset set(40, 32, 1);
   const Pipeline pipeline = two_views();

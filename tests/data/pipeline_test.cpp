@@ -200,15 +200,87 @@ TEST_CASE("a resize of a box sees nothing outside it, and needs no byte past the
     }
 }
 
-TEST_CASE("a pipeline that cannot use a black picture is tried on those of the set") {
+TEST_CASE("a set whose pictures differ in size is judged by them, not by a guess") {
   const test::MadeUp set(30, [](int64_t i, Image& out) {
     if (i == 0) throw BadImage("broken");
     out = gradient(i < 3 ? 100 : 700, 700, 1);
   });
   const Pipeline crop(json(R"([{"type": "RandomCrop", "size": 600}])"));
-  CHECK(view_shapes(set, crop) == std::vector<ImageShape>{{600, 600, 1}});
+  CHECK(view_shapes(set, crop, "c.json:1:2: the.key") == std::vector<ImageShape>{{600, 600, 1}});
   const Pipeline larger(json(R"([{"type": "RandomCrop", "size": 800}])"));
-  CHECK_THROWS_WITH(view_shapes(set, larger), Contains("of the set's first 20; of the last: 700 x 700, too small"));
+  CHECK_THROWS_WITH(view_shapes(set, larger, "c.json:1:2: the.key"),
+                    "c.json:1:2: the.key: none of the 30 images of the data set can go through it; made up 29: 700 x "
+                    "700, too small for a RandomCrop of 800 x 800 (see pad_if_needed)");
+  // Of images that nobody can read the rules alone are known.
+  const test::MadeUp damaged(3, [](int64_t, Image&) { throw BadImage("broken"); });
+  CHECK(view_shapes(damaged, crop, "") == std::vector<ImageShape>{{600, 600, 1}});
+  CHECK_THROWS_WITH(view_shapes(damaged, Pipeline(), ""), Contains("made up 2: broken"));
+}
+
+TEST_CASE("the images that shapes are tried on are spread over the set") {
+  const auto large_from = [](int64_t first) {
+    return [first](int64_t i, Image& out) { out = gradient(i < first ? 24 : 80, 80, 1); };
+  };
+  const Pipeline crop(json(R"([{"type": "RandomCrop", "size": 64}])"));
+  const std::vector<ImageShape> cropped{{64, 64, 1}};
+  CHECK(view_shapes(test::MadeUp(420, large_from(20)), crop, "key") == cropped);
+  CHECK(view_shapes(test::MadeUp(5000, large_from(4990)), crop, "key") == cropped);
+  // The only large one is not tried. Where nearly all may be bad the account of bad images is to judge that.
+  const test::MadeUp last(5000, large_from(4999));
+  CHECK(view_shapes(last, crop, "key", 1) == cropped);
+  CHECK_THROWS_WITH(
+      view_shapes(last, crop, "key", 0.3),
+      Contains("key: none of 1000 images that are spread over the 5000 of the data set can go through it; "
+               "made up 4995: 80 x 24, too small"));
+  CHECK_THROWS_WITH(view_shapes(test::MadeUp(420, large_from(420)), crop, "key", 1),
+                    Contains("key: none of the 420 images"));
+  CHECK_THROWS_WITH(view_shapes(test::MadeUp(1, large_from(1)), crop, "key"),
+                    Contains("key: the only image of the data set cannot go through it"));
+}
+
+TEST_CASE("a pipeline that no image can go through is refused by its key, without numbers that nobody wrote") {
+  const test::MadeUp damaged(3, [](int64_t, Image&) { throw BadImage("broken"); });
+  const auto refused = [&](const char* steps) {
+    try {
+      view_shapes(damaged, Pipeline(json(steps)), "the.key");
+    } catch (const Error& e) {
+      CHECK(e.exit() == Exit::usage);
+      CHECK_THAT(e.what(), Contains("the.key: ") && !Contains("65535"));
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  CHECK_THAT(refused(R"([{"type": "ResizeEdge", "edge": "height", "scale": 32}, {"type": "RandomCrop", "size": 64}])"),
+             Contains("images of 32 pixels in height, too small for a RandomCrop of 64 x 64 (see pad_if_needed)"));
+  CHECK_THAT(refused(R"([{"type": "CenterCrop", "crop_size": 32}, {"type": "RandomCrop", "size": [16, 64]}])"),
+             Contains("images of at most 32 pixels in width, too small for a RandomCrop of 64 x 16"));
+  CHECK_THAT(refused(R"([{"type": "Resize", "scale": 32}, {"type": "RandomCrop", "size": 64}])"),
+             Contains("32 x 32, too small for a RandomCrop of 64 x 64"));
+}
+
+TEST_CASE("the rules of a pipeline say what sizes it gives, as far as they do for every image") {
+  const auto sizes = [](const std::string& steps, const Extent& images = {}) {
+    return Pipeline(json("[" + steps + "]")).extents(images);
+  };
+  using Extents = std::vector<Extent>;
+  const Side any, at_least_64(64, kMaxImageSide);
+  CHECK(sizes("") == Extents{{any, any}});
+  CHECK(sizes(R"({"type": "RandomCrop", "size": [600, 500]}, {"type": "RandomFlip"})") == Extents{{600, 500}});
+  CHECK(sizes(R"({"type": "RandomResizedCrop", "size": 40})") == Extents{{40, 40}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30]})") == Extents{{30, 40}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30], "keep_ratio": true})") == Extents{{Side(1, 40), Side(1, 40)}});
+  CHECK(sizes(R"({"type": "Resize", "scale": [40, 30], "keep_ratio": true})", {100, 100}) == Extents{{30, 30}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64})") == Extents{{at_least_64, at_least_64}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64}, {"type": "CenterCrop", "crop_size": 56})") == Extents{{56, 56}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64, "edge": "height"})") == Extents{{64, any}});
+  CHECK(sizes(R"({"type": "ResizeEdge", "scale": 64})", {100, 200}) == Extents{{64, 128}});
+  CHECK(sizes(R"({"type": "RandomApply", "transforms": [{"type": "CenterCrop", "crop_size": 8}]})", {10, 20}) ==
+        Extents{{Side(8, 10), Side(8, 20)}});
+  CHECK(sizes(R"({"type": "MultiView", "num_views": [2, 1], "transforms": [[{"type": "RandomCrop", "size": 8}], []]})",
+              {10, 20}) == Extents{{8, 8}, {8, 8}, {10, 20}});
+  CHECK_THROWS_AS(sizes(R"({"type": "RandomCrop", "size": 64})", {32, 32}), BadImage);
+  CHECK_NOTHROW(sizes(R"({"type": "RandomCrop", "size": 64, "pad_if_needed": true})", {32, 32}));
+  CHECK_THROWS_AS(sizes(R"({"type": "Resize", "scale": 65535})"), BadImage);
 }
 
 TEST_CASE("MultiView makes views that differ, each from the whole picture") {
@@ -298,6 +370,20 @@ TEST_CASE("contradictions that no schema sees are refused with the place") {
   CHECK_THAT(refusal(R"([{"type": "RandomCrop", "size": 8, "padding": [1, 2, 3]}])"), Contains("padding"));
   CHECK_THAT(refusal(R"([{"type": "RandomFlip", "direction": "sideways"}])"), Contains("sideways"));
   CHECK_THAT(refusal(R"([{"type": "MultiView", "num_views": [1, 2], "transforms": [[]]}])"), Contains("num_views"));
+  CHECK_THAT(refusal(R"([{"type": "MultiView", "num_views": [1000, 1], "transforms": [[], []]}])"),
+             Contains("1001 in all") && Contains("at most 1000"));
+}
+
+TEST_CASE("views within views are counted when the pipeline is made") {
+  const auto nested = [](const std::string& inner, int views) {
+    return R"([{"type": "MultiView", "num_views": )" + std::to_string(views) + R"(, "transforms": [)" + inner + "]}]";
+  };
+  const std::string three = nested(nested(nested("[]", 1000), 1000), 1000);
+  CHECK_THAT(refusal(three), Contains("test.json:1:") && Contains("MultiView") && Contains("1000 in all") &&
+                                 Contains("multiply to more than 1000"));
+  CHECK_THAT(refusal(nested(nested("[]", 26), 40)), Contains("40 in all") && Contains("multiply"));
+  CHECK(refusal(nested(nested("[]", 25), 40)).empty());
+  CHECK_FALSE(refusal(nested(R"([{"type": "RandomApply", "transforms": )" + nested("[]", 26) + "}]", 40)).empty());
 }
 
 }  // namespace selfsup::data

@@ -144,6 +144,24 @@ TEST_CASE("what follows an iteration comes before the next one's batch") {
   CHECK(holds(verdict->text, {"after iteration 5 (saving)"}));
 }
 
+TEST_CASE("a hang in an event of the algorithm is told as one, and is judged where it is of a step") {
+  const auto told = [](Phase phase, int64_t iter, Phase others, int64_t of_others) {
+    Ranks ranks(2, kLimits);
+    ranks.all(0ms, 1, Phase::forward, 3);
+    ranks.all(1s, 2, Phase::forward, 4);
+    ranks.sign(0, 2s, 3, others, of_others);
+    ranks.sign(1, 2s, 3, phase, iter);
+    const auto verdict = ranks.judge.still(2s + 60s + 1ms);
+    return verdict ? verdict->text : "";
+  };
+  using Catch::Contains;
+  CHECK_THAT(told(Phase::gradients, 4, Phase::update, 4),
+             Contains("rank 1") && Contains("at iteration 5 (the algorithm's event GRADIENTS)"));
+  CHECK_THAT(told(Phase::updated, 5, Phase::backward, 5),
+             Contains("rank 1") && Contains("after iteration 5 (the algorithm's event UPDATED)"));
+  CHECK(told(Phase::epoch_begin, 5, Phase::backward, 5).empty());  // long work is allowed
+}
+
 TEST_CASE("a rank that has got far ahead and waits is not to blame while the others move") {
   Ranks ranks(2, kStill);
   ranks.all(0ms, 1, Phase::data, 4);
@@ -167,7 +185,8 @@ TEST_CASE("all that stand at one place are named with it") {
 
 TEST_CASE("without a limit of the user's, setting up, saving and evaluating may take long, and so may a first step") {
   Ranks ranks(2, kLimits);
-  for (const Phase phase : {Phase::setup, Phase::save, Phase::evaluate, Phase::end}) {
+  for (const Phase phase : {Phase::setup, Phase::ready, Phase::epoch_end, Phase::save, Phase::over, Phase::evaluate,
+                            Phase::epoch_begin, Phase::end}) {
     ranks.all(0ms, 10 + static_cast<uint64_t>(phase), phase, 3);
     CHECK_FALSE(ranks.judge.still(24h));
   }

@@ -61,4 +61,16 @@ TEST_CASE("values of many megabytes go in several messages") {
   });
 }
 
+TEST_CASE("every rank gets rank 0's text, of any length and any bytes") {
+  std::mutex checks;
+  const std::string of_zero[] = {"", "/a path", std::string("\0\xff\n", 3), std::string(100'000, 'x')};
+  test::ThreadRanks(3).run([&](const Group& group) {
+    for (const std::string& text : of_zero) {
+      const std::string got = broadcast_text(group, group.rank() == 0 ? text : std::string(7, 'o'));
+      const std::lock_guard lock(checks);
+      CHECK(got == text);
+    }
+  });
+}
+
 }  // namespace selfsup::distributed

@@ -132,7 +132,7 @@ TEST_CASE("a sheet of views has room for any number of them, and leaves bad imag
                                   [views](const Json&) { return std::make_unique<Views>(views); });
     std::vector<data::ImageShape> shapes;
     for (int i = 0; i < views; ++i) shapes.push_back({8 + i % 3, 16, 1});
-    draw_views(dataset, pipeline, shapes, 3, path);
+    write_png(path, draw_views(dataset, pipeline, shapes, 3));
     return size_of(path);
   };
   const auto [width, height] = draw(Grey(100), 1);

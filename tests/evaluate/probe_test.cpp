@@ -5,8 +5,12 @@
 #include <ATen/core/grad_mode.h>
 #include <catch2/catch.hpp>
 
+#include <atomic>
+#include <mutex>
+
 #include "base/errors.h"
 #include "evaluate/ridge.h"
+#include "ranks.h"
 
 namespace selfsup::evaluate {
 namespace {
@@ -32,6 +36,32 @@ config::ProbeConfig asked_for(int64_t k, double temperature, int64_t few_labels 
   asked.batch_size = 256;
   return asked;
 }
+
+// Of a hundred images and more, every tenth without a label; some are bad.
+class Set : public data::Dataset {
+ public:
+  Set(int64_t size, int64_t bad) : Set(size, bad, bad) {}
+  Set(int64_t size, int64_t first_bad, int64_t last_bad) : size_(size), first_bad_(first_bad), last_bad_(last_bad) {}
+  using Dataset::load;
+  int64_t size() const override { return size_; }
+  int channels() const override { return 1; }
+  bool has_labels() const override { return true; }
+  int64_t label(int64_t i) const override { return i % 10 == 0 ? -1 : i % 3; }
+  int64_t class_count() const override { return 3; }
+  std::string describe(int64_t i) const override { return std::to_string(i); }
+  void load(int64_t i, data::Image& out) const override {
+    if (i >= first_bad_ && i <= last_bad_) throw data::BadImage("broken");
+    ++loads;
+    out.reshape(i >= larger_from ? 3 : 2, 2, 1);
+    for (size_t k = 0; k < out.pixels.size(); ++k)
+      out.pixels[k] = static_cast<uint8_t>(static_cast<size_t>(i) * (k * k + 1));
+  }
+  int64_t larger_from = 1000;
+  mutable std::atomic<int64_t> loads{0};
+
+ private:
+  int64_t size_, first_bad_, last_bad_;
+};
 
 at::Tensor standardised(const at::Tensor& x) {
   return (x - x.mean(0, true)) / x.std(0, /*unbiased=*/false, /*keepdim=*/true);
@@ -131,27 +161,15 @@ TEST_CASE("raw pixels are judged by no more than a small image holds") {
 }
 
 TEST_CASE("labelled images come in the order of the set, spread over it, with others for bad ones") {
-  class Set : public data::Dataset {
-   public:
-    using Dataset::load;
-    int64_t size() const override { return 100; }
-    int channels() const override { return 1; }
-    bool has_labels() const override { return true; }
-    int64_t label(int64_t i) const override { return i % 10 == 0 ? -1 : i % 3; }
-    int64_t class_count() const override { return 3; }
-    std::string describe(int64_t i) const override { return std::to_string(i); }
-    void load(int64_t i, data::Image& out) const override {
-      if (i == 4) throw data::BadImage("broken");
-      out.reshape(2, 2, 1);
-      std::fill(out.pixels.begin(), out.pixels.end(), static_cast<uint8_t>(i));
-    }
-  };
-  const Set set;
+  const Set set(100, 4);
+  const distributed::SingleProcess group;
+  const data::Pipeline pipeline;
   for (const int workers : {0, 2}) {
-    const LabelledImages got = load_labelled(set, data::Pipeline(), 50, workers, 0.1);
-    REQUIRE(got.bad.size() == 1);
-    CHECK(got.bad[0].path == "4");
-    CHECK(got.bad[0].index == 4);
+    const LabelledSet rows(set, pipeline, 50, workers, 0.1);
+    const LabelledImages got = rows.load(Share(rows.size(), 7, group), group);
+    REQUIRE(got.bad.files.size() == 1);
+    CHECK(got.bad.files[0].path == "4");
+    CHECK(got.bad.files[0].index == 4);
     std::vector<int64_t> want;
     for (int64_t i = 0; i < 100; i += 2)
       if (i % 10 != 0) want.push_back(i);
@@ -162,15 +180,145 @@ TEST_CASE("labelled images come in the order of the set, spread over it, with ot
       const int64_t shown = got.pixels[r][0][0][0].item<int64_t>();
       if (want[row] != 4) CHECK(shown == want[row]);
       CHECK(shown != 4);
+      CHECK(got.describe(r) == std::to_string(shown) + ", image " + std::to_string(shown));
       CHECK(got.labels[r].item<int64_t>() == shown % 3);
     }
+    // Some of them, in any order: the same, that in the place of the bad one too.
+    const std::vector<int64_t> some = {30, 1, 0, 30};
+    const LabelledImages again = rows.load(some);
+    for (size_t i = 0; i < some.size(); ++i) {
+      CHECK(at::equal(again.pixels[static_cast<int64_t>(i)], got.pixels[some[i]]));
+      CHECK(again.labels[static_cast<int64_t>(i)].item<int64_t>() == got.labels[some[i]].item<int64_t>());
+    }
     try {
-      load_labelled(set, data::Pipeline(), 50, workers, 0);
+      LabelledSet(set, pipeline, 50, workers, 0).load(Share(rows.size(), 7, group), group);
       FAIL("a bad image was allowed");
     } catch (const Error& error) {
       CHECK(error.exit() == Exit::data);
     }
   }
+}
+
+TEST_CASE("features that cannot be judged are told of by the image of the set, not by its row in the probe") {
+  const Set bank_set(100, 1000), query_set(100, 1000);
+  const data::Pipeline pipeline;
+  const input::Preprocessor preprocess(Json::object(), 1, at::kCPU);
+  config::ProbeConfig asked = asked_for(3, 0.1, 20, 2);
+  asked.batch_size = 8;
+  for (const int world : {1, 2}) {
+    std::mutex checks;
+    test::ThreadRanks(world).run([&](const distributed::Group& group) {
+      const LabelledSet bank(bank_set, pipeline, 0, 0, 0), queries(query_set, pipeline, 50, 0, 0);
+      const Share share(queries.size(), 8, group);
+      const Probe probe(bank.load(Share(bank.size(), 8, group), group), queries.load(share, group), preprocess, asked,
+                        0, group);
+      // Of every batch the second image; rows of 50 labelled ones of a hundred, every other, are not their indices.
+      std::string text;
+      try {
+        probe.evaluate([](const at::Tensor& x) {
+          const at::Tensor features = x.flatten(1).clone();
+          features[1].fill_(NAN);
+          return features;
+        });
+      } catch (const Error& error) {
+        text = error.what();
+      }
+      const LabelledImages own = queries.load(share.rows());
+      const int64_t index = own.shown[1];
+      const std::lock_guard lock(checks);
+      CHECK(index == own.pixels[1][0][0][0].item<int64_t>());
+      CHECK_THAT(text, Catch::Matchers::Contains("first for " + std::to_string(index) + ", image " +
+                                                 std::to_string(index) + " of probe.test_dataset"));
+    });
+  }
+}
+
+TEST_CASE("ranks share rows in whole batches, equally many, and gather what they make of them") {
+  for (const int world : {1, 2, 3, 5})
+    for (const int64_t rows : {1, 2, 3, 7, 8, 9, 100})
+      for (const int64_t batch : {1, 4, 1000}) {
+        std::mutex checks;
+        test::ThreadRanks(world).run([&](const distributed::Group& group) {
+          const Share share(rows, batch, group);
+          const std::vector<int64_t> own = share.rows();
+          const at::Tensor mine =
+              at::tensor(at::ArrayRef<int64_t>(own), at::kLong).unsqueeze(1) * at::ones({2}, at::kLong);
+          const at::Tensor all = share.gather(mine);
+          const std::lock_guard lock(checks);
+          INFO(world << " ranks, " << rows << " rows in batches of " << batch);
+          CHECK(at::equal(all.select(1, 1), at::arange(rows)));
+          CHECK(static_cast<int64_t>(own.size()) <= share.batches() * std::min(batch, rows));
+          CHECK(share.batches() == (((rows - 1) / std::min(batch, rows) + 1) - 1) / world + 1);
+          for (const int64_t row : own) CHECK(row % std::min(batch, rows) == (row - own[0]) % std::min(batch, rows));
+        });
+      }
+}
+
+TEST_CASE("each rank of a probe reads its share of the images, and the result is that of one process, bit for bit") {
+  const auto weight = [] {
+    at::manual_seed(5);
+    return at::randn({4, 6});
+  }();
+  const input::Preprocessor preprocess(Json::object(), 1, at::kCPU);
+  config::ProbeConfig asked = asked_for(3, 0.1, 20, 2);
+  asked.batch_size = 8;
+  // Pixels are near the image's number, and differ: features tell more than the label.
+  const auto judge = [&](const distributed::Group& group, int64_t& read) {
+    const Set bank_set(150, 77), query_set(61, 11);
+    const data::Pipeline pipeline;
+    const LabelledSet bank(bank_set, pipeline, 0, 1, 0.1), queries(query_set, pipeline, 0, 0, 0.1);
+    const Probe probe(bank.load(Share(bank.size(), 8, group), group),
+                      queries.load(Share(queries.size(), 8, group), group), preprocess, asked, 0, group);
+    read = bank_set.loads + query_set.loads;
+    return probe.evaluate([&](const at::Tensor& x) { return x.flatten(1).mm(weight).tanh(); });
+  };
+  int64_t all = 0;
+  const distributed::SingleProcess alone_here;
+  const ProbeResult want = judge(alone_here, all);
+  for (const int world : {2, 3}) {
+    std::mutex checks;
+    test::ThreadRanks(world).run([&](const distributed::Group& group) {
+      int64_t read = 0;
+      const ProbeResult got = judge(group, read);
+      const std::lock_guard lock(checks);
+      INFO(group.rank() << " of " << world);
+      CHECK(read <= all / world + 2 * 8 + 2);  // a batch more of each set, and others for the bad ones
+      if (group.rank() != 0) return;
+      CHECK(got.knn == want.knn);
+      CHECK(got.linear == want.linear);
+      CHECK(got.gauges.feature_std == want.gauges.feature_std);
+      CHECK(got.gauges.effective_rank == want.gauges.effective_rank);
+      CHECK(got.neighbours.queries == want.neighbours.queries);
+      CHECK(got.neighbours.nearest == want.neighbours.nearest);
+    });
+  }
+}
+
+TEST_CASE("bad images of a probe are counted over all ranks, and images of different sizes found on different ranks") {
+  const data::Pipeline pipeline;
+  const auto refused = [&](int64_t first_bad, int64_t last_bad, int64_t larger_from, Exit exit,
+                           const std::string& text) {
+    std::mutex checks;
+    test::ThreadRanks(2).run([&](const distributed::Group& group) {
+      Set set(100, first_bad, last_bad);
+      set.larger_from = larger_from;
+      const LabelledSet rows(set, pipeline, 0, 0, 0.05);
+      Exit got = Exit::ok;
+      std::string what;
+      try {
+        rows.load(Share(rows.size(), 45, group), group);
+      } catch (const Error& error) {
+        got = error.exit();
+        what = error.what();
+      }
+      const std::lock_guard lock(checks);
+      CHECK(got == exit);
+      CHECK_THAT(what, Catch::Contains(text));
+    });
+  };
+  // 90 rows, those of image 1 to 50 and 51 to 99: of four bad ones on each side four are allowed.
+  refused(47, 54, 1000, Exit::data, "on all ranks together");
+  refused(-1, -1, 51, Exit::usage, "differ in size");
 }
 
 TEST_CASE("the random baseline puts the model back bit for bit, even when the features fail") {

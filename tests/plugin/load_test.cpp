@@ -71,7 +71,7 @@ TEST_CASE("faulty entries, tables and inits are refused and undone") {
       {"table_size_past", "the table has struct_size 1073741824, which runs past the memory segment", undone},
       {"table_null_step", "the table.training_step is null", undone},
       {"table_data_step", "the table.training_step is no code of the plugin's own file", undone},
-      {"table_flags", "the table has caps 0x200, this host knows 0x3", undone},
+      {"table_flags", "the table has caps 0x200, this host knows 0x7", undone},
       {"table_caps", "caps hold SSP_CAP_CAPTURABLE and SSP_CAP_GRADIENTS, but no code of a plugin runs", undone},
       {"table_saves_only", "the table.save_state is there without the table.load_state: what one writes", undone},
       {"table_loads_only", "the table.load_state is there without the table.save_state: what one writes", undone},

@@ -147,6 +147,16 @@ TEST_CASE("MAE: sizes that contradict each other are refused, both named") {
   c = small();
   c.find("neck")->set("decoder_num_heads", 3);
   refused(c, "8 channels", "3 heads");
+  c = small();
+  c.find("neck")->set("mlp_ratio", 0.01);
+  refused(c, "neck.mlp_ratio", "decoder_embed_dim");
+  c = small();
+  c.find("backbone")->set("img_size", 65534);
+  refused(c, "`img_size` 65534 x 65534", "it may have 67108864");
+  c = small();
+  c.find("backbone")->set("img_size", 1024);
+  c.find("neck")->set("decoder_embed_dim", 4096);
+  refused(c, "neck.decoder_embed_dim", "it may have 67108864");
   c = selfsup::testing::mae_config({4, 1, 1, 16, 1, 4, 8, 1, 2}, true);
   refused(c, "head.norm_pix", "backbone.patch_size");
 }
@@ -267,6 +277,47 @@ TEST_CASE("MAE: images that are not square are trained on, judged and rebuilt") 
   config.find("backbone")->set("img_size", 8);
   CHECK_THROWS_WITH(Model(config, facts), Contains("the images are 4 x 8") && Contains("built for 8 x 8") &&
                                               Contains("train_dataloader.pipeline") && Contains("img_size"));
+}
+
+TEST_CASE(
+    "MAE: a cell's position goes by its row and column, whatever the grid, and patches are put back where they were") {
+  const auto positions = [](int64_t height, int64_t width, const char* name) {
+    Json config = small();
+    config.find("backbone")->set("img_size", Json::Array{Json(height), Json(width)});
+    Model model(config);
+    model.store.initialise(0);
+    const at::Tensor table = model.store.find(name)->tensor;
+    return table.slice(1, 1).reshape({height / kSizes.patch, width / kSizes.patch, table.size(2)}).clone();
+  };
+  for (const char* name : {"backbone.pos_embed", "neck.decoder_pos_embed"}) {
+    INFO(name);
+    const at::Tensor square = positions(12, 12, name);
+    CHECK(at::equal(positions(4, 12, name), square.slice(0, 0, 2)));
+    CHECK(at::equal(positions(12, 6, name), square.slice(1, 0, 3)));
+  }
+  for (const auto& [height, width] : {std::pair{4, 12}, {12, 6}}) {
+    Json config = small();
+    config.find("backbone")->set("img_size", Json::Array{Json(height), Json(width)});
+    config.find("head")->set("norm_pix", false);
+    Model model(config);
+    model.store.initialise(1);
+    bridge::StepBatch batch;
+    batch.views = {at::rand({2, 3, height, width}) + 1};
+    batch.sample_index = at::arange(2);
+    bridge::Step eval;
+    eval.mode = bridge::Mode::eval;
+    const auto pictures = model.algorithm.reconstruct(eval, batch);
+    REQUIRE(pictures.at(1).name == "masked");
+    const int64_t p = kSizes.patch;
+    // [2, 3, rows, columns]: the patches of a picture, each all there or all gone.
+    const auto there = [&](const at::Tensor& picture) {
+      return picture.eq(batch.views[0]).unfold(2, p, p).unfold(3, p, p).flatten(4).to(at::kFloat).mean(4);
+    };
+    const at::Tensor visible = there(pictures[1].value), joined = there(pictures.at(3).value);
+    CHECK(visible.eq(0).logical_or(visible.eq(1)).all().item<bool>());
+    CHECK(visible.sum().item<int64_t>() == 2 * 3 * (height / p * width / p / 4));
+    CHECK(joined.masked_select(visible.eq(1)).eq(1).all().item<bool>());
+  }
 }
 
 TEST_CASE("MAE: the default rate counts all images of an update") {

@@ -50,6 +50,9 @@ TEST_CASE("one process: collectives are the identity, forward and backward, and 
     CHECK(scale.grad().item<double>() == Approx(6 * mean));
   }
   model.algorithm.on_event({}, bridge::Event::epoch_end);
+  CHECK(model.algorithm.wants(bridge::Event::updated));
+  CHECK_FALSE(model.algorithm.wants(bridge::Event::epoch_begin));  // it has not said so
+  CHECK_FALSE(model.algorithm.wants(bridge::Event::gradients));
 
   const auto states = model.algorithm.save_state();
   CHECK(states.size() == 2);

@@ -76,7 +76,7 @@ class Watched final : public train::Task {
         if (entry.tensor.grad().defined()) gradients.push_back(entry.tensor.grad().clone());
     return {};
   }
-  bool wants_gradients() const override { return true; }
+  bool wants(bridge::Event event) const override { return event == bridge::Event::gradients; }
 
   std::vector<at::Tensor> gradients;
 
@@ -163,7 +163,8 @@ const RankBody trains("trains an algorithm", [](const RankPlace& place) {
                              bridge::Origin::fresh);
   train::LoopOptions options;
   options.log_interval = 1;
-  train::Loop loop({loader, step, task, *optimizer, schedules, world.group()}, options, course);
+  train::Telemetry telemetry(world.group(), step.judges_norm(), step.logs_norm());
+  train::Loop loop({loader, step, task, *optimizer, schedules, world.group(), telemetry}, options, course);
   loop.begin();
   Losses losses;
   if (loop.run(losses) != Exit::ok) throw std::runtime_error("not trained");

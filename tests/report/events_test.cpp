@@ -151,6 +151,15 @@ TEST_CASE("a run that goes on begins a later file, which voids what follows its 
   for (const std::string& file : files) starts.push_back(fields_of(records_of(file).at(1)).find(2)->second.number);
   CHECK(starts == std::vector<uint64_t>{1, 21, 11});
   CHECK_THROWS_AS(EventFile(folder.path() + "/absent", 0), Error);
+
+  // One that moves there later on is the last of them too, and a name of no time stops nobody.
+  const Folder other;
+  const EventFile branch(other.path(), 30, folder.path());
+  const auto name_of = [](const std::string& path) { return std::filesystem::path(path).filename(); };
+  CHECK(name_of(other.files().front()) > name_of(files.back()));
+  std::ofstream(folder.path() + "/events.out.tfevents.9223372036854775807.x");
+  const EventFile next(folder.path(), 30);
+  CHECK(folder.files().size() == 5);
 }
 
 TEST_CASE("a disk that takes no more leaves whole records, and never stops the run") {

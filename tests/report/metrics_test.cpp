@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "base/errors.h"
+#include "report/lines.h"
 
 using namespace selfsup;
 using namespace selfsup::report;
@@ -57,7 +58,7 @@ TEST_CASE("metrics are cut after a step, with what is torn") {
   const TempFile file;
   const auto cut = [&](const std::string& text, int64_t step, bool probe_too = true) {
     file.set(text);
-    cut_metrics(file.path(), step, probe_too);
+    begin_metrics(file.path(), file.path(), step, probe_too);
     return file.text();
   };
   const std::string a = "{\"loss\": 1.0, \"step\": 10}\n", b = "{\"probe\": 1.0, \"step\": 10}\n",
@@ -74,8 +75,57 @@ TEST_CASE("metrics are cut after a step, with what is torn") {
   CHECK(cut(a + probe + c, 10) == a);  // made anew
   CHECK(cut(a + probe + c, 10, false) == a + probe);
   CHECK(cut(a + probe + c, 11) == a + probe);
-  cut_metrics(file.path() + ".absent", 3, true);
-  CHECK_THROWS_AS(cut_metrics(file.path() + "/x", 3, true), Error);
+  const auto absent = file.path() + ".absent", inside = file.path() + "/x";
+  begin_metrics(absent, absent, 3, true);
+  CHECK_THROWS_AS(begin_metrics(inside, inside, 3, true), Error);
+
+  // Into another file, the first one stays.
+  file.set(a + b + c);
+  const TempFile other;
+  begin_metrics(file.path(), other.path(), 19, true);
+  CHECK(other.text() == a + b);
+  CHECK(file.text() == a + b + c);
+  begin_metrics(absent, absent + "2", 3, true);
+  CHECK_FALSE(std::filesystem::exists(absent + "2"));
+}
+
+TEST_CASE("whatever lies where metrics are to be is neither waited for nor taken into memory") {
+  const TempFile file;
+  const auto begin = [&] { begin_metrics(file.path(), file.path(), 3, true); };
+  const auto exit_of = [](const auto& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.exit();
+    }
+    return Exit::ok;
+  };
+  ::unlink(file.path().c_str());
+  REQUIRE(::mkfifo(file.path().c_str(), 0600) == 0);
+  CHECK(exit_of(begin) == Exit::usage);
+  CHECK(exit_of([&] { MetricsFile{file.path()}; }) == Exit::usage);
+  ::unlink(file.path().c_str());
+  std::filesystem::create_symlink("/dev/zero", file.path());
+  CHECK(exit_of(begin) == Exit::usage);
+  CHECK(exit_of([&] { MetricsFile{file.path()}; }) == Exit::usage);
+  ::unlink(file.path().c_str());
+  const std::string a = "{\"step\": 2}\n", c = "{\"step\": 4}\n";
+  file.set(a + std::string(Lines::kLongest + 5, 'x') + "\n" + c);  // no line that a run writes
+  begin();
+  CHECK(file.text() == a + std::string(Lines::kLongest + 5, 'x') + "\n");
+  // One line of more than is taken into memory.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    file.set(a);
+    std::filesystem::resize_file(file.path(), uint64_t{2} << 30);
+    begin();
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    ::_exit(file.text() == a && used.ru_maxrss < (512 << 10) ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a disk that takes no more drops lines whole and never stops the run") {

@@ -72,19 +72,6 @@ TEST_CASE("the metrics object has MMEngine's keys in its order") {
                                          "memory", "step"});
 }
 
-TEST_CASE("means are over what came under a name since they were last taken") {
-  Means means;
-  CHECK(means.take().empty());
-  for (int i = 1; i <= 4; ++i) {
-    means.add("loss", i);
-    if (i % 2 == 0) means.add("grad_norm", 10 * i);
-  }
-  means.add("rare", 7);
-  CHECK(means.take() == Scalars{{"loss", 2.5}, {"grad_norm", 30}, {"rare", 7}});
-  means.add("loss", 5);
-  CHECK(means.take() == Scalars{{"loss", 5}});
-}
-
 TEST_CASE("durations read as Python prints them") {
   CHECK(duration_text(0) == "0:00:00");
   CHECK(duration_text(62.999) == "0:01:02");

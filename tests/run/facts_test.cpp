@@ -35,7 +35,8 @@ TEST_CASE("a stated pipeline says what views it gives, of images of known and of
        {96, 160}},
       {kFolder, R"([{"type": "Resize", "scale": [160, 96]}])", {96, 160}},  // mmcv: width first
       {kFolder, R"([{"type": "ResizeEdge", "scale": 64}, {"type": "CenterCrop", "crop_size": 56}])", {56, 56}},
-      {kFolder, R"([{"type": "ResizeEdge", "scale": 64}])", {}},  // depends on the image
+      {kFolder, R"([{"type": "ResizeEdge", "scale": 64}])", {}},          // depends on the image
+      {kFolder, R"([{"type": "RandomCrop", "size": 600}])", {600, 600}},  // whatever the images are
       {kFolder, R"([])", {}},
       {kFolder, "", {}},
       {kFolder, R"([{"type": "RandomResizedCrop", "size": 40}, {"type": "SomePlugins", "size": 7}])", {40, 40}},

@@ -92,6 +92,8 @@ throws 3 "$model" load_state 1 --resume whole/checkpoints/iter_2
 ends 3 "$model.training_step: thrown in training_step" 'training_step 1 std' # the first step itself
 ends 2 "$model.training_step: asks for what cannot be" 'training_step 1 config'
 
+ends 3 "$model: its loss depends on no trained parameter" 'training_step 1 detached' # in its backward
+
 # After it: the run failed.
 throws 1 "$model" training_step 3
 throws 1 "$model.training_step: $tokens" embed 3
@@ -125,6 +127,13 @@ ends 1 "$model.training_step: $maps.forward: layer 'map' was asked for and not e
 ends 1 "$model.features: 'pixels' must be f32 [16, C], it is f32 [15, 192]" 'features 2 shape' --cfg-options "$probe"
 ends 3 "$model.features: 'pixels' must be f32 [1, C], it is f32 [1, 0]" 'features 1 empty' --cfg-options "$probe"
 ends 3 "$model.features: 'pixels' must be f32 [1, C], it is f32 [1, 3, 8, 8]" 'features 1 map' --cfg-options "$probe"
+
+# Whatever a plugin says, it is one line that can be read.
+exits 1 'training_step 3 long'
+line=$(tail -n 1 out)
+[ ${#line} -lt 600 ] || fail "a text of 100 kB: a line of ${#line} characters"
+echo "$line" | grep -qF 'begin\x1b[2J\xff xxx' || fail "a text of 100 kB: does not begin as it does"
+echo "$line" | grep -qE ' … [0-9]+ characters … x+ end$' || fail "a text of 100 kB: does not end as it does"
 
 # warns TEXT FAULT ARGUMENTS...: the run goes through and says so once.
 warns() {
@@ -181,6 +190,97 @@ for what in segv overflow; do
   crashes apply "apply 4 $what" --cfg-options $threads
 done
 
+# On a thread that a plugin has started it is named by where its code is: what crashed, or what is on the stack.
+for what in thread_segv:139:'crashed with SIGSEGV (outside of any callback); run it in a debugger to see where' \
+  thread_abort:134:'let an exception out of a thread, or aborted (outside of any callback); catch in every thread that it starts' \
+  thread_throw:134:'let an exception out of a thread, or aborted (outside of any callback); catch in every thread that it starts'; do
+  rest=${what#*:}
+  exits "${rest%%:*}" "training_step 2 ${what%%:*}"
+  tail -n 1 out | grep -qxF "selfsup-host: plugin test.thrower ${rest#*:}" || fail "${what%%:*}: the line does not name the plugin"
+done
+
+# What is the process's stays as it was: the working folder, though the paths of images and of the work folder begin there; the modes of
+# files; how numbers are rounded; signals.
+"$host" views --plugin "$plugin" run.json --out picture.png >out 2>&1 || fail "views"
+mkdir images && for n in 1 2 3 4 5 6 7 8; do cp picture.png images/$n.png; done
+images='train_dataloader.dataset={"_delete_":true,"type":"image_folder","data_root":"images"}'
+umask 022
+digest() { (cd work/checkpoints/iter_4 && sha256sum ./*.safetensors); }
+run '' --cfg-options "$images" $threads || fail "a run on images: exit $?"
+digest >undisturbed
+for fault in 'save_state 1 umask' 'save_state 1 raw_chdir' 'reconstruct 1 umask' 'reconstruct 1 raw_chdir' 'training_step 1 chdir' 'apply 3 chdir' 'constructor 1 raw_chdir' 'training_step 1 raw_chdir' 'tokens.create 1 umask' \
+  'training_step 1 umask' 'training_step 1 round' 'apply 1 round'; do
+  workers=0
+  [ "${fault#apply}" = "$fault" ] || workers=2
+  run "$fault" --cfg-options "$images" train_dataloader.num_workers=$workers default_hooks.logger.interval=1 || fail "$fault: exit $?"
+  [ "$(grep -c 'warning: ' out)" -eq 1 ] || fail "$fault: not one warning"
+  grep -q 'warning: plugin test.thrower has ' out || fail "$fault: the plugin is not named"
+  digest | cmp -s undisturbed - || fail "$fault: other tensors"
+  [ "$(find work -perm 644 -type f | wc -l)" -eq "$(find work -type f | wc -l)" ] || fail "$fault: files of other modes"
+  [ "$(find work -perm 755 -type d | wc -l)" -eq "$(find work -type d | wc -l)" ] || fail "$fault: folders of other modes"
+  [ ! -e work/bad_files.txt ] || fail "$fault: images are bad"
+done
+# The code of the process that was started last, which is killed after half a minute.
+ends_soon() {
+  { sleep 30 && kill -9 "$pid"; } >/dev/null 2>&1 &
+  guard=$!
+  wait "$pid"
+  code=$?
+  kill $guard
+  return $code
+}
+# stopped_by SIGNAL ITERATION FAULT ARGUMENTS...: starts a long run, and sends the signal when it has come to that iteration.
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid"; rm -rf "$scratch"' EXIT
+stopped_by() {
+  signal=$1 iteration=$2 fault=$3
+  shift 3
+  rm -rf work
+  : >out # the child that writes it may come later
+  SELFSUP_TEST_FAULT=$fault "$host" --plugin "$plugin" run.json --work-dir work "$@" train_cfg.max_iters=1000000 \
+    default_hooks.logger.interval=1 >out 2>&1 &
+  pid=$!
+  ticks=0
+  until grep -qF " $iteration/1000000]" out || [ $ticks -gt 600 ]; do sleep 0.1 && ticks=$((ticks + 1)); done
+  kill -"$signal" $pid
+  ends_soon
+}
+for how in ignore block; do
+  for asked in TERM:75 INT:130 USR1:75; do
+    stopped_by "${asked%:*}" 9 "training_step 2 $how" --cfg-options train_dataloader.num_workers=0
+    rc=$?
+    [ $rc -eq "${asked#*:}" ] || fail "$how, SIG${asked%:*}: exit $rc"
+  done
+done
+
+# A transform that hangs keeps nobody from stopping, and nothing from being saved.
+stopped_by TERM 3 'apply 21 hang' --cfg-options $threads
+rc=$?
+pid=
+[ $rc -eq 75 ] || fail "a hanging transform: exit $rc"
+grep -q 'has not come to an end' out || fail "a hanging transform: not said"
+"$host" --plugin "$plugin" run.json --work-dir work --resume --cfg-options train_cfg.max_iters=30 >out 2>&1 || fail "going on after it: exit $?"
+grep -q 'resuming from work/checkpoints/iter_' out || fail "a hanging transform: nothing was saved"
+
+# Nor at the first batch of the run, nor at that of an epoch, nor where there is no room to save.
+# hangs CODE SECONDS FAULT ARGUMENTS...: SIGTERM comes when the transform has hung for a while.
+hangs() {
+  expected=$1 seconds=$2 fault=$3
+  shift 3
+  rm -rf work
+  SELFSUP_TEST_FAULT=$fault "$host" --plugin "$plugin" run.json --work-dir work "$@" >out 2>&1 &
+  pid=$!
+  sleep "$seconds"
+  kill -TERM $pid
+  ends_soon
+  rc=$?
+  pid=
+  [ $rc -eq "$expected" ] || fail "$fault, $*: exit $rc, not $expected"
+}
+hangs 75 4 'apply 2 hang' --cfg-options $threads
+grep -q 'stopped before the first iteration' out || fail "a transform that hangs at once: not said"
+hangs 75 4 'apply 20 hang' --cfg-options $threads train_cfg.max_iters=100 default_hooks.checkpoint.interval=100
+grep -q 'stopped at iteration 4 and saved' out || fail "a transform that hangs as an epoch begins: not saved"
 # The end is the host's: a plugin that ends the process is a failure with its name, whatever it says about the status.
 # stops CODE TEXT FAULT ARGUMENTS...
 stops() {
@@ -208,6 +308,7 @@ for callback in save_state algorithm.destroy reconstruct; do
 done
 stops 1 "$file ended the process by exit(0) (on a thread of its own)" 'training_step 2 thread'
 stops 1 'plugin test.thrower ended the process by exit(0) (callback training_step)' 'training_step 2 err'
+stops 1 "$file ended the process by _exit(0) (on a thread of its own)" 'training_step 2 terminate' --cfg-options train_cfg.max_iters=1000000
 run 'training_step 2 child' || fail "a child process that ends took the run with it: exit $?"
 # On the way out the status stays the run's; after an error of its own nothing of a plugin runs any more.
 stops 0 "$file ended the process by exit(75)" 'destructor 1 exit75'

@@ -121,8 +121,8 @@ run config tiny.json --cfg-options 'visualizer={"vis_backends": [{"type": "Wandb
 grep -q 'LocalVisBackend' err || fail "the backends that are there are not named: $(cat err)"
 
 # What cannot be written is a warning.
-mkdir -p blocked/report.html/x blocked/views.png/x blocked/curve.svg/x
-run tiny.json --work-dir blocked || fail "a run whose pictures cannot be written: exit $?"
+strace -f -o /dev/null -P report.html.tmp -P blocked/views.png.tmp -P curve.svg.tmp -e trace=openat -e inject=openat:error=ENOSPC \
+  "$host" tiny.json --work-dir blocked >out 2>err || fail "a run whose pictures cannot be written: exit $?"
 [ "$(grep -c '^warning: no ' err)" -eq 3 ] || fail "not three warnings: $(cat err)"
 
 # A run that diverges, or has bad images, still has its page.

@@ -99,6 +99,18 @@ for part in model optimizer; do
   cmp "mae3/checkpoints/iter_20/$part.safetensors" "killed/checkpoints/iter_20/$part.safetensors" || fail "resumed by three: other bytes of $part"
 done
 
+# What three log, every third iteration, is the same where they go on from a save between two lines.
+lines="$batch default_hooks.logger.interval=3 train_cfg.max_iters=12"
+# shellcheck disable=SC2086
+ranks 3 lines mae.json --cfg-options $lines || fail "a line every third iteration: $?"
+cp -r lines lines_again
+rm -rf lines_again/checkpoints/iter_12 lines_again/checkpoints/iter_8
+# shellcheck disable=SC2086
+ranks 3 lines_again mae.json --resume --cfg-options $lines || fail "a line every third iteration, resumed: $?"
+for folder in lines lines_again; do sed -E 's/"(time|data_time|memory)": *[^,}]*,? *//g' $folder/metrics.jsonl >$folder.numbers; done
+[ "$(wc -l <lines.numbers)" = 4 ] || fail "not four lines"
+cmp lines.numbers lines_again.numbers || fail "resumed by three: other numbers in metrics.jsonl"
+
 # --- tensors of which each rank has its own ------------------------------------------------------------------------------------
 sed 's/"plugins": \["mae.so"\],//; /"model": {/,/^  },/d; /"optim_wrapper"/d' mae.json >own.json
 own="train_cfg.max_iters=8 $batch"

@@ -35,6 +35,9 @@ wrong "a key twice" 'found "max_epochs" again' '"train_cfg": { "max_epochs": 2, 
 wrong "trailing comma" "expected a key" '"train_cfg": { "max_epochs": 2, }'
 wrong "bad UTF-8" "expected UTF-8" "\"work_dir\": \"$(printf '\377')\""
 wrong "deep nesting" "at most 64 levels" "\"model\": $(printf '%5000s' '' | tr ' ' '[')"
+for key in clip_grad.max_norm clip_grad.norm_type optimizer.lr optimizer.weight_decay optimizer.eps loss_scale; do
+  refused "a number that no float holds" "optim_wrapper.$key: expected a number of single precision" "$tiny" --cfg-options "optim_wrapper.$key=1e39"
+done
 wrong "both lengths" "train_cfg.max_iters: excludes max_epochs" '"train_cfg": { "max_iters": 2 }'
 head -c 1100000 /dev/zero | tr '\0' ' ' >long.json
 refused "an over-long file" "long.json: expected at most" long.json

@@ -80,8 +80,9 @@ run 4 validate run.json --device cuda --cfg-options \
   'probe={"dataset": {"data_root": "nowhere"}, "test_dataset": {"data_root": "nowhere"}}'
 run 0 validate run.json
 
-# A stop during the last save is granted before the picture, which the next start draws. The save of epoch 2 is the second mkdirat.
-strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:signal=TERM:when=2 \
+# A stop during the last save is granted before the picture, which the next start draws. The start
+# makes two folders to see whether it can; the saves of the epochs make one each.
+strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:signal=TERM:when=4 \
   "$host" --plugin mae.so run.json --work-dir stopped >out 2>&1
 [ $? -eq 75 ] || fail "a stop at the end of the run is not granted"
 says "stopped at iteration 4 and saved"
@@ -97,7 +98,7 @@ run 0 run.json --work-dir stopped --resume
 [ "$(cat rc)" -eq 0 ] || fail "a closed pipe ends the run with $(cat rc)"
 [ -d piped/checkpoints/epoch_2 ] || fail "a run into a closed pipe saves nothing"
 
-# Bad images count over all processes of a run.
+# Bad images count over all processes of a run, but not those that have been repaired.
 mkdir images
 for i in $(seq 10 29); do cp a/reconstruction.png "images/$i.png"; done
 for i in 10 11 12; do echo "not an image" >"images/$i.png"; done
@@ -106,8 +107,10 @@ sed 's/{ "type": "shapes".*32 } }/{ "type": "image_folder", "data_root": "images
 run 0 images.json --work-dir bad
 cmp -s bad/bad_files.txt bad/checkpoints/epoch_1/bad_files.txt || fail "bad_files.txt of the work folder is not the checkpoint's"
 grep -qP '^0\timages/10\.png\t.*not an image' bad/bad_files.txt || fail "bad_files.txt does not name number, path and reason: $(cat bad/bad_files.txt)"
-cp images/29.png images/10.png
 echo "not an image" >images/13.png
 run 4 images.json --work-dir bad --resume --cfg-options train_cfg.max_epochs=2
-for i in 10 11 12 13; do grep -q "images/$i.png" bad/bad_files.txt || fail "bad_files.txt has lost image $i"; done
+for i in 10 11 12 13; do says "images/$i.png"; done
+cp images/29.png images/10.png
+run 0 images.json --work-dir bad --resume --cfg-options train_cfg.max_epochs=2
+[ "$(cut -f 2 bad/bad_files.txt | tr '\n' ' ')" = "images/11.png images/12.png images/13.png " ] || fail "bad_files.txt lists $(cat bad/bad_files.txt)"
 exit $failed

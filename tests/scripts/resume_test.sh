@@ -1,7 +1,7 @@
 #!/bin/sh
 # A run that is killed with SIGKILL twenty times, at moments spread over it, before its first save and inside saves too, and resumed with
-# other numbers of workers ends with the bytes of the run that nobody killed. Accumulation over a partial last batch; a save every
-# fourth iteration.
+# other numbers of workers ends with the bytes of the run that nobody killed, and has logged the same numbers. Accumulation over a partial
+# last batch; a save every fourth iteration, a line every third, so that a line's numbers are from before a save and after it.
 #   resume_test.sh BUILD_FOLDER
 set -eu
 
@@ -18,7 +18,7 @@ cat >run.json <<'END'
   "train_dataloader": { "batch_size": 16, "dataset": { "type": "shapes", "size": 40, "image_size": 32 } },
   "optim_wrapper": { "accumulative_counts": 2 },
   "train_cfg": { "max_iters": 30 },
-  "default_hooks": { "logger": { "interval": 1 }, "checkpoint": { "interval": 4, "by_epoch": false } },
+  "default_hooks": { "logger": { "interval": 3 }, "checkpoint": { "interval": 4, "by_epoch": false } },
   "randomness": { "seed": 7 },
   "env_cfg": { "num_threads": 1 }
 }
@@ -31,12 +31,14 @@ fail() {
 }
 
 # run FOLDER WORKERS [COMMAND that kills what it runs...]
+interval=3
 run() {
   folder=$1 workers=$2
   shift 2
   # strace ends a little before all threads of what it kills have.
   [ ! -e "$folder/.lock" ] || flock --timeout 60 "$folder/.lock" true || fail "a killed run still holds its lock after a minute"
-  "$@" "$host" --plugin mae.so run.json --work-dir "$folder" --resume --cfg-options "train_dataloader.num_workers=$workers" >>log 2>&1
+  "$@" "$host" --plugin mae.so run.json --work-dir "$folder" --resume --cfg-options "train_dataloader.num_workers=$workers" \
+    "default_hooks.logger.interval=$interval" >>log 2>&1
 }
 
 there() { # PATTERN
@@ -48,8 +50,10 @@ there() { # PATTERN
 
 # Kills at the second line of metrics.jsonl, two iterations before the first save.
 before_a_save() {
+  interval=1
   run killed "$1" strace -o /dev/null -P "$work/killed/metrics.jsonl" -e trace=write -e inject=write:signal=KILL:when=2 || rc=$?
   if [ ! -s killed/metrics.jsonl ] || there 'killed/checkpoints/iter_*'; then fail "no kill before the first save ($rc)"; fi
+  interval=3
 }
 
 # Kills where a checkpoint that is written is about to get its name.
@@ -64,14 +68,21 @@ inside_a_save() {
 # The tensors of the finished run, without its folder's name.
 digest() { (cd "$1/checkpoints/iter_30" && sha256sum ./*.safetensors) }
 
+# metrics.jsonl without what no two runs have in common: times and memory.
+numbers() { sed -E 's/"(time|data_time|memory)": *[^,}]*,? *//g' "$1/metrics.jsonl"; }
+
 same_bytes() {
   digest killed >got
   cmp -s expected got || fail "a run that was killed $kills times ended with other tensors than the one that was not"
+  numbers killed >got_numbers
+  cmp -s expected_numbers got_numbers || fail "a run that was killed $kills times has logged: $(diff expected_numbers got_numbers)"
 }
 
 begin=$(date +%s.%N)
 run straight 0 || fail "the run that nobody kills failed"
 digest straight >expected
+numbers straight >expected_numbers
+[ "$(wc -l <expected_numbers)" -eq 10 ] || fail "not ten lines: $(cat expected_numbers)"
 kills=0 round=0 resumes=0 saves=0
 # How long the run takes, on this machine as busy as it is now: the kills are spread over that, not over fixed seconds.
 length=$(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')

@@ -88,7 +88,8 @@ sed 's/{ "type": "shapes".*32 } }/{ "type": "image_folder", "data_root": "images
   run.json >bad.json
 run bad.json --work-dir bad
 [ $? -eq 4 ] || fail "a set of bad images does not end with 4"
-grep -q 'images/.*\.jpg.*not an image' bad/bad_files.txt || fail "bad_files.txt does not list the bad images"
+grep -q 'images/.*\.jpg.*not an image' out || fail "the message does not name the bad images"
+[ ! -e bad ] || fail "a set of bad images is seen only once the work folder is made"
 
 # Those of the probe's sets are listed too, and the limit holds for them.
 mkdir -p labelled/a labelled/b
@@ -124,8 +125,9 @@ want='features at 2/4, update 1, epoch 1, origin 2;features at 4/4, update 2, ep
 [ "$(places out)" = "$want" ] || fail "resumed, they are told: $(places out)"
 
 # On a terminal, three bad images among good ones, one image to a batch: the bar is there when the later ones are found.
-rm images/[4-9].jpg
+rm images/*.jpg
 for i in 4 5 6 7 8 9; do cp "$picture" "images/$i.png"; done
+for i in 1 2 3; do head -c 2000 "$picture" >"images/$i.jpg"; done # bad behind their first bytes
 NO_COLOR=1 TERM=xterm python3 - "$host" <<'END' >out || fail "on a terminal"
 import os, pty, re, sys
 text = b""

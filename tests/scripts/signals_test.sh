@@ -1,6 +1,7 @@
 #!/bin/sh
 # A run that SIGTERM or SIGINT tells to stop finishes its optimizer step, saves, and goes on from there with --resume; a second signal
-# ends it in the middle of that save, and what was saved before is whole. strace sends the signals where a save begins, with mkdirat.
+# ends it in the middle of that save, and what was saved before is whole. strace sends the signals where a save begins, with mkdirat;
+# the first two are those of the start, which tries whether saves can be made.
 #   signals_test.sh BUILD_FOLDER
 . "$(dirname "$0")/common.sh"
 host=$1/bin/selfsup-host
@@ -35,19 +36,19 @@ for signal in TERM:75:143 INT:130:130; do
   name=${signal%%:*} codes=${signal#*:}
 
   # While iteration 12 is saved: the step of 13, 14 and 15 is finished.
-  run "$name" "$name" 1
+  run "$name" "$name" 3
   rc=$?
   [ $rc -eq "${codes%:*}" ] || fail "SIG$name: exit $rc"
   grep -q "stopped at iteration 15 and saved; --resume" out || fail "SIG$name: does not say where it stopped"
   finishes "$name" 15
 
   # And once more when iteration 15 is saved; what comes within half a second is one wish.
-  run "twice_$name" "$name" 1+ 400000
+  run "twice_$name" "$name" 3+ 400000
   rc=$?
   [ $rc -eq "${codes#*:}" ] || fail "SIG$name twice: exit $rc"
   [ -d "twice_$name/checkpoints/.tmp-iter_15" ] || fail "SIG$name twice: it did not end in the middle of a save"
   finishes "twice_$name" 12
-  run "at_once_$name" "$name" 1+
+  run "at_once_$name" "$name" 3+
   rc=$?
   [ $rc -eq "${codes%:*}" ] || fail "SIG$name twice at once: exit $rc"
   finishes "at_once_$name" 15

@@ -2,10 +2,16 @@
 // N-th call on, and how: std, int, foreign and config are thrown, segv and overflow crash. Callbacks that several
 // components have are COMPONENT.CALLBACK.
 #include <err.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cfenv>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <sstream>
 #include <thread>
 
@@ -29,6 +35,32 @@ struct Plan {
 
 int* volatile nowhere = nullptr;
 
+// What goes wrong on a thread of the plugin's own.
+void in_a_thread(const std::string& fault) {
+  if (fault == "thread_segv") std::thread([] { *nowhere = 1; }).join();
+  if (fault == "thread_abort") std::thread([] { std::abort(); }).join();
+  if (fault == "thread_throw") std::thread([] { throw Foreign(); }).join();
+  if (fault != "terminate") return;
+  std::set_terminate([] { _exit(0); });
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    throw Foreign();
+  }).detach();
+}
+
+// What is the process's, and no plugin's.
+void to_the_process(const std::string& fault) {
+  if (fault == "chdir" && chdir("/") == 0) std::abort();
+  if (fault == "raw_chdir") syscall(SYS_chdir, "/");
+  if (fault == "umask") umask(0777);
+  if (fault == "round") std::fesetround(FE_UPWARD);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
+    if (fault == "ignore") std::signal(signal, SIG_IGN);
+  sigset_t all;
+  sigfillset(&all);
+  if (fault == "block") pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 // The fault that is due here, or "". Throws if that is the fault.
 std::string at(const std::string& callback) {
   static const Plan plan;
@@ -47,6 +79,11 @@ std::string at(const std::string& callback) {
   if (plan.fault == "thread") std::thread([] { std::exit(0); }).join();
   if (plan.fault == "child" && fork() == 0) std::exit(0);
   if (plan.fault == "overflow") selfsup::test::overflow_stack();
+  if (plan.fault == "hang")
+    for (;;) pause();
+  if (plan.fault == "long") throw std::runtime_error("begin\x1b[2J\xff " + std::string(100'000, 'x') + " end");
+  in_a_thread(plan.fault);
+  to_the_process(plan.fault);
   return plan.fault;
 }
 
@@ -164,6 +201,7 @@ class Thrower {
     if (fault == "channels") return {{"original", images.slice(1, 1)}};
     return {{"original", fault == "empty" ? images.slice(2, 8) : images}};
   }
+  static constexpr uint32_t caps = SSP_CAP_EPOCH_BEGIN;
   void on_event(const Call&, const Event&) const { at("on_event"); }
   std::string save_state(uint32_t) const {
     at("save_state");

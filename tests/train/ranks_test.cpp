@@ -81,6 +81,42 @@ TEST_CASE("what is not finite on one rank is masked on both, and ends both") {
   }
 }
 
+TEST_CASE(
+    "ranks that are stopped and resumed log what those log that were not, and fewer ranks go on from one of them") {
+  const Setup setup{.images = 40, .batch_size = 2, .max_epochs = 2, .log_interval = 4};
+  std::vector<std::vector<double>> straight(2), again(2);
+  const auto note = [](const Run& run, std::vector<double>& into) {
+    for (const report::TrainPoint& point : run.outside.points)
+      for (const auto& [name, value] : point.scalars) into.push_back(value);
+  };
+  const std::filesystem::path folder = test::fresh_folder();
+  std::mutex checks;
+  ThreadRanks(2).run([&](const distributed::Group& group) {
+    Run whole(setup, group), first(setup, group), second(setup, group);
+    const Exit untouched = whole.go();
+    first.outside.keep_in(folder, first.keepers, group);
+    first.outside.stop_at = 5;  // noticed after 6: two iterations are in no line yet
+    const Exit stopped = first.go();
+    const checkpoint::Checkpoint saved(folder / "iter_6");
+    restore(second.keepers, saved);
+    const Exit resumed = second.go(position_of(saved.manifest()), saved.path());
+    const std::lock_guard lock(checks);
+    CHECK(untouched == Exit::ok);
+    CHECK(stopped == Exit::preempted);
+    CHECK(resumed == Exit::ok);
+    CHECK(first.loop->course().at().iter == 6);
+    note(whole, straight[static_cast<size_t>(group.rank())]);
+    note(first, again[static_cast<size_t>(group.rank())]);
+    note(second, again[static_cast<size_t>(group.rank())]);
+  });
+  CHECK(straight[0].size() == 5 * 3);  // lines and numbers
+  CHECK(again == straight);            // bit for bit
+  Run alone(setup);
+  restore(alone.keepers, checkpoint::Checkpoint(folder / "iter_6"));
+  CHECK_FALSE(alone.telemetry.window().empty());
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a stop that one rank is asked for ends all at the same step") {
   std::mutex checks;
   ThreadRanks(2).run([&](const distributed::Group& group) {

@@ -36,6 +36,52 @@ TEST_CASE("the longest custom key decides alone, ties go alphabetically") {
   CHECK(r.settings(entry("head.fc.weight"), 2, 1).extras.get("frozen_like").as_int() == 7);
 }
 
+TEST_CASE("a key that yields says what no other key says, however long it is") {
+  const ParamRules r = rules(R"({"custom_keys": {
+      "cls_token": {"decay_mult": 0, "yields": true}, "bias": {"decay_mult": 0, "lars_exclude": true, "yields": true},
+      "pos_embed": {"lr_mult": 3, "yields": true}, "net": {"lr_mult": 0}, "head": {"decay_mult": 2, "momentum": 0.5}}})");
+  const auto of = [&](const char* name, uint32_t roles = 0) { return r.settings(entry(name, roles), 1, 1); };
+  CHECK(of("net.cls_token").lr == 0);
+  CHECK(of("net.cls_token").weight_decay == 0);
+  CHECK(of("net.pos_embed").lr == 0);
+  CHECK(of("neck.pos_embed").lr == 3);
+  CHECK(of("neck.pos_embed", no_decay).weight_decay == 1);  // a key that fits decides alone about roles
+  CHECK(of("net.bias", lars_exclude).extras.get_bool("lars_exclude", false));
+  CHECK(of("head.bias").weight_decay == 2);
+  CHECK(of("head.bias").extras.get("momentum").as_double() == 0.5);
+  CHECK(of("head.bias").extras.get("lars_exclude").as_bool());
+  CHECK(!of("head.bias").extras.has("yields"));
+  // Factors by type are the user's too.
+  const ParamRules typed = rules(R"({"custom_keys": {"ln": {"decay_mult": 0, "lr_mult": 0.5, "yields": true}},
+                                     "norm_decay_mult": 3, "bias_lr_mult": 2})");
+  CHECK(typed.settings(entry("ln1.weight", norm), 1, 1).weight_decay == 3);
+  CHECK(typed.settings(entry("ln1.weight", norm), 1, 1).lr == 0.5);
+  CHECK(typed.settings(entry("ln1.fc.bias", bias), 1, 1).lr == 2);
+}
+
+TEST_CASE("parameters whose rate is to be 0 are held still: no gradient, no group, nothing to save") {
+  model::ParameterStore store;
+  for (const char* name : {"net.weight", "net.bias", "head.weight", "head.bias"}) {
+    model::Entry e;
+    e.name = name;
+    store.declare(std::move(e), {2}, at::kFloat).tensor.fill_(1).set_requires_grad(true);
+  }
+  CHECK(hold_still(store, rules(R"({"custom_keys": {"net": {"decay_mult": 0}}})")).empty());
+  CHECK(store.trained().size() == 4);
+  const ParamRules r = rules(R"({"custom_keys": {"net": {"lr_mult": 0}}, "bias_lr_mult": 0})");
+  CHECK(hold_still(store, r) ==
+        "frozen by lr_mult 0 (optim_wrapper.paramwise_cfg): 3 tensors with 6 numbers: head (1), net (2)");
+  REQUIRE(store.trained().size() == 1);
+  CHECK(store.trained()[0]->name == "head.weight");
+  const model::Entry& held = *store.find("net.weight");
+  CHECK(held.held);
+  CHECK(held.kind == model::Kind::frozen);
+  CHECK(!held.tensor.requires_grad());
+  CHECK(group_parameters(store.trained(), r, 1, 0.1).size() == 1);
+  CHECK_THROWS_WITH(hold_still(store, rules(R"({"custom_keys": {"head": {"lr_mult": 0}}})")),
+                    Catch::Contains("optim_wrapper.paramwise_cfg") && Catch::Contains("nothing is left to train"));
+}
+
 TEST_CASE("role rules apply in MMEngine's order, and NO_DECAY where none speaks") {
   const ParamRules r =
       rules(R"({"norm_decay_mult": 2, "bias_decay_mult": 3, "flat_decay_mult": 4, "bias_lr_mult": 5})");

@@ -80,6 +80,9 @@ TEST_CASE("a rise that has one step is told, with the rate that is reached") {
     CHECK_THAT(text, Catch::Contains("param_scheduler.0 (LinearLR)") && Catch::Contains("test.json:1:2") &&
                          Catch::Contains("one step") && Catch::Contains("0.0005 at most, not 0.5"));
   }
+  const RunLength longest{1, 1'000'000'000, 1'000'000'000};  // that nobody walks through to look
+  CHECK_THAT(warning(R"({"type": "LinearLR", "by_epoch": false, "end": 1})", longest),
+             Catch::Contains("one step") && Catch::Contains("stays below 0.5"));
   CHECK(fitted(1, 2, converted).empty());
   CHECK(fitted(2, 1, converted).empty());
   CHECK(fitted(2, 5, iterations).empty());

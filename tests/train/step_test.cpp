@@ -65,22 +65,35 @@ TEST_CASE("a step tells who watches what it is doing, and with which batch") {
   Setup setup = one_step();
   Run run(setup);
   using distributed::Phase;
-  run.task.at_gradients = [&](const bridge::Step&) -> std::vector<bridge::NamedTensor> {
-    CHECK(run.progress.seen().phase == Phase::update);
-    CHECK(run.progress.seen().iter == 1);
-    return {};
-  };
   int64_t forwards = 0;
+  uint64_t begun = 0;
+  run.task.at_event = [&](bridge::Event event) {
+    if (event == bridge::Event::epoch_begin) begun = run.progress.seen().count;
+  };
   run.task.bad_iter = 1;
   run.task.before_bad = [&] {
     forwards += 1;
     CHECK(run.progress.seen().phase == Phase::forward);
     CHECK(run.progress.seen().iter == 1);
-    CHECK(run.progress.seen().count == 3);  // after forward and backward of the first batch
+    // Data, forward, backward, reading and line of the first batch; data and forward of this one.
+    CHECK(run.progress.seen().count == begun + 7);
   };
   CHECK_THROWS_AS(run.go(), Error);  // its loss is not finite
   CHECK(forwards == 1);
-  CHECK(run.progress.seen().count == 5);
+}
+
+TEST_CASE("while an event runs, who watches is told which") {
+  Run run({.images = 4, .batch_size = 2, .max_epochs = 1, .accumulative_counts = 2});
+  using distributed::Phase;
+  std::vector<std::pair<Phase, int64_t>> seen;
+  const auto look = [&] { seen.emplace_back(run.progress.seen().phase, run.progress.seen().iter); };
+  run.task.at_event = [&](bridge::Event) { look(); };
+  run.task.at_gradients = [](const bridge::Step&) { return std::vector<bridge::NamedTensor>(); };
+  run.go();
+  const std::vector<std::pair<Phase, int64_t>> want = {{Phase::ready, 0},     {Phase::epoch_begin, 0},
+                                                       {Phase::gradients, 1}, {Phase::updated, 2},
+                                                       {Phase::epoch_end, 2}, {Phase::over, 2}};
+  CHECK((seen == want));
 }
 
 TEST_CASE("metrics of events are logged with the step that they belong to, once, after the losses") {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -37,6 +38,8 @@ struct Setup {
   bool scaled = false;  // as for fp16
   std::string clip = "null";
   int64_t evaluate_every = 0;  // in what the run is counted in
+  bool changes_course = false;
+  std::string held = {};  // a parameter that the run's rules freeze
 };
 
 class RandomImages : public data::Dataset {
@@ -49,7 +52,9 @@ class RandomImages : public data::Dataset {
     out.reshape(4, 4, 1);
     KeyedRandom random(static_cast<uint64_t>(index));
     for (auto& pixel : out.pixels) pixel = static_cast<uint8_t>(random.below(256));
+    ++loads;
   }
+  mutable std::atomic<int64_t> loads{0};
 
  private:
   int64_t size_;
@@ -79,6 +84,7 @@ class ToyTask : public train::Task {
     return {{"loss_main", loss, SSP_EMIT_LOSS}, {"size", at::tensor(static_cast<float>(x.size(0))), SSP_EMIT_METRIC}};
   }
   std::vector<bridge::NamedTensor> on_event(const bridge::Step& step, bridge::Event event) override {
+    if (at_event) at_event(event);
     if (event == bridge::Event::gradients) return at_gradients(step);
     static const char* const names[] = {"", "ready", "begin", "updated", "end", "over"};
     const std::string name = names[static_cast<int>(event)];
@@ -87,7 +93,9 @@ class ToyTask : public train::Task {
     if (!tells_events) return {};
     return {{name, at::tensor(static_cast<float>(step.iter)), SSP_EMIT_METRIC}};
   }
-  bool wants_gradients() const override { return at_gradients != nullptr; }
+  bool wants(bridge::Event event) const override {
+    return event == bridge::Event::gradients ? at_gradients != nullptr : wants_epochs;
+  }
   std::vector<State> save_state() override {
     const auto* bytes = reinterpret_cast<const std::byte*>(&memory);
     return {{"", false, {bytes, bytes + sizeof memory}}};
@@ -99,7 +107,8 @@ class ToyTask : public train::Task {
   bool spoils_backward = false;
   bool bad_gradient_only = false;
   std::function<void()> before_bad;
-  bool tells_events = false;
+  bool tells_events = false, wants_epochs = false;
+  std::function<void(bridge::Event)> at_event;
   std::function<std::vector<bridge::NamedTensor>(const bridge::Step&)> at_gradients;
   uint64_t memory = 1;
   std::vector<double> losses;
@@ -164,26 +173,33 @@ class Run {
         task((fill(), store)),
         optimizer(make_optimizer()),
         scaler({.scaled = setup.scaled}, at::kCPU),
+        telemetry(group, !setup.scaled, clip().kind == train::ClipSettings::Kind::norm),
         reducer(make_reducer ? make_reducer(train::trained_tensors(store)) : distributed::make_plain_reducer(group)),
-        keepers{train::keep_task(task, group), train::keep_model(store), train::keep_scaler(scaler),
-                train::keep_optimizer(*optimizer), train::keep_buckets(*reducer)} {}
+        keepers{train::keep_task(task, group),
+                train::keep_model(store),
+                train::keep_scaler(scaler),
+                train::keep_optimizer(*optimizer, store),
+                train::keep_window(telemetry.window(), group),
+                train::keep_buckets(*reducer)} {}
 
   Exit go(const train::Position& start = {}, const std::string& last_good = "") {
     const int64_t epoch = loader_.batches_per_epoch();
     const bool by_epoch = setup_.max_iters == 0;
     const train::Course course({by_epoch, setup_.max_iters, setup_.max_epochs, setup_.accumulative_counts}, epoch,
-                               start, bridge::Origin::fresh);
+                               start, start.iter > 0 ? bridge::Origin::resumed : bridge::Origin::fresh);
     train::LoopOptions options;
     options.log_interval = setup_.log_interval;
     options.save = setup_.save_every_iters ? train::Interval{setup_.save_every_iters, false} : train::Interval{1, true};
     options.evaluate = {setup_.evaluate_every, by_epoch};
+    options.changes_course = setup_.changes_course;
     train::Schedules schedules(
         resolved_list(train::scheduler_types(), parse_json(setup_.schedule, "test", "test")),
         {epoch, by_epoch ? setup_.max_epochs * epoch : setup_.max_iters, std::max<int64_t>(1, setup_.max_epochs)});
     train::OptimizerStep step({preprocess_, task, *optimizer, scaler, group_, *reducer, at::kCPU, &progress}, {},
-                              train::clip_settings(parse_json(setup_.clip, "test", "test")));
-    loop = std::make_unique<train::Loop>(train::LoopParts{loader_, step, task, *optimizer, schedules, group_}, options,
-                                         course, last_good);
+                              clip());
+    loop = std::make_unique<train::Loop>(
+        train::LoopParts{loader_, step, task, *optimizer, schedules, group_, telemetry, &progress}, options, course,
+        last_good);
     loop->begin();
     return first_loss_only ? (first_loss = loop->first_loss(), Exit::ok) : loop->run(outside);
   }
@@ -191,6 +207,7 @@ class Run {
     remembered_.clear();
     for (const auto& entry : store.entries()) remembered_.push_back(entry.tensor.detach().clone());
   }
+  int64_t images_read() const { return images_.loads; }
   // What has been added to the trained values since, in one row.
   at::Tensor moves() const {
     std::vector<at::Tensor> out;
@@ -219,12 +236,15 @@ class Run {
       at::NoGradGuard no_grad;
       KeyedRandom random(key);
       for (int64_t i = 0; i < made.tensor.numel(); ++i) made.tensor.flatten()[i] = random.uniform(-0.5, 0.5);
-      made.tensor.set_requires_grad(kind == model::Kind::parameter);
+      made.held = setup_.held == name;
+      if (made.held) made.kind = model::Kind::frozen;
+      made.tensor.set_requires_grad(made.kind == model::Kind::parameter);
     };
     add("weight", model::Kind::parameter, {setup_.hidden, 16}, 1);
     add("bias", model::Kind::parameter, {setup_.hidden}, 2);
     add("table", model::Kind::frozen, {setup_.hidden, 16}, 3);
   }
+  train::ClipSettings clip() const { return train::clip_settings(parse_json(setup_.clip, "test", "test")); }
   std::unique_ptr<train::Optimizer> make_optimizer() {
     const Json config = resolved(train::optimizer_types(), parse_json(setup_.optimizer, "test", "test"));
     const auto trained = store.trained();
@@ -248,11 +268,21 @@ class Run {
   ToyTask task;
   std::unique_ptr<train::Optimizer> optimizer;
   train::GradScaler scaler;
+  train::Telemetry telemetry;
   std::unique_ptr<distributed::Reducer> reducer;
   distributed::Progress progress;
   train::Keepers keepers;
   ToyOutside outside;
   std::unique_ptr<train::Loop> loop;
 };
+
+// Tensors of which two runs have other values.
+inline std::vector<at::Tensor> difference(const Run& a, const Run& b) {
+  std::vector<at::Tensor> out;
+  for (size_t i = 0; i < a.store.entries().size(); ++i)
+    if (!at::equal(a.store.entries()[i].tensor, b.store.entries()[i].tensor))
+      out.push_back(a.store.entries()[i].tensor);
+  return out;
+}
 
 }  // namespace selfsup::test

@@ -47,9 +47,10 @@ class File {
 
 exchange::NamePairs no_names(const std::string&) { return {}; }
 
-LoadReport load(Model& model, const StateDict& tensors, const ExportNames& names = no_names) {
+LoadReport load(Model& model, const StateDict& tensors, const ExportNames& names = no_names, const Sides& images = {},
+                const std::string& component = "") {
   const File file(tensors);
-  return load_weights(model.store, exchange::open_weights(file.path()), names);
+  return load_weights(model.store, exchange::open_weights(file.path()), names, images, component);
 }
 
 }  // namespace
@@ -118,7 +119,7 @@ TEST_CASE("positions of another image size: fixed ones stay, trained ones are in
   const LoadReport report =
       load(model, {{"net.fixed", numbered(at::arange(4))}, {"net.trained", numbered(at::arange(4))}});
   CHECK(report.made_anew == std::vector<std::string>{"net.fixed"});
-  CHECK(report.interpolated == std::vector<std::string>{"net.trained"});
+  CHECK(report.interpolated == std::vector<std::string>{"net.trained (4 x 4 to 8 x 8)"});
   CHECK_THAT(report.text(), Catch::Contains("net.fixed") && Catch::Contains("interpolated: net.trained"));
   CHECK(fixed.eq(-1).all().item<bool>());
   // Cubic convolution with a = -0.75, at half the distance of the numbers; the border repeats itself.
@@ -139,9 +140,66 @@ TEST_CASE("positions of another image size: fixed ones stay, trained ones are in
     CHECK_THROWS_AS(load(model, {{"net.fixed", numbered(at::arange(8))}, {"net.trained", at::zeros({1, rows, 2})}}),
                     Error);
   }
+  // A fixed one is made for the model, of whatever shape the file's grid was.
+  CHECK(
+      load(model, {{"net.fixed", at::zeros({1, 13, 2})}, {"net.trained", numbered(at::arange(8))}}).made_anew.size() ==
+      1);
   Model plain;
   plain.add("net.table", {1, 65, 2});  // no table of positions
   CHECK_THROWS_AS(load(plain, {{"net.table", numbered(at::arange(4))}}), Error);
+}
+
+TEST_CASE("trained positions of images that are no squares are interpolated on their grids") {
+  // Linear in row and column. Away from the borders cubic convolution with a = -0.75 keeps that to a tenth of a cell.
+  const auto numbered = [](int64_t height, int64_t width) {
+    const at::Tensor rows = (at::arange(height).to(at::kFloat) + 0.5) / static_cast<double>(height),
+                     columns = (at::arange(width).to(at::kFloat) + 0.5) / static_cast<double>(width);
+    const at::Tensor grid =
+        at::stack({rows.unsqueeze(1).expand({height, width}), columns.unsqueeze(0).expand({height, width})}, -1);
+    return at::cat({at::full({1, 1, 2}, 7.0), grid.reshape({1, height * width, 2})}, 1).to(at::kFloat);
+  };
+  struct Case {
+    int64_t from_h, from_w, to_h, to_w;
+    const char* text;
+  };
+  // From a square, as pretrained models have it; from the images' own ratio, larger and smaller.
+  for (const auto& [from_h, from_w, to_h, to_w, text] : {Case{16, 16, 12, 20, "(16 x 16 to 12 x 20)"},
+                                                         {12, 20, 24, 40, "(12 x 20 to 24 x 40)"},
+                                                         {24, 40, 12, 20, "(24 x 40 to 12 x 20)"}}) {
+    INFO(text);
+    Model model;
+    const at::Tensor& trained =
+        model.add("net.trained", {1, 1 + to_h * to_w, 2}, model::Kind::parameter, role_embedding);
+    const LoadReport report = load(model, {{"net.trained", numbered(from_h, from_w)}}, no_names, {96, 160});
+    CHECK(report.interpolated == std::vector<std::string>{std::string("net.trained ") + text});
+    const auto inner = [&](const at::Tensor& table) {
+      return table.narrow(1, 1, to_h * to_w).reshape({to_h, to_w, 2}).narrow(0, 4, to_h - 8).narrow(1, 4, to_w - 8);
+    };
+    CHECK((inner(trained) - inner(numbered(to_h, to_w))).abs().max().item<double>() < 0.006);
+  }
+  Model model;
+  model.add("net.trained", {1, 1 + 12 * 20, 2}, model::Kind::parameter, role_embedding);
+  CHECK_THROWS_AS(load(model, {{"net.trained", numbered(10, 20)}}, no_names, {96, 160}), Error);  // another ratio
+  CHECK_THROWS_AS(load(model, {{"net.trained", numbered(16, 16)}}), Error);  // the own images' ratio is not known
+}
+
+TEST_CASE("trained positions that this run holds still are interpolated like others") {
+  Model model;
+  const at::Tensor& table = model.add("net.trained", {1, 64, 2}, model::Kind::frozen, role_embedding);
+  model.store.find("net.trained")->held = true;
+  CHECK(load(model, {{"net.trained", at::full({1, 16, 2}, 5.0)}}).interpolated.size() == 1);
+  CHECK(table.eq(5).all().item<bool>());
+}
+
+TEST_CASE("one component is filled where that is asked for, whatever else the file holds") {
+  const StateDict file = {{"net.a", at::full({2}, 3.0)}, {"head.b", at::full({2}, 4.0)}};
+  Model model;
+  model.add("net.a", {2});
+  model.add("head.b", {2});
+  CHECK(load(model, file, no_names, {}, "net").names.matched == std::vector<std::string>{"net.a"});
+  CHECK(model.store.find("net.a")->tensor.eq(3).all().item<bool>());
+  CHECK(model.store.find("head.b")->tensor.eq(-1).all().item<bool>());
+  CHECK_THROWS_WITH(load(model, {{"head.b", at::zeros({2})}}, no_names, {}, "net"), Catch::Contains("does not fit"));
 }
 
 }  // namespace selfsup::train

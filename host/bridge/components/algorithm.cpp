@@ -5,6 +5,7 @@
 
 #include <ranges>
 #include <unordered_set>
+#include <utility>
 
 #include "base/errors.h"
 #include "base/random.h"
@@ -115,10 +116,11 @@ std::vector<NamedTensor> Algorithm::training_step(const Step& step, const StepBa
     return impl_->table().training_step(impl_->self->self, call.root(), table.get(), collector.get());
   });
   impl_->leaks.look(impl_->session);
-  std::vector<NamedTensor> emitted = impl_->take(collector);
-  impl_->stepped = true;
-  plugin::first_step_is_through();
-  return emitted;
+  return impl_->take(collector);
+}
+
+void Algorithm::step_is_through() {
+  if (!std::exchange(impl_->stepped, true)) plugin::first_step_is_through();
 }
 
 bool Algorithm::stepped() const { return impl_->stepped; }
@@ -162,8 +164,8 @@ std::vector<NamedTensor> Algorithm::reconstruct(const Step& step, const StepBatc
 }
 
 std::vector<NamedTensor> Algorithm::on_event(const Step& step, Event event) {
-  const auto react = impl_->offered(&ssp_algorithm::on_event);
-  if (!react || (event == Event::gradients && !wants_gradients())) return {};
+  if (!wants(event)) return {};
+  const auto react = impl_->table().on_event;
   HostState& host = impl_->host;
   const modes::Guard modes(host.modes);
   c10::GradMode::set_enabled(false);
@@ -177,7 +179,12 @@ std::vector<NamedTensor> Algorithm::on_event(const Step& step, Event event) {
   return impl_->take(metrics);
 }
 
-bool Algorithm::wants_gradients() const { return (impl_->table().caps & SSP_CAP_GRADIENTS) != 0; }
+bool Algorithm::wants(Event event) const {
+  const uint32_t needed = event == Event::gradients     ? SSP_CAP_GRADIENTS
+                          : event == Event::epoch_begin ? SSP_CAP_EPOCH_BEGIN
+                                                        : 0;
+  return impl_->offered(&ssp_algorithm::on_event) && (impl_->table().caps & needed) == needed;
+}
 
 std::vector<Algorithm::State> Algorithm::save_state() {
   std::vector<State> states;

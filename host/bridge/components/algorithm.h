@@ -67,16 +67,17 @@ class Algorithm {
   // What plugins do wrong is Error(plugin), or, until a step has been through, Error(usage) where they say that the
   // configuration asks for what cannot be; prefixed by component and function: "backbone (NAME of PLUGIN).encode: …".
   std::vector<NamedTensor> training_step(const Step& step, const StepBatch& batch);
-  bool stepped() const;  // a training step has been through
+  void step_is_through();  // with backward and update
+  bool stepped() const;    // one has been
   std::vector<NamedTensor> features(const Step& step, const at::Tensor& images,
                                     std::span<const std::string> layers = {});
   std::vector<NamedTensor> reconstruct(const Step& step, const StepBatch& batch);
   bool can_extract_features() const;
   bool can_reconstruct() const;
   // The metrics that it emits, to be logged with the step that the event belongs to. Event::gradients comes between
-  // backward and optimizer, with gradients reduced and unscaled, to an algorithm that wants it.
+  // backward and optimizer, with gradients reduced and unscaled. Nothing happens where it does not want the event.
   std::vector<NamedTensor> on_event(const Step& step, Event event);
-  bool wants_gradients() const;
+  bool wants(Event event) const;  // of gradients and epoch_begin, for which others wait: it says so
 
   struct State {
     std::string component;  // path, "" for the algorithm itself

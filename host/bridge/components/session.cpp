@@ -30,7 +30,7 @@ Instance instance_of(const plugin::Component& component, std::string_view place)
   Instance made;
   made.host = &host_of(component.plugin->host);
   made.component = &component;
-  made.plugin = component.plugin->file.note.id;
+  made.plugin = component.plugin->file.note.id.c_str();
   made.label = fmt::format("{} ({} of {})", place, component.name, made.plugin);
   return made;
 }

@@ -20,7 +20,7 @@ struct Instance {
   ssp_component token = nullptr;  // what requesters get in its place, once it is alive
   std::string path;               // its parameters' prefix; "" for the algorithm
   std::string label;              // "backbone (NAME of PLUGIN)"
-  std::string plugin;             // id
+  const char* plugin = "";        // id, of the registry
   uint64_t key = 0;               // of random streams
   int64_t references = 0;         // to tensor handles, taken and not dropped on the main thread
   bool unbalanced = false;        // it has been said that modes were not put back

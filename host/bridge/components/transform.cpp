@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "base/errors.h"
 #include "bridge/components/create.h"
 #include "bridge/host_state.h"
@@ -26,9 +28,14 @@ class PluginTransform : public data::Transform {
 
   ~PluginTransform() override { destroy_component(*instance_); }
 
+  // Only the plugin knows what sizes its transform leaves.
+  std::vector<data::Extent> extents(std::vector<data::Extent> views) const override {
+    return std::vector<data::Extent>(views.size());
+  }
+
   void apply(data::Sample& sample, data::SampleRandom& random) const override {
     SampleScope scope(sample, random, edits_);
-    const plugin::Crossing note(instance_->plugin.c_str(), "apply");
+    const plugin::Crossing note(instance_->plugin, "apply");
     const uint64_t serial = error_serial();
     std::string text;
     ssp_status status = SSP_E_PLUGIN;

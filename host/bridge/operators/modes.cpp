@@ -27,13 +27,12 @@ void Stack::push_grad(bool on) {
 }
 
 void Stack::push_autocast(bool on, int32_t dtype) {
-  const at::ScalarType run = at::autocast::get_autocast_dtype(device);
-  const at::ScalarType wanted = dtype == 0 ? run : to_torch(dtype);
-  require(wanted == at::kBFloat16 || wanted == at::kHalf || !on, SSP_E_ARGUMENT, "autocast is to bf16 or f16");
-  saved_.push_back({true, at::autocast::is_autocast_enabled(device), run});
+  const std::optional<at::ScalarType> wanted = !on ? std::nullopt : dtype == 0 ? of_run : to_torch(dtype);
+  require(!wanted || wanted == at::kBFloat16 || wanted == at::kHalf, SSP_E_ARGUMENT, "autocast is to bf16 or f16");
+  saved_.push_back({true, at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)});
   at::autocast::increment_nesting();
-  at::autocast::set_autocast_enabled(device, on);
-  if (on) at::autocast::set_autocast_dtype(device, wanted);
+  at::autocast::set_autocast_enabled(device, wanted.has_value());
+  if (wanted) at::autocast::set_autocast_dtype(device, *wanted);
 }
 
 void Stack::pop() {

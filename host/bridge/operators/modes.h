@@ -6,17 +6,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace selfsup::bridge::modes {
 
-// What one host's plugins have pushed. device: whose autocast is meant.
+// What one host's plugins have pushed.
 class Stack {
  public:
-  at::DeviceType device = at::kCPU;
+  at::DeviceType device = at::kCPU;      // whose autocast is meant
+  std::optional<at::ScalarType> of_run;  // what the run's autocast computes in; none: it has none
   void push_grad(bool on);
-  void push_autocast(bool on, int32_t dtype);  // dtype 0: the run's
+  void push_autocast(bool on, int32_t dtype);  // dtype 0: the run's; of a run that has none, off
   void pop();                                  // Failure(SSP_E_PRECONDITION) below what the callback in progress found
 
  private:

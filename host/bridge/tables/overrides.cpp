@@ -38,7 +38,7 @@ std::shared_ptr<const Json> check_overridden(const plugin::Registry& registry, c
   // that the component around this one claims.
   if (const Json* properties = schema.find("properties"))
     for (const auto& [key, member] : node.as_object())
-      if (key != "type" && !properties->find(key) && member.source.layer != kOverrideLayer) checked->erase(key);
+      if (key != "type" && !properties->find(key) && member.source.layer() != kOverrideLayer) checked->erase(key);
   config::throw_if_any(config::validate(*checked, schema, path, components));
   return checked;
 }

@@ -38,12 +38,15 @@ std::string checked_name(ssp_str text, const char* what) {
 
 uint64_t checked_elements(const ssp_param_desc& d, const std::string& name) {
   require(d.sizes != nullptr || d.ndim == 0, SSP_E_ARGUMENT, "ssp_param_desc: sizes is null");
+  const auto refuse = [&](ssp_status status, const char* what) {
+    fail(status, fmt::format("'{}': {} [{}]", name, what, fmt::join(d.sizes, d.sizes + d.ndim, ", ")));
+  };
   uint64_t n = 1;
   for (uint32_t i = 0; i < d.ndim; ++i) {
-    if (d.sizes[i] < 0 || __builtin_mul_overflow(n, static_cast<uint64_t>(d.sizes[i]), &n) || n > (uint64_t{1} << 48)) {
-      fail(SSP_E_ARGUMENT,
-           fmt::format("'{}': impossible sizes [{}]", name, fmt::join(d.sizes, d.sizes + d.ndim, ", ")));
-    }
+    if (d.sizes[i] < 0) refuse(SSP_E_ARGUMENT, "impossible sizes");
+    // What follows from a configuration; whether the machine has the memory is seen once all are declared.
+    if (__builtin_mul_overflow(n, static_cast<uint64_t>(d.sizes[i]), &n) || n > (uint64_t{1} << 56))
+      refuse(SSP_E_CONFIG, "no machine holds a tensor of the sizes");
   }
   return n;
 }
@@ -173,10 +176,10 @@ ssp_status reinit(ssp_build* build, ssp_str suffix, const ssp_init* init) {
     const std::string end = checked_name(suffix, "suffix");
     const model::InitSpec spec = to_spec(init, end);
     int found = 0;
-    for (model::Entry& e : b.session->store.entries()) {
-      if (!ends_in(below(e.name, b.prefix), end)) continue;
-      check_init(spec, e.tensor.sizes(), e.tensor.nbytes(), e.name);
-      e.init = spec;
+    for (model::Entry* e : b.session->store.ending_in(end)) {
+      if (!ends_in(below(e->name, b.prefix), end)) continue;
+      check_init(spec, e->tensor.sizes(), e->tensor.nbytes(), e->name);
+      e->init = spec;
       ++found;
     }
     if (!found) fail(SSP_E_ARGUMENT, fmt::format("reinit: no tensor below '{}' ends in '{}'", b.prefix, end));
@@ -186,21 +189,21 @@ ssp_status reinit(ssp_build* build, ssp_str suffix, const ssp_init* init) {
 // The parameters that mark is for; all of them are good for `kind`, or Failure.
 std::vector<model::Entry*> to_mark(const Build& b, const std::string& end, uint32_t kind) {
   std::vector<model::Entry*> found;
-  for (model::Entry& e : b.session->store.entries()) {
-    const std::string_view name = below(e.name, b.prefix);
+  for (model::Entry* e : b.session->store.ending_in(end)) {
+    const std::string_view name = below(e->name, b.prefix);
     if (name.empty() || (!end.empty() && !ends_in(name, end))) continue;
-    if (e.kind == model::Kind::buffer) {
+    if (e->kind == model::Kind::buffer) {
       if (end.empty()) continue;
-      fail(SSP_E_ARGUMENT, fmt::format("mark: '{}' is a buffer; parameters alone are trained or frozen", e.name));
+      fail(SSP_E_ARGUMENT, fmt::format("mark: '{}' is a buffer; parameters alone are trained or frozen", e->name));
     }
     if (kind == SSP_PARAM) {
-      if (b.host.declared.in_frozen_scope(e.tensor))
+      if (b.host.declared.in_frozen_scope(e->tensor))
         fail(SSP_E_ARGUMENT, fmt::format("mark: '{}' is below a scope that is frozen as a whole (SSP_SCOPE_FROZEN), so "
                                          "it cannot be trained; open that scope without the flag",
-                                         e.name));
-      require_trainable(e.tensor.scalar_type(), e.name);
+                                         e->name));
+      require_trainable(e->tensor.scalar_type(), e->name);
     }
-    found.push_back(&e);
+    found.push_back(e);
   }
   if (found.empty()) fail(SSP_E_ARGUMENT, fmt::format("mark: no parameter below '{}' ends in '{}'", b.prefix, end));
   return found;

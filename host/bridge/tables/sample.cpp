@@ -132,6 +132,7 @@ ssp_status alloc(ssp_sample* sample, ssp_image* out) {
     check_room(*sample);
     data::Image image;
     try {
+      data::check_image_size(wanted.height, wanted.width, data::kMaxImagePixels);
       image.reshape(wanted.height, wanted.width, static_cast<int>(wanted.channels));
     } catch (const data::BadImage& e) {
       fail(SSP_E_ARGUMENT, e.what());

@@ -10,15 +10,20 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
 
-#include "data/codecs/codec.h"
+#include "data/codecs/bytes.h"
+#include "data/codecs/orientation.h"
+#include "data/codecs/pixels.h"
+#include "data/codecs/whole.h"
 
 namespace selfsup::data {
 namespace {
 
-constexpr long kMaxMemory = 300L << 20;  // of libjpeg: a progressive image is held whole, as coefficients
-constexpr int kMaxScans = 500;           // of a progressive image: each costs a pass over all of it
+constexpr int kMaxScans = 500;            // of a progressive image: each costs a pass over its blocks
+constexpr int64_t kPassesOfLargest = 96;  // over the blocks of max_pixels of one colour: real ones have 10 to 30 in all
+constexpr int64_t kCoefficientBytes = 6;  // for each of max_pixels: a progressive image is held whole
 
 struct Decoder {
   jpeg_decompress_struct info{};
@@ -26,7 +31,9 @@ struct Decoder {
   jpeg_progress_mgr progress{};
   std::jmp_buf escape;
   char message[JMSG_LENGTH_MAX] = {};
-  bool created = false;
+  bool created = false, keeps_truncated = false, is_truncated = false;
+  int scan = 0;                         // the last whose blocks are counted
+  int64_t passed = 0, most_passed = 0;  // blocks, and how many are allowed
 
   Decoder() = default;
   Decoder(const Decoder&) = delete;
@@ -44,17 +51,56 @@ Decoder& decoder_of(j_common_ptr info) { return *static_cast<Decoder*>(info->cli
   std::longjmp(decoder.escape, 1);
 }
 
-// Corruption that libjpeg would patch over: level -1. Higher levels are traces.
-void on_message(j_common_ptr info, int level) {
-  if (level < 0) leave(info);
+// The data end before the pixels do. libjpeg then puts an end there, and makes up what is missing.
+bool tells_truncation(j_common_ptr info) {
+  constexpr int kEnd = 0xD9;
+  const int code = info->err->msg_code;
+  return code == JWRN_JPEG_EOF ||
+         (code == JWRN_HIT_MARKER && reinterpret_cast<j_decompress_ptr>(info)->unread_marker == kEnd);
 }
 
-void on_progress(j_common_ptr info) {
-  if (info->is_decompressor && reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) {
-    Decoder& decoder = decoder_of(info);
-    std::snprintf(decoder.message, sizeof(decoder.message), "more than %d scans", kMaxScans);
-    std::longjmp(decoder.escape, 1);
+// What libjpeg patches over (level -1; higher levels are traces) is damage, but for what costs no pixel.
+void on_message(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+    case JWRN_EXTRANEOUS_DATA:  // bytes before a marker
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_ICC:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_NOT_SEQUENTIAL:
+      return;
   }
+  if (tells_truncation(info)) {
+    Decoder& decoder = decoder_of(info);
+    decoder.is_truncated = true;
+    if (decoder.keeps_truncated) return;
+  }
+  leave(info);
+}
+
+int64_t blocks_of_scan(const jpeg_decompress_struct& info) {
+  int64_t blocks = 0;
+  for (int i = 0; i < info.comps_in_scan; ++i)
+    blocks += int64_t{info.cur_comp_info[i]->width_in_blocks} * info.cur_comp_info[i]->height_in_blocks;
+  return blocks;
+}
+
+// A scan that says nothing has few bytes, and costs as much time as one of content.
+void on_progress(j_common_ptr info) {
+  const jpeg_decompress_struct& decompress = *reinterpret_cast<j_decompress_ptr>(info);
+  Decoder& decoder = decoder_of(info);
+  if (decoder.scan == decompress.input_scan_number) return;
+  decoder.scan = decompress.input_scan_number;
+  decoder.passed += blocks_of_scan(decompress);
+  if (decoder.scan > kMaxScans)
+    std::snprintf(decoder.message, sizeof(decoder.message), "more than %d scans", kMaxScans);
+  else if (decoder.passed > decoder.most_passed)
+    std::snprintf(decoder.message, sizeof(decoder.message),
+                  "its first %d scans go over %lld million blocks of pixels, more than are read", decoder.scan,
+                  static_cast<long long>(decoder.passed / 1'000'000));
+  else
+    return;
+  std::longjmp(decoder.escape, 1);
 }
 
 void ignore(j_common_ptr) {}
@@ -69,7 +115,7 @@ bool read_header(Decoder& decoder, std::span<const uint8_t> bytes) {
   if (setjmp(decoder.escape)) return false;
   jpeg_create_decompress(&decoder.info);
   decoder.created = true;
-  decoder.info.mem->max_memory_to_use = kMaxMemory;
+  decoder.info.mem->max_memory_to_use = 0;  // no limit, whatever JPEGMEM says: check_coefficients() has its own
   decoder.progress.progress_monitor = on_progress;
   decoder.info.progress = &decoder.progress;
   jpeg_mem_src(&decoder.info, bytes.data(), bytes.size());
@@ -135,42 +181,39 @@ int orientation(const jpeg_decompress_struct& info) {
   return 1;
 }
 
-// Adobe's CMYK is stored inverted: red = K - (255 - C) K / 255, rounded.
-void cmyk_to_rgb(Image& image) {
-  const size_t count = static_cast<size_t>(image.height) * static_cast<size_t>(image.width);
-  uint8_t* p = image.pixels.data();
-  for (size_t i = 0; i < count; ++i) {
-    const unsigned k = p[4 * i + 3];
-    for (size_t c = 0; c < 3; ++c) {
-      const unsigned product = (255u - p[4 * i + c]) * k + 128;
-      p[3 * i + c] = static_cast<uint8_t>(k - ((product + (product >> 8)) >> 8));
-    }
-  }
-  image.channels = 3;
-  image.pixels.resize(count * 3);
-}
-
 // Huffman codes have a bit at least, and the first scan has some for each of its blocks. Nothing bounds arithmetic
 // coding so.
 void check_plausible(const jpeg_decompress_struct& info, size_t file_bytes) {
   if (info.arith_code) return;
-  uint64_t blocks = 0;
-  for (int i = 0; i < info.comps_in_scan; ++i)
-    blocks += uint64_t{info.cur_comp_info[i]->width_in_blocks} * info.cur_comp_info[i]->height_in_blocks;
-  if (blocks > uint64_t{file_bytes} * 8)
-    throw BadImage(fmt::format("damaged JPEG: it claims {} x {} pixels, which {} bytes cannot hold", info.image_width,
-                               info.image_height, file_bytes));
+  if (blocks_of_scan(info) > static_cast<int64_t>(file_bytes) * 8)
+    refuse_claim("JPEG", info.image_height, info.image_width, file_bytes);
+}
+
+void check_coefficients(jpeg_decompress_struct& info, int64_t max_pixels) {
+  if (!jpeg_has_multiple_scans(&info)) return;
+  int64_t bytes = 0;
+  for (int i = 0; i < info.num_components; ++i)
+    bytes += int64_t{info.comp_info[i].width_in_blocks} * info.comp_info[i].height_in_blocks *
+             static_cast<int64_t>(sizeof(JBLOCK));
+  if (bytes > kCoefficientBytes * max_pixels)
+    throw BadImage(fmt::format(
+        "a JPEG of several scans, which are held in memory at once: {} x {} pixels take {} MiB, "
+        "and {} are allowed ({} bytes for each of max_image_pixels)",
+        info.image_width, info.image_height, bytes >> 20, (kCoefficientBytes * max_pixels) >> 20, kCoefficientBytes));
 }
 
 class Jpeg : public Undecoded {
  public:
-  Jpeg(std::span<const uint8_t> bytes, int channels) : channels_(channels), ended_(ends(bytes)) {
+  Jpeg(std::span<const uint8_t> bytes, const Decoding& how) : channels_(how.channels), ended_(ends(bytes)) {
+    decoder_.keeps_truncated = how.keep_truncated;
+    decoder_.most_passed = kPassesOfLargest * std::max(how.max_pixels, kMaxImagePixels) / DCTSIZE2;
     if (!read_header(decoder_, bytes)) fail();
     jpeg_decompress_struct& info = decoder_.info;
     if (info.jpeg_color_space == JCS_UNKNOWN) throw BadImage("a JPEG of an unknown colour space");
-    check_plausible(info, bytes.size());
+    if (!how.keep_truncated) check_plausible(info, bytes.size());  // the rest may have been cut off
     orientation_ = orientation(info);
-    check_image_size(info.image_height, info.image_width);
+    check_image_size(info.image_height, info.image_width, how.max_pixels);
+    check_coefficients(info, how.max_pixels);
     const int height = static_cast<int>(info.image_height), width = static_cast<int>(info.image_width);
     stored_ = {0, 0, height, width};
   }
@@ -188,9 +231,12 @@ class Jpeg : public Undecoded {
     if (info.jpeg_color_space == JCS_RGB) info.out_color_space = JCS_RGB;
     Box part = turned_back(orientation_, box, stored_);
     if (!ended_) part.height = stored_.height - part.top;
-    if (!start(decoder_, part)) fail();
+    if (!start(decoder_, part)) fail_whole();
     out.reshape(part.height, part.width, inks ? 4 : info.out_color_space == JCS_GRAYSCALE ? 1 : 3);
-    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) fail();
+    if (!read_rows(decoder_, part.top, part.height, out.pixels.data(), out.row_bytes())) {
+      if (ended_) fail();  // rows below another part may be sound
+      fail_whole();
+    }
     if (inks) cmyk_to_rgb(out);
     convert_channels(channels_, out);
     apply_orientation(orientation_, out);
@@ -202,7 +248,16 @@ class Jpeg : public Undecoded {
   static bool ends(std::span<const uint8_t> bytes) {
     return bytes.size() >= 2 && has_at(bytes, bytes.size() - 2, "\xFF\xD9");
   }
-  [[noreturn]] void fail() const { throw BadImage(std::string("damaged JPEG: ") + decoder_.message); }
+  [[noreturn]] void fail() const {
+    if (decoder_.errors.msg_code == JERR_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (decoder_.is_truncated && !decoder_.keeps_truncated) refuse_cut("JPEG", true);
+    refuse_damaged("JPEG", decoder_.message);
+  }
+
+  // For what is found whatever part is wanted.
+  [[noreturn]] void fail_whole() const try { fail(); } catch (const BadImage& e) {
+    throw Undecodable(e.what());
+  }
 
   const int channels_;
   const bool ended_;
@@ -217,8 +272,8 @@ Codec jpeg() {
   return {{"JPEG"},
           {"jpg", "jpeg", "jpe", "jfif"},
           [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "\xFF\xD8\xFF"); },
-          [](std::span<const uint8_t> bytes, int channels) -> std::unique_ptr<Undecoded> {
-            return std::make_unique<Jpeg>(bytes, channels);
+          [](std::span<const uint8_t> bytes, const Decoding& how) -> std::unique_ptr<Undecoded> {
+            return std::make_unique<Jpeg>(bytes, how);
           }};
 }
 

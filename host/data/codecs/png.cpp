@@ -4,12 +4,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
-#include <string>
+#include <string_view>
 
-#include "data/codecs/codec.h"
+#include "data/codecs/bytes.h"
+#include "data/codecs/orientation.h"
+#include "data/codecs/pixels.h"
+#include "data/codecs/whole.h"
 
 namespace selfsup::data {
 namespace {
@@ -20,6 +24,7 @@ struct Decoder {
   std::span<const uint8_t> rest;
   std::jmp_buf escape;
   char message[256] = {};
+  bool wrong_crc = false, wrong_adler = false;  // of the pixels
   std::vector<png_bytep> rows;
 
   Decoder() = default;
@@ -36,7 +41,11 @@ struct Decoder {
   std::longjmp(decoder.escape, 1);
 }
 
-void on_warning(png_structp, png_const_charp) {}
+void on_warning(png_structp png, png_const_charp text) {
+  Decoder& decoder = *static_cast<Decoder*>(png_get_error_ptr(png));
+  if (std::strstr(text, "CRC error") != nullptr) decoder.wrong_crc = true;
+  if (std::strstr(text, "incorrect data check") != nullptr) decoder.wrong_adler = true;
+}
 
 void on_read(png_structp png, png_bytep out, size_t bytes) {
   Decoder& decoder = *static_cast<Decoder*>(png_get_io_ptr(png));
@@ -63,6 +72,9 @@ bool read_header(Decoder& decoder) {
   png_set_user_limits(decoder.png, kMaxImageSide, kMaxImageSide);
   png_set_keep_unknown_chunks(decoder.png, PNG_HANDLE_CHUNK_NEVER, kPassedOver, kPassedOverCount);
   png_read_info(decoder.png, decoder.info);
+  // The pixels have a checksum within these. One wrong sum of two costs no pixel.
+  png_set_crc_action(decoder.png, PNG_CRC_WARN_USE, PNG_CRC_NO_CHANGE);
+  decoder.wrong_crc = false;
   return true;
 }
 
@@ -89,75 +101,104 @@ bool read_pixels(Decoder& decoder) {
 struct Chunks {
   uint64_t pixel_bytes = 0;       // packed
   std::span<const uint8_t> exif;  // wherever it stands
+  size_t whole = 0;               // bytes of the file up to the first chunk that is not there whole
+  bool cut = false;
 };
+
+constexpr size_t kSignature = 8, kName = 4, kData = 8, kAround = 12;  // length and name before a chunk, sum behind it
 
 uint32_t number(const uint8_t* p) { return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3]; }
 
-// libpng takes the memory that a chunk's length asks for before it reads.
-Chunks survey(std::span<const uint8_t> bytes) {
+uint32_t sum_of(std::span<const uint8_t> chunk) {
+  return static_cast<uint32_t>(crc32(0, chunk.data() + kName, static_cast<uInt>(chunk.size() - kName)));
+}
+
+// libpng takes the memory that a chunk's length asks for before it reads. keep: of a file that was cut, what is there,
+// if any of it is pixels.
+Chunks survey(std::span<const uint8_t> bytes, bool keep) {
   Chunks found;
-  constexpr size_t kSignature = 8, kAround = 12;  // length and name before a chunk, checksum behind it
-  for (size_t at = kSignature;;) {
-    const uint8_t* chunk = bytes.data() + at;
-    const size_t left = bytes.size() - at;
-    const uint64_t length = left >= sizeof(uint32_t) ? number(chunk) : 0;
-    if (length > left)
-      throw BadImage(fmt::format("damaged PNG: a chunk claims {} bytes, where {} are left of the file", length, left));
-    if (kAround + length > left) throw BadImage("damaged PNG: the data end too early");
-    if (has_at(bytes, at + 4, "IDAT")) found.pixel_bytes += length;
-    if (has_at(bytes, at + 4, "eXIf") &&
-        crc32(0, chunk + 4, static_cast<uInt>(length + 4)) == number(chunk + 8 + length))
-      found.exif = {chunk + 8, length};
-    if (has_at(bytes, at + 4, "IEND")) break;
+  size_t& at = found.whole = kSignature;
+  for (bool last = false; !last;) {
+    const std::span<const uint8_t> chunk = part(bytes, at);
+    const uint64_t length = chunk.size() >= kName ? number(chunk.data()) : 0;
+    const bool pixels = has_at(chunk, kName, "IDAT");
+    if (kAround + length > chunk.size()) {
+      found.cut = true;
+      if (pixels && chunk.size() > kData) found.pixel_bytes += std::min<uint64_t>(length, chunk.size() - kData);
+      if (keep && found.pixel_bytes > 0) return found;
+      if (length <= chunk.size()) refuse_cut("PNG", found.pixel_bytes > 0);
+      refuse_damaged("PNG", fmt::format("a chunk claims {} bytes, where {} are left of the file{}", length,
+                                        chunk.size(), found.pixel_bytes > 0 ? kHowToKeep : ""));
+    }
+    if (pixels) found.pixel_bytes += length;
+    if (has_at(chunk, kName, "eXIf") && sum_of(chunk.first(kData + length)) == number(chunk.data() + kData + length))
+      found.exif = chunk.subspan(kData, length);
+    last = has_at(chunk, kName, "IEND");
     at += kAround + length;
   }
   return found;
 }
 
-class Png : public Undecoded {
+// A file that was cut, with its last chunk and itself brought to an end.
+std::vector<uint8_t> mended(std::span<const uint8_t> bytes, const Chunks& chunks) {
+  std::vector<uint8_t> whole(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(chunks.whole));
+  const auto put = [&](uint32_t n) {
+    for (const int shift : {24, 16, 8, 0}) whole.push_back(static_cast<uint8_t>(n >> shift));
+  };
+  const auto chunk = [&](std::string_view name, std::span<const uint8_t> data) {
+    const size_t start = whole.size();
+    put(static_cast<uint32_t>(data.size()));
+    whole.insert(whole.end(), name.begin(), name.end());
+    whole.insert(whole.end(), data.begin(), data.end());
+    put(sum_of(std::span(whole).subspan(start)));
+  };
+  const std::span<const uint8_t> rest = part(bytes, chunks.whole);
+  if (has_at(rest, kName, "IDAT")) chunk("IDAT", part(rest, kData, number(rest.data())));
+  chunk("IEND", {});
+  return whole;
+}
+
+class Png : public Whole {
  public:
-  Png(std::span<const uint8_t> bytes, int channels) : channels_(channels) {
-    const Chunks chunks = survey(bytes);
-    decoder_.rest = bytes;
-    if (!read_header(decoder_)) fail();
+  Png(std::span<const uint8_t> bytes, const Decoding& how) : Whole(how) {
+    const Chunks chunks = survey(bytes, how.keep_truncated);
+    if ((cut_ = chunks.cut)) mended_ = mended(bytes, chunks);
+    decoder_.rest = cut_ ? mended_ : bytes;
+    if (!read_header(decoder_)) refuse_damaged("PNG", decoder_.message);
     const uint32_t width = png_get_image_width(decoder_.png, decoder_.info);
     const uint32_t height = png_get_image_height(decoder_.png, decoder_.info);
-    check_image_size(height, width);
+    set_size(height, width, exif_orientation(chunks.exif));
     constexpr uint64_t kMostPacked = 1032;  // times, by deflate
     const uint64_t unpacked = uint64_t{height} * png_get_rowbytes(decoder_.png, decoder_.info);
-    if (unpacked > kMostPacked * chunks.pixel_bytes)
-      throw BadImage(fmt::format("damaged PNG: it claims {} x {} pixels, which {} bytes cannot hold", width, height,
-                                 chunks.pixel_bytes));
-    stored_ = {0, 0, static_cast<int>(height), static_cast<int>(width)};
-    orientation_ = exif_orientation(chunks.exif);
-  }
-
-  ImageShape shape() const override {
-    const Box upright = turned_up(orientation_, stored_, stored_);
-    return {upright.height, upright.width, channels_};
-  }
-
-  Box decode(const Box&, Image& out) override {
-    int components = 0;
-    if (!set_conversions(decoder_, components)) fail();
-    out.reshape(stored_.height, stored_.width, components);
-    if (png_get_rowbytes(decoder_.png, decoder_.info) != out.row_bytes())
-      throw BadImage("a PNG of an unexpected layout");
-    decoder_.rows.resize(static_cast<size_t>(stored_.height));
-    for (int y = 0; y < stored_.height; ++y) decoder_.rows[static_cast<size_t>(y)] = out.row(y);
-    if (!read_pixels(decoder_)) fail();
-    convert_channels(channels_, out);
-    apply_orientation(orientation_, out);
-    return {0, 0, out.height, out.width};
+    if (unpacked > kMostPacked * chunks.pixel_bytes && !cut_) refuse_claim("PNG", height, width, chunks.pixel_bytes);
   }
 
  private:
-  [[noreturn]] void fail() const { throw BadImage(std::string("damaged PNG: ") + decoder_.message); }
+  void read(Image& out) override {
+    uint8_t first[3] = {};
+    png_colorp colours = nullptr;
+    int components = 0;
+    if (png_get_color_type(decoder_.png, decoder_.info) == PNG_COLOR_TYPE_PALETTE &&
+        png_get_PLTE(decoder_.png, decoder_.info, &colours, &components) != 0 && components > 0)
+      first[0] = colours->red, first[1] = colours->green, first[2] = colours->blue;
+    if (!set_conversions(decoder_, components)) refuse_damaged("PNG", decoder_.message);
+    out.reshape(height_, width_, components);
+    if (png_get_rowbytes(decoder_.png, decoder_.info) != out.row_bytes())
+      throw BadImage("a PNG of an unexpected layout");
+    // What stays where pixels are missing: black, or the first colour of the palette.
+    if (cut_)
+      for (size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = first[i % 3];
+    decoder_.rows.resize(static_cast<size_t>(height_));
+    for (int y = 0; y < height_; ++y) decoder_.rows[static_cast<size_t>(y)] = out.row(y);
+    const bool done = read_pixels(decoder_);
+    if (!done && !(cut_ && decoder_.message == std::string_view("Not enough image data")))
+      refuse_damaged("PNG", decoder_.message);
+    if (decoder_.wrong_crc && decoder_.wrong_adler) refuse_damaged("PNG", "the checksums of its pixels are wrong");
+  }
 
-  const int channels_;
+  std::vector<uint8_t> mended_;  // of a file that was cut
+  bool cut_ = false;
   Decoder decoder_;
-  int orientation_ = 1;
-  Box stored_;  // all of it, as it is stored
 };
 
 }  // namespace
@@ -166,8 +207,8 @@ Codec png() {
   return {{"PNG"},
           {"png"},
           [](std::span<const uint8_t> bytes) { return has_at(bytes, 0, "\x89PNG\r\n\x1A\n"); },
-          [](std::span<const uint8_t> bytes, int channels) -> std::unique_ptr<Undecoded> {
-            return std::make_unique<Png>(bytes, channels);
+          [](std::span<const uint8_t> bytes, const Decoding& how) -> std::unique_ptr<Undecoded> {
+            return std::make_unique<Png>(bytes, how);
           }};
 }
 

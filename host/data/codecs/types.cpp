@@ -3,10 +3,10 @@
 
 namespace selfsup::data {
 
-Codec jpeg(), png();
+Codec jpeg(), png(), webp(), tiff(), gif(), avif(), bmp(), pnm();
 
 const Registry<Codec>& codecs() {
-  static const Registry<Codec> all({jpeg(), png()});
+  static const Registry<Codec> all({jpeg(), png(), webp(), tiff(), gif(), avif(), bmp(), pnm()});
   return all;
 }
 

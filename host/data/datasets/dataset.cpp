@@ -4,8 +4,8 @@
 
 namespace selfsup::data {
 
-std::unique_ptr<Dataset> make_dataset(const Json& spec) {
-  return dataset_types().get(spec.get_string("type", kDefaultDataset)).make(spec);
+std::unique_ptr<Dataset> make_dataset(const Json& spec, const Reading& reading) {
+  return dataset_types().get(spec.get_string("type", kDefaultDataset)).make(spec, reading);
 }
 
 ImageShape stated_shape(const Json& spec) {

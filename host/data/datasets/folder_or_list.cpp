@@ -15,8 +15,9 @@ DatasetType folder_or_list() {
               "ann_file": {"type": "string", "default": "", "description": "the list, relative to data_root"},
               "with_label": {"type": "boolean", "description": "as in image_folder"}}})",
                                "folder_or_list"),
-          [](const Json& spec) {
-            return spec.get("ann_file").as_string().empty() ? open_image_folder(spec) : open_image_list(spec);
+          [](const Json& spec, const Reading& reading) {
+            return spec.get("ann_file").as_string().empty() ? open_image_folder(spec, reading)
+                                                            : open_image_list(spec, reading);
           },
           shape_of_image_files};
 }

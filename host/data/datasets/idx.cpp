@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 
 #include "base/errors.h"
+#include "base/text.h"
 #include "base/utf8.h"
+#include "config/memory.h"
 #include "config/schema.h"
+#include "data/datasets/gzip.h"
 #include "data/file.h"
 
 namespace selfsup::data {
@@ -22,54 +26,42 @@ constexpr uint64_t kMaxBytes = 8ull << 30;  // of a file, packed or not
   throw Error(Exit::data, fmt::format("idx file {}: {}", printable(path), reason));
 }
 
-std::vector<uint8_t> inflate_gzip(const std::string& path, const std::vector<uint8_t>& packed) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) refuse(path, "zlib cannot start");
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-  std::vector<uint8_t> out(packed.size() * 4);
-  size_t read = 0, written = 0;
-  int status = Z_OK;
-  while (status != Z_STREAM_END) {
-    if (stream.avail_in == 0) {  // zlib counts in 32 bits
-      stream.next_in = const_cast<Bytef*>(packed.data() + read);
-      stream.avail_in = static_cast<uInt>(std::min<size_t>(packed.size() - read, 1u << 30));
-      read += stream.avail_in;
-    }
-    if (written == out.size()) {
-      if (out.size() >= kMaxBytes) refuse(path, "it holds more than 8 GiB unpacked");
-      out.resize(out.size() * 2);
-    }
-    stream.next_out = out.data() + written;
-    stream.avail_out = static_cast<uInt>(std::min<size_t>(out.size() - written, 1u << 30));
-    const uInt room = stream.avail_out;
-    status = inflate(&stream, Z_NO_FLUSH);
-    written += room - stream.avail_out;
-    const bool starved = status == Z_BUF_ERROR ||
-                         (status == Z_OK && stream.avail_in == 0 && read == packed.size() && stream.avail_out > 0);
-    if (starved) refuse(path, "the gzip data end too early");
-    if (status != Z_OK && status != Z_STREAM_END)
-      refuse(path, fmt::format("damaged gzip data ({})", stream.msg ? stream.msg : "no reason given"));
-  }
-  out.resize(written);
-  return out;
+// Before they are taken.
+void require_room(const std::string& path, uint64_t bytes, int local_ranks) {
+  if (bytes > kMaxBytes) refuse(path, fmt::format("it holds {}, more than the 8 GiB that are read", size_text(bytes)));
+  const config::Allowance room = config::allowed_memory(local_ranks);
+  if (bytes > room.bytes)
+    refuse(path, fmt::format("it holds {}, and this process may take {} ({}); an image_folder is read image by image",
+                             size_text(bytes), size_text(room.bytes), room.why));
+}
+
+RegularFile open_or_refuse(const std::string& path) try {
+  return open_file(path);
+} catch (const std::runtime_error& e) {
+  refuse(path, e.what());
+}
+
+std::vector<uint8_t> read_file(const std::string& path, int local_ranks) try {
+  const RegularFile file = open_or_refuse(path);
+  require_room(path, file.size(), local_ranks);
+  std::vector<uint8_t> bytes(file.size());
+  bytes.resize(file.read(0, bytes.data(), bytes.size()));  // it may have shrunk; what is there is judged as it is
+  return bytes;
+} catch (const FileError& e) {
+  refuse(path, e.what());
 }
 
 struct IdxFile {
-  std::vector<uint8_t> bytes;
   std::vector<int64_t> sizes;
-  size_t offset = 0;
+  size_t offset = 0;           // of the first element in bytes
+  std::vector<uint8_t> bytes;  // the elements alone, where they were packed
 };
 
-IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
-  IdxFile file;
-  try {
-    read_regular_file(path, kMaxBytes, file.bytes);
-  } catch (const std::runtime_error& e) {  // BadImage or Error
-    refuse(path, e.what());
-  }
-  if (file.bytes.size() > 2 && file.bytes[0] == 0x1f && file.bytes[1] == 0x8b)
-    file.bytes = inflate_gzip(path, file.bytes);
-  const std::vector<uint8_t>& b = file.bytes;
+constexpr size_t kMaxDims = 4, kMaxHeader = 4 + 4 * kMaxDims;
+
+// Sizes and offset, from the first bytes of a file. Returns the number of elements that they promise.
+uint64_t read_header(const std::string& path, std::span<const uint8_t> b, size_t least_dims, size_t most_dims,
+                     IdxFile& file) {
   if (b.size() < 4 || b[0] != 0 || b[1] != 0) refuse(path, "not an idx file (it does not start with two zero bytes)");
   if (b[2] != 0x08) refuse(path, fmt::format("elements of type 0x{:02x}; expected unsigned bytes (0x08)", b[2]));
   const size_t dims = b[3];
@@ -81,22 +73,59 @@ IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims) {
   unsigned __int128 elements = 1;
   for (size_t d = 0; d < dims; ++d) {
     const uint8_t* p = b.data() + 4 + 4 * d;
-    const uint32_t size = uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3];
-    file.sizes.push_back(size);
-    elements *= size;
+    file.sizes.push_back(uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | p[3]);
+    elements *= static_cast<uint64_t>(file.sizes.back());
   }
-  const size_t have = b.size() - file.offset;
-  if (elements != have)
-    refuse(path, fmt::format("the header promises {} elements ({}), the file holds {}",
-                             elements > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(elements),
-                             fmt::join(file.sizes, " x "), have));
+  return elements > UINT64_MAX ? UINT64_MAX : static_cast<uint64_t>(elements);
+}
+
+[[noreturn]] void refuse_count(const std::string& path, const IdxFile& file, uint64_t promised,
+                               const std::string& found) {
+  refuse(path, fmt::format("the header promises {} elements ({}), the file holds {}", promised,
+                           fmt::join(file.sizes, " x "), found));
+}
+
+// Unpacked to the size that its header promises, which is judged first.
+void unpack(const std::string& path, const std::vector<uint8_t>& packed, size_t least_dims, size_t most_dims,
+            int local_ranks, IdxFile& file) try {
+  Gzip gzip(packed);
+  uint8_t header[kMaxHeader];
+  size_t known = gzip.read(header, sizeof header);
+  const uint64_t promised = read_header(path, {header, known}, least_dims, most_dims, file);
+  known -= file.offset;
+  if (promised > Gzip::most(packed.size()))
+    refuse_count(path, file, promised, fmt::format("{} bytes, packed", packed.size()));
+  if (promised < known) refuse_count(path, file, promised, "more");
+  require_room(path, promised, local_ranks);
+  file.bytes.resize(promised);
+  std::copy_n(header + file.offset, known, file.bytes.begin());
+  known += gzip.read(file.bytes.data() + known, promised - known);
+  uint8_t beyond;
+  if (known < promised) refuse_count(path, file, promised, std::to_string(known));
+  if (gzip.read(&beyond, 1) > 0) refuse_count(path, file, promised, "more");
+  file.offset = 0;
+} catch (const GzipError& e) {
+  refuse(path, e.what());
+}
+
+IdxFile read_idx(const std::string& path, size_t least_dims, size_t most_dims, int local_ranks) {
+  IdxFile file;
+  std::vector<uint8_t> bytes = read_file(path, local_ranks);
+  if (Gzip::is_one(bytes)) {
+    unpack(path, bytes, least_dims, most_dims, local_ranks, file);
+    return file;
+  }
+  const uint64_t promised = read_header(path, bytes, least_dims, most_dims, file), have = bytes.size() - file.offset;
+  if (promised != have) refuse_count(path, file, promised, std::to_string(have));
+  file.bytes = std::move(bytes);
   return file;
 }
 
 }  // namespace
 
-IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) : path_(std::move(images_path)) {
-  IdxFile images = read_idx(path_, 3, 4);
+IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path, int local_ranks)
+    : path_(std::move(images_path)) {
+  IdxFile images = read_idx(path_, 3, 4, local_ranks);
   size_ = images.sizes[0];
   const int64_t channels = images.sizes.size() == 4 ? images.sizes[3] : 1;
   if (size_ == 0) refuse(path_, "it holds no images");
@@ -108,7 +137,7 @@ IdxDataset::IdxDataset(std::string images_path, const std::string& labels_path) 
   offset_ = images.offset;
   bytes_ = std::move(images.bytes);
   if (labels_path.empty()) return;
-  IdxFile labels = read_idx(labels_path, 1, 1);
+  IdxFile labels = read_idx(labels_path, 1, 1, local_ranks);
   if (labels.sizes[0] != size_)
     refuse(labels_path, fmt::format("{} labels for the {} images of {}", labels.sizes[0], size_, printable(path_)));
   labels_.assign(labels.bytes.begin() + static_cast<ptrdiff_t>(labels.offset), labels.bytes.end());
@@ -186,9 +215,9 @@ DatasetType idx() {
               "images": {"type": "string", "description": "image file, relative to data_root"},
               "labels": {"type": "string", "description": "label file, relative to data_root"}}})",
                                "idx"),
-          [](const Json& spec) -> std::unique_ptr<Dataset> {
+          [](const Json& spec, const Reading& reading) -> std::unique_ptr<Dataset> {
             const IdxPaths paths = stated_paths(spec);
-            return std::make_unique<IdxDataset>(paths.images, paths.labels);
+            return std::make_unique<IdxDataset>(paths.images, paths.labels, reading.local_ranks);
           },
           [](const Json& spec) { return shape_of(stated_paths(spec).images); }};
 }

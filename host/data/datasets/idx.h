@@ -7,10 +7,11 @@
 namespace selfsup::data {
 
 // images: unsigned bytes, [N, H, W] or [N, H, W, 1 or 3]; labels (may be empty: none): unsigned bytes, [N].
-// Error(data) when a file is missing or is not what its name promises.
+// Error(data) when a file is missing or is not what its name promises, or holds more than this process may take where
+// so many of the machine each hold it.
 class IdxDataset : public Dataset {
  public:
-  IdxDataset(std::string images_path, const std::string& labels_path);
+  IdxDataset(std::string images_path, const std::string& labels_path, int local_ranks = 1);
   using Dataset::load;
   int64_t size() const override { return size_; }
   int channels() const override { return shape_.channels; }

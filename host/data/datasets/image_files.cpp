@@ -4,22 +4,24 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <new>
+#include <span>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/utf8.h"
-#include "data/codecs/codec.h"
 #include "data/file.h"
 
 namespace selfsup::data {
 
 ImageFiles::ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels,
-                       std::vector<std::string> class_names, int channels)
+                       std::vector<std::string> class_names, const Decoding& how)
     : root_(std::move(root)),
       paths_(std::move(paths)),
       labels_(std::move(labels)),
       class_names_(std::move(class_names)),
-      channels_(channels) {
+      how_(how) {
   for (int32_t label : labels_) classes_ = std::max<int64_t>(classes_, label + int64_t{1});
 }
 
@@ -27,15 +29,49 @@ std::string ImageFiles::path(int64_t index) const { return join_path(root_, path
 
 std::string ImageFiles::describe(int64_t index) const { return printable(path(index)); }
 
-void ImageFiles::load(int64_t index, Image& out) const {
+void ImageFiles::load(int64_t index, Image& out) const try {
   thread_local std::vector<uint8_t> bytes;
   read_regular_file(path(index), kMaxImageFileBytes, bytes);
-  decode_image(bytes, channels_, out);
+  decode_image(bytes, how_, out);
+} catch (const std::bad_alloc&) {
+  throw BadImage(kNoMemory);
 }
 
-void ImageFiles::open(int64_t index, ImageSource& out) const {
+void ImageFiles::open(int64_t index, ImageSource& out) const try {
   read_regular_file(path(index), kMaxImageFileBytes, out.file());
-  out.open(channels_);
+  out.open(how_);
+} catch (const std::bad_alloc&) {
+  throw BadImage(kNoMemory);
+}
+
+std::string ImageFiles::refusal(int64_t index) const try {
+  const RegularFile file = open_file(path(index));
+  std::array<uint8_t, kBeginning> beginning;
+  return refusal_of_beginning(std::span(beginning).first(file.read(0, beginning.data(), beginning.size())));
+} catch (const BadImage& bad) {
+  return bad.what();
+}
+
+bool ImageFiles::looks_foreign(int64_t index) const {
+  return ending_of(paths_[static_cast<size_t>(index)]) == Ending::foreign;
+}
+
+std::vector<std::string_view> decoded_endings() {
+  std::vector<std::string_view> endings;
+  for (const Codec& codec : codecs()) endings.insert(endings.end(), codec.endings.begin(), codec.endings.end());
+  return endings;
+}
+
+Ending ending_of(std::string_view name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return Ending::other;
+  std::string ending(name.substr(dot + 1));
+  for (char& c : ending)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  static const std::vector<std::string_view> decoded = decoded_endings();
+  static constexpr std::string_view foreign[] = {"heic", "heif", "hif", "jxl", "jp2", "j2k", "tga"};
+  if (std::ranges::find(decoded, ending) != decoded.end()) return Ending::decoded;
+  return std::ranges::find(foreign, ending) != std::end(foreign) ? Ending::foreign : Ending::other;
 }
 
 std::string image_root(const Json& spec) {
@@ -54,5 +90,9 @@ void require_folder(const std::string& path) {
 }
 
 ImageShape shape_of_image_files(const Json& spec) { return {0, 0, static_cast<int>(spec.get("channels").as_int())}; }
+
+Decoding decoding_of(const Json& spec, const Reading& reading) {
+  return {static_cast<int>(spec.get("channels").as_int()), reading.max_pixels, reading.keep_truncated};
+}
 
 }  // namespace selfsup::data

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/codecs/codec.h"
 #include "data/datasets/dataset.h"
 
 namespace selfsup::data {
@@ -30,10 +31,10 @@ class ImageFiles : public Dataset {
   // paths are relative to root, or absolute. labels is empty (none) or has one a path, -1 for one without. class_names
   // is empty (not known) or has one a label.
   ImageFiles(std::string root, PathTable paths, std::vector<int32_t> labels, std::vector<std::string> class_names,
-             int channels);
+             const Decoding& how);
   using Dataset::load;
   int64_t size() const override { return static_cast<int64_t>(paths_.size()); }
-  int channels() const override { return channels_; }
+  int channels() const override { return how_.channels; }
   bool has_labels() const override { return classes_ > 0; }
   int64_t label(int64_t index) const override { return labels_.empty() ? -1 : labels_[static_cast<size_t>(index)]; }
   int64_t class_count() const override { return classes_; }
@@ -41,6 +42,8 @@ class ImageFiles : public Dataset {
   std::string describe(int64_t index) const override;
   void load(int64_t index, Image& out) const override;
   void open(int64_t index, ImageSource& out) const override;
+  std::string refusal(int64_t index) const override;
+  bool looks_foreign(int64_t index) const override;
 
  private:
   std::string path(int64_t index) const;
@@ -50,8 +53,14 @@ class ImageFiles : public Dataset {
   std::vector<int32_t> labels_;
   std::vector<std::string> class_names_;
   int64_t classes_ = 0;
-  int channels_;
+  Decoding how_;
 };
+
+// By its ending, in any case: that of a codec, or of another format that images come in, so that such an image is found
+// bad, not lost.
+enum class Ending { decoded, foreign, other };
+Ending ending_of(std::string_view name);
+std::vector<std::string_view> decoded_endings();
 
 // Keys that every dataset of image files has.
 inline constexpr char kImageFileKeys[] = R"(
@@ -65,5 +74,6 @@ std::string image_root(const Json& spec);
 void require_folder(const std::string& path);
 
 ImageShape shape_of_image_files(const Json& spec);
+Decoding decoding_of(const Json& spec, const Reading& reading);
 
 }  // namespace selfsup::data

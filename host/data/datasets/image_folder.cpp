@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -14,88 +11,25 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "config/schema.h"
-#include "data/codecs/codec.h"
+#include "data/datasets/folder_scan.h"
 #include "data/datasets/image_files.h"
-#include "data/file.h"
 
 namespace selfsup::data {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::vector<std::string_view> decoded_endings() {
-  std::vector<std::string_view> endings;
-  for (const Codec& codec : codecs()) endings.insert(endings.end(), codec.endings.begin(), codec.endings.end());
-  return endings;
+// What was not taken, "" when everything was.
+std::string left_out(const FolderScan& found) {
+  std::vector<std::string> parts;
+  const auto tell = [&](int64_t count, const char* one, const char* several, const std::string& first) {
+    if (count > 0)
+      parts.push_back(fmt::format("{} {} (first: {})", count, count == 1 ? one : several, printable(first)));
+  };
+  tell(found.others, "file without an image's ending", "files without an image's ending", found.first_other);
+  tell(found.work_dirs, "work folder of a run", "work folders of runs", found.first_work_dir);
+  tell(found.repeated, "folder that is read already by another path", "folders that are read already by other paths",
+       found.first_repeated);
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
-
-bool has_image_ending(std::string_view name) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string ending(name.substr(dot + 1));
-  for (char& c : ending)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  static const std::vector<std::string_view> decoded = decoded_endings();
-  static constexpr std::string_view others[] = {"gif", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "pbm", "pnm"};
-  return std::ranges::find(decoded, ending) != decoded.end() || std::ranges::find(others, ending) != std::end(others);
-}
-
-struct Found {
-  std::vector<std::string> images;  // relative paths, sorted
-  int64_t others = 0;               // files with other endings
-  std::string first_other;
-
-  std::string others_text() const {
-    return fmt::format("{} file{} without an image's ending (first: {})", others, others == 1 ? "" : "s",
-                       printable(first_other));
-  }
-};
-
-class FolderScan {
- public:
-  explicit FolderScan(const std::string& root) : root_(root) {}
-  Found run() {
-    visit("");
-    std::sort(found_.images.begin(), found_.images.end());
-    return std::move(found_);
-  }
-
- private:
-  using Identity = std::pair<dev_t, ino_t>;
-
-  void visit(const std::string& relative) {
-    const std::string folder = join_path(root_, relative);
-    struct stat status;
-    if (::stat(folder.c_str(), &status) != 0) refuse(folder, std::generic_category().message(errno));
-    const Identity identity{status.st_dev, status.st_ino};
-    if (std::find(ancestors_.begin(), ancestors_.end(), identity) != ancestors_.end()) return;
-    ancestors_.push_back(identity);
-    std::error_code error;
-    fs::directory_iterator entry(folder, error);
-    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-      const std::string name = entry->path().filename().string();
-      if (name.empty() || name[0] == '.') continue;
-      std::error_code ignored;  // a link that leads nowhere is no folder: it is listed, and found bad when read
-      const std::string path = relative.empty() ? name : relative + "/" + name;
-      if (entry->is_directory(ignored))
-        visit(path);
-      else if (has_image_ending(name))
-        found_.images.push_back(path);
-      else if (found_.others++ == 0 || path < found_.first_other)
-        found_.first_other = path;
-    }
-    if (error) refuse(folder, error.message());
-    ancestors_.pop_back();
-  }
-
-  [[noreturn]] static void refuse(const std::string& folder, const std::string& reason) {
-    throw Error(Exit::data, fmt::format("the image folder {} cannot be read: {}", printable(folder), reason));
-  }
-
-  std::string root_;
-  Found found_;
-  std::vector<Identity> ancestors_;
-};
 
 // Labels by the first folder of each path, and these folders; empty when there are no class folders.
 std::pair<std::vector<int32_t>, std::vector<std::string>> folder_labels(const std::vector<std::string>& paths) {
@@ -118,18 +52,18 @@ std::pair<std::vector<int32_t>, std::vector<std::string>> folder_labels(const st
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_folder(const Json& spec) {
+std::unique_ptr<Dataset> open_image_folder(const Json& spec, const Reading& reading) {
   const std::string root = image_root(spec);
   if (root.empty())
     throw Error(Exit::usage,
                 fmt::format("{}: \"data_root\" is missing: the folder with the images", describe(spec.source)));
   require_folder(root);
-  const Found found = FolderScan(root).run();
+  const FolderScan found = scan_folder(root, reading.work_dir, reading.pause);
+  const std::string rest = left_out(found);
   if (found.images.empty())
     throw Error(Exit::data, fmt::format("the image folder {} holds no image at any depth (.{}){}", printable(root),
-                                        fmt::join(decoded_endings(), ", ."),
-                                        found.others ? "; it holds " + found.others_text() : ""));
-  if (found.others) log_info(fmt::format("the image folder {}: left out {}", printable(root), found.others_text()));
+                                        fmt::join(decoded_endings(), ", ."), rest.empty() ? "" : "; it holds " + rest));
+  if (!rest.empty()) log_info(fmt::format("the image folder {}: left out {}", printable(root), rest));
   std::vector<int32_t> labels;
   std::vector<std::string> classes;
   const Json* wanted = spec.find("with_label");
@@ -141,7 +75,7 @@ std::unique_ptr<Dataset> open_image_folder(const Json& spec) {
   PathTable paths;
   for (const std::string& path : found.images) paths.add(path);
   return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), std::move(classes),
-                                      static_cast<int>(spec.get("channels").as_int()));
+                                      decoding_of(spec, reading));
 }
 
 DatasetType image_folder() {

@@ -31,7 +31,7 @@ int32_t take_label(std::string_view& line) {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_image_list(const Json& spec) {
+std::unique_ptr<Dataset> open_image_list(const Json& spec, const Reading& reading) {
   const std::string ann_file = join_path(spec.get("data_root").as_string(), spec.get("ann_file").as_string());
   const std::string root = image_root(spec);
   std::vector<uint8_t> bytes;
@@ -42,6 +42,10 @@ std::unique_ptr<Dataset> open_image_list(const Json& spec) {
   }
   require_folder(root);
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    throw Error(Exit::data,
+                fmt::format("the image list {} is UTF-16, by its first bytes; save it as UTF-8", printable(ann_file)));
   PathTable paths;
   std::vector<int32_t> labels;
   while (!text.empty()) {
@@ -57,7 +61,7 @@ std::unique_ptr<Dataset> open_image_list(const Json& spec) {
   if (paths.size() == 0) throw Error(Exit::data, fmt::format("the image list {} is empty", printable(ann_file)));
   if (std::all_of(labels.begin(), labels.end(), [](int32_t label) { return label < 0; })) labels.clear();
   return std::make_unique<ImageFiles>(root, std::move(paths), std::move(labels), std::vector<std::string>(),
-                                      static_cast<int>(spec.get("channels").as_int()));
+                                      decoding_of(spec, reading));
 }
 
 DatasetType image_list() {

@@ -226,7 +226,7 @@ DatasetType shapes() {
               "seed": {"type": "integer", "default": 0, "description": "another seed, other images"}},
             "required": ["size", "image_size"]})",
                                "shapes"),
-          [](const Json& spec) -> std::unique_ptr<Dataset> {
+          [](const Json& spec, const Reading&) -> std::unique_ptr<Dataset> {
             return std::make_unique<ShapesDataset>(spec.get("size").as_int(),
                                                    static_cast<int>(spec.get("image_size").as_int()),
                                                    static_cast<uint64_t>(spec.get("seed").as_int()));

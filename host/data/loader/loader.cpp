@@ -9,6 +9,8 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -18,16 +20,16 @@
 #include "base/errors.h"
 #include "base/log.h"
 #include "data/loader/batch_builder.h"
+#include "data/loader/candidates.h"
+#include "data/loader/met_bad.h"
 
 namespace selfsup::data {
 namespace {
 
-constexpr int kSubstitutes = 20;     // tried for a bad image before the set is given up
-constexpr size_t kNamedInError = 5;  // bad files in the error's text
-constexpr size_t kWarnings = 10;     // bad files that the log names one by one
-constexpr int64_t kSmallestAllowance = 3;
+constexpr size_t kWarnings = 10;                 // bad files that the log names one by one
+constexpr std::chrono::milliseconds kAsks(100);  // between questions whether a wait is given up
 
-// A batch that workers fill. The members after `indices` are guarded by the loader's mutex.
+// A batch that workers fill. The members after `met` are guarded by the loader's mutex.
 struct Slot {
   Slot(const Allocator& allocate, uint64_t epoch_, int64_t index_, std::vector<int64_t> indices_, int64_t capacity,
        bool labels)
@@ -43,9 +45,9 @@ struct Slot {
   const int64_t index;
   const std::vector<int64_t> indices;
   BatchBuilder builder;
+  MetBad met;
   int64_t claimed = 0, filled = 0;
-  std::vector<std::pair<int64_t, BadFile>> bad;  // with the place that asked for it
-  std::exception_ptr error;                      // that of the first place that failed
+  std::exception_ptr error;  // that of the first place that failed
   int64_t error_position = 0;
 };
 
@@ -66,17 +68,11 @@ class SentSignalsBlocked {
   sigset_t before_;
 };
 
-int64_t allowance(double fraction, int64_t size) {
-  if (!(fraction > 0)) return 0;
-  const int64_t share = static_cast<int64_t>(std::min(fraction, 1.0) * static_cast<double>(size));
-  return std::min(std::max(share, kSmallestAllowance), size / 2);
-}
-
 Sampler make_sampler(const Dataset& dataset, const LoaderOptions& o) {
   if (dataset.size() < 1) throw Error(Exit::data, "the dataset is empty");
   if (o.batch_size < 1 || o.shard.index < 0 || o.shard.index >= o.shard.count)
     throw std::invalid_argument("loader: batch size or shard out of range");
-  Sampler sampler({.size = dataset.size(),
+  Sampler sampler({.size = o.only.empty() ? dataset.size() : static_cast<int64_t>(o.only.size()),
                    .batch_size = o.batch_size,
                    .seed = o.seed,
                    .shard = o.shard,
@@ -99,18 +95,22 @@ struct Loader::State {
         sampler(make_sampler(dataset_, options_)),
         allocate(std::move(allocate_)),
         prefetch(static_cast<size_t>(std::max(options_.prefetch, 1))),
-        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)) {
-    report.allowed = allowance(options.max_bad_fraction, dataset.size());
-    report.files = options.known_bad;
-    for (const BadFile& bad : report.files) known_bad.insert(bad.index);
+        chunk(std::clamp<int64_t>(sampler.batch_size() / (4 * std::max(options_.num_workers, 1)), 1, 32)),
+        report(dataset_.size(), options_.max_bad_fraction) {
+    for (const BadFile& bad : options.known_bad) note(bad);
+    if (report.too_many()) throw report.error();
   }
   ~State() {
+    tell_to_stop();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  void tell_to_stop() {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
     }
     work.notify_all();
-    for (std::thread& thread : threads) thread.join();
   }
 
   void start_threads() {
@@ -130,7 +130,10 @@ struct Loader::State {
   void work_on();
   void fill(Slot& slot, int64_t begin, int64_t end, Sample& sample);
   void fill_one(Slot& slot, int64_t position, Sample& sample);
-  void account(const std::vector<std::pair<int64_t, BadFile>>& bad);
+  bool has_failed(const Slot& slot, int64_t position);
+  BadReason put(Slot& slot, int64_t position, int64_t index, Sample& sample);
+  void note(const BadFile& bad);
+  void account(const std::vector<MetBad::Bad>& met);
 
   const Dataset& dataset;
   const Pipeline& pipeline;
@@ -139,10 +142,12 @@ struct Loader::State {
   const Allocator allocate;
   const size_t prefetch;
   const int64_t chunk;  // places that a worker takes at a time
+  Hopeless hopeless;
 
   std::mutex mutex;  // guards what follows, up to the blank line
   std::condition_variable work, done;
-  bool stopping = false, started = false;
+  bool stopping = false, started = false, goes_on = true;
+  size_t ended = 0;                         // workers
   std::deque<std::shared_ptr<Slot>> slots;  // oldest first; the front is the next to be delivered
   uint64_t open_epoch = 0;                  // the batch that is opened next
   int64_t open_batch = 0;
@@ -154,9 +159,11 @@ struct Loader::State {
   // Of the consumer's thread.
   uint64_t epoch = 0;
   int64_t next_batch = 0;
+  bool delivered = false;  // a batch
   Sample own_sample;
   BadReport report;
-  std::unordered_set<int64_t> known_bad;
+  std::unordered_set<int64_t> reported;
+  size_t warned = 0;  // of those that this loader has found
   std::vector<std::thread> threads;
 };
 
@@ -182,8 +189,11 @@ std::shared_ptr<Slot> Loader::State::open_slot() {
     order_epoch = open_epoch;
     order_known = true;
   }
-  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, sampler.batch(order, open_batch),
-                                         sampler.batch_size(), dataset.has_labels()));
+  std::vector<int64_t> indices = sampler.batch(order, open_batch);
+  if (!options.only.empty())
+    for (int64_t& index : indices) index = options.only[static_cast<size_t>(index)];
+  slots.push_back(std::make_shared<Slot>(allocate, open_epoch, open_batch, std::move(indices), sampler.batch_size(),
+                                         dataset.has_labels()));
   ++open_batch;
   return slots.back();
 }
@@ -201,7 +211,7 @@ bool Loader::State::claim(std::shared_ptr<Slot>& slot, int64_t& begin, int64_t& 
   const auto found = std::find_if(slots.begin(), slots.end(), [](const auto& s) { return s->claimed < s->size(); });
   if (found != slots.end())
     slot = *found;
-  else if (slots.size() < prefetch && !failure)
+  else if (slots.size() < prefetch && !failure && (goes_on || open_batch < sampler.batches()))
     slot = open_slot_or_fail();
   if (!slot) return false;
   begin = slot->claimed;
@@ -216,17 +226,19 @@ void Loader::State::work_on() {
     std::shared_ptr<Slot> slot;
     int64_t begin = 0, end = 0;
     work.wait(lock, [&] { return stopping || claim(slot, begin, end); });
-    if (stopping) return;
+    if (stopping) break;
     lock.unlock();
     fill(*slot, begin, end, sample);
     lock.lock();
     slot->filled += end - begin;
     if (slot->complete()) done.notify_one();
   }
+  ++ended;
+  done.notify_one();
 }
 
 void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample) {
-  for (int64_t position = begin; position < end; ++position) {
+  for (int64_t position = begin; position < end && !has_failed(slot, position); ++position) {
     try {
       fill_one(slot, position, sample);
     } catch (...) {
@@ -239,47 +251,72 @@ void Loader::State::fill(Slot& slot, int64_t begin, int64_t end, Sample& sample)
   }
 }
 
-void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
-  const int64_t wanted = slot.indices[static_cast<size_t>(position)];
-  for (int attempt = 0; attempt <= kSubstitutes; ++attempt) {
-    int64_t index = wanted;
-    if (attempt > 0) {
-      KeyedRandom random(hash_key(options.seed, hash_name("substitute"), slot.epoch, wanted, attempt));
-      index = static_cast<int64_t>(random.below(static_cast<uint64_t>(dataset.size())));
-    }
-    try {
-      dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
-      // The draws of the place, not of the substitute: that one may be in this epoch already.
-      SampleRandom random(options.seed, slot.epoch, wanted);
-      pipeline.plan(sample, random);
-      slot.builder.place(position, sample);
-      return;
-    } catch (const BadImage& e) {
-      BadFile bad{index, dataset.describe(index), e.what()};
-      const std::lock_guard lock(mutex);
-      slot.bad.emplace_back(position, std::move(bad));
-    } catch (const Error& e) {
-      throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
-    }
-  }
-  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} images drawn in its place",
-                                      dataset.describe(wanted), kSubstitutes));
+// At a place before that one: then nothing that comes of that one is asked for any more.
+bool Loader::State::has_failed(const Slot& slot, int64_t position) {
+  const std::lock_guard lock(mutex);
+  return slot.error && slot.error_position < position;
 }
 
-void Loader::State::account(const std::vector<std::pair<int64_t, BadFile>>& bad) {
-  for (const auto& [position, file] : bad) {
-    if (!known_bad.insert(file.index).second) continue;
-    report.files.push_back(file);
-    if (report.files.size() <= kWarnings)
-      log_warning(fmt::format("{}: {}; another image takes its place", file.path, file.reason));
-    if (report.files.size() == kWarnings) log_warning("further images that cannot be used are counted, not named here");
+void Loader::State::fill_one(Slot& slot, int64_t position, Sample& sample) {
+  const int64_t wanted = slot.indices[static_cast<size_t>(position)];
+  Candidates candidates(options.seed, slot.epoch, wanted, dataset.size());
+  const int64_t enough = std::max(report.allowed, Candidates::kDrawn);  // the run will end for so many
+  int64_t tried = 0;
+  BadReason reason;
+  for (std::optional<int64_t> index; tried <= enough && (index = candidates.next()); ++tried) {
+    reason = hopeless.find(*index);
+    if (!reason) reason = put(slot, position, *index, sample);
+    if (!reason || has_failed(slot, position)) return;
+    slot.met.add(position, tried, *index, reason);
   }
-  if (static_cast<int64_t>(report.files.size()) <= report.allowed) return;
-  std::string text = fmt::format("{} of {} images could not be used; max_bad_fraction {} allows {}. The first of them:",
-                                 report.files.size(), dataset.size(), options.max_bad_fraction, report.allowed);
-  for (size_t i = 0; i < std::min(report.files.size(), kNamedInError); ++i)
-    text += fmt::format("\n  {}: {}", report.files[i].path, report.files[i].reason);
-  throw Error(Exit::data, text);
+  if (tried == dataset.size())
+    throw Error(Exit::data, fmt::format("none of the {} images of the set can be used; of {}: {}", tried,
+                                        dataset.describe(wanted), *reason));
+  throw Error(Exit::data, fmt::format("{} could not be used, and neither could {} others that were tried in its place; "
+                                      "of the last: {}",
+                                      dataset.describe(wanted), tried - 1, *reason));
+}
+
+// That image into that place, or why it cannot be used. What keeps it from this place alone, by what is drawn for it,
+// need not keep it from another; only what no draw changes is remembered for all, as batches are not to depend on who
+// was first.
+BadReason Loader::State::put(Slot& slot, int64_t position, int64_t index, Sample& sample) {
+  bool opened = false, decoded = false;
+  try {
+    dataset.open(index, sample.open(index, dataset.label(index), slot.epoch));
+    opened = true;
+    // The draws of the place, not of the substitute: that one may be in this epoch already.
+    SampleRandom random(options.seed, slot.epoch, slot.indices[static_cast<size_t>(position)]);
+    pipeline.plan(sample, random);
+    decode(sample.views);
+    decoded = true;
+    slot.builder.place(position, sample);
+    return nullptr;
+  } catch (const BadImage& e) {
+    const auto reason = std::make_shared<const std::string>(e.what());
+    if (!opened || dynamic_cast<const Undecodable*>(&e) != nullptr) hopeless.add(index, reason);
+    return reason;
+  } catch (const std::bad_alloc&) {
+    if (decoded) throw;  // there is no memory for the batch
+    return std::make_shared<const std::string>(kNoMemory);
+  } catch (const Error& e) {
+    throw Error(e.exit(), fmt::format("{}: {}", dataset.describe(index), e.what()));
+  }
+}
+
+void Loader::State::note(const BadFile& bad) {
+  if (reported.insert(bad.index).second) report.files.push_back(bad);
+}
+
+void Loader::State::account(const std::vector<MetBad::Bad>& met) {
+  for (const MetBad::Bad& bad : met) {
+    if (reported.contains(bad.index)) continue;
+    const BadFile file{bad.index, dataset.describe(bad.index), *bad.reason};
+    note(file);
+    if (++warned <= kWarnings)
+      log_warning(fmt::format("{}: {}; another image takes its place", file.path, file.reason));
+    if (warned == kWarnings) log_warning("further images that cannot be used are counted, not named here");
+  }
 }
 
 Loader::Loader(const Dataset& dataset, const Pipeline& pipeline, const LoaderOptions& options, Allocator allocator)
@@ -296,7 +333,7 @@ int64_t Loader::samples_per_epoch() const {
   return std::min(sampler.shard_size(), sampler.batches() * sampler.batch_size());
 }
 
-void Loader::start(uint64_t epoch, int64_t first_batch) {
+void Loader::start(uint64_t epoch, int64_t first_batch, bool go_on) {
   State& s = *state_;
   if (first_batch < 0 || first_batch > s.sampler.batches()) throw std::out_of_range("loader: no such batch");
   const std::lock_guard lock(s.mutex);
@@ -310,10 +347,15 @@ void Loader::start(uint64_t epoch, int64_t first_batch) {
     s.open_batch = first_batch;
   }
   s.started = true;
+  s.goes_on = go_on;
   s.work.notify_all();
 }
 
 bool Loader::next(Batch& batch) {
+  return next(batch, [] { return false; });
+}
+
+bool Loader::next(Batch& batch, const std::function<bool()>& given_up) {
   State& s = *state_;
   if (!s.started) throw std::logic_error("loader: next() before start()");
   if (s.next_batch >= s.sampler.batches()) return false;
@@ -327,7 +369,9 @@ bool Loader::next(Batch& batch) {
       s.fill(*slot, 0, slot->size(), s.own_sample);
       lock.lock();
     } else {
-      s.done.wait(lock, [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); });
+      const auto is_there = [&] { return s.slots.empty() ? s.failure != nullptr : s.slots.front()->complete(); };
+      while (!s.done.wait_for(lock, kAsks, is_there))
+        if (given_up()) return false;
       if (s.slots.empty()) std::rethrow_exception(s.failure);
       slot = s.slots.front();
     }
@@ -335,12 +379,19 @@ bool Loader::next(Batch& batch) {
   }
   s.work.notify_all();
   ++s.next_batch;
-  // Places are filled in any order; the account is not to show it.
-  std::stable_sort(slot->bad.begin(), slot->bad.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  s.account(slot->bad);
+  s.account(slot->met.in_order(slot->error ? slot->error_position : slot->size()));
+  const bool first = !std::exchange(s.delivered, true);
+  if (s.report.too_many() && (first || s.options.ends_when_too_many)) throw s.report.error();
   if (slot->error) std::rethrow_exception(slot->error);
   batch = slot->builder.finish();
   return true;
+}
+
+bool Loader::stop(std::chrono::milliseconds patience) {
+  State& s = *state_;
+  s.tell_to_stop();
+  std::unique_lock lock(s.mutex);
+  return s.done.wait_for(lock, patience, [&] { return s.ended == s.threads.size(); });
 }
 
 const BadReport& Loader::bad() const { return state_->report; }

@@ -1,24 +1,21 @@
 // Fills batches ahead of training with threads of this process. Knows neither LibTorch nor devices: memory comes from
 // the allocator that it is given.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "data/datasets/dataset.h"
+#include "data/loader/bad_report.h"
 #include "data/loader/batch.h"
 #include "data/loader/buffers.h"
 #include "data/loader/sampler.h"
 #include "data/transforms/pipeline.h"
 
 namespace selfsup::data {
-
-struct BadFile {
-  int64_t index;     // in the dataset
-  std::string path;  // as Dataset::describe gives it
-  std::string reason;
-};
 
 struct LoaderOptions {
   int64_t batch_size = 1;  // of this shard
@@ -28,17 +25,14 @@ struct LoaderOptions {
   uint64_t seed = 0;  // equal for all shards
   Shard shard = {};
   int prefetch = 2;  // batches in the making or waiting; no fewer than 1
-  // Share of the set that may be bad before the run ends. A share above 0 allows three images at least, but never
-  // more than half of the set; 0 allows none.
-  double max_bad_fraction = 0;
-  // Found by a loader that this one takes over from: they count as if this one had found them.
+  // The images that are asked for, in this order; empty: all of the set. Any of the set takes the place of a bad one.
+  std::vector<int64_t> only = {};
+  double max_bad_fraction = 0;  // as of allowed_bad()
+  // Found before, by a first look or a loader that this one takes over from: they count as if this one had found them.
   std::vector<BadFile> known_bad = {};
-};
-
-// The images that could not be used among those that the batches so far asked for, each once, in order of appearance.
-struct BadReport {
-  int64_t allowed = 0;
-  std::vector<BadFile> files;
+  // Too many bad images end it, wherever they are found. false: no later than with the first batch; from then on there
+  // is something to be saved first, and others stand in their places until the one who reads bad() comes to an end.
+  bool ends_when_too_many = true;
 };
 
 // Batches are a function of (dataset, pipeline, options but num_workers and prefetch, epoch, index).
@@ -46,8 +40,9 @@ struct BadReport {
 // Not thread-safe: one thread calls start, next and bad. Destruction stops the workers.
 class Loader {
  public:
-  // The dataset and the pipeline outlive the loader. Error(usage) when an epoch would have no batch. Every buffer is
-  // asked of the allocator and given back to it: reuse, and when memory is free for it, are the allocator's affair.
+  // The dataset and the pipeline outlive the loader. Error(usage) when an epoch would have no batch, Error(data) when
+  // too many images are known to be bad. Every buffer is asked of the allocator and given back to it: reuse, and when
+  // memory is free for it, are the allocator's affair.
   Loader(const Dataset& dataset, const Pipeline& pipeline, const LoaderOptions& options,
          Allocator allocator = reusing(allocate_pageable));
   ~Loader();
@@ -59,12 +54,22 @@ class Loader {
 
   // The next call of next() gives batch `first_batch` of that epoch. Any batch costs the same: nothing is replayed.
   // When it is where the workers already are (the first batch of the next epoch), their work is kept.
-  void start(uint64_t epoch, int64_t first_batch = 0);
+  // go_on: the workers go on into the epoch behind it; else they rest at its end, and nothing of the next one is drawn
+  // or read before it is started.
+  void start(uint64_t epoch, int64_t first_batch = 0, bool go_on = true);
 
   // Waits for the next batch; false when the epoch is over. Errors of the workers come out here, at the batch that they
-  // belong to: Error(data) when too many images are bad, Error(usage) when images of a batch differ in shape.
+  // belong to: Error(data) when too many images are bad, or none is found in the place of one, Error(usage) when images
+  // of a batch differ in shape.
   bool next(Batch& batch);
+  // Likewise, but where the batch is not there yet, `given_up` is asked some ten times a second, and ends the wait:
+  // false, with the batch to be had later. Not without workers.
+  bool next(Batch& batch, const std::function<bool()>& given_up);
 
+  // Tells the workers to end, whatever they are at; false: some have not after so long. The destructor waits for ever.
+  bool stop(std::chrono::milliseconds patience);
+
+  // Those among the images that the batches so far have asked for, and those known before.
   const BadReport& bad() const;
 
  private:

@@ -19,6 +19,13 @@ class CenterCrop : public ViewTransform {
     image.append(crop({(in.height - height) / 2, (in.width - width) / 2, height, width}));
   }
 
+  Extent extent(const Extent& in) const override {
+    const auto cut = [](const Side& side, int most) {
+      return Side(std::min(side.least, most), std::min(side.most, most));
+    };
+    return {cut(in.height, size_.height), cut(in.width, size_.width)};
+  }
+
  private:
   Size size_;
 };

@@ -28,6 +28,20 @@ class MultiView : public Transform {
     for (const Group& group : groups_)
       for (int64_t i = 0; i < group.views; ++i) add_view(group.steps, source, sample, random);
   }
+  std::vector<Extent> extents(std::vector<Extent> views) const override {
+    std::vector<Extent> made;
+    for (const Group& group : groups_)
+      for (int64_t i = 0; i < group.views; ++i)
+        for (const Extent& view : data::extents(group.steps, {views.front()})) made.push_back(view);
+    return made;
+  }
+  // More than kMaxViews, whatever number, where they are too many.
+  int64_t views_of_one() const override {
+    int64_t views = 0;
+    for (const Group& group : groups_)
+      views = std::min(views + group.views * data::views_of_one(group.steps), kMaxViews + 1);
+    return views;
+  }
 
  private:
   static void add_view(const Steps& steps, const View& source, Sample& sample, const SampleRandom& random) {
@@ -59,7 +73,17 @@ std::unique_ptr<Transform> make(const Json& spec, const StepsMaker& nested) {
   std::vector<MultiView::Group> groups;
   for (size_t i = 0; i < lists.size(); ++i)
     groups.push_back({counts.is_array() ? counts.as_array()[i].as_int() : counts.as_int(), nested(lists[i])});
-  return std::make_unique<MultiView>(std::move(groups));
+  int64_t views = 0;
+  for (const MultiView::Group& group : groups) views += group.views;
+  if (views > kMaxViews)
+    refuse(spec, fmt::format("\"num_views\" are {} in all; a sample has at most {}", views, kMaxViews));
+  auto made = std::make_unique<MultiView>(std::move(groups));
+  if (made->views_of_one() > kMaxViews)
+    refuse(spec,
+           fmt::format("its \"num_views\", {} in all, and those of the MultiViews in its \"transforms\" multiply to "
+                       "more than {}; a sample has at most so many views",
+                       views, kMaxViews));
+  return made;
 }
 
 }  // namespace
@@ -71,7 +95,7 @@ TransformType multi_view() {
   "description": "several views of one image, each through a pipeline of its own",
   "properties": {
     "type": {"type": "string"},
-    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline"},
+    "num_views": {"type": ["integer", "array"], "minimum": 1, "maximum": 1000, "items": {"type": "integer", "minimum": 1, "maximum": 1000}, "minItems": 1, "description": "views through each pipeline; a sample has at most 1000, views of views too"},
     "transforms": {"type": "array", "minItems": 1, "items": {"type": "array", "items": {"type": "object", "x-ssp-component": "transform"}}, "description": "the pipelines"}
   },
   "required": ["num_views", "transforms"]

@@ -47,9 +47,9 @@ void Pipeline::apply(Sample& sample, SampleRandom& random) const {
   draw(sample.views);
 }
 
-std::vector<ImageShape> Pipeline::output_shapes(Image image) const {
+std::vector<ImageShape> Pipeline::output_shapes(ImageSource source) const {
   Sample sample;
-  sample.start(0, -1, 0) = std::move(image);
+  sample.open(0, -1, 0) = std::move(source);
   SampleRandom random(0, 0, 0);
   plan(sample, random);
   std::vector<ImageShape> shapes;

@@ -13,6 +13,14 @@ class RandomApply : public Transform {
   void apply(Sample& sample, SampleRandom& random) const override {
     if (random.uniform() < prob_) run(steps_, sample, random);
   }
+  std::vector<Extent> extents(std::vector<Extent> views) const override {
+    if (prob_ == 0) return views;
+    const std::vector<Extent> applied = data::extents(steps_, views);
+    if (prob_ == 1 || applied.size() != views.size()) return applied;  // other numbers of views make no batch
+    for (size_t i = 0; i < views.size(); ++i) views[i] = either(views[i], applied[i]);
+    return views;
+  }
+  int64_t views_of_one() const override { return std::min(data::views_of_one(steps_), kMaxViews); }
 
  private:
   double prob_;

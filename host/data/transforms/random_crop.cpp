@@ -40,9 +40,7 @@ class RandomCrop : public ViewTransform {
       left += more_w, right += more_w, top += more_h, bottom += more_h;
     }
     const int spare_h = in.height + top + bottom - size_.height, spare_w = in.width + left + right - size_.width;
-    if (spare_h < 0 || spare_w < 0)
-      throw BadImage(fmt::format("{} x {}, too small for a RandomCrop of {} x {} (see pad_if_needed)", in.width,
-                                 in.height, size_.width, size_.height));
+    require_fit(spare_h, spare_w, in.height, in.width);
     const int y0 = static_cast<int>(random.below(static_cast<uint64_t>(spare_h) + 1)) - top;
     const int x0 = static_cast<int>(random.below(static_cast<uint64_t>(spare_w) + 1)) - left;
     if (y0 >= 0 && x0 >= 0 && y0 + size_.height <= in.height && x0 + size_.width <= in.width) {
@@ -54,7 +52,27 @@ class RandomCrop : public ViewTransform {
     }
   }
 
+  Extent extent(const Extent& in) const override {
+    const int spare_h = in.height.most + top_ + bottom_ - size_.height;
+    const int spare_w = in.width.most + left_ + right_ - size_.width;
+    if (!pad_if_needed_ && in.known()) require_fit(spare_h, spare_w, in.height.most, in.width.most);
+    if (!pad_if_needed_ && spare_h < 0) refuse_side("height", in.height);
+    if (!pad_if_needed_ && spare_w < 0) refuse_side("width", in.width);
+    return {size_.height, size_.width};
+  }
+
  private:
+  void require_fit(int spare_h, int spare_w, int height, int width) const {
+    if (spare_h < 0 || spare_w < 0)
+      throw BadImage(fmt::format("{} x {}, too small for a RandomCrop of {} x {} (see pad_if_needed)", width, height,
+                                 size_.width, size_.height));
+  }
+
+  [[noreturn]] void refuse_side(const char* name, const Side& side) const {
+    throw BadImage(fmt::format("images {} {} pixels in {}, too small for a RandomCrop of {} x {} (see pad_if_needed)",
+                               side.known() ? "of" : "of at most", side.most, name, size_.width, size_.height));
+  }
+
   // A number for all sides, [left and right, top and bottom], or [left, top, right, bottom].
   void read_padding(const Json& spec) {
     const Json* value = spec.find("padding");

@@ -31,6 +31,8 @@ class RandomResizedCrop : public ViewTransform {
           field_of<int32_t>("crop_box", view, {box.top, box.left, box.height, box.width, shape.height, shape.width}));
   }
 
+  Extent extent(const Extent&) const override { return {size_.height, size_.width}; }
+
  private:
   Box draw(const ImageShape& in, SampleRandom& random) const {
     const double area = static_cast<double>(in.height) * in.width;

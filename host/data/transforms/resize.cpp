@@ -18,18 +18,29 @@ class Resize : public ViewTransform {
   void apply(Sample& sample, int view, SampleRandom&) const override {
     View& image = sample.views[static_cast<size_t>(view)];
     const ImageShape in = image.shape();
-    Size size = size_;
-    if (keep_ratio_) {
-      const double factor =
-          std::min(static_cast<double>(std::max(size_.height, size_.width)) / std::max(in.height, in.width),
-                   static_cast<double>(std::min(size_.height, size_.width)) / std::min(in.height, in.width));
-      size = {std::max(1, static_cast<int>(in.height * factor + 0.5)),
-              std::max(1, static_cast<int>(in.width * factor + 0.5))};
-    }
+    const Size size = size_of(in);
     image.append(crop_resize(whole(in), size.height, size.width, interpolation_));
   }
 
+  Extent extent(const Extent& in) const override {
+    if (in.known() || !keep_ratio_) {
+      const Size size = size_of(in.shape());
+      return {size.height, size.width};
+    }
+    const Side fits(1, std::max(size_.height, size_.width));
+    return {fits, fits};
+  }
+
  private:
+  Size size_of(const ImageShape& in) const {
+    if (!keep_ratio_) return size_;
+    const double factor =
+        std::min(static_cast<double>(std::max(size_.height, size_.width)) / std::max(in.height, in.width),
+                 static_cast<double>(std::min(size_.height, size_.width)) / std::min(in.height, in.width));
+    return {std::max(1, static_cast<int>(in.height * factor + 0.5)),
+            std::max(1, static_cast<int>(in.width * factor + 0.5))};
+  }
+
   Size size_;
   bool keep_ratio_;
   Interpolation interpolation_;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/registry.h"
 #include "data/sample.h"
+#include "data/transforms/extent.h"
 
 namespace selfsup::data {
 
@@ -18,13 +19,21 @@ class Transform {
   // Changes the sample in place. Draws come from `random`, which stands at view 0 of this transform's own stream;
   // a transform that treats several views calls random.view(v) before each.
   virtual void apply(Sample& sample, SampleRandom& random) const = 0;
+  // The sizes that views of these sizes will have, as far as the rule says it for every image and every draw. BadImage:
+  // no image of these sizes can be used.
+  virtual std::vector<Extent> extents(std::vector<Extent> views) const { return views; }
+  // How many views it makes of one; kMaxViews at most.
+  virtual int64_t views_of_one() const { return 1; }
 };
+inline constexpr int64_t kMaxViews = 1000;  // of a sample
 
 // Treats each view by itself. An edit that a view cannot have makes it a BadImage: the result would be too large.
 class ViewTransform : public Transform {
  public:
   void apply(Sample& sample, SampleRandom& random) const final;
   virtual void apply(Sample& sample, int view, SampleRandom& random) const = 0;
+  std::vector<Extent> extents(std::vector<Extent> views) const final;
+  virtual Extent extent(const Extent& view) const { return view; }
 };
 
 // A transform and its place in the pipeline, counted through nested ones.
@@ -34,6 +43,9 @@ struct Step {
 };
 using Steps = std::vector<Step>;
 void run(const Steps& steps, Sample& sample, SampleRandom& random);
+std::vector<Extent> extents(const Steps& steps, std::vector<Extent> views);
+// As of a transform; more than kMaxViews, whatever number, where they are too many.
+int64_t views_of_one(const Steps& steps);
 
 // Makes the steps of a list of specifications: for types that hold pipelines themselves.
 using StepsMaker = std::function<Steps(const Json& list)>;

@@ -2,6 +2,7 @@
 // it registers LibTorch's CUDA kernels.
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 #include <torch/version.h>
 
@@ -66,6 +67,16 @@ int64_t peak_memory(int device) {
       int64_t{0});
 }
 
+int64_t free_memory(int device) {
+  return guarded(
+      [&] {
+        const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(device));
+        size_t free = 0, all = 0;
+        return check(cudaMemGetInfo(&free, &all)) == 0 ? static_cast<int64_t>(free) : int64_t{-1};
+      },
+      int64_t{-1});
+}
+
 int make_nccl(const void* store, int rank, int world, int64_t timeout_ms, void* backend) {
   return guarded(
       [&] {
@@ -83,6 +94,7 @@ const SelfsupCudaTable table = {SELFSUP_CUDA_TABLE_VERSION,
                                 select_device,
                                 describe,
                                 peak_memory,
+                                free_memory,
                                 last_error,
                                 selfsup::device::has_nccl ? make_nccl : nullptr};
 

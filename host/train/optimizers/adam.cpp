@@ -113,9 +113,11 @@ Json schema(double weight_decay) {
   return schema;
 }
 
+int two_moments(const Json&) { return 2; }
+
 }  // namespace
 
-OptimizerType adam() { return {{"Adam"}, schema(0.0), make<false>}; }
-OptimizerType adamw() { return {{"AdamW"}, schema(0.01), make<true>}; }
+OptimizerType adam() { return {{"Adam"}, schema(0.0), make<false>, two_moments}; }
+OptimizerType adamw() { return {{"AdamW"}, schema(0.01), make<true>, two_moments}; }
 
 }  // namespace selfsup::train

@@ -63,7 +63,8 @@ OptimizerType lars() {
                                "LARS"),
           [](const Json& config, std::vector<Optimizer::Group> groups) -> std::unique_ptr<Optimizer> {
             return std::make_unique<Lars>(config, std::move(groups));
-          }};
+          },
+          momentum_copies};
 }
 
 }  // namespace selfsup::train

@@ -68,6 +68,8 @@ struct OptimizerType {
   Json schema;
   // The groups hold lr, weight decay and parameters; momentum is the maker's. Error(usage) for what no schema can say.
   std::unique_ptr<Optimizer> (*make)(const Json& config, std::vector<Optimizer::Group> groups);
+  // How many tensors of a parameter's size the state of one has, at least.
+  int (*copies)(const Json& config);
 };
 const Registry<OptimizerType>& optimizer_types();
 

@@ -1,5 +1,6 @@
 // Which learning rate and decay each parameter gets, by MMEngine's rules. Knows no optimizer and no value of a tensor.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,8 +21,9 @@ struct ParamSettings {
 
 // The node `optim_wrapper.paramwise_cfg`. The longest custom key that is a substring of the full name wins, ties
 // alphabetically, and decides alone. Otherwise bias_lr_mult, then the first that applies of norm_decay_mult,
-// bias_decay_mult and flat_decay_mult. Where nothing speaks about decay, the role NO_DECAY means none. Where no custom
-// key fits, the role LARS_EXCLUDE is the extra `lars_exclude`.
+// bias_decay_mult and flat_decay_mult. Keys that yield, those of a plugin's defaults, say among themselves what none of
+// these says. Where nothing speaks about decay, the role NO_DECAY means none. Where no custom key fits, the role
+// LARS_EXCLUDE is the extra `lars_exclude`.
 class ParamRules {
  public:
   explicit ParamRules(const Json& paramwise_cfg);  // null: no rules
@@ -31,16 +33,22 @@ class ParamRules {
  private:
   struct Custom {
     std::string key;
-    double lr_mult, decay_mult;
+    std::optional<double> lr_mult, decay_mult;
     Json extras;
+    bool yields;
   };
-  struct Mult {
-    bool given = false;
-    double value = 1;
-  };
+  const Custom* longest(const std::string& name, bool yielding) const;
+  std::optional<double> lr_by_type(const model::Entry& entry) const;
+  std::optional<double> decay_by_type(const model::Entry& entry) const;
+
   std::vector<Custom> custom_;  // longest first
-  Mult bias_lr_, bias_decay_, norm_decay_, flat_decay_;
+  std::optional<double> bias_lr_, bias_decay_, norm_decay_, flat_decay_;
 };
+
+// Holds still the trained parameters whose rate those rules make 0: they get no gradient, and so no optimizer's state
+// and no decay. Before they are in a graph. Returns what the log is to be told of them; empty: there are none.
+// Error(usage) when that leaves nothing to train.
+std::string hold_still(model::ParameterStore& store, const ParamRules& rules);
 
 // Parameters with equal settings, in order of declaration.
 struct ParamGroup {

@@ -93,13 +93,16 @@ std::function<void()> Sgd::load_state(const StateDict& saved) {
   };
 }
 
+int momentum_copies(const Json& config) { return config.get("momentum").as_double() != 0 ? 1 : 0; }
+
 OptimizerType sgd() {
   return {{"SGD"},
           config::parse_schema(
               std::string(R"({"type": "object", "properties": {)") + kSgdKeys + R"(}, "required": ["lr"]})", "SGD"),
           [](const Json& config, std::vector<Optimizer::Group> groups) -> std::unique_ptr<Optimizer> {
             return std::make_unique<Sgd>(config, std::move(groups));
-          }};
+          },
+          momentum_copies};
 }
 
 }  // namespace selfsup::train

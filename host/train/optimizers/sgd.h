@@ -15,6 +15,9 @@ inline constexpr char kSgdKeys[] = R"(
     "dampening": {"type": "number", "minimum": 0, "default": 0.0},
     "nesterov": {"type": "boolean", "default": false, "description": "needs momentum, and no dampening"})";
 
+// OptimizerType::copies of these.
+int momentum_copies(const Json& config);
+
 // torch.optim.SGD's arithmetic on LibTorch's fused kernel.
 class Sgd : public Optimizer {
  public:

@@ -105,14 +105,17 @@ std::string Schedules::unfinished_rise(double base_lr) const {
     return s.quantity == Quantity::lr && s.rises && s.begin < steps(s) && (s.end - s.begin == 1 || steps(s) < s.end);
   });
   if (found == schedules_.end()) return {};
-  Schedules walk(*this);
-  double highest = 0;
-  for (int64_t i = 0; i < length_.max_iters; ++i) highest = std::max(highest, walk.value(Quantity::lr, base_lr, i));
   const std::string why =
       found->end - found->begin == 1
           ? "has one step, the lowest, and all that follows is a share of it; give it two or more, or leave it out"
           : fmt::format("rises for {} {}, and this run has {}; shorten it, or lengthen the run", found->end,
                         found->by_epoch ? "epochs" : "iterations", steps(*found));
+  constexpr int64_t kWalked = 20'000'000;  // iterations that are looked at in no time
+  if (length_.max_iters > kWalked)
+    return fmt::format("{} {}. The learning rate stays below {:.4g}", found->name, why, base_lr);
+  Schedules walk(*this);
+  double highest = 0;
+  for (int64_t i = 0; i < length_.max_iters; ++i) highest = std::max(highest, walk.value(Quantity::lr, base_lr, i));
   return fmt::format("{} {}. The learning rate reaches {:.4g} at most, not {:.4g}", found->name, why, highest, base_lr);
 }
 

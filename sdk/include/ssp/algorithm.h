@@ -23,9 +23,11 @@ typedef struct ssp_batch {
 
 /* Kinds of events; unknown ones are ignored. Grad and autocast are off. */
 enum {
-  SSP_EVENT_READY = 1,       /* all values in place (info.origin says from where), before anything reads them */
-  SSP_EVENT_EPOCH_BEGIN = 2, /* before the sampler draws this epoch; collectives and long work allowed */
-  SSP_EVENT_UPDATED = 3,     /* after each optimizer step, before a save can happen; info.update counts it */
+  SSP_EVENT_READY = 1, /* all values in place (info.origin says from where), before anything reads them */
+  /* Before the sampler draws this epoch and a transform sees an image of it; collectives and long work allowed. Sent to
+   * who has SSP_CAP_EPOCH_BEGIN. */
+  SSP_EVENT_EPOCH_BEGIN = 2,
+  SSP_EVENT_UPDATED = 3, /* after each optimizer step, before a save can happen; info.update counts it */
   SSP_EVENT_EPOCH_END = 4,
   SSP_EVENT_END = 5, /* the run's last: its metrics come after the last log line, and are in none */
   /* Between backward and optimizer, once an optimizer step: gradients are in place, reduced over ranks and unscaled,
@@ -35,17 +37,21 @@ enum {
 
 typedef struct ssp_event {
   uint32_t struct_size, kind;
-  const ssp_sink* metrics; /* takes SSP_EMIT_METRIC, logged with the step that the event belongs to; may be null */
+  /* Takes SSP_EMIT_METRIC, logged with the step that the event belongs to; of SSP_EVENT_READY not where the run is
+   * resumed, and has logged its beginning. May be null. */
+  const ssp_sink* metrics;
 } ssp_event;
 
-/* caps. Both at once are refused. */
+/* caps. The first two at once are refused. */
 enum {
   /* A captured graph may replay the step, in which no code of the plugin runs: it keeps no state of its own per step,
    * makes no to_host and asks no info that changes, draws through ssp.rng, and takes schedules from call.progress. All
    * that a captured step reads (views, per-sample numbers, progress, fields) lies in buffers which the next step
    * overwrites: clone what is to be kept. */
   SSP_CAP_CAPTURABLE = 1,
-  SSP_CAP_GRADIENTS = 2 /* wants SSP_EVENT_GRADIENTS */
+  SSP_CAP_GRADIENTS = 2, /* wants SSP_EVENT_GRADIENTS */
+  /* Wants SSP_EVENT_EPOCH_BEGIN: at the end of an epoch nothing is read ahead until the next one's event is over. */
+  SSP_CAP_EPOCH_BEGIN = 4
 };
 
 /* scope of save_state and load_state. */

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SSP_ABI_MAJOR 0
-#define SSP_ABI_MINOR 3
+#define SSP_ABI_MINOR 4
 
 #ifdef __cplusplus
 #define SSP_STATIC_ASSERT static_assert

@@ -53,7 +53,8 @@ typedef struct ssp_ops {
   ssp_status (*from_host)(ssp_call*, const void* data, int32_t dtype, const int64_t* sizes, uint32_t ndim,
                           ssp_tensor* out);
   ssp_status (*to_host)(ssp_tensor, int32_t dtype, void* data, uint64_t bytes);
-  /* Gradient recording, and autocast, on or off until the matching state_pop, in this call. dtype 0: the run's. */
+  /* Gradient recording, and autocast, on or off until the matching state_pop, in this call. dtype 0: the run's; in a
+   * run that computes in f32, that is off. */
   ssp_status (*grad_push)(ssp_call*, uint32_t on);
   ssp_status (*autocast_push)(ssp_call*, uint32_t on, int32_t dtype);
   ssp_status (*state_pop)(ssp_call*);

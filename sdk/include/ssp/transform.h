@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/* Rows of width * channels elements, row_stride bytes apart. OWNERSHIP: the sample. At most 64 million pixels. */
+/* Rows of width * channels elements, row_stride bytes apart. OWNERSHIP: the sample. At most 64 million pixels,
+ * or as many as the user lets a file have. */
 typedef struct ssp_image {
   uint32_t struct_size, channels;
   int32_t dtype; /* SSP_U8 */

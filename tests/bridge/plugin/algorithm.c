@@ -261,7 +261,7 @@ static ssp_status probe_names(ssp_component c, ssp_str format, const ssp_sink* p
   return pairs->pair(pairs, str("teacher.weight"), str("ema.weight"));
 }
 const ssp_algorithm probe_table = {.struct_size = sizeof probe_table,
-                                   .caps = SSP_CAP_GRADIENTS,
+                                   .caps = SSP_CAP_GRADIENTS | SSP_CAP_EPOCH_BEGIN,
                                    .schema = probe_schema,
                                    .create = probe_create,
                                    .destroy = probe_destroy,

@@ -189,6 +189,17 @@ int largest_difference(const Image& a, const Image& b) {
   return largest;
 }
 
+std::map<std::string, Bytes> sample_images() {
+  const fs::path folder = fs::path(SELFSUP_TEST_DATA) / "images";
+  std::map<std::string, Bytes> images;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    images[fs::relative(entry.path(), folder)] = Bytes(std::istreambuf_iterator<char>(in), {});
+  }
+  return images;
+}
+
 int in_child(const std::function<int()>& run) {
   const pid_t child = fork();
   if (child == 0) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,6 +83,9 @@ class MadeUp : public Dataset {
 void plain(int64_t index, Image& out);
 
 int largest_difference(const Image& a, const Image& b);
+
+// The files of tests/data/images, by their paths below it.
+std::map<std::string, Bytes> sample_images();
 
 // Runs in a child process, which exits with the function's result; returns it, or -1 when it crashed or took more than
 // ten seconds.

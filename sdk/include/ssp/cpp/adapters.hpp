@@ -8,7 +8,7 @@
 //                NamePairs names(std::string_view format);  for export; a format that it does not know: nothing
 // Algorithm:     Outputs training_step(const Batch&, const Call&);
 //   may have     static std::string defaults(const Facts&);
-//                static constexpr uint32_t caps;            SSP_CAP_CAPTURABLE or SSP_CAP_GRADIENTS
+//                static constexpr uint32_t caps;            SSP_CAP_…
 //                Outputs features(const Tensor& images, const Call&, const Names& layers);
 //                Outputs reconstruct(const Batch&, const Call&);
 //                void on_event(const Call&, const Event&);
@@ -120,7 +120,8 @@ struct AlgorithmOf : Named<T> {
   static constexpr ssp_algorithm make() {
     constexpr uint32_t caps = caps_of<T>(), both = SSP_CAP_CAPTURABLE | SSP_CAP_GRADIENTS;
     static_assert((caps & both) != both, "an algorithm that listens to gradients is not capturable");
-    static_assert(!(caps & SSP_CAP_GRADIENTS) || has_on_event<T>(), "SSP_CAP_GRADIENTS without on_event");
+    static_assert(!(caps & (SSP_CAP_GRADIENTS | SSP_CAP_EPOCH_BEGIN)) || has_on_event<T>(),
+                  "SSP_CAP_GRADIENTS or SSP_CAP_EPOCH_BEGIN without on_event");
     static_assert(has_save_state<T>() == has_load_state<T>(), "save_state and load_state: both, or none");
     ssp_algorithm t{};
     t.struct_size = sizeof t;

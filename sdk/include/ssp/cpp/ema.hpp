@@ -25,19 +25,16 @@ class Ema {
   SSP_IF_USED void copy(const Call& call) const {
     NoGrad guard(call);
     foreach_copy_(target_, source_);
-    copy_fixed();
+    foreach_copy_(fixed_target_, fixed_source_);
   }
   // target = momentum * target + (1 - momentum) * source.
   SSP_IF_USED void move(const Call& call, double momentum) const {
     NoGrad guard(call);
     foreach_lerp_(target_, source_, 1 - momentum);
-    copy_fixed();
+    foreach_copy_(fixed_target_, fixed_source_);
   }
 
  private:
-  SSP_IF_USED void copy_fixed() const {
-    if (!fixed_source_.empty()) foreach_copy_(fixed_target_, fixed_source_);
-  }
   void pair(const Scope& scope, const std::string& prefix, const std::string& twin, Buffers buffers) {
     constexpr uint32_t every = SSP_PARAM | SSP_PARAM_FROZEN | SSP_BUFFER;
     std::vector<NamedParameter> sources = scope.list(prefix, every), targets = scope.list(twin, every);

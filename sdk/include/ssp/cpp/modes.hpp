@@ -37,7 +37,7 @@ struct AutocastOff : detail::Mode {
   explicit AutocastOff(const Call& call) : Mode(call, detail::runtime.ops->autocast_push(call.raw(), 0, 0)) {}
 };
 
-// In the run's precision, or in the one that is given.
+// In the run's precision, whichever that is, or in the one that is given.
 struct Autocast : detail::Mode {
   explicit Autocast(const Call& call) : Mode(call, detail::runtime.ops->autocast_push(call.raw(), 1, 0)) {}
   Autocast(const Call& call, DType dtype)

@@ -84,8 +84,12 @@ struct Mlp {
 // Stochastic depth: in training a residual branch [B, …] is dropped for a sample with probability rate, kept ones are
 // divided by 1 - rate. Keyed by sample, so that it depends neither on ranks nor on a resume.
 struct DropPath {
-  double rate = 0;
-  std::string site;  // unlike that of every other DropPath of the network
+  double rate;
+  std::string site;
+  // The scope is its own: of equal sites, all would drop the same samples.
+  DropPath(const Scope& s, double rate_) : rate(rate_), site(s.path()) {
+    require(rate <= 0 || !site.empty(), "a DropPath needs a scope of its own, as scope / \"drop\"");
+  }
   SSP_IF_USED Tensor operator()(const Tensor& x, const Call& call) const {
     if (rate <= 0 || !call.training()) return x;
     const double keep = 1 - rate;
@@ -109,8 +113,8 @@ struct Block {
         attn(s / "attn", dim, heads, qkv_bias),
         ln2(s / "ln2", dim, eps),
         ffn(s / "ffn", dim, hidden),
-        drop_attn{drop_path_rate, (s / "drop_attn").path()},
-        drop_ffn{drop_path_rate, (s / "drop_ffn").path()} {}
+        drop_attn(s / "drop_attn", drop_path_rate),
+        drop_ffn(s / "drop_ffn", drop_path_rate) {}
   SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
     x = x + drop_attn(attn(ln1(x), mask), call);
     return x + drop_ffn(ffn(ln2(x)), call);

@@ -80,18 +80,20 @@ SSP_IF_USED inline void scatter_add_(const Tensor& self, int64_t dim, const Tens
   call_void<aten::scatter_add_>(self, dim, index, src);
 }
 
-// Lists of equal length: one operator for all of them where the host offers it, else one each.
+// Lists of equal length, empty ones too, which ATen's do not take: one operator for all of them where the host offers
+// it, else one each.
 SSP_IF_USED inline void foreach_copy_(const std::vector<Tensor>& self, const std::vector<Tensor>& src) {
-  if (is_offered<aten::foreach_copy_>()) return call_void<aten::foreach_copy_>(TensorList(self), TensorList(src));
+  if (is_offered<aten::foreach_copy_>() && !self.empty())
+    return call_void<aten::foreach_copy_>(TensorList(self), TensorList(src));
   for (size_t i = 0; i < self.size(); ++i) self[i].copy_(src.at(i));
 }
 SSP_IF_USED inline void foreach_lerp_(const std::vector<Tensor>& self, const std::vector<Tensor>& end, double weight) {
-  if (is_offered<aten::foreach_lerp_>())
+  if (is_offered<aten::foreach_lerp_>() && !self.empty())
     return call_void<aten::foreach_lerp_>(TensorList(self), TensorList(end), weight);
   for (size_t i = 0; i < self.size(); ++i) self[i].lerp_(end.at(i), weight);
 }
 SSP_IF_USED inline void foreach_mul_(const std::vector<Tensor>& self, Scalar factor) {
-  if (is_offered<aten::foreach_mul_>()) return call_void<aten::foreach_mul_>(TensorList(self), factor);
+  if (is_offered<aten::foreach_mul_>() && !self.empty()) return call_void<aten::foreach_mul_>(TensorList(self), factor);
   for (const Tensor& t : self) t.mul_(factor);
 }
 

@@ -54,6 +54,15 @@ struct LayerNorm {
   SSP_IF_USED Tensor operator()(const Tensor& x) const { return layer_norm(x, {dim}, weight, bias, eps); }
 };
 
+namespace detail {
+// Tokens that are asked for are some of those that there are.
+inline void check_from(int64_t from, int64_t tokens) {
+  if (from < 0 || from >= tokens)
+    throw Error(SSP_E_ARGUMENT, "attention from token " + std::to_string(from) + " on, of " + std::to_string(tokens) +
+                                    " tokens: `from` must be 0 or more, and leave one");
+}
+}  // namespace detail
+
 // Multi-head self-attention; q, k and v come from one matrix, in that order. scale 1 / sqrt(head_dim).
 struct Attention {
   int64_t heads;
@@ -63,11 +72,14 @@ struct Attention {
     require(heads > 0 && dim % heads == 0, "attention of " + std::to_string(dim) + " channels cannot have " +
                                                std::to_string(heads) + " heads: the width must be a multiple");
   }
-  // mask: added to the logits, [B or 1, heads or 1, L, L]; or empty.
-  SSP_IF_USED Tensor operator()(const Tensor& x, const Tensor& mask = {}) const {
+  // Each token from `from` on looks at all tokens: [B, L, D] -> [B, L - from, D].
+  // mask: added to the logits, [B or 1, heads or 1, L - from, L]; or empty.
+  SSP_IF_USED Tensor operator()(const Tensor& x, const Tensor& mask = {}, int64_t from = 0) const {
     const auto [B, L, D] = x.sizes<3>();
+    detail::check_from(from, L);
     const auto [q, k, v] = unbind<3>(qkv(x).reshape({B, L, 3, heads, D / heads}).permute({2, 0, 3, 1, 4}), 0);
-    return proj(scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).reshape({B, L, D}));
+    const Tensor asking = from == 0 ? q : q.slice(2, from);
+    return proj(scaled_dot_product_attention(asking, k, v, mask).transpose(1, 2).reshape({B, L - from, D}));
   }
 };
 
@@ -100,7 +112,8 @@ struct DropPath {
   }
 };
 
-// Pre-norm transformer block: ln1, attn, ln2, ffn.
+// Pre-norm transformer block: ln1, attn, ln2, ffn. from: of the result, tokens before it are not wanted, so that
+// nothing is computed of them but their keys and values; [B, L - from, D].
 struct Block {
   LayerNorm ln1;
   Attention attn;
@@ -115,8 +128,9 @@ struct Block {
         ffn(s / "ffn", dim, hidden),
         drop_attn(s / "drop_attn", drop_path_rate),
         drop_ffn(s / "drop_ffn", drop_path_rate) {}
-  SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
-    x = x + drop_attn(attn(ln1(x), mask), call);
+  SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}, int64_t from = 0) const {
+    const Tensor branch = drop_attn(attn(ln1(x), mask, from), call);
+    x = (from == 0 ? x : x.slice(1, from)) + branch;
     return x + drop_ffn(ffn(ln2(x)), call);
   }
 };

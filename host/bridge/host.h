@@ -25,6 +25,7 @@ struct Environment {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> autocast = {};  // what the run's mixed precision computes in; none: it has none
   bool sync_batch_norm = false;                 // batch norms that leave it to the run are over the rows of all ranks
+  bool fused = false;                           // halves of blocks run as one where there are kernels for it (ssp.nn)
   std::function<bool()> stop_requested = {};    // the run has been asked to stop; empty: it cannot be
 };
 

@@ -23,6 +23,10 @@ Tensor Patches::join(const Tensor& patches) const {
       .reshape({B, channels_, grid_h_ * patch_h_, grid_w_ * patch_w_});
 }
 
+Tensor rows(const Tensor& x, const Tensor& ids) {
+  return gather(x, 1, ids.unsqueeze(-1).expand({ids.size(0), ids.size(1), x.size(2)}));
+}
+
 PatchStatistics::PatchStatistics(const Tensor& patches) {
   const auto [variance, average] = var_mean(patches, {-1}, 1, true);
   mean = average;

@@ -339,7 +339,8 @@ void serve(const Arguments& arguments) {
   train::OptimizerStep step({preprocess, task, *optimizer, scaler, group, *reducer, at::kCPU}, amp, {});
   const train::Course course({.by_epoch = false, .max_iters = 1 << 30, .max_epochs = 0}, loader.batches_per_epoch(), {},
                              bridge::Origin::fresh);
-  train::Loop loop({loader, step, task, *optimizer, schedules, group}, options, course);
+  train::Telemetry telemetry(group, step.judges_norm(), step.logs_norm());
+  train::Loop loop({loader, step, task, *optimizer, schedules, group, telemetry}, options, course);
   loop.begin();
   loop.run(turns);
 }

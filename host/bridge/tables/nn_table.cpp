@@ -66,9 +66,10 @@ void require_tokens(const NnArguments& in, int64_t from, int64_t tokens) {
     in.wrong(fmt::format("from is {}; of {} tokens it must be 0 to {}", from, tokens, tokens - 1));
 }
 
-// What both halves have beside x. rows: of a sample.
+// What both halves have beside x.
 void read_half(NnArguments& in, ssp_tensor keep, ssp_tensor layer_scale, uint32_t flags, fused::Half& half) {
-  half.keep = in.maybe(keep, "keep").detach();
+  half.keep = in.maybe(keep, "keep");
+  if (half.keep.defined()) half.keep = half.keep.detach();
   half.layer_scale = in.maybe(layer_scale, "layer_scale");
   half.recompute = (flags & SSP_NN_RECOMPUTE) != 0;
   in.sizes(half.keep, "keep", {half.x.size(0)});

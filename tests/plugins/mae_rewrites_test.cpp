@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "model/memory_format.h"
 #include "support/plain_mae.h"
 
 using namespace selfsup;
@@ -32,8 +33,8 @@ const PlainCase kCases[] = {
 struct Lot {
   bridge::StepBatch batch;
   at::Tensor noise;
-  Lot(const PlainCase& c, int64_t images) {
-    batch.views = {at::randn({images, 3, c.image[0], c.image[1]})};
+  Lot(const PlainCase& c, int64_t images, at::MemoryFormat layout = at::MemoryFormat::Contiguous) {
+    batch.views = {at::randn({images, 3, c.image[0], c.image[1]}).contiguous(layout)};
     batch.sample_index = at::arange(images);
     noise = at::rand({images, c.patches()});
   }
@@ -81,10 +82,11 @@ bool is_own_sum(const std::string& name) {
   return name.find(".layers.") != name.npos || name.find(".decoder_blocks.") != name.npos;
 }
 
-void check_step(const PlainCase& c) {
+void check_step(const PlainCase& c, at::MemoryFormat layout) {
   Model model(c.model());
+  if (layout == at::MemoryFormat::ChannelsLast) model::lay_channels_last(model.store);
   model.store.initialise(5);
-  const Lot lot(c, 3);
+  const Lot lot(c, 3, layout);
   const PlainMae plain(c, model);
   const at::Tensor loss = plain.run(lot.images(), lot.noise).loss();
   loss.backward();
@@ -118,10 +120,11 @@ void check_pictures(const PlainCase& c) {
 TEST_CASE("MAE: loss and every gradient are those of the plain formulation") {
   for (const PlainCase& c : kCases) {
     INFO(c.name);
-    check_step(c);
+    check_step(c, at::MemoryFormat::Contiguous);
+    check_step(c, at::MemoryFormat::ChannelsLast);
     INFO("fused");
     const FusedBlocks fused;
-    check_step(c);
+    check_step(c, at::MemoryFormat::ChannelsLast);
   }
 }
 

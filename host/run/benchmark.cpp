@@ -193,6 +193,7 @@ int benchmark_command(const cli::CommandLine& line) {
   const int64_t workers = *config.num_workers;
   log_info(fmt::format("{}; threads: {} to train, {} to read images; batches of {}", training.device.description,
                        settings.threads, workers, config.batch_size));
+  log_info(training.fused.note);
 
   Watched together;
   train_a_while(training, together);

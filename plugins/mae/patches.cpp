@@ -23,6 +23,13 @@ Tensor Patches::join(const Tensor& patches) const {
       .reshape({B, channels_, grid_h_ * patch_h_, grid_w_ * patch_w_});
 }
 
+Tensor rows(const Tensor& x, const Tensor& ids) {
+  const auto [B, L, D] = x.sizes<3>();
+  // Whole rows of one long table: many times faster than a gather along the middle dimension.
+  const Tensor first = (arange(B, ids) * L).unsqueeze(1);
+  return x.flatten(0, 1).index_select(0, (ids + first).flatten()).reshape({B, ids.size(1), D});
+}
+
 PatchStatistics::PatchStatistics(const Tensor& patches) {
   const auto [variance, average] = var_mean(patches, {-1}, 1, true);
   mean = average;

@@ -16,6 +16,9 @@ class Patches {
   int64_t grid_h_, grid_w_, patch_h_, patch_w_, channels_;
 };
 
+// Rows of x [B, L, D] by ids i64 [B, K]: [B, K, D].
+ssp::Tensor rows(const ssp::Tensor& x, const ssp::Tensor& ids);
+
 // Of L patches: int(L * (1 - ratio)) in double precision, truncated, as in the original.
 inline int64_t visible_patches(int64_t L, double mask_ratio) {
   return static_cast<int64_t>(static_cast<double>(L) * (1 - mask_ratio));

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "bridge/host.h"
+#include "bridge/testing.h"
 #include "checkpoint/safetensors.h"
 #include "config/schema.h"
 #include "reference.h"
@@ -29,6 +30,11 @@ struct Lab {
   }
 };
 
+Lab& lab() {
+  static Lab only;
+  return only;
+}
+
 }  // namespace
 
 std::vector<std::string> family(const std::string& family, const std::string& suffix) {
@@ -53,10 +59,7 @@ Tensors load_tensors(const std::string& stem) {
   return all;
 }
 
-plugin::Registry& registry() {
-  static Lab lab;
-  return lab.registry;
-}
+plugin::Registry& registry() { return lab().registry; }
 
 Json resolved(Json model) {
   const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", SSP_KIND_ALGORITHM}});
@@ -64,6 +67,18 @@ Json resolved(Json model) {
   for (const config::Problem& p : problems) FAIL(p.path << ": " << p.text);
   return model;
 }
+
+FixedNoise::FixedNoise(const at::Tensor& noise) {
+  bridge::testing::replace_per_sample([noise](std::string_view, int64_t rows, int64_t n) {
+    REQUIRE(noise.size(0) == rows);
+    REQUIRE(noise.size(1) == n);
+    return noise.clone();
+  });
+}
+FixedNoise::~FixedNoise() { bridge::testing::replace_per_sample({}); }
+
+FusedBlocks::FusedBlocks() { lab().host.set_environment({.fused = true}); }
+FusedBlocks::~FusedBlocks() { lab().host.set_environment({}); }
 
 Json mae_config(const MaeSizes& s, bool norm_pix) {
   Json arch = Json::object(), backbone = Json::object(), neck = Json::object(), head = Json::object();

@@ -34,6 +34,18 @@ struct Model {
       : facts(std::move(f)), config(std::move(model)), algorithm(registry(), config, facts, store) {}
 };
 
+// While it lives, algorithms are given this noise, [rows, n], instead of drawing.
+struct FixedNoise {
+  explicit FixedNoise(const at::Tensor& noise);
+  ~FixedNoise();
+};
+
+// While it lives, halves of transformer blocks run as one where the host has kernels for them.
+struct FusedBlocks {
+  FusedBlocks();
+  ~FusedBlocks();
+};
+
 // Sizes as the fixtures name them.
 struct MaeSizes {
   int64_t image, patch, channels, dim, depth, heads, decoder_dim, decoder_depth, decoder_heads;

@@ -33,6 +33,10 @@ struct Vector {
   static Reg choose(Part part, Reg x, Reg rest) { return _mm512_mask_blend_ps(mask(part), rest, x); }
   static Reg round(Reg x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static Reg power_of_2(Reg n) { return _mm512_scalef_ps(all(1), n); }
+  static Reg reciprocal(Reg x) {  // 14 bits, then twice as many
+    const Reg r = _mm512_rcp14_ps(x);
+    return r * _mm512_fnmadd_ps(x, r, all(2));
+  }
   static float sum(Reg x) { return _mm512_reduce_add_ps(x); }
   static float largest(Reg x) { return _mm512_reduce_max_ps(x); }
 

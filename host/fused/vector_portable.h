@@ -65,6 +65,7 @@ struct Vector {
     const Ints i = __builtin_convertvector(n, Ints) + Ints{127, 127, 127, 127};
     return reinterpret_cast<Reg>(i << 23);
   }
+  static Reg reciprocal(Reg x) { return all(1) / x; }
   static float sum(Reg x) { return (x[0] + x[1]) + (x[2] + x[3]); }
   static float largest(Reg x) {
     const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];

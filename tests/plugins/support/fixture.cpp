@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "bridge/host.h"
@@ -29,6 +30,17 @@ struct Lab {
   }
 };
 
+Lab& lab() {
+  static Lab one;
+  return one;
+}
+
+void fuse(bool yes) {
+  bridge::Environment environment;
+  environment.fused = yes;
+  lab().host.set_environment(environment);
+}
+
 }  // namespace
 
 std::vector<std::string> family(const std::string& family, const std::string& suffix) {
@@ -53,9 +65,12 @@ Tensors load_tensors(const std::string& stem) {
   return all;
 }
 
-plugin::Registry& registry() {
-  static Lab lab;
-  return lab.registry;
+plugin::Registry& registry() { return lab().registry; }
+
+Fusing::Fusing(bool yes) : yes_(yes), before_(lab().host.fused_calls()) { fuse(yes); }
+Fusing::~Fusing() {
+  fuse(false);
+  CHECK((lab().host.fused_calls() > before_) == yes_);
 }
 
 Json resolved(Json model) {

@@ -9,7 +9,7 @@ cd "$scratch" || exit 1
 cat >run.json <<'END'
 {
   "model": {
-    "backbone": { "arch": { "embed_dims": 32, "num_layers": 2, "num_heads": 2, "feedforward_channels": 64, "drop_path_rate": 0.2 }, "patch_size": 8 },
+    "backbone": { "arch": { "embed_dims": 32, "num_layers": 2, "num_heads": 2, "feedforward_channels": 64 }, "drop_path_rate": 0.2, "patch_size": 8 },
     "neck": { "decoder_embed_dim": 32, "decoder_depth": 1, "decoder_num_heads": 2 }
   },
   "train_dataloader": { "batch_size": 16, "dataset": { "type": "shapes", "size": 40, "image_size": 32 } },
@@ -30,7 +30,7 @@ run() {
 
 # way FOLDER: what its last checkpoint says.
 way() {
-  python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + "/checkpoints/iter_6/manifest.json"))["facts"]["fused"])' "$1"
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1] + "/checkpoints/iter_6/manifest.json"))["extra"]["facts"]["fused"])' "$1"
 }
 
 same() { # A B WORDS

@@ -39,7 +39,7 @@ class Host {
   const ssp_host* table() const;
   void set_environment(const Environment& environment);
   int64_t live_handles() const;
-  int64_t fused_calls() const;  // of ssp.nn that ran as one
+  int64_t fused_calls() const;                  // of ssp.nn that ran as one
   HostState& state() const { return *state_; }  // of this room
 
  private:

@@ -89,8 +89,20 @@ inline void write_rows(const float* x, int64_t x_stride, int64_t rows, int64_t w
     });
 }
 inline void transpose(const float* x, int64_t rows, int64_t width, int64_t x_stride, float* y, int64_t y_stride) {
-  for (int64_t c = 0; c < width; ++c)
-    for (int64_t i = 0; i < rows; ++i) y[c * y_stride + i] = x[i * x_stride + c];
+  constexpr int64_t kSquare = Vector::width;
+  const auto rest = [&](int64_t row, int64_t column, int64_t columns) {
+    for (int64_t c = column; c < column + columns; ++c)
+      for (int64_t i = row; i < (row + kSquare < rows ? row + kSquare : rows); ++i)
+        y[c * y_stride + i] = x[i * x_stride + c];
+  };
+  for (int64_t i = 0; i < rows; i += kSquare)
+    for (int64_t c = 0; c < width; c += kSquare) {
+      const int64_t columns = c + kSquare <= width ? kSquare : width - c;
+      if (i + kSquare <= rows && columns == kSquare)
+        Vector::transpose(x + i * x_stride + c, x_stride, y + c * y_stride + i, y_stride);
+      else
+        rest(i, c, columns);
+    }
 }
 
 // Keys that query i may look at.

@@ -12,11 +12,20 @@
 
 namespace selfsup::fused {
 
-// As many that the widest scratch stays in the second cache, and products are at their full speed.
-constexpr int64_t kBlockRows = 128;
+// Rows of a block: so many that the widest scratch stays in the second cache and products are at their full speed,
+// which with weights that fill that cache for themselves takes more.
+inline int64_t rows_of_block(int64_t weights) {
+  constexpr int64_t kLargeWeights = int64_t{1} << 19;
+  return weights >= kLargeWeights ? 256 : 128;
+}
 
+// All of one size, as far as that goes.
 struct Blocks {
   int64_t items, per_block;  // items: rows, or samples
+  Blocks(int64_t items_, int64_t most) : items(items_) {
+    const int64_t blocks = (items + most - 1) / most;
+    per_block = (items + blocks - 1) / blocks;
+  }
   int64_t count() const { return (items + per_block - 1) / per_block; }
   int64_t first(int64_t block) const { return block * per_block; }
   int64_t size(int64_t block) const { return std::min(per_block, items - first(block)); }

@@ -26,7 +26,7 @@ class Mlp {
         D_(half.x.size(-1)),
         F_(half.up.weight.size(0)),
         act_(half.activation),
-        blocks_{half.x.numel() / D_, kBlockRows} {}
+        blocks_(half.x.numel() / D_, rows_of_block(D_ * F_)) {}
 
   // stats and u: all rows', or null where they are not kept.
   void forward(float* stats, T* u, float* y) const {
@@ -54,7 +54,7 @@ class Mlp {
   };
   // stats and u null: computed again.
   void backward(const float* stats, const T* u, const float* dy, bool through_norm, Gradients& to) const {
-    const int64_t group = blocks_of_group(kBlockRows * static_cast<int64_t>(sizeof(T)) * 2 * (D_ + F_)),
+    const int64_t group = blocks_of_group(blocks_.per_block * static_cast<int64_t>(sizeof(T)) * 2 * (D_ + F_)),
                   group_rows = std::min(group * blocks_.per_block, blocks_.items);
     Sums sums(blocks_.count(), {D_, D_, F_, D_});
     // What products for weights read, of a whole group: dy as they read it, g, du and h.

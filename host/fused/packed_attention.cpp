@@ -14,7 +14,7 @@ struct Layout {
       : batch(a.qkv.size(0)), shape{a.qkv.size(1), a.from, a.qkv.size(3), a.qkv.size(4), static_cast<float>(a.scale),
                                     a.causal} {}
   BatchBias bias(const at::Tensor& b) const { return BatchBias(b, batch, shape.heads, shape.queries(), shape.tokens); }
-  Blocks blocks() const { return {batch, std::max<int64_t>(1, kBlockRows / shape.tokens)}; }
+  Blocks blocks() const { return {batch, std::max<int64_t>(1, rows_of_block(0) / shape.tokens)}; }
 };
 
 // Scratch of one thread: the heads', then whatever else is asked for.

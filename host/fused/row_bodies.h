@@ -43,14 +43,15 @@ inline Reg exp_of_negative(Reg x) {
 // 1 / (1 + e^-x).
 inline Reg logistic(Reg x) {
   const Reg zero = Vector::all(0), e = exp_of_negative(zero - Vector::abs(x));
-  return Vector::where_less(x, zero, e, Vector::all(1)) / (Vector::all(1) + e);
+  return Vector::where_less(x, zero, e, Vector::all(1)) * Vector::reciprocal(Vector::all(1) + e);
 }
 
 // An activation's value, and its slope where that is asked for.
 struct Gelu {  // x * normal distribution at x; its tail by Abramowitz and Stegun 7.1.26
   static Reg value(Reg x, Reg* slope) {
     const Reg e = exp_of_negative(x * x * Vector::all(-0.5f));
-    const Reg t = Vector::all(1) / Vector::fma(Vector::abs(x), Vector::all(0.3275911f * 0.70710678f), Vector::all(1));
+    const Reg t =
+        Vector::reciprocal(Vector::fma(Vector::abs(x), Vector::all(0.3275911f * 0.70710678f), Vector::all(1)));
     Reg p = Vector::all(1.061405429f);
     p = Vector::fma(p, t, Vector::all(-1.453152027f));
     p = Vector::fma(p, t, Vector::all(1.421413741f));

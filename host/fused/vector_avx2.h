@@ -44,6 +44,12 @@ struct Vector {
     const __m256i i = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(i, 23));
   }
+  static Reg reciprocal(Reg x) { return all(1) / x; }
+  // A square of width by width numbers.
+  static void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
+    for (int c = 0; c < width; ++c)
+      for (int i = 0; i < width; ++i) y[c * y_stride + i] = x[i * x_stride + c];
+  }
   static float sum(Reg x) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -65,6 +65,12 @@ struct Vector {
     const Ints i = __builtin_convertvector(n, Ints) + Ints{127, 127, 127, 127};
     return reinterpret_cast<Reg>(i << 23);
   }
+  static Reg reciprocal(Reg x) { return all(1) / x; }
+  // A square of width by width numbers.
+  static void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
+    for (int c = 0; c < width; ++c)
+      for (int i = 0; i < width; ++i) y[c * y_stride + i] = x[i * x_stride + c];
+  }
   static float sum(Reg x) { return (x[0] + x[1]) + (x[2] + x[3]); }
   static float largest(Reg x) {
     const float a = x[0] > x[1] ? x[0] : x[1], b = x[2] > x[3] ? x[2] : x[3];

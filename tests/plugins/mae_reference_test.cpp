@@ -114,6 +114,7 @@ at::Tensor patchify(const at::Tensor& images, int64_t p) {
 }  // namespace
 
 TEST_CASE("MAE: loss and every gradient equal the original's", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);
@@ -145,6 +146,7 @@ TEST_CASE("MAE: loss and every gradient equal the original's", "[reference]") {
 }
 
 TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);
@@ -180,6 +182,7 @@ TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[referenc
 }
 
 TEST_CASE("MAE: the probe shows a LayerNorm eps of 1e-6", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);

@@ -9,7 +9,7 @@
 
 using namespace selfsup;
 using selfsup::testing::FixedNoise;
-using selfsup::testing::FusedBlocks;
+using selfsup::testing::Fusing;
 using selfsup::testing::Model;
 using selfsup::testing::PlainCase;
 using selfsup::testing::PlainMae;
@@ -123,7 +123,7 @@ TEST_CASE("MAE: loss and every gradient are those of the plain formulation") {
     check_step(c, at::MemoryFormat::Contiguous);
     check_step(c, at::MemoryFormat::ChannelsLast);
     INFO("fused");
-    const FusedBlocks fused;
+    const Fusing fused(true);
     check_step(c, at::MemoryFormat::ChannelsLast);
   }
 }
@@ -133,7 +133,7 @@ TEST_CASE("MAE: pictures show what the plain formulation predicts, of visible pa
     INFO(c.name);
     check_pictures(c);
     INFO("fused");
-    const FusedBlocks fused;
+    const Fusing fused(true);
     check_pictures(c);
   }
 }
@@ -144,7 +144,7 @@ TEST_CASE("MAE: a step has the same bits on any number of threads, but in layers
   Model model(large.model());
   model.store.initialise(7);
   const Lot lot(large, 24);
-  const FusedBlocks fused;
+  const Fusing fused(true);
   std::vector<Named> first;
   for (const int threads : {1, 2, 4, 1}) {
     const Threads these(threads);

@@ -62,7 +62,7 @@ fused::Norm NnArguments::norm(const ssp_nn_norm& given, int64_t width) {
   const fused::Norm norm = {maybe(given.weight, "norm.weight"), maybe(given.bias, "norm.bias"), given.eps};
   sizes(norm.weight, "norm.weight", {width});
   sizes(norm.bias, "norm.bias", {width});
-  whole(norm.eps, "norm.eps", 0);
+  finite(norm.eps, "norm.eps", 0);
   return norm;
 }
 
@@ -74,7 +74,7 @@ fused::Linear NnArguments::linear(const ssp_nn_linear& given, const char* name, 
   return linear;
 }
 
-void NnArguments::whole(double number, const char* name, double least) const {
+void NnArguments::finite(double number, const char* name, double least) const {
   if (!(number >= least) || !std::isfinite(number))
     wrong(fmt::format("{} is {}; it must be finite, and {} or more", name, number, least));
 }

@@ -18,10 +18,6 @@ namespace {
 constexpr int64_t kMostTokens = 1024;
 constexpr int64_t kMostWidth = int64_t{1} << 20;  // MKL counts in 32 bits
 
-void require_wanted(const HostState& host) {
-  if (!host.environment.fused) throw NotFused{""};
-}
-
 // The answer of a function of the table: its result, or that single operators are to be used, which leaves no text.
 template <class Body>
 ssp_status answer(const char* what, ssp_tensor first, ssp_tensor* y, Body body) noexcept {
@@ -30,15 +26,15 @@ ssp_status answer(const char* what, ssp_tensor first, ssp_tensor* y, Body body) 
     require(y != nullptr, SSP_E_ARGUMENT, "nn: y is null");
     HostState& host = host_of(first);
     require_operators(host);
+    fused = host.environment.fused;  // asked first: on a GPU every step comes by
+    if (!fused) return;
     try {
-      require_wanted(host);
       at::Tensor result = body(host);
       *y = host.handles.give(std::move(result));
       host.fused_use.ran();
     } catch (const NotFused& why) {
       fused = false;
-      if (!why.reason.empty())
-        host.fused_use.fell_back(host.current ? host.current->label : "a component", what, why.reason);
+      host.fused_use.fell_back(host.current ? host.current->label : "a component", what, why.reason);
     } catch (const Failure&) {
       throw;
     } catch (...) {
@@ -57,7 +53,7 @@ std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::joi
 
 double scale_of(const NnArguments& in, double scale, int64_t head) {
   if (scale == 0) return 1 / std::sqrt(static_cast<double>(head));
-  in.whole(scale, "scale", 0);
+  in.finite(scale, "scale", 0);
   return scale;
 }
 

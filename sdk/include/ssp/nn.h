@@ -10,9 +10,9 @@
  * - Gradients: of every tensor argument that requires one, except where a field says otherwise, once: there is no
  *   second derivative. Until the backward has run, x and the parameters must not be changed in place. Where gradients
  *   are not recorded nothing is kept, and the values are the same.
- * - SSP_E_UNSUPPORTED: not this combination of types, devices, sizes and options, or the run's configuration wants
- *   single operators. Nothing was done, and no text is set. For one combination the answer is the same throughout a
- *   run. SSP_E_ARGUMENT: no host could run it, and the text names the tensor.
+ * - SSP_E_UNSUPPORTED: not this combination of types, devices, sizes, options and gradients that are required, or the
+ *   run's configuration wants single operators. Nothing was done, and no text is set. For one combination the answer is
+ *   the same throughout a run. SSP_E_ARGUMENT: no host could run it, and the text names the tensor.
  * - Growth: set struct_size of the argument. Bytes that the host does not know must be 0, else it answers
  *   SSP_E_UNSUPPORTED. ssp_nn_linear and ssp_nn_norm are frozen.
  * - No call waits for the device, and none draws random numbers: samples that are dropped come in as `keep`.

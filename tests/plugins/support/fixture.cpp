@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "bridge/host.h"
@@ -31,8 +32,14 @@ struct Lab {
 };
 
 Lab& lab() {
-  static Lab only;
-  return only;
+  static Lab one;
+  return one;
+}
+
+void fuse(bool yes) {
+  bridge::Environment environment;
+  environment.fused = yes;
+  lab().host.set_environment(environment);
 }
 
 }  // namespace
@@ -61,6 +68,12 @@ Tensors load_tensors(const std::string& stem) {
 
 plugin::Registry& registry() { return lab().registry; }
 
+Fusing::Fusing(bool yes) : yes_(yes), before_(lab().host.fused_calls()) { fuse(yes); }
+Fusing::~Fusing() {
+  fuse(false);
+  CHECK((lab().host.fused_calls() > before_) == yes_);
+}
+
 Json resolved(Json model) {
   const Json schema(Json::Object{{"type", "object"}, {"x-ssp-component", SSP_KIND_ALGORITHM}});
   const auto problems = config::validate(model, schema, "model", run::component_schemas(registry()));
@@ -76,9 +89,6 @@ FixedNoise::FixedNoise(const at::Tensor& noise) {
   });
 }
 FixedNoise::~FixedNoise() { bridge::testing::replace_per_sample({}); }
-
-FusedBlocks::FusedBlocks() { lab().host.set_environment({.fused = true}); }
-FusedBlocks::~FusedBlocks() { lab().host.set_environment({}); }
 
 Json mae_config(const MaeSizes& s, bool norm_pix) {
   Json arch = Json::object(), backbone = Json::object(), neck = Json::object(), head = Json::object();

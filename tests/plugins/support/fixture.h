@@ -21,6 +21,18 @@ Tensors load_tensors(const std::string& stem);  // copies
 // The one host of this process, with mae.so and backbones.so loaded.
 plugin::Registry& registry();
 
+// While it lives, halves of transformer blocks run there fused, or in single operators, as they do without it; at its
+// end some have, or the test fails.
+class Fusing {
+ public:
+  explicit Fusing(bool yes);
+  ~Fusing();
+
+ private:
+  bool yes_;
+  int64_t before_;
+};
+
 // The node `model` with the defaults of the schemas filled in, as a run makes it; a problem fails the test.
 Json resolved(Json model);
 
@@ -38,12 +50,6 @@ struct Model {
 struct FixedNoise {
   explicit FixedNoise(const at::Tensor& noise);
   ~FixedNoise();
-};
-
-// While it lives, halves of transformer blocks run as one where the host has kernels for them.
-struct FusedBlocks {
-  FusedBlocks();
-  ~FusedBlocks();
 };
 
 // Sizes as the fixtures name them.

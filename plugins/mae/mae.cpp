@@ -81,6 +81,9 @@ Mae::Mae(const Scope& scope)
 void Mae::check_images(const Tensor& images) const {
   const auto [B, C, H, W] = images.sizes<4>();
   check_size(H, W, height_, width_);
+  require(C == patches_.channels(), "the images have channels: " + std::to_string(C) +
+                                        ", but the backbone's input (`backbone.in_channels`) has " +
+                                        std::to_string(patches_.channels()));
 }
 
 Tensor Mae::shuffled(const Tensor& images, const Call& call) const {

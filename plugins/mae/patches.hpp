@@ -8,6 +8,7 @@ class Patches {
  public:
   explicit Patches(const ssp_token_info& info);
   int64_t count() const { return grid_h_ * grid_w_; }
+  int64_t channels() const { return channels_; }
   int64_t pixels() const { return patch_h_ * patch_w_ * channels_; }  // numbers in a patch
   ssp::Tensor split(const ssp::Tensor& images) const;                 // [B, C, H, W] -> [B, count, pixels]
   ssp::Tensor join(const ssp::Tensor& patches) const;                 // the way back

@@ -60,7 +60,7 @@ typedef struct ssp_backbone {
 /* flags of an encoder's info. PATCHWISE: a token is made of the pixels of its own patch alone, in the same way wherever
  * that lies, and embed takes images of any grid. Whoever needs some of the patches may then embed an image made of
  * these and no others. */
-enum { SSP_TOKENS_PATCHWISE = 1 };
+enum { SSP_TOKENS_PATCHWISE = 1u << 16 }; /* who does not know it may ignore it */
 
 typedef struct ssp_token_info {
   uint32_t struct_size, prefix_tokens;

@@ -57,6 +57,7 @@ void Vit::info(int64_t h, int64_t w, ssp_token_info& out) const {
   out.channels = config_.channels;
   out.layers = raw_layer_names_.data();
   out.n_layers = static_cast<uint32_t>(raw_layer_names_.size());
+  out.flags = SSP_TOKENS_PATCHWISE;
 }
 
 Tensor Vit::embed(const Tensor& images, const Call&) const {

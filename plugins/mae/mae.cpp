@@ -62,7 +62,8 @@ Mae::Mae(const Scope& scope)
       patches_(encoder_.info(height_, width_)),
       decoder_(scope, encoder_.info(height_, width_), patches_),
       keep_(visible_patches(patches_.count(), scope.get("backbone.mask_ratio", 0.75))),
-      norm_pix_(scope.get("head.norm_pix", false)) {
+      norm_pix_(scope.get("head.norm_pix", false)),
+      patchwise_((encoder_.info(height_, width_).flags & SSP_TOKENS_PATCHWISE) != 0) {
   init_linears(scope.child(ChildSpec("neck", "")));
   const ssp_token_info e = encoder_.info(height_, width_);
   const int64_t stated = scope.get("head.patch_size", e.patch_h);
@@ -80,6 +81,9 @@ Mae::Mae(const Scope& scope)
 void Mae::check_images(const Tensor& images) const {
   const auto [B, C, H, W] = images.sizes<4>();
   check_size(H, W, height_, width_);
+  require(C == patches_.channels(), "the images have channels: " + std::to_string(C) +
+                                        ", but the backbone's input (`backbone.in_channels`) has " +
+                                        std::to_string(patches_.channels()));
 }
 
 Tensor Mae::shuffled(const Tensor& images, const Call& call) const {
@@ -87,18 +91,20 @@ Tensor Mae::shuffled(const Tensor& images, const Call& call) const {
   return argsort(call.per_sample_uniform("mask", patches_.count(), images.size(0)), 1);
 }
 
-Tensor Mae::encode_visible(const Tensor& images, const Tensor& order, const Call& call) const {
+Tensor Mae::encode_visible(const Tensor& images, const Tensor& patches, const Tensor& order, const Call& call) const {
   const auto encoder = encoder_.at(call, images);
-  const Tensor visible = order.slice(1, 0, keep_);
-  const Tensor tokens = rows(encoder.embed(images) + encoder.positions().patch, visible);
-  return encoder.encode(tokens, visible);
+  const Tensor visible = order.slice(1, 0, keep_), positions = encoder.positions().patch;
+  if (!patchwise_) return encoder.encode(rows(encoder.embed(images) + positions, visible), visible);
+  const Tensor strip = patches_.strip(rows(patches, visible));
+  const Tensor tokens = encoder_.at(call, strip).embed(strip);
+  return encoder.encode(tokens + embedding(positions[0], visible), visible);
 }
 
 Outputs Mae::training_step(const Batch& batch, const Call& call) const {
-  const Tensor images = batch.view(0), order = shuffled(images, call);
-  const Tensor pred = decoder_(encode_visible(images, order, call), order, keep_, call);
+  const Tensor images = batch.view(0), order = shuffled(images, call), patches = patches_.split(images);
+  const Tensor pred = decoder_(encode_visible(images, patches, order, call), order, keep_, call);
   AutocastOff fp32(call);
-  Tensor target = rows(patches_.split(images), order.slice(1, keep_));
+  Tensor target = rows(patches, order.slice(1, keep_));
   if (norm_pix_) {
     const PatchStatistics own(target);
     target = (target - own.mean) / own.deviation;
@@ -133,7 +139,7 @@ Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
   const Tensor patches = patches_.split(images), place = argsort(order, 1);  // of each patch in the order
   const Tensor hidden = (place >= keep_).to(f32).unsqueeze(-1);
   // A picture shows what is made of the visible patches too, so that here all are predicted.
-  Tensor rebuilt = rows(decoder_(encode_visible(images, order, call), order, 0, call).to(f32), place);
+  Tensor rebuilt = rows(decoder_(encode_visible(images, patches, order, call), order, 0, call).to(f32), place);
   if (norm_pix_) {
     const PatchStatistics own(patches);
     rebuilt = rebuilt * own.deviation + own.mean;

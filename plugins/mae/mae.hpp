@@ -24,7 +24,9 @@ class Mae {
  private:
   // Each image's patches in an order of its own, i64 [B, L]; the first keep_ of it are visible.
   ssp::Tensor shuffled(const ssp::Tensor& images, const ssp::Call& call) const;
-  ssp::Tensor encode_visible(const ssp::Tensor& images, const ssp::Tensor& order, const ssp::Call& call) const;
+  // patches: those of the images, [B, L, patch pixels].
+  ssp::Tensor encode_visible(const ssp::Tensor& images, const ssp::Tensor& patches, const ssp::Tensor& order,
+                             const ssp::Call& call) const;
   void check_images(const ssp::Tensor& images) const;
 
   ssp::TokensBackbone encoder_;
@@ -33,5 +35,6 @@ class Mae {
   Decoder decoder_;
   int64_t keep_;  // visible patches of an image
   bool norm_pix_;
+  bool patchwise_;  // the encoder's embedding
   std::vector<std::string> tensor_names_;
 };

@@ -41,6 +41,7 @@ class BareTokens {
     out.patch_h = patch_[0];
     out.patch_w = patch_[1];
     out.channels = kChannels;
+    out.flags = margin_ == 0 ? SSP_TOKENS_PATCHWISE : 0;
   }
   Tensor embed(const Tensor& images, const Call&) const {
     return conv2d(images, weight_, bias_, patch_, {margin_, margin_}).flatten(2).transpose(1, 2);

@@ -54,8 +54,20 @@ struct Nn : Built {
     a.qkv = handle(at::randn({B, L, 3, H, D / H}));
     return a;
   }
+  ssp_nn_norm_act norm_act() {
+    auto a = sized<ssp_nn_norm_act>();
+    a.x = channels_last(2, 16), a.residual = channels_last(2, 16);
+    a.weight = handle(at::ones({16})), a.bias = handle(at::zeros({16}));
+    a.mean = handle(at::zeros({16})), a.var = handle(at::ones({16})), a.count = handle(at::zeros({}, at::kLong));
+    a.momentum = 0.1, a.eps = 1e-5, a.activation = SSP_NN_RELU;
+    return a;
+  }
+  ssp_tensor channels_last(int64_t n, int64_t channels) {
+    return handle(at::randn({n, channels, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast));
+  }
   ssp_status run(const ssp_nn_attention& a) { return release_of(nn.attention(&a, &y), y); }
   ssp_status run(const ssp_nn_mlp& a) { return release_of(nn.mlp(&a, &y), y); }
+  ssp_status run(const ssp_nn_norm_act& a) { return release_of(nn.norm_act(window->call(), &a, &y), y); }
   ssp_status run(const ssp_nn_packed& a) { return release_of(nn.packed_attention(&a, &y), y); }
 
   // Changed in one place, the call is refused with these words.
@@ -86,6 +98,7 @@ struct Nn : Built {
 using A = ssp_nn_attention;
 using M = ssp_nn_mlp;
 using P = ssp_nn_packed;
+using Act = ssp_nn_norm_act;
 
 }  // namespace
 
@@ -185,9 +198,52 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   unsupported<P>(packed(), [](P&) {});
   CHECK(host.fused_calls() == before + 1);
   fuse(true);
+}
+
+TEST_CASE_METHOD(Nn, "nn.norm_act: what no host could run is refused by the tensor's name") {
+  const Act a = norm_act();
+  REQUIRE(run(a) == SSP_OK);
+  CHECK(peek(a.count).item<int64_t>() == 1);
+  const auto of = [&](std::vector<int64_t> sizes) { return handle(at::randn(sizes)); };
+  refused<Act>(a, "x is [16]", [&](Act& t) { t.x = of({16}); });
+  refused<Act>(a, "weight is [17], and must be [16], since x is [2, 16, 4, 4]", [&](Act& t) { t.weight = of({17}); });
+  refused<Act>(a, "bias is [1]", [&](Act& t) { t.bias = of({1}); });
+  refused<Act>(a, "mean is [4]", [&](Act& t) { t.mean = of({4}); });
+  refused<Act>(a, "var is [4]", [&](Act& t) { t.var = of({4}); });
+  refused<Act>(a, "come together", [&](Act& t) { t.var.id = 0; });
+  refused<Act>(a, "count must be i64", [&](Act& t) { t.count = of({}); });
+  refused<Act>(a, "residual is [1, 16, 4, 4]", [&](Act& t) { t.residual = channels_last(1, 16); });
+  refused<Act>(a, "activation is 0", [&](Act& t) { t.activation = SSP_NN_GELU; });
+  refused<Act>(a, "no sync 3", [&](Act& t) { t.sync = 3; });
+  refused<Act>(a, "flags have the bits 0x1", [&](Act& t) { t.flags = SSP_NN_CAUSAL; });
+  refused<Act>(a, "one value a channel in [1, 16]", [&](Act& t) { t.x = of({1, 16}), t.residual.id = 0; });
+  CHECK(peek(a.count).item<int64_t>() == 1);
   ssp_tensor y{0};
-  const auto none = sized<ssp_nn_norm_act>();
-  CHECK(nn.norm_act(window->call(), &none, &y) == SSP_E_UNSUPPORTED);
+  CHECK(nn.norm_act(nullptr, &a, &y) != SSP_OK);
+}
+
+TEST_CASE_METHOD(Nn, "nn.norm_act: planar memory, other types, few channels and a run without it are not fused") {
+  const CapturedLog log;
+  const Act a = norm_act();
+  const auto of = [&](std::vector<int64_t> sizes) { return handle(at::randn(sizes)); };
+  unsupported<Act>(a, [&](Act& t) { t.x = of({2, 16, 4, 4}); });
+  unsupported<Act>(a, [&](Act& t) { t.x = of({2, 16, 16}), t.residual.id = 0; });
+  unsupported<Act>(a, [&](Act& t) { t.x = handle(peek(t.x).to(at::kDouble)); });
+  unsupported<Act>(a, [&](Act& t) { t.x = handle(peek(t.x).to(at::kBFloat16)); });
+  unsupported<Act>(a, [&](Act& t) { t.weight = handle(at::ones({16}, at::kBFloat16)); });
+  unsupported<Act>(a, [&](Act& t) {
+    t.x = channels_last(2, 8);
+    t.weight.id = t.bias.id = t.mean.id = t.var.id = t.residual.id = 0;
+  });
+  CHECK_THAT(log.text(), Contains("nn.norm_act: x does not lie in memory channels last"));
+  fuse(false);
+  unsupported<Act>(a, [](Act&) {});
+  CHECK(peek(a.count).item<int64_t>() == 0);
+  fuse(true);
+  Act halves = a;
+  for (ssp_tensor* t : {&halves.x, &halves.residual}) *t = handle(peek(*t).to(at::kBFloat16));
+  CHECK(run(halves) == SSP_OK);
+  CHECK(run(a) == SSP_OK);
 }
 
 TEST_CASE_METHOD(Nn, "nn: only on the thread of the call, and only while one is in progress") {

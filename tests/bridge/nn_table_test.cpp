@@ -6,6 +6,7 @@
 #include "bridge/support/built.h"
 #include "bridge/support/captured_log.h"
 #include "ssp/cpp/nn.hpp"
+#include "ssp/cpp/norm_act.hpp"
 #include "ssp/cpp/ops.hpp"
 #include "ssp/nn.h"
 
@@ -261,6 +262,7 @@ struct Layers : Built {
   std::optional<BuildWindow> build;
   std::optional<Window> window;
   std::optional<ssp::nn::Block> block;
+  std::optional<ssp::nn::BatchNorm> norm;
   at::Tensor leaf;
   std::optional<CapturedLog> log;
 
@@ -271,6 +273,7 @@ struct Layers : Built {
     }
     build.emplace(host, registry, "{}");
     block.emplace(ssp::Scope(build->get()), D, H, F, 1e-6, true, 0.5);
+    norm.emplace(ssp::Scope(build->get()) / "bn", D);
     build->store.allocate();
     build->store.initialise(3);
     leaf = at::randn({8, L, D}).requires_grad_();
@@ -337,6 +340,28 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
       o.activation = act, o.layer_scale = tensor(scale);
       return mlp_half(x, b.ln2, b.ffn.fc1, b.ffn.fc2, o);
     });
+}
+
+TEST_CASE_METHOD(Layers, "batch norm, residual and ReLU of the C++ layer come to the same values, fused or not") {
+  const at::Tensor residual = at::randn({8 * L, D}), factors = at::randn({8 * L, D});
+  const auto buffer = [&](const char* name) { return build->store.find(name)->tensor; };
+  for (const bool relu : {true, false})
+    for (const bool added : {true, false})
+      for (const bool training : {true, false}) {
+        INFO("relu " << relu << ", residual " << added << ", training " << training);
+        std::vector<at::Tensor> means;
+        same_both_ways([&](const ssp::Tensor& x, const ssp::Call& call) {
+          buffer("bn.running_mean").zero_(), buffer("bn.running_var").fill_(1);
+          const ssp::Call own = training ? call : call.eval("eval");
+          const ssp::Tensor y =
+              ssp::nn::norm_act(*norm, x.reshape({8 * L, D}), own, added ? tensor(residual) : ssp::Tensor(), relu);
+          means.push_back(buffer("bn.running_mean").clone());
+          return y * tensor(factors);  // the squares of what is normed alone have no slope
+        });
+        CHECK(at::allclose(means.at(0), means.at(1), 1e-5, 1e-7));
+        CHECK((means[0].abs().max().item<double>() > 0) == training);
+      }
+  CHECK(buffer("bn.num_batches_tracked").item<int64_t>() == 8);
 }
 
 TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask, tensors that are f64") {

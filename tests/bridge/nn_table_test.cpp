@@ -2,9 +2,12 @@
 // and the C++ layer's blocks come to the same values and gradients either way.
 #include <ATen/autocast_mode.h>
 
+#include <mutex>
+
 #include "base/log.h"
 #include "bridge/support/built.h"
 #include "bridge/support/captured_log.h"
+#include "ranks.h"
 #include "ssp/cpp/nn.hpp"
 #include "ssp/cpp/norm_act.hpp"
 #include "ssp/cpp/ops.hpp"
@@ -245,6 +248,33 @@ TEST_CASE_METHOD(Nn, "nn.norm_act: planar memory, other types, few channels and 
   for (ssp_tensor* t : {&halves.x, &halves.residual}) *t = handle(peek(*t).to(at::kBFloat16));
   CHECK(run(halves) == SSP_OK);
   CHECK(run(a) == SSP_OK);
+}
+
+TEST_CASE("nn.norm_act: statistics of several ranks are not fused, those of each rank are") {
+  std::mutex checks;
+  test::ThreadRanks(2).run([&](const distributed::Group& group) {
+    const auto answered = [&](uint32_t sync, bool run_synchronises) {
+      Host host;
+      Environment environment;
+      environment.group = &group, environment.sync_batch_norm = run_synchronises, environment.fused = true;
+      host.set_environment(environment);
+      Window window(host);
+      auto a = sized<ssp_nn_norm_act>();
+      a.x = give(host, at::randn({4, 16})), a.sync = sync, a.activation = SSP_NN_RELU;
+      ssp_tensor y{0};
+      const ssp_status status = extension<ssp_nn>(host, SSP_EXT_NN).norm_act(window.call(), &a, &y);
+      release(a.x);
+      if (status == SSP_OK) release(y);
+      return status;
+    };
+    const ssp_status local = answered(SSP_SYNC_LOCAL, true), ranks = answered(SSP_SYNC_RANKS, false),
+                     run = answered(SSP_SYNC_AS_RUN, true), alone = answered(SSP_SYNC_AS_RUN, false);
+    const std::lock_guard lock(checks);
+    CHECK(local == SSP_OK);
+    CHECK(ranks == SSP_E_UNSUPPORTED);
+    CHECK(run == SSP_E_UNSUPPORTED);
+    CHECK(alone == SSP_OK);
+  });
 }
 
 TEST_CASE_METHOD(Nn, "nn: only on the thread of the call, and only while one is in progress") {

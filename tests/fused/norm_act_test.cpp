@@ -9,6 +9,7 @@
 
 #include "fused/kernels.h"
 #include "fused/norm_act.h"
+#include "fused/support/counting.h"
 #include "fused/support/single_operators.h"
 
 namespace selfsup::fused::testing {
@@ -219,6 +220,20 @@ TEST_CASE("norm, residual and ReLU as one: running statistics move without gradi
     CHECK(y.select(1, 3).isnan().all().item<bool>());
     CHECK(y.select(1, 4).isfinite().all().item<bool>());
   }
+}
+
+TEST_CASE("norm, residual and ReLU as one keep a bit for each number, and without gradients nothing") {
+  const NormAct n = layer({8, 64, 16, 16}, true, true);
+  const Counting counting;
+  const auto kept = [&](const auto& function) {
+    const int64_t start = Counting::live();
+    const at::Tensor y = function(n);
+    return Counting::live() - start - static_cast<int64_t>(y.nbytes());
+  };
+  constexpr int64_t kOfChannels = 64 * 64;
+  CHECK(kept(norm_act) < n.x.numel() / 8 + kOfChannels);
+  const c10::NoGradGuard no_grad;
+  CHECK(kept(norm_act) == 0);
 }
 
 TEST_CASE("norm, residual and ReLU as one: the residual is not kept, x is, and has no second derivative") {

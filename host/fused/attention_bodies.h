@@ -1,6 +1,7 @@
 // Attention of one sample, forward and backward, written in the Vector that was included before. Heads are read out of
 // the packed rows and written back, so that nothing is permuted outside. See row_bodies.h.
 #pragma once
+#include "fused/channel_bodies.h"
 #include "fused/row_bodies.h"
 
 namespace selfsup::fused {
@@ -224,8 +225,8 @@ void attend_backward(const AttentionShape& s, const LogitBias& bias, const T* qk
 // Those of the included Vector.
 template <class T>
 TypedKernels<T> typed_kernels() {
-  return {norm<T>,  norm_again<T>, add_bias<T>, activate<T>,       activate_backward<T>,
-          weigh<T>, column_sum<T>, attend<T>,   attend_backward<T>};
+  return {norm<T>,  norm_again<T>, add_bias<T>, activate<T>,        activate_backward<T>,
+          weigh<T>, column_sum<T>, attend<T>,   attend_backward<T>, channel_kernels<T>()};
 }
 inline Kernels kernels_named(const char* name) {
   return {name, typed_kernels<float>(), typed_kernels<Bf16>(), norm_backward, add_branch};

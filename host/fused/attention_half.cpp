@@ -250,7 +250,7 @@ at::Tensor attention_half(const AttentionHalf& half) {
     half.half_types ? run(Bf16()) : run(float());
   }
   if (!recorded) return y;
-  record(y, "AttentionHalfBackward", inputs, {qkv_weight, proj->weight, factor, stats, qkv},
+  record(y, "AttentionHalfBackward", {inputs, {}, {qkv_weight, proj->weight, factor, stats, qkv}},
          [options = options_of_half(half)](const Backward& b) {
            const AttentionHalf again = with_inputs(options, b.inputs);
            return again.half_types ? backward<Bf16>(again, b) : backward<float>(again, b);

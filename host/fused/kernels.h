@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "fused/channel_kernels.h"
+
 namespace selfsup::fused {
 
 // What matrix products read is float or this; sums, statistics and the residual stream are float.
@@ -65,6 +67,7 @@ struct TypedKernels {
   // queries, tokens], or null: the gradient of what was added to the logits.
   void (*attend_backward)(const AttentionShape& shape, const LogitBias& bias, const T* qkv, const float* dout, T* out,
                           T* dqkv, float* dlogits, float* scratch);
+  ChannelKernels<T> channels;
 };
 
 struct Kernels {

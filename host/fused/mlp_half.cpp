@@ -209,7 +209,7 @@ at::Tensor mlp_half(const MlpHalf& half) {
     half.half_types ? run(Bf16()) : run(float());
   }
   if (!recorded) return y;
-  record(y, "MlpHalfBackward", inputs, {up, down->weight, factor, stats, u},
+  record(y, "MlpHalfBackward", {inputs, {}, {up, down->weight, factor, stats, u}},
          [options = options_of_half(half)](const Backward& b) {
            const MlpHalf again = with_inputs(options, b.inputs);
            return again.half_types ? backward<Bf16>(again, b) : backward<float>(again, b);

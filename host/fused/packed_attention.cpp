@@ -86,7 +86,7 @@ at::Tensor packed_attention(const PackedAttention& a) {
   if (!records({a.qkv, a.bias})) return y;
   PackedAttention options = a;
   options.qkv = options.bias = at::Tensor();
-  record(y, "PackedAttentionBackward", {a.qkv, a.bias}, {}, [options, half_types](const Backward& b) {
+  record(y, "PackedAttentionBackward", {{a.qkv, a.bias}, {}, {}}, [options, half_types](const Backward& b) {
     PackedAttention again = options;
     again.qkv = b.inputs[0], again.bias = b.inputs[1];
     return half_types ? backward<Bf16>(again, b) : backward<float>(again, b);

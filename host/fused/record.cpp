@@ -17,15 +17,18 @@ using torch::autograd::variable_list;
 
 class FusedBackward final : public torch::autograd::Node {
  public:
-  FusedBackward(const char* name, const std::vector<at::Tensor>& inputs, std::vector<at::Tensor> kept,
-                BackwardBody body)
-      : name_(name), kept_(std::move(kept)), body_(std::move(body)) {
-    saved_.reserve(inputs.size());
+  FusedBackward(const char* name, Recording what, BackwardBody body)
+      : name_(name), kept_(std::move(what.kept)), format_(what.format), body_(std::move(body)) {
+    saved_.reserve(what.inputs.size());
     torch::autograd::edge_list edges;
-    for (const at::Tensor& input : inputs) {
-      saved_.emplace_back(input, /*is_output=*/false);
+    const auto add_edge = [&](const at::Tensor& input) {
       edges.push_back(input.defined() ? torch::autograd::impl::gradient_edge(input) : torch::autograd::Edge());
+    };
+    for (const at::Tensor& input : what.inputs) {
+      saved_.emplace_back(input, /*is_output=*/false);
+      add_edge(input);
     }
+    for (const at::Tensor& input : what.unread) add_edge(input);
     set_next_edges(std::move(edges));
   }
 
@@ -33,16 +36,14 @@ class FusedBackward final : public torch::autograd::Node {
 
   variable_list apply(variable_list&& gradients) override {
     TORCH_CHECK(!c10::GradMode::is_enabled(), name_,
-                ": fused half-blocks have no second derivative; set env_cfg.fused to \"off\" for one");
+                ": fused functions have no second derivative; set env_cfg.fused to \"off\" for one");
     const std::lock_guard<std::mutex> lock(mutex_);
     variable_list inputs;
     std::vector<bool> wants;
-    for (size_t i = 0; i < saved_.size(); ++i) {
-      inputs.push_back(saved_[i].unpack());
-      wants.push_back(inputs[i].defined() && task_should_compute_output(i));
-    }
-    if (!gradients[0].defined()) return variable_list(saved_.size());
-    const at::Tensor dy = gradients[0].contiguous();
+    for (SavedVariable& saved : saved_) inputs.push_back(saved.unpack());
+    for (size_t i = 0; i < num_outputs(); ++i) wants.push_back(task_should_compute_output(i));
+    if (!gradients[0].defined()) return variable_list(num_outputs());
+    const at::Tensor dy = gradients[0].contiguous(format_);
     return body_({inputs, kept_, dy, wants});
   }
 
@@ -56,6 +57,7 @@ class FusedBackward final : public torch::autograd::Node {
   const char* name_;
   std::vector<SavedVariable> saved_;
   std::vector<at::Tensor> kept_;
+  at::MemoryFormat format_;
   BackwardBody body_;
 };
 
@@ -68,9 +70,8 @@ bool records(const std::vector<at::Tensor>& inputs) {
   return false;
 }
 
-void record(const at::Tensor& y, const char* name, const std::vector<at::Tensor>& inputs, std::vector<at::Tensor> kept,
-            BackwardBody body) {
-  const std::shared_ptr<FusedBackward> node(new FusedBackward(name, inputs, std::move(kept), std::move(body)),
+void record(const at::Tensor& y, const char* name, Recording what, BackwardBody body) {
+  const std::shared_ptr<FusedBackward> node(new FusedBackward(name, std::move(what), std::move(body)),
                                             torch::autograd::deleteNode);
   torch::autograd::set_history(y, node);
 }

@@ -37,6 +37,14 @@ struct Vector {
   static Reg where_less(Reg a, Reg b, Reg yes, Reg no) {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
   }
+  static uint32_t above_zero(Reg x) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NLE_UQ)));
+  }
+  static Reg where_bits(uint32_t bits, Reg x) {
+    const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), lane);
+    return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, lane)));
+  }
   static Reg choose(Whole, Reg x, Reg) { return x; }
   static Reg choose(Part part, Reg x, Reg rest) { return _mm256_blendv_ps(rest, x, _mm256_castsi256_ps(mask(part))); }
   static Reg round(Reg x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }

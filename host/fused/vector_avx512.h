@@ -29,6 +29,8 @@ struct Vector {
   static Reg where_less(Reg a, Reg b, Reg yes, Reg no) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
   }
+  static uint32_t above_zero(Reg x) { return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NLE_UQ); }
+  static Reg where_bits(uint32_t bits, Reg x) { return _mm512_maskz_mov_ps(static_cast<__mmask16>(bits), x); }
   static Reg choose(Whole, Reg x, Reg) { return x; }
   static Reg choose(Part part, Reg x, Reg rest) { return _mm512_mask_blend_ps(mask(part), rest, x); }
   static Reg round(Reg x) { return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }

@@ -55,6 +55,17 @@ struct Vector {
   static Reg max(Reg a, Reg b) { return blend(a > b, a, b); }
   static Reg abs(Reg x) { return reinterpret_cast<Reg>(reinterpret_cast<Bits>(x) & Bits{sign, sign, sign, sign}); }
   static Reg where_less(Reg a, Reg b, Reg yes, Reg no) { return blend(a < b, yes, no); }
+  // One bit a lane: whether it is not 0 or less, as it is not where it is a NaN. x where its bit is set, else 0.
+  static uint32_t above_zero(Reg x) {
+    const Ints below = x <= all(0);
+    uint32_t bits = 0;
+    for (int i = 0; i < width; ++i) bits |= (below[i] ? 0u : 1u) << i;
+    return bits;
+  }
+  static Reg where_bits(uint32_t bits, Reg x) {
+    const Bits lanes = Bits{bits, bits, bits, bits} & Bits{1, 2, 4, 8};
+    return blend(reinterpret_cast<Ints>(lanes != 0), x, all(0));
+  }
   static Reg choose(Whole, Reg x, Reg) { return x; }
   static Reg choose(Part part, Reg x, Reg rest) {
     const auto n = static_cast<int32_t>(part.n);

@@ -1,17 +1,14 @@
 // Fused halves of a block against single operators: values and gradients with every option, on every set of
 // instructions that this machine can run; the same bits whatever the threads; what is kept, and what is refused.
 #include <ATen/Parallel.h>
-#include <c10/core/CPUAllocator.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 
 #include "fused/products.h"
+#include "fused/support/counting.h"
 #include "fused/support/single_operators.h"
 
 namespace selfsup::fused::testing {
@@ -316,48 +313,16 @@ TEST_CASE("a second derivative, or a backward after a change in place, is an err
   CHECK_THROWS_WITH(y.sum().backward(), Contains("modified by an inplace operation"));
 }
 
-namespace {
-
-// Memory that ATen holds on the CPU. The size stands before what is given out.
-class Counting final : public c10::Allocator {
- public:
-  c10::DataPtr allocate(size_t bytes) override {
-    void* const memory = std::aligned_alloc(kAlign, (bytes + 2 * kAlign - 1) / kAlign * kAlign);
-    std::memcpy(memory, &bytes, sizeof bytes);
-    live += static_cast<int64_t>(bytes);
-    void* const given = static_cast<char*>(memory) + kAlign;
-    return {given, given, release, at::kCPU};
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return release; }
-  void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
-  static inline std::atomic<int64_t> live{0};
-
- private:
-  static constexpr size_t kAlign = 64;
-  static void release(void* given) {
-    if (!given) return;
-    char* const memory = static_cast<char*>(given) - kAlign;
-    size_t bytes;
-    std::memcpy(&bytes, memory, sizeof bytes);
-    live -= static_cast<int64_t>(bytes);
-    std::free(memory);
-  }
-};
-
-}  // namespace
-
 TEST_CASE("between forward and backward half as much is kept as by single operators; without gradients nothing") {
-  static Counting counting;
-  c10::Allocator* const before = c10::GetCPUAllocator();
   const Shape s = {32, 17, 64, 4, 256};
   const AttentionHalf attention = attention_of(s);
   const MlpHalf mlp = mlp_of(s);
-  c10::SetCPUAllocator(&counting, /*priority=*/100);
+  const Counting counting;
   // What is alive beyond the result.
   const auto kept = [](const auto& function) {
-    const int64_t start = counting.live;
+    const int64_t start = Counting::live();
     const at::Tensor y = function();
-    return counting.live - start - static_cast<int64_t>(y.nbytes());
+    return Counting::live() - start - static_cast<int64_t>(y.nbytes());
   };
   const int64_t eager_attention = kept([&] { return in_single_operators(attention); }),
                 eager_mlp = kept([&] { return in_single_operators(mlp); }),
@@ -376,7 +341,6 @@ TEST_CASE("between forward and backward half as much is kept as by single operat
     CHECK(kept([&] { return run(mlp); }) == 0);
   }
   INFO(eager_attention << " " << fused_attention << " " << eager_mlp << " " << fused_mlp);
-  c10::SetCPUAllocator(before, /*priority=*/200);
 }
 
 }  // namespace selfsup::fused::testing

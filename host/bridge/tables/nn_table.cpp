@@ -10,6 +10,7 @@
 #include "bridge/status.h"
 #include "bridge/tables/extensions.h"
 #include "bridge/tables/nn_arguments.h"
+#include "bridge/tables/nn_norm_act.h"
 
 namespace selfsup::bridge {
 namespace {
@@ -195,8 +196,10 @@ ssp_status packed_attention(const ssp_nn_packed* args, ssp_tensor* y) {
                 [&](HostState& host) { return run_packed(host, args); });
 }
 
-// Not yet: batch norm, addition and activation run one after the other.
-ssp_status norm_act(ssp_call*, const ssp_nn_norm_act*, ssp_tensor*) { return SSP_E_UNSUPPORTED; }
+ssp_status norm_act(ssp_call* call, const ssp_nn_norm_act* args, ssp_tensor* y) {
+  return answer("nn.norm_act", first_of(args, &ssp_nn_norm_act::x, offsetof(ssp_nn_norm_act, x)), y,
+                [&](HostState& host) { return run_norm_act(host, call, args); });
+}
 
 }  // namespace
 

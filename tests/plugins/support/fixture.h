@@ -21,8 +21,8 @@ Tensors load_tensors(const std::string& stem);  // copies
 // The one host of this process, with mae.so and backbones.so loaded.
 plugin::Registry& registry();
 
-// While it lives, halves of transformer blocks run there fused, or in single operators, as they do without it; at its
-// end some have, or the test fails.
+// While it lives, what the host can fuse runs there fused, or in single operators, as it does without it; at its
+// end some has, or the test fails.
 class Fusing {
  public:
   explicit Fusing(bool yes);

@@ -2,14 +2,10 @@
 // and the C++ layer's blocks come to the same values and gradients either way.
 #include <ATen/autocast_mode.h>
 
-#include <mutex>
-
 #include "base/log.h"
 #include "bridge/support/built.h"
 #include "bridge/support/captured_log.h"
-#include "ranks.h"
 #include "ssp/cpp/nn.hpp"
-#include "ssp/cpp/norm_act.hpp"
 #include "ssp/cpp/ops.hpp"
 #include "ssp/nn.h"
 
@@ -58,20 +54,8 @@ struct Nn : Built {
     a.qkv = handle(at::randn({B, L, 3, H, D / H}));
     return a;
   }
-  ssp_nn_norm_act norm_act() {
-    auto a = sized<ssp_nn_norm_act>();
-    a.x = channels_last(2, 16), a.residual = channels_last(2, 16);
-    a.weight = handle(at::ones({16})), a.bias = handle(at::zeros({16}));
-    a.mean = handle(at::zeros({16})), a.var = handle(at::ones({16})), a.count = handle(at::zeros({}, at::kLong));
-    a.momentum = 0.1, a.eps = 1e-5, a.activation = SSP_NN_RELU;
-    return a;
-  }
-  ssp_tensor channels_last(int64_t n, int64_t channels) {
-    return handle(at::randn({n, channels, 4, 4}).contiguous(at::MemoryFormat::ChannelsLast));
-  }
   ssp_status run(const ssp_nn_attention& a) { return release_of(nn.attention(&a, &y), y); }
   ssp_status run(const ssp_nn_mlp& a) { return release_of(nn.mlp(&a, &y), y); }
-  ssp_status run(const ssp_nn_norm_act& a) { return release_of(nn.norm_act(window->call(), &a, &y), y); }
   ssp_status run(const ssp_nn_packed& a) { return release_of(nn.packed_attention(&a, &y), y); }
 
   // Changed in one place, the call is refused with these words.
@@ -102,7 +86,6 @@ struct Nn : Built {
 using A = ssp_nn_attention;
 using M = ssp_nn_mlp;
 using P = ssp_nn_packed;
-using Act = ssp_nn_norm_act;
 
 }  // namespace
 
@@ -204,79 +187,6 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   fuse(true);
 }
 
-TEST_CASE_METHOD(Nn, "nn.norm_act: what no host could run is refused by the tensor's name") {
-  const Act a = norm_act();
-  REQUIRE(run(a) == SSP_OK);
-  CHECK(peek(a.count).item<int64_t>() == 1);
-  const auto of = [&](std::vector<int64_t> sizes) { return handle(at::randn(sizes)); };
-  refused<Act>(a, "x is [16]", [&](Act& t) { t.x = of({16}); });
-  refused<Act>(a, "weight is [17], and must be [16], since x is [2, 16, 4, 4]", [&](Act& t) { t.weight = of({17}); });
-  refused<Act>(a, "bias is [1]", [&](Act& t) { t.bias = of({1}); });
-  refused<Act>(a, "mean is [4]", [&](Act& t) { t.mean = of({4}); });
-  refused<Act>(a, "var is [4]", [&](Act& t) { t.var = of({4}); });
-  refused<Act>(a, "come together", [&](Act& t) { t.var.id = 0; });
-  refused<Act>(a, "count must be i64", [&](Act& t) { t.count = of({}); });
-  refused<Act>(a, "residual is [1, 16, 4, 4]", [&](Act& t) { t.residual = channels_last(1, 16); });
-  refused<Act>(a, "activation is 0", [&](Act& t) { t.activation = SSP_NN_GELU; });
-  refused<Act>(a, "no sync 3", [&](Act& t) { t.sync = 3; });
-  refused<Act>(a, "flags have the bits 0x1", [&](Act& t) { t.flags = SSP_NN_CAUSAL; });
-  refused<Act>(a, "one value a channel in [1, 16]", [&](Act& t) { t.x = of({1, 16}), t.residual.id = 0; });
-  CHECK(peek(a.count).item<int64_t>() == 1);
-  ssp_tensor y{0};
-  CHECK(nn.norm_act(nullptr, &a, &y) != SSP_OK);
-}
-
-TEST_CASE_METHOD(Nn, "nn.norm_act: planar memory, other types, few channels and a run without it are not fused") {
-  const CapturedLog log;
-  const Act a = norm_act();
-  const auto of = [&](std::vector<int64_t> sizes) { return handle(at::randn(sizes)); };
-  unsupported<Act>(a, [&](Act& t) { t.x = of({2, 16, 4, 4}); });
-  unsupported<Act>(a, [&](Act& t) { t.x = of({2, 16, 16}), t.residual.id = 0; });
-  unsupported<Act>(a, [&](Act& t) { t.x = handle(peek(t.x).to(at::kDouble)); });
-  unsupported<Act>(a, [&](Act& t) { t.x = handle(peek(t.x).to(at::kBFloat16)); });
-  unsupported<Act>(a, [&](Act& t) { t.weight = handle(at::ones({16}, at::kBFloat16)); });
-  unsupported<Act>(a, [&](Act& t) {
-    t.x = channels_last(2, 8);
-    t.weight.id = t.bias.id = t.mean.id = t.var.id = t.residual.id = 0;
-  });
-  CHECK_THAT(log.text(), Contains("nn.norm_act: x does not lie in memory channels last"));
-  fuse(false);
-  unsupported<Act>(a, [](Act&) {});
-  CHECK(peek(a.count).item<int64_t>() == 0);
-  fuse(true);
-  Act halves = a;
-  for (ssp_tensor* t : {&halves.x, &halves.residual}) *t = handle(peek(*t).to(at::kBFloat16));
-  CHECK(run(halves) == SSP_OK);
-  CHECK(run(a) == SSP_OK);
-}
-
-TEST_CASE("nn.norm_act: statistics of several ranks are not fused, those of each rank are") {
-  std::mutex checks;
-  test::ThreadRanks(2).run([&](const distributed::Group& group) {
-    const auto answered = [&](uint32_t sync, bool run_synchronises) {
-      Host host;
-      Environment environment;
-      environment.group = &group, environment.sync_batch_norm = run_synchronises, environment.fused = true;
-      host.set_environment(environment);
-      Window window(host);
-      auto a = sized<ssp_nn_norm_act>();
-      a.x = give(host, at::randn({4, 16})), a.sync = sync, a.activation = SSP_NN_RELU;
-      ssp_tensor y{0};
-      const ssp_status status = extension<ssp_nn>(host, SSP_EXT_NN).norm_act(window.call(), &a, &y);
-      release(a.x);
-      if (status == SSP_OK) release(y);
-      return status;
-    };
-    const ssp_status local = answered(SSP_SYNC_LOCAL, true), ranks = answered(SSP_SYNC_RANKS, false),
-                     run = answered(SSP_SYNC_AS_RUN, true), alone = answered(SSP_SYNC_AS_RUN, false);
-    const std::lock_guard lock(checks);
-    CHECK(local == SSP_OK);
-    CHECK(ranks == SSP_E_UNSUPPORTED);
-    CHECK(run == SSP_E_UNSUPPORTED);
-    CHECK(alone == SSP_OK);
-  });
-}
-
 TEST_CASE_METHOD(Nn, "nn: only on the thread of the call, and only while one is in progress") {
   const M m = mlp();
   ssp_status elsewhere = SSP_OK;
@@ -292,7 +202,6 @@ struct Layers : Built {
   std::optional<BuildWindow> build;
   std::optional<Window> window;
   std::optional<ssp::nn::Block> block;
-  std::optional<ssp::nn::BatchNorm> norm;
   at::Tensor leaf;
   std::optional<CapturedLog> log;
 
@@ -303,7 +212,6 @@ struct Layers : Built {
     }
     build.emplace(host, registry, "{}");
     block.emplace(ssp::Scope(build->get()), D, H, F, 1e-6, true, 0.5);
-    norm.emplace(ssp::Scope(build->get()) / "bn", D);
     build->store.allocate();
     build->store.initialise(3);
     leaf = at::randn({8, L, D}).requires_grad_();
@@ -370,28 +278,6 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
       o.activation = act, o.layer_scale = tensor(scale);
       return mlp_half(x, b.ln2, b.ffn.fc1, b.ffn.fc2, o);
     });
-}
-
-TEST_CASE_METHOD(Layers, "batch norm, residual and ReLU of the C++ layer come to the same values, fused or not") {
-  const at::Tensor residual = at::randn({8 * L, D}), factors = at::randn({8 * L, D});
-  const auto buffer = [&](const char* name) { return build->store.find(name)->tensor; };
-  for (const bool relu : {true, false})
-    for (const bool added : {true, false})
-      for (const bool training : {true, false}) {
-        INFO("relu " << relu << ", residual " << added << ", training " << training);
-        std::vector<at::Tensor> means;
-        same_both_ways([&](const ssp::Tensor& x, const ssp::Call& call) {
-          buffer("bn.running_mean").zero_(), buffer("bn.running_var").fill_(1);
-          const ssp::Call own = training ? call : call.eval("eval");
-          const ssp::Tensor y =
-              ssp::nn::norm_act(*norm, x.reshape({8 * L, D}), own, added ? tensor(residual) : ssp::Tensor(), relu);
-          means.push_back(buffer("bn.running_mean").clone());
-          return y * tensor(factors);  // the squares of what is normed alone have no slope
-        });
-        CHECK(at::allclose(means.at(0), means.at(1), 1e-5, 1e-7));
-        CHECK((means[0].abs().max().item<double>() > 0) == training);
-      }
-  CHECK(buffer("bn.num_batches_tracked").item<int64_t>() == 8);
 }
 
 TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask, tensors that are f64") {

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kOff = "off";
 
 FusedPath in_single_operators(const std::string& why) {
-  return {false, kOff, fmt::format("halves of transformer blocks run in single operators: {}", why)};
+  return {false, kOff, fmt::format("the network runs in single operators: {}", why)};
 }
 
 }  // namespace
@@ -38,15 +38,17 @@ FusedPath fused_path(config::Fused wanted, at::Device device, const checkpoint::
   if (wanted == config::Fused::automatic && resumed && fused_path_of(*resumed) == kOff)
     return in_single_operators("so did the run of the checkpoint");
   const std::string kernels = fused_kernels();
-  return {true, kernels, fmt::format("halves of transformer blocks run fused where the model has them: {}", kernels)};
+  return {
+      true, kernels,
+      fmt::format("halves of transformer blocks, and norms with what follows, run fused where the model has them: {}",
+                  kernels)};
 }
 
 void require_fused(config::Fused wanted, int64_t fused_calls) {
   if (wanted == config::Fused::on && fused_calls == 0)
-    throw Error(
-        Exit::usage,
-        "env_cfg.fused is \"on\", and nothing of this model can be fused: it has no halves of transformer blocks "
-        "that ask for it, or the log says why they run in single operators; leave it at \"auto\"");
+    throw Error(Exit::usage,
+                "env_cfg.fused is \"on\", and nothing of this model can be fused: it has neither blocks nor norms "
+                "that ask for it, or the log says why they run in single operators; leave it at \"auto\"");
 }
 
 }  // namespace selfsup::run

@@ -66,20 +66,21 @@ same auto on "auto and on are not the same"
 run forced --resume off/checkpoints/iter_3 --cfg-options env_cfg.fused=on || fail "a resumed run that is to be fused"
 grep -q "no longer exactly.*env_cfg.fused came to: off -> " out || fail "a run that changes its way does not say so"
 
-# A network without transformer blocks has nothing to fuse.
+# A network without transformer blocks that lies channel by channel has nothing to fuse.
 cat >planar.json <<'END'
 {
   "model": { "type": "SimCLR", "backbone": { "type": "ResNet", "depth": 18, "stem": "small", "stem_channels": 16, "base_channels": 16, "stage_blocks": [1, 1, 1, 1] },
     "neck": { "type": "NonLinearNeck", "in_channels": 128, "hid_channels": 32, "out_channels": 16 } },
   "train_dataloader": { "batch_size": 4, "num_workers": 1, "dataset": { "type": "shapes", "size": 8, "image_size": 32 } },
   "train_cfg": { "max_iters": 1 },
-  "env_cfg": { "num_threads": 1, "fused": "on" }
+  "env_cfg": { "num_threads": 1, "fused": "on", "channels_last": false }
 }
 END
 "$host" --plugin simclr.so planar.json --work-dir planar >out 2>&1
 [ $? = 2 ] || fail "nothing to fuse is not exit 2"
 grep -q 'env_cfg.fused is "on", and nothing of this model can be fused' out || fail "nothing to fuse: the message"
 [ ! -e planar/checkpoints/iter_1 ] || fail "nothing to fuse, and yet a checkpoint"
+"$host" --plugin simclr.so planar.json --work-dir rows --cfg-options env_cfg.channels_last=true >out 2>&1 || fail "a residual network in channels-last memory is not fused"
 run wrong --cfg-options env_cfg.fused=fast
 [ $? = 2 ] || fail "a value that is none is not exit 2"
 grep -q "env_cfg.fused" out || fail "a value that is none: the message names no key"

@@ -313,7 +313,7 @@ TEST_CASE("a second derivative, or a backward after a change in place, is an err
   CHECK_THROWS_WITH(y.sum().backward(), Contains("modified by an inplace operation"));
 }
 
-TEST_CASE("between forward and backward half as much is kept as by single operators; without gradients nothing") {
+TEST_CASE("between forward and backward half as much is kept as by single operators, and without gradients nothing") {
   const Shape s = {32, 17, 64, 4, 256};
   const AttentionHalf attention = attention_of(s);
   const MlpHalf mlp = mlp_of(s);

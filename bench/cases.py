@@ -30,6 +30,9 @@ def simclr(depth, stem, image, batch, bf16=False):
             "bf16": bf16, "channels_last": True, "optimizer": SGD, "paramwise": {}}
 
 
+# As small as models get, and ViT-B/16 at 224 pixels with the decoder of the paper.
+SMALL = {"image": 28, "channels": 1, "patch": 7, "dim": 64, "depth": 3, "heads": 4, "decoder_dim": 48, "decoder_depth": 1, "decoder_heads": 4}
+VIT_B = {"image": 224, "patch": 16, "dim": 768, "depth": 12, "heads": 12, "decoder_dim": 512, "decoder_depth": 8, "decoder_heads": 16}
 DEMO = mae(256, image=28, channels=1, patch=7, dim=96, depth=3, heads=4, decoder_dim=48, decoder_depth=1, decoder_heads=4, mask_ratio=0.6)
 # name -> case, threads, warm-up steps, steps a turn
 STEPS = {
@@ -37,6 +40,10 @@ STEPS = {
     "tiny-b256": (mae(256), 2, 2, 1),
     "tiny-b64-bf16": (mae(64, bf16=True), 2, 3, 3),
     "tiny-b256-bf16": (mae(256, bf16=True), 2, 2, 1),
+    "small": (mae(256, **SMALL), 2, 10, 20),
+    "small-bf16": (mae(256, bf16=True, **SMALL), 2, 10, 20),
+    "vit-b": (mae(8, **VIT_B), 2, 1, 1),
+    "vit-b-bf16": (mae(8, bf16=True, **VIT_B), 2, 1, 1),
     "demo": (DEMO, 2, 10, 20),
     "dispatch": (mae(1, dim=8, heads=2, decoder_dim=8, decoder_heads=2), 1, 50, 100),
     "simclr-r18": (simclr(18, "cifar", 32, 128), 2, 1, 1),

@@ -274,6 +274,7 @@ void serve(const Arguments& arguments) {
   plugin::Registry registry(host.table(), {{arguments.plugins}});
   bridge::Environment environment;
   environment.group = &world->plugins();
+  environment.fused = true;  // as by default
   host.set_environment(environment);
   registry.load(arguments.plugins + "/" + c.plugin);
 

@@ -20,9 +20,9 @@ CODE = CPP | {".cmake", ".sh", ".py"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 # A room may include itself and rooms of a lower rank.
-RANK = {"base": 1, "config": 2, "launch": 3, "data": 4, "model": 4, "distributed": 4, "device": 4, "plugin": 4, "cli": 5, "bridge": 5, "checkpoint": 5,
+RANK = {"base": 1, "config": 2, "launch": 3, "data": 4, "model": 4, "fused": 4, "distributed": 4, "device": 4, "plugin": 4, "cli": 5, "bridge": 5, "checkpoint": 5,
         "report": 5, "input": 6, "exchange": 6, "train": 7, "evaluate": 7, "run": 8, "start": 9}
-KNOWS_LIBTORCH = {"device", "distributed", "model", "bridge", "input", "train", "evaluate", "run"}
+KNOWS_LIBTORCH = {"device", "distributed", "model", "fused", "bridge", "input", "train", "evaluate", "run"}
 LIBTORCH = re.compile(r"^(ATen|c10|torch|caffe2|gloo)/")
 CUDA = re.compile(r"^(cuda\w*\.h|cuda/.*|nccl\.h|cublas\w*\.h|cudnn\w*\.h|c10/cuda/.*|ATen/cuda/.*|torch/.*(NCCL|Nccl).*)$")
 # Header pattern -> the files of host/ that may include it.
@@ -93,7 +93,7 @@ def arrows(tree):
 
 
 def libtorch_rooms(tree):
-    """host/: only device, distributed, model, bridge, input, train, evaluate and run include LibTorch"""
+    """host/: only device, distributed, fused, model, bridge, input, train, evaluate and run include LibTorch"""
     for path in tree.below("host/"):
         if room_of(tree, path) in KNOWS_LIBTORCH:
             continue

@@ -18,4 +18,6 @@ void Host::set_environment(const Environment& environment) {
 
 int64_t Host::live_handles() const { return state_->handles.live(); }
 
+int64_t Host::fused_calls() const { return state_->fused_use.count(); }
+
 }  // namespace selfsup::bridge

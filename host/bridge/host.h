@@ -25,6 +25,7 @@ struct Environment {
   at::Device device = at::kCPU;
   std::optional<at::ScalarType> autocast = {};  // what the run's mixed precision computes in; none: it has none
   bool sync_batch_norm = false;                 // batch norms that leave it to the run are over the rows of all ranks
+  bool fused = false;                           // halves of blocks run as one where there are kernels for it (ssp.nn)
   std::function<bool()> stop_requested = {};    // the run has been asked to stop; empty: it cannot be
 };
 
@@ -38,6 +39,7 @@ class Host {
   const ssp_host* table() const;
   void set_environment(const Environment& environment);
   int64_t live_handles() const;
+  int64_t fused_calls() const;                  // of ssp.nn that ran as one
   HostState& state() const { return *state_; }  // of this room
 
  private:

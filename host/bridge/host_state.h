@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bridge/declared.h"
+#include "bridge/fused_use.h"
 #include "bridge/host.h"
 #include "bridge/key_set.h"
 #include "bridge/operators/generators.h"
@@ -62,6 +63,7 @@ struct HostState : ssp_host {
   Operators operators;
   modes::Stack modes;
   Generators generators;
+  FusedUse fused_use;
   KeySet drawn;  // by the per-step call in progress
   IntLists int_lists;
   const distributed::SingleProcess alone;

@@ -98,6 +98,7 @@ inline constexpr char kHostTop[] = R"({
         "timeout": {"type": "number", "exclusiveMinimum": 0, "maximum": 1000000, "description": "seconds that a rank may stand still, in whatever it does, and that ranks wait for one another at the start, there at most 60 on one machine and 300 on several; absent: those, and 10 times the longest step so far, at least a minute"}}},
       "cudnn_benchmark": {"type": "boolean", "default": true, "description": "CUDA: cuDNN tries its convolutions for each size of images and keeps the fastest; not with randomness.deterministic"},
       "allow_tf32": {"type": "boolean", "description": "CUDA: fp32 matrix products and convolutions may round their factors to TF32 (10 bits of mantissa), on GPUs that have it; absent: PyTorch's default, which allows it to convolutions alone"},
+      "fused": {"type": "string", "enum": ["auto", "on", "off"], "default": "auto", "description": "CPU: attention and MLP of a transformer block, and batch norm with the addition and ReLU behind it, run as one function each, forward and backward, which is faster and keeps half as much memory; the numbers are those of single operators within rounding. auto: where there are kernels for it; a resumed run as its checkpoint. on: an error where nothing can be fused"},
       "mp_cfg": {"type": "object", "x-ssp-idle": true},
       "resource_limit": {"type": "integer", "x-ssp-idle": true}}},
     "randomness": {"type": "object", "default": {}, "properties": {

@@ -205,6 +205,8 @@ RunConfig read_run_config(const Json& config) {
   const Json& environment = config.get("env_cfg");
   run.channels_last = environment.get("channels_last").as_bool();
   run.cudnn_benchmark = environment.get("cudnn_benchmark").as_bool();
+  const std::string& fused = environment.get("fused").as_string();
+  run.fused = fused == "on" ? Fused::on : fused == "off" ? Fused::off : Fused::automatic;
   if (const Json* tf32 = environment.find("allow_tf32")) run.allow_tf32 = tf32->as_bool();
   return run;
 }

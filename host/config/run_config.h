@@ -48,6 +48,9 @@ struct ReduceConfig {
   std::optional<double> bucket_mb;
 };
 
+// Halves of transformer blocks as one function each.
+enum class Fused { automatic, on, off };
+
 enum class ResumeFrom { nothing, newest, path };
 
 struct RunConfig {
@@ -73,6 +76,7 @@ struct RunConfig {
   std::optional<int64_t> num_threads;
   std::optional<std::chrono::milliseconds> dist_timeout;  // env_cfg.dist_cfg.timeout
   bool channels_last = false, cudnn_benchmark = false;
+  Fused fused = Fused::automatic;
   std::optional<bool> allow_tf32;  // absent: as PyTorch does
 };
 

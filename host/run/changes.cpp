@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "run/fused_path.h"
+
 namespace selfsup::run {
 namespace {
 
@@ -21,6 +23,7 @@ constexpr const char* kWithoutInfluence[] = {"work_dir",
                                              "train_dataloader.prefetch_factor",
                                              "train_dataloader.max_bad_fraction",
                                              "env_cfg.num_threads",
+                                             "env_cfg.fused",
                                              "env_cfg.dist_cfg"};
 
 bool decides(const std::string& key) {
@@ -70,8 +73,9 @@ std::vector<std::string> changes(const checkpoint::Manifest& before, const check
   compare("selfsup-host", before.host_version, now.host_version);
   const Json* conditions = now.extra.find("facts");
   for (const auto& [name, value] : conditions ? conditions->as_object() : Json::Object()) {
+    if (name == fused_key) compare("env_cfg.fused came to", fused_path_of(before), fused_path_of(now));
     const Json* known = before.extra.at_path("facts." + name);
-    if (known && name != "num_workers") compare(name, to_text(*known), to_text(value));
+    if (known && name != "num_workers" && name != fused_key) compare(name, to_text(*known), to_text(value));
   }
   return lines;
 }

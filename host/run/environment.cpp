@@ -11,6 +11,7 @@
 
 #include "config/threads.h"
 #include "plugin/compatibility.h"
+#include "run/fused_path.h"
 
 namespace selfsup::run {
 namespace {
@@ -38,9 +39,9 @@ Json machine() {
 std::string environment_text() {
   return fmt::format(
       "selfsup-host: {}\nSDK: {}\nLibTorch: {}\nCPU: {}\ncapability: {}\nMKL kernels: {}\ncores allowed: "
-      "{}\nthreads: {}",
+      "{}\nthreads: {}\nfused kernels: {}",
       SELFSUP_VERSION, plugin::host_sdk(), TORCH_VERSION, cpu_model(), at::get_cpu_capability(), mkl_kernels(),
-      config::allowed_cores(), at::get_num_threads());
+      config::allowed_cores(), at::get_num_threads(), fused_kernels());
 }
 
 std::string ranks_text(const launch::Ranks& ranks, const launch::Meeting& meeting) {

@@ -75,6 +75,7 @@ Start start_of(const RunFolder& folder, const config::RunConfig& config, int64_t
               ? fmt::format("{} batches of the epoch that had begun count as done; ", start.at.iter_in_epoch)
               : ""));
     start.origin = bridge::Origin::resumed;
+    start.resumed = &manifest;
     start.known_bad = folder.known_bad();
   } else if (loads_weights(config)) {
     start.origin = bridge::Origin::loaded;
@@ -96,6 +97,7 @@ checkpoint::Manifest manifest_of(const Prepared& prepared, const Settings& setti
   manifest.libtorch_version = TORCH_VERSION;
   Json conditions = machine();
   conditions.set("device", training.device.description);
+  conditions.set(fused_key, training.fused.name);
   conditions.set(length_key, training.data.dataset->size());
   conditions.set("num_workers", *settings.config.data.num_workers);
   manifest.extra.set("facts", std::move(conditions));

@@ -16,6 +16,7 @@
 #include "data/loader/sampler.h"
 #include "distributed/single_process.h"
 #include "run/changes.h"
+#include "run/fused_path.h"
 #include "run/memory.h"
 #include "train/keeper.h"
 #include "train/state.h"
@@ -135,6 +136,7 @@ at::Device Trained::choose_device() {
   bridge::Environment environment;
   environment.seed = seed_;
   environment.device = device.device;
+  environment.fused = fused_path(config().fused, device.device, checkpoint_ ? &checkpoint_->manifest() : nullptr).fused;
   from_.prepared->host.set_environment(environment);
   return device.device;
 }

@@ -85,7 +85,7 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
       course(length_of(config, loader.batches_per_epoch()), loader.batches_per_epoch(), start.at, start.origin),
       schedules(make_schedules(config, course)),
       model(*prepared.registry, config, known_facts(config, seen(data), course, prepared.ranks), seed,
-            choose_device(prepared.ranks),
+            choose_device(prepared.ranks, start.resumed),
             [&](model::ParameterStore& declared) { admit(declared, settings.rules, prepared.ranks.local_world); }),
       update(settings, model.store, group, device.device, notes),
       reducer(distributed::make_reducer(world, train::trained_tensors(model.store),
@@ -114,7 +114,7 @@ Training::Training(Prepared& prepared, Processes& processes, const Settings& set
   share_values();
 }
 
-at::Device Training::choose_device(const launch::Ranks& ranks) {
+at::Device Training::choose_device(const launch::Ranks& ranks, const checkpoint::Manifest* resumed) {
   const device::Devices found = device::find_devices(config.device);
   distributed::agree(group, {{"the kind of device", !found.cuda    ? "CPU"
                                                     : found.shared ? "CUDA, shared by ranks"
@@ -125,11 +125,14 @@ at::Device Training::choose_device(const launch::Ranks& ranks) {
                      found.shared ? distributed::BackendMaker()
                                   : device::nccl_maker(device, config.dist_timeout.value_or(kCollectiveTimeout)));
   device::set_numerics({seed, config.deterministic, config.cudnn_benchmark, config.allow_tf32});
+  fused = fused_path(config.fused, device.device, resumed);
+  notes.push_back(fused.note);
   environment.seed = seed;
   environment.group = &world.plugins();
   environment.device = device.device;
   environment.autocast = train::amp_settings(config.optim_wrapper, device.device.type()).dtype;
   environment.sync_batch_norm = config.sync_batch_norm;
+  environment.fused = fused.fused;
   environment.stop_requested = [] { return train::requested_stop().has_value(); };
   host.set_environment(environment);
   return device.device;

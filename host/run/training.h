@@ -10,6 +10,7 @@
 #include "evaluate/evaluation.h"
 #include "run/bad_files.h"
 #include "run/data.h"
+#include "run/fused_path.h"
 #include "run/model.h"
 #include "run/prepared.h"
 #include "run/processes.h"
@@ -25,7 +26,8 @@ struct Start {
   train::Position at;
   bridge::Origin origin = bridge::Origin::fresh;
   std::vector<data::BadFile> known_bad;
-  std::vector<std::string> notes;  // what run.log is to be told of it
+  std::vector<std::string> notes;                 // what run.log is to be told of it
+  const checkpoint::Manifest* resumed = nullptr;  // of the checkpoint that it goes on from
 };
 
 // Data of a run: to learn from and, if the configuration has a probe, to judge by.
@@ -68,6 +70,7 @@ struct Training {
   bridge::Host& host;
   bridge::Environment environment;  // of the host
   device::Device device;
+  FusedPath fused;
   data::Loader loader;
   BadFiles bad_files;
   train::Course course;  // at its start
@@ -83,7 +86,7 @@ struct Training {
  private:
   std::vector<at::Tensor> shared_buffers();
   train::Interval evaluation_interval() const;
-  at::Device choose_device(const launch::Ranks& ranks);
+  at::Device choose_device(const launch::Ranks& ranks, const checkpoint::Manifest* resumed);
   // What the model declares: freezes what the rules leave no rate, and refuses what is more than memory holds.
   void admit(model::ParameterStore& declared, const train::ParamRules& rules, int local_world);
 };

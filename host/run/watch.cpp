@@ -58,6 +58,7 @@ void Watch::log(report::TrainPoint point) {
 }
 
 void Watch::progress(const train::Position& at, int64_t max_iters) {
+  require_fused(training_.config.fused, training_.host.fused_calls());
   if (!first_) return;
   const int64_t epoch = at.iter_in_epoch == 0 ? at.epoch : at.epoch + 1;  // the one of the iteration just done
   const bool by_epoch = training_.config.length.by_epoch;

@@ -61,9 +61,9 @@ ResNet::Block ResNet::block(const Scope& s, int64_t in, const ResNetConfig::Stag
 }
 
 Tensor ResNet::Block::operator()(const Tensor& x, const Call& call) const {
-  Tensor y = convs[0](x, call);
-  for (size_t i = 1; i < convs.size(); ++i) y = convs[i](relu(y), call);
-  return relu(y + (shortcut ? (*shortcut)(x, call) : x));
+  Tensor y = x;
+  for (size_t i = 0; i + 1 < convs.size(); ++i) y = convs[i](y, call);
+  return convs.back()(y, call, shortcut ? shortcut->without_relu(x, call) : x);
 }
 
 std::vector<ResNet::Size> ResNet::sizes(int64_t h, int64_t w) const {
@@ -115,7 +115,7 @@ Outputs ResNet::forward(const ForwardInput& in, const Call& outer) const {
     if (in.wants(map_names_[i])) out.push_back({map_names_[i], map});
     if (i == main && in.wants("mean")) out.push_back({"mean", map.mean({2, 3})});
   };
-  Tensor x = relu(stem_(in.images, call));
+  Tensor x = stem_(in.images, call);
   emit(0, x);
   if (last > 0 && config_.stem.pool) x = max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
   for (size_t i = 1; i <= last; ++i) {

@@ -7,6 +7,7 @@
 #include "resnet_config.hpp"
 #include "ssp/cpp/adapters.hpp"
 #include "ssp/cpp/nn.hpp"
+#include "ssp/cpp/norm_act.hpp"
 
 class ResNet {
  public:
@@ -26,7 +27,13 @@ class ResNet {
   struct ConvNorm {
     ssp::nn::Conv2d conv;
     ssp::nn::BatchNorm norm;
-    ssp::Tensor operator()(const ssp::Tensor& x, const ssp::Call& call) const { return norm(conv(x), call); }
+    // With the residual, unless that is empty, and a ReLU.
+    ssp::Tensor operator()(const ssp::Tensor& x, const ssp::Call& call, const ssp::Tensor& residual = {}) const {
+      return ssp::nn::norm_act(norm, conv(x), call, residual);
+    }
+    ssp::Tensor without_relu(const ssp::Tensor& x, const ssp::Call& call) const {
+      return ssp::nn::norm_act(norm, conv(x), call, {}, /*with_relu=*/false);
+    }
   };
   struct Block {
     std::vector<ConvNorm> convs;

@@ -57,6 +57,7 @@ void Vit::info(int64_t h, int64_t w, ssp_token_info& out) const {
   out.channels = config_.channels;
   out.layers = raw_layer_names_.data();
   out.n_layers = static_cast<uint32_t>(raw_layer_names_.size());
+  out.flags = SSP_TOKENS_PATCHWISE;
 }
 
 Tensor Vit::embed(const Tensor& images, const Call&) const {
@@ -64,9 +65,12 @@ Tensor Vit::embed(const Tensor& images, const Call&) const {
   if (C != config_.channels)
     throw Error(SSP_E_CONFIG,
                 "`in_channels` is " + std::to_string(config_.channels) + ", the images have " + std::to_string(C));
-  cells(H, "height");
-  cells(W, "width");
-  return projection_(images).flatten(2).transpose(1, 2);
+  // The convolution, whose windows do not overlap, as one product. Pixels are taken channel last, since so they lie in
+  // memory by default, and the weight's too.
+  const int64_t p = config_.patch, grid_h = cells(H, "height"), grid_w = cells(W, "width");
+  const Tensor patches = images.reshape({B, C, grid_h, p, grid_w, p}).permute({0, 2, 4, 3, 5, 1});
+  const Tensor weight = projection_.weight.permute({0, 2, 3, 1}).flatten(1);
+  return linear(patches.reshape({B, grid_h * grid_w, p * p * C}), weight, projection_.bias);
 }
 
 Positions Vit::positions(int64_t h, int64_t w, const Call&) const {

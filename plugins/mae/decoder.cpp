@@ -52,13 +52,18 @@ Decoder::Decoder(const Scope& scope, const ssp_token_info& e, const Patches& pat
   pred_.emplace(s / "decoder_pred", dim_, patches.pixels());
 }
 
-Tensor Decoder::operator()(const Tensor& latent, const Tensor& ids_restore, const Call& call) const {
-  const int64_t B = latent.size(0), hidden = prefix_ + patches_ - latent.size(1);
+Tensor Decoder::positions(const Tensor& order) const {
+  const Tensor prefix = arange(0, prefix_, order).expand({order.size(0), prefix_});
+  return embedding(positions_[0], cat({prefix, order + prefix_}, 1));
+}
+
+Tensor Decoder::operator()(const Tensor& latent, const Tensor& order, int64_t first, const Call& call) const {
+  const int64_t B = latent.size(0), hidden = prefix_ + patches_ - latent.size(1), from = prefix_ + first;
   const Tensor known = embed_(latent);
   const Tensor fill = mask_token_.to(known.dtype()).expand({B, hidden, dim_});
-  const Tensor shuffled = cat({known.slice(1, prefix_), fill}, 1);
-  const Tensor ordered = gather(shuffled, 1, ids_restore.unsqueeze(-1).expand({B, patches_, dim_}));
-  Tensor x = cat({known.slice(1, 0, prefix_), ordered}, 1) + positions_;
-  for (const nn::Block& block : blocks_) x = block(std::move(x), call);
-  return (*pred_)((*norm_)(x)).slice(1, prefix_);
+  Tensor x = cat({known, fill}, 1) + positions(order);
+  if (blocks_.empty()) x = x.slice(1, from);
+  // Earlier blocks need every token, since the later ones look at all of them.
+  for (const nn::Block& block : blocks_) x = block(std::move(x), call, {}, &block == &blocks_.back() ? from : 0);
+  return (*pred_)((*norm_)(x));
 }

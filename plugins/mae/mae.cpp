@@ -53,9 +53,6 @@ std::vector<int64_t> image_size(const Scope& scope) {
   return size;
 }
 
-// [B, K] -> [B, K, D], as an index for gather along dimension 1.
-Tensor rows_index(const Tensor& ids, int64_t D) { return ids.unsqueeze(-1).expand({ids.size(0), ids.size(1), D}); }
-
 }  // namespace
 
 Mae::Mae(const Scope& scope)
@@ -64,8 +61,9 @@ Mae::Mae(const Scope& scope)
       width_(image_size(scope)[1]),
       patches_(encoder_.info(height_, width_)),
       decoder_(scope, encoder_.info(height_, width_), patches_),
-      mask_ratio_(scope.get("backbone.mask_ratio", 0.75)),
-      norm_pix_(scope.get("head.norm_pix", false)) {
+      keep_(visible_patches(patches_.count(), scope.get("backbone.mask_ratio", 0.75))),
+      norm_pix_(scope.get("head.norm_pix", false)),
+      patchwise_((encoder_.info(height_, width_).flags & SSP_TOKENS_PATCHWISE) != 0) {
   init_linears(scope.child(ChildSpec("neck", "")));
   const ssp_token_info e = encoder_.info(height_, width_);
   const int64_t stated = scope.get("head.patch_size", e.patch_h);
@@ -74,40 +72,45 @@ Mae::Mae(const Scope& scope)
   require(!norm_pix_ || patches_.pixels() > 1,
           "`head.norm_pix` needs patches of more than one number; `backbone.patch_size` is 1 and the images have one "
           "channel");
-  const int64_t L = patches_.count(), keep = visible_patches(L, mask_ratio_);
   for (const NamedParameter& p : scope.list("", SSP_PARAM | SSP_PARAM_FROZEN)) tensor_names_.push_back(p.name);
-  require(keep > 0 && keep < L, "`backbone.mask_ratio` leaves " + std::to_string(keep) + " of " + std::to_string(L) +
-                                    " patches visible; at least one must stay and one must be hidden");
+  require(keep_ > 0 && keep_ < patches_.count(), "`backbone.mask_ratio` leaves " + std::to_string(keep_) + " of " +
+                                                     std::to_string(patches_.count()) +
+                                                     " patches visible; at least one must stay and one must be hidden");
 }
 
 void Mae::check_images(const Tensor& images) const {
   const auto [B, C, H, W] = images.sizes<4>();
   check_size(H, W, height_, width_);
+  require(C == patches_.channels(), "the images have channels: " + std::to_string(C) +
+                                        ", but the backbone's input (`backbone.in_channels`) has " +
+                                        std::to_string(patches_.channels()));
 }
 
-Mae::Step Mae::run(const Tensor& images, const Call& call) const {
+Tensor Mae::shuffled(const Tensor& images, const Call& call) const {
   check_images(images);
+  return argsort(call.per_sample_uniform("mask", patches_.count(), images.size(0)), 1);
+}
+
+Tensor Mae::encode_visible(const Tensor& images, const Tensor& patches, const Tensor& order, const Call& call) const {
   const auto encoder = encoder_.at(call, images);
-  const Tensor tokens = encoder.embed(images) + encoder.positions().patch;
-  const auto [B, L, D] = tokens.sizes<3>();
-  const int64_t keep = visible_patches(L, mask_ratio_);
-  const Tensor ids_shuffle = argsort(call.per_sample_uniform("mask", L, B), 1), ids_restore = argsort(ids_shuffle, 1);
-  const Tensor mask = (ids_restore >= keep).to(f32);  // 1 = hidden
-  const Tensor ids_keep = ids_shuffle.slice(1, 0, keep);
-  const Tensor visible = gather(tokens, 1, rows_index(ids_keep, D));
-  const Tensor pred = decoder_(encoder.encode(visible, ids_keep), ids_restore, call);
-  return {patches_.split(images), mask, pred};
+  const Tensor visible = order.slice(1, 0, keep_), positions = encoder.positions().patch;
+  if (!patchwise_) return encoder.encode(rows(encoder.embed(images) + positions, visible), visible);
+  const Tensor strip = patches_.strip(rows(patches, visible));
+  const Tensor tokens = encoder_.at(call, strip).embed(strip);
+  return encoder.encode(tokens + embedding(positions[0], visible), visible);
 }
 
 Outputs Mae::training_step(const Batch& batch, const Call& call) const {
-  const auto [patches, mask, pred] = run(batch.view(0), call);
+  const Tensor images = batch.view(0), order = shuffled(images, call), patches = patches_.split(images);
+  const Tensor pred = decoder_(encode_visible(images, patches, order, call), order, keep_, call);
   AutocastOff fp32(call);
-  Tensor target = patches;
+  Tensor target = rows(patches, order.slice(1, keep_));
   if (norm_pix_) {
-    const PatchStatistics own(patches);
-    target = (patches - own.mean) / own.deviation;
+    const PatchStatistics own(target);
+    target = (target - own.mean) / own.deviation;
   }
-  return {{"loss", ((pred.to(f32) - target).pow(2).mean(-1) * mask).sum() / mask.sum()}};
+  // Image by image first: a sum of everything at once would depend on the number of threads.
+  return {{"loss", mse_loss(pred.to(f32), target, Reduction::none).mean({1, 2}).mean()}};
 }
 
 Outputs Mae::features(const Tensor& images, const Call& call, const Names& layers) const {
@@ -132,14 +135,15 @@ Outputs Mae::features(const Tensor& images, const Call& call, const Names& layer
 }
 
 Outputs Mae::reconstruct(const Batch& batch, const Call& call) const {
-  const Tensor images = batch.view(0);
-  const auto [patches, mask, pred] = run(images, call);
-  Tensor rebuilt = pred.to(f32);
+  const Tensor images = batch.view(0), order = shuffled(images, call);
+  const Tensor patches = patches_.split(images), place = argsort(order, 1);  // of each patch in the order
+  const Tensor hidden = (place >= keep_).to(f32).unsqueeze(-1);
+  // A picture shows what is made of the visible patches too, so that here all are predicted.
+  Tensor rebuilt = rows(decoder_(encode_visible(images, patches, order, call), order, 0, call).to(f32), place);
   if (norm_pix_) {
     const PatchStatistics own(patches);
     rebuilt = rebuilt * own.deviation + own.mean;
   }
-  const Tensor hidden = mask.unsqueeze(-1);
   const char* label = norm_pix_ ? "reconstruction_with_true_mean_and_deviation" : "reconstruction";
   return {{"original", images},
           {"masked", patches_.join(patches * (1 - hidden))},

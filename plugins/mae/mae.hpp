@@ -22,17 +22,19 @@ class Mae {
   ssp::NamePairs names(std::string_view format) const;
 
  private:
-  struct Step {
-    ssp::Tensor target, mask, pred;  // [B, L, patch pixels], [B, L] with 1 = hidden, as target
-  };
-  Step run(const ssp::Tensor& images, const ssp::Call& call) const;
+  // Each image's patches in an order of its own, i64 [B, L]; the first keep_ of it are visible.
+  ssp::Tensor shuffled(const ssp::Tensor& images, const ssp::Call& call) const;
+  // patches: those of the images, [B, L, patch pixels].
+  ssp::Tensor encode_visible(const ssp::Tensor& images, const ssp::Tensor& patches, const ssp::Tensor& order,
+                             const ssp::Call& call) const;
   void check_images(const ssp::Tensor& images) const;
 
   ssp::TokensBackbone encoder_;
   int64_t height_, width_;  // of the images
   Patches patches_;
   Decoder decoder_;
-  double mask_ratio_;
+  int64_t keep_;  // visible patches of an image
   bool norm_pix_;
+  bool patchwise_;  // the encoder's embedding
   std::vector<std::string> tensor_names_;
 };

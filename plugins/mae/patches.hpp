@@ -8,13 +8,19 @@ class Patches {
  public:
   explicit Patches(const ssp_token_info& info);
   int64_t count() const { return grid_h_ * grid_w_; }
+  int64_t channels() const { return channels_; }
   int64_t pixels() const { return patch_h_ * patch_w_ * channels_; }  // numbers in a patch
   ssp::Tensor split(const ssp::Tensor& images) const;                 // [B, C, H, W] -> [B, count, pixels]
   ssp::Tensor join(const ssp::Tensor& patches) const;                 // the way back
+  // [B, K, pixels] -> [B, C, patch height, K * patch width]: K patches side by side, as an image of their own.
+  ssp::Tensor strip(const ssp::Tensor& patches) const;
 
  private:
   int64_t grid_h_, grid_w_, patch_h_, patch_w_, channels_;
 };
+
+// Rows of x [B, L, D] by ids i64 [B, K]: [B, K, D].
+ssp::Tensor rows(const ssp::Tensor& x, const ssp::Tensor& ids);
 
 // Of L patches: int(L * (1 - ratio)) in double precision, truncated, as in the original.
 inline int64_t visible_patches(int64_t L, double mask_ratio) {

@@ -33,6 +33,33 @@ TEST_CASE_METHOD(Create, "a scope knows where it lies, and drop paths take their
   CHECK(ssp::nn::DropPath(root, 0).rate == 0);
 }
 
+TEST_CASE_METHOD(Create, "a block from a token on gives those tokens as the whole block does, and the same gradients") {
+  BuildWindow w(host, registry, "{}");
+  const ssp::nn::Block block(ssp::Scope(w.get()), 8, 2, 16);
+  w.store.allocate();
+  w.store.initialise(1);
+  const int64_t L = 5;
+  at::Tensor leaf = at::randn({3, L, 8}).requires_grad_();
+  Window window(host);
+  const ssp::Call call(window.call(), -1);
+  const ssp::Tensor x(give(host, leaf));
+  const at::Tensor mask = at::randn({1, 2, L, L});
+  const auto gradients = [&](const at::Tensor& y) {
+    leaf.mutable_grad() = at::Tensor();
+    y.square().sum().backward();
+    return leaf.grad().clone();
+  };
+  for (const int64_t from : {0, 2, 4}) {
+    const at::Tensor whole = peek(block(x, call, ssp::Tensor(give(host, mask))).handle()).slice(1, from);
+    const at::Tensor part = peek(block(x, call, ssp::Tensor(give(host, mask.slice(2, from))), from).handle());
+    REQUIRE(part.sizes() == at::IntArrayRef({3, L - from, 8}));
+    CHECK(at::allclose(part, whole, 1e-5, 1e-6));
+    CHECK(at::allclose(gradients(part), gradients(whole), 1e-4, 1e-5));
+  }
+  for (const int64_t from : {int64_t{-1}, L})
+    CHECK_THROWS_WITH(block(x, call, {}, from), Contains("token " + std::to_string(from)) && Contains("5 tokens"));
+}
+
 TEST_CASE_METHOD(Create, "every drop path of a network drops samples of its own") {
   BuildWindow w(host, registry, "{}");
   const ssp::Scope root(w.get());

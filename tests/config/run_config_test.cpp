@@ -99,6 +99,14 @@ TEST_CASE("batch norm over ranks is what sync_bn asks for, in any of MMEngine's 
   CHECK(!sync({}));
 }
 
+TEST_CASE("halves of transformer blocks are fused as env_cfg.fused says") {
+  const auto fused = [](const std::vector<std::string>& options) { return read_with(options).fused; };
+  CHECK(fused({}) == Fused::automatic);
+  CHECK(fused({"env_cfg.fused=auto"}) == Fused::automatic);
+  CHECK(fused({"env_cfg.fused=on"}) == Fused::on);
+  CHECK(fused({"env_cfg.fused=off"}) == Fused::off);
+}
+
 TEST_CASE("the wrapper's word about unused parameters comes before the one at the top") {
   const auto reduce = [](const std::vector<std::string>& options) { return read_with(options).reduce; };
   CHECK(!reduce({}).find_unused_parameters);

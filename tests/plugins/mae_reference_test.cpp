@@ -7,12 +7,12 @@
 #include <set>
 
 #include "base/errors.h"
-#include "bridge/testing.h"
 #include "mae/patches.hpp"
 #include "ssp/sink.h"
 #include "support/fixture.h"
 
 using namespace selfsup;
+using selfsup::testing::FixedNoise;
 using selfsup::testing::MaeSizes;
 using selfsup::testing::Model;
 using selfsup::testing::Tensors;
@@ -93,17 +93,6 @@ bridge::StepBatch batch_of(const at::Tensor& images) {
   return batch;
 }
 
-struct Noise {
-  explicit Noise(const at::Tensor& noise) {
-    bridge::testing::replace_per_sample([noise](std::string_view, int64_t rows, int64_t n) {
-      REQUIRE(noise.size(0) == rows);
-      REQUIRE(noise.size(1) == n);
-      return noise.clone();
-    });
-  }
-  ~Noise() { bridge::testing::replace_per_sample({}); }
-};
-
 at::Tensor column(const std::vector<bridge::NamedTensor>& all, const std::string& name) {
   for (const auto& t : all)
     if (t.name == name) return t.value;
@@ -125,10 +114,11 @@ at::Tensor patchify(const at::Tensor& images, int64_t p) {
 }  // namespace
 
 TEST_CASE("MAE: loss and every gradient equal the original's", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);
-    const Noise noise(recorded.at("noise"));
+    const FixedNoise noise(recorded.at("noise"));
     for (const bool norm_pix : {false, true}) {
       const std::string variant = norm_pix ? "norm_pix" : "raw";
       const Tensors gradients = selfsup::testing::load_tensors(stem + "_grads_" + variant);
@@ -156,6 +146,7 @@ TEST_CASE("MAE: loss and every gradient equal the original's", "[reference]") {
 }
 
 TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);
@@ -163,7 +154,7 @@ TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[referenc
     const at::Tensor images = recorded.at("images"), hidden = recorded.at("mask").unsqueeze(-1);
     const at::Tensor target = recorded.at("target_raw"), pred = recorded.at("pred");
     REQUIRE(at::equal(patchify(images, sizes.patch), target));
-    const Noise noise(recorded.at("noise"));
+    const FixedNoise noise(recorded.at("noise"));
     const auto pictures = [&](bool norm_pix) {
       Model model(selfsup::testing::mae_config(sizes, norm_pix));
       set_values(model, recorded);
@@ -191,11 +182,12 @@ TEST_CASE("MAE: mask, predictions and pictures equal the original's", "[referenc
 }
 
 TEST_CASE("MAE: the probe shows a LayerNorm eps of 1e-6", "[reference]") {
+  const selfsup::testing::Fusing way(GENERATE(false, true));
   for (const std::string& stem : selfsup::testing::family("mae_tiny", ".json")) {
     const Json file = selfsup::testing::load_json(stem);
     const Tensors recorded = selfsup::testing::load_tensors(stem);
     const MaeSizes sizes = tiny_sizes(file);
-    const Noise noise(recorded.at("noise"));
+    const FixedNoise noise(recorded.at("noise"));
     for (const bool norm_pix : {false, true}) {
       Model model(selfsup::testing::mae_config(sizes, norm_pix));
       set_values(model, recorded);

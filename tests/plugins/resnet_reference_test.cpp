@@ -74,6 +74,8 @@ void load_layers() { selfsup::testing::registry().load(SELFSUP_BINARY_DIR "/test
 
 TEST_CASE("ResNet: features, gradients and running statistics are torchvision's", "[reference]") {
   load_layers();
+  const bool fused = GENERATE(false, true);
+  const selfsup::testing::Fusing way(fused);
   for (const std::string& stem : selfsup::testing::family("resnet_", ".json")) {
     const selfsup::testing::Tensors features = selfsup::testing::load_tensors(stem);
     const Json recorded = selfsup::testing::load_json(stem);
@@ -92,7 +94,7 @@ TEST_CASE("ResNet: features, gradients and running statistics are torchvision's"
         CHECK(error.item<double>() < 1e-5 * want.abs().max().item<double>());
       }
       bridge::StepBatch batch;
-      batch.views = {images};
+      batch.views = {fused ? images.contiguous(at::MemoryFormat::ChannelsLast) : images};
       batch.sample_index = at::arange(images.size(0));
       batch.fields = {{"weights", -1, values(name + "/weights", features.at(name).sizes()).to(at::kFloat)}};
       const at::Tensor loss = model.algorithm.training_step({}, batch).at(0).value;

@@ -48,6 +48,10 @@ TEST_CASE("each thing that decides the values is named with what it was and is")
         Lines{"plugin one: 1.0 aaaaaaaaaaaa -> 1.0 cccccccccccc"});
   CHECK(lines([](Manifest& m) { m.host_version = "0.2.0"; }) == Lines{"selfsup-host: 0.1.0 -> 0.2.0"});
   CHECK(lines([](Manifest& m) { m.threads = 7; }) == Lines{"threads: 1 -> 7"});
+  // Checkpoints of hosts that fused nothing do not say so.
+  CHECK(lines([](Manifest& m) { m.extra.find("facts")->set("fused", "AVX2"); }) ==
+        Lines{"env_cfg.fused came to: off -> AVX2"});
+  CHECK(lines([](Manifest& m) { m.extra.find("facts")->set("fused", "off"); }).empty());
 }
 
 }  // namespace selfsup::run

@@ -11,7 +11,8 @@ const void* find_extension(const char* id) noexcept {
       {SSP_EXT_CONFIG, &config_table}, {SSP_EXT_CALL, &calls_table},
       {SSP_EXT_RNG, &rng_table},       {SSP_EXT_REGISTRY, &registry_table},
       {SSP_EXT_DIST, &dist_table},     {SSP_EXT_BATCH_NORM, &batch_norm_table},
-      {SSP_EXT_LOG, &log_table},       {SSP_EXT_EDIT, &edit_table}};
+      {SSP_EXT_LOG, &log_table},       {SSP_EXT_EDIT, &edit_table},
+      {SSP_EXT_NN, &nn_table}};
   if (!id) return nullptr;
   for (const auto& [name, table] : known) {
     if (std::strcmp(name, id) == 0) return table;

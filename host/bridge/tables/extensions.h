@@ -14,6 +14,7 @@ extern const ssp_dist dist_table;
 extern const ssp_batch_norm batch_norm_table;
 extern const ssp_log log_table;
 extern const ssp_edits edit_table;
+extern const ssp_nn nn_table;
 
 // Null when this host does not offer it.
 const void* find_extension(const char* id) noexcept;

@@ -13,6 +13,7 @@
 #include "ssp/edit.h"
 #include "ssp/entry.h"
 #include "ssp/log.h"
+#include "ssp/nn.h"
 #include "ssp/ops.h"
 #include "ssp/params.h"
 #include "ssp/registry.h"

@@ -57,12 +57,17 @@ typedef struct ssp_backbone {
   ssp_status (*names)(ssp_component, ssp_str format, const ssp_sink* pairs);
 } ssp_backbone;
 
+/* flags of an encoder's info. PATCHWISE: a token is made of the pixels of its own patch alone, in the same way wherever
+ * that lies, and embed takes images of any grid. Whoever needs some of the patches may then embed an image made of
+ * these and no others. */
+enum { SSP_TOKENS_PATCHWISE = 1u << 16 }; /* who does not know it may ignore it */
+
 typedef struct ssp_token_info {
   uint32_t struct_size, prefix_tokens;
   int64_t dim, grid_h, grid_w, patch_h, patch_w, channels;
   int64_t out_dim, out_grid_h, out_grid_w; /* hierarchical encoders end on a smaller grid */
   const ssp_str* layers;                   /* names of what encode can emit. OWNERSHIP: the component, while it lives */
-  uint32_t n_layers, reserved;
+  uint32_t n_layers, flags;                /* SSP_TOKENS_… */
 } ssp_token_info;
 
 typedef struct ssp_encode {

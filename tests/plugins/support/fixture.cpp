@@ -1,8 +1,10 @@
 #include "fixture.h"
 
+#include <catch2/catch.hpp>
 #include <cstring>
 
 #include "bridge/host.h"
+#include "bridge/testing.h"
 #include "checkpoint/safetensors.h"
 #include "config/schema.h"
 #include "reference.h"
@@ -29,6 +31,17 @@ struct Lab {
   }
 };
 
+Lab& lab() {
+  static Lab one;
+  return one;
+}
+
+void fuse(bool yes) {
+  bridge::Environment environment;
+  environment.fused = yes;
+  lab().host.set_environment(environment);
+}
+
 }  // namespace
 
 std::vector<std::string> family(const std::string& family, const std::string& suffix) {
@@ -53,9 +66,12 @@ Tensors load_tensors(const std::string& stem) {
   return all;
 }
 
-plugin::Registry& registry() {
-  static Lab lab;
-  return lab.registry;
+plugin::Registry& registry() { return lab().registry; }
+
+Fusing::Fusing(bool yes) : yes_(yes), before_(lab().host.fused_calls()) { fuse(yes); }
+Fusing::~Fusing() {
+  fuse(false);
+  CHECK((lab().host.fused_calls() > before_) == yes_);
 }
 
 Json resolved(Json model) {
@@ -64,6 +80,15 @@ Json resolved(Json model) {
   for (const config::Problem& p : problems) FAIL(p.path << ": " << p.text);
   return model;
 }
+
+FixedNoise::FixedNoise(const at::Tensor& noise) {
+  bridge::testing::replace_per_sample([noise](std::string_view, int64_t rows, int64_t n) {
+    REQUIRE(noise.size(0) == rows);
+    REQUIRE(noise.size(1) == n);
+    return noise.clone();
+  });
+}
+FixedNoise::~FixedNoise() { bridge::testing::replace_per_sample({}); }
 
 Json mae_config(const MaeSizes& s, bool norm_pix) {
   Json arch = Json::object(), backbone = Json::object(), neck = Json::object(), head = Json::object();

@@ -21,6 +21,18 @@ Tensors load_tensors(const std::string& stem);  // copies
 // The one host of this process, with mae.so and backbones.so loaded.
 plugin::Registry& registry();
 
+// While it lives, what the host can fuse runs there fused, or in single operators, as it does without it; at its
+// end some has, or the test fails.
+class Fusing {
+ public:
+  explicit Fusing(bool yes);
+  ~Fusing();
+
+ private:
+  bool yes_;
+  int64_t before_;
+};
+
 // The node `model` with the defaults of the schemas filled in, as a run makes it; a problem fails the test.
 Json resolved(Json model);
 
@@ -32,6 +44,12 @@ struct Model {
   bridge::Algorithm algorithm;
   explicit Model(Json model, bridge::Facts f = {})
       : facts(std::move(f)), config(std::move(model)), algorithm(registry(), config, facts, store) {}
+};
+
+// While it lives, algorithms are given this noise, [rows, n], instead of drawing.
+struct FixedNoise {
+  explicit FixedNoise(const at::Tensor& noise);
+  ~FixedNoise();
 };
 
 // Sizes as the fixtures name them.

@@ -1,58 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers that own parameters. Each declares them under the scope that it is given, by torch's names; blocks use
-// MMSelfSup's.
+// Networks' pieces that own parameters, by MMSelfSup's names: attention, MLP, drop paths, transformer blocks. The
+// single layers are those of layers.hpp.
 #pragma once
-#include <cmath>
-
-#include "ssp/cpp/call.hpp"
-#include "ssp/cpp/ops.hpp"
-#include "ssp/cpp/scope.hpp"
+#include "ssp/cpp/half_blocks.hpp"
 
 namespace ssp {
 inline namespace v0 {
 namespace nn {
-
-// x [..., in] -> [..., out]; weight [out, in], bias [out].
-struct Linear {
-  Tensor weight, bias;
-  Linear(const Scope& s, int64_t in, int64_t out, bool with_bias = true)
-      : Linear(s, in, out, with_bias, Init::torch_default(), Init::torch_default(in)) {}
-  Linear(const Scope& s, int64_t in, int64_t out, bool with_bias, const Init& weight_init, const Init& bias_init)
-      : weight(s.parameter("weight", {out, in}, weight_init)) {
-    if (with_bias) bias = s.parameter("bias", {out}, bias_init, SSP_ROLE_BIAS);
-  }
-  SSP_IF_USED Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
-};
-
-// x [N, in, H, W]; weight [out, in, k, k], bias [out].
-struct Conv2d {
-  Tensor weight, bias;
-  int64_t stride, padding;
-  Conv2d(const Scope& s, int64_t in, int64_t out, int64_t kernel, int64_t stride_ = 1, int64_t padding_ = 0,
-         bool with_bias = true)
-      : Conv2d(s, in, out, kernel, stride_, padding_, with_bias, Init::torch_default()) {}
-  Conv2d(const Scope& s, int64_t in, int64_t out, int64_t kernel, int64_t stride_, int64_t padding_, bool with_bias,
-         const Init& weight_init)
-      : weight(s.parameter("weight", {out, in, kernel, kernel}, weight_init)), stride(stride_), padding(padding_) {
-    if (with_bias) bias = s.parameter("bias", {out}, Init::torch_default(in * kernel * kernel), SSP_ROLE_BIAS);
-  }
-  SSP_IF_USED Tensor operator()(const Tensor& x) const {
-    return conv2d(x, weight, bias, {stride, stride}, {padding, padding});
-  }
-};
-
-// Over the last dimension.
-struct LayerNorm {
-  Tensor weight, bias;
-  int64_t dim;
-  double eps;
-  LayerNorm(const Scope& s, int64_t dim_, double eps_ = 1e-5)
-      : weight(s.parameter("weight", {dim_}, Init::ones(), SSP_ROLE_NORM)),
-        bias(s.parameter("bias", {dim_}, Init::zeros(), SSP_ROLE_NORM)),
-        dim(dim_),
-        eps(eps_) {}
-  SSP_IF_USED Tensor operator()(const Tensor& x) const { return layer_norm(x, {dim}, weight, bias, eps); }
-};
 
 // Multi-head self-attention; q, k and v come from one matrix, in that order. scale 1 / sqrt(head_dim).
 struct Attention {
@@ -63,11 +17,11 @@ struct Attention {
     require(heads > 0 && dim % heads == 0, "attention of " + std::to_string(dim) + " channels cannot have " +
                                                std::to_string(heads) + " heads: the width must be a multiple");
   }
-  // mask: added to the logits, [B or 1, heads or 1, L, L]; or empty.
-  SSP_IF_USED Tensor operator()(const Tensor& x, const Tensor& mask = {}) const {
+  // Each token from `from` on looks at all tokens: [B, L, D] -> [B, L - from, D].
+  // mask: added to the logits, [B or 1, heads or 1, L - from, L]; or empty.
+  SSP_IF_USED Tensor operator()(const Tensor& x, const Tensor& mask = {}, int64_t from = 0) const {
     const auto [B, L, D] = x.sizes<3>();
-    const auto [q, k, v] = unbind<3>(qkv(x).reshape({B, L, 3, heads, D / heads}).permute({2, 0, 3, 1, 4}), 0);
-    return proj(scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).reshape({B, L, D}));
+    return proj(packed_attention(qkv(x).reshape({B, L, 3, heads, D / heads}), mask, from));
   }
 };
 
@@ -91,16 +45,22 @@ struct DropPath {
     require(rate <= 0 || !site.empty(), "a DropPath needs a scope of its own, as scope / \"drop\"");
   }
   SSP_IF_USED Tensor operator()(const Tensor& x, const Call& call) const {
-    if (rate <= 0 || !call.training()) return x;
-    const double keep = 1 - rate;
+    const Tensor by = factors(x.size(0), call);
+    if (!by) return x;
     std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
     shape[0] = x.size(0);
-    const Tensor kept = (call.per_sample_uniform(site, 1, x.size(0)) < keep).reshape(shape);
-    return x * (kept.to(x.dtype()) / keep);
+    return x * by.to(x.dtype()).reshape(shape);
+  }
+  // What each sample is multiplied by: f32 [samples], or empty where all are kept as they are. Ask once in a call.
+  SSP_IF_USED Tensor factors(int64_t samples, const Call& call) const {
+    if (rate <= 0 || !call.training()) return {};
+    const double keep = 1 - rate;
+    return (call.per_sample_uniform(site, 1, samples) < keep).reshape({samples}).to(f32) / keep;
   }
 };
 
-// Pre-norm transformer block: ln1, attn, ln2, ffn.
+// Pre-norm transformer block: ln1, attn, ln2, ffn. from: of the result, tokens before it are not wanted, so that
+// nothing is computed of them but their keys and values; [B, L - from, D].
 struct Block {
   LayerNorm ln1;
   Attention attn;
@@ -115,9 +75,14 @@ struct Block {
         ffn(s / "ffn", dim, hidden),
         drop_attn(s / "drop_attn", drop_path_rate),
         drop_ffn(s / "drop_ffn", drop_path_rate) {}
-  SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}) const {
-    x = x + drop_attn(attn(ln1(x), mask), call);
-    return x + drop_ffn(ffn(ln2(x)), call);
+  SSP_IF_USED Tensor operator()(Tensor x, const Call& call, const Tensor& mask = {}, int64_t from = 0) const {
+    AttentionOptions first;
+    first.heads = attn.heads, first.from = from, first.mask = mask;
+    first.keep = drop_attn.factors(x.size(0), call);
+    x = attention_half(x, ln1, attn.qkv, attn.proj, first);
+    MlpOptions second;
+    second.keep = drop_ffn.factors(x.size(0), call);
+    return mlp_half(x, ln2, ffn.fc1, ffn.fc2, second);
   }
 };
 

@@ -15,6 +15,7 @@
 #include "ssp/cpp/log.hpp"
 #include "ssp/cpp/modes.hpp"
 #include "ssp/cpp/nn.hpp"
+#include "ssp/cpp/norm_act.hpp"
 #include "ssp/cpp/note.hpp"
 #include "ssp/cpp/ops.hpp"
 

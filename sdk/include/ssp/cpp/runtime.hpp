@@ -19,6 +19,7 @@ struct Runtime {
   const ssp_batch_norm* batch_norm = nullptr;
   const ssp_edits* edits = nullptr;
   const ssp_log* log = nullptr;
+  const ssp_nn* nn = nullptr;
 };
 
 namespace detail {
@@ -57,6 +58,7 @@ inline ssp_status init(const ssp_host* given) noexcept {
     find_extension(SSP_EXT_BATCH_NORM, runtime.batch_norm);
     find_extension(SSP_EXT_EDIT, runtime.edits);
     find_extension(SSP_EXT_LOG, runtime.log);
+    find_extension(SSP_EXT_NN, runtime.nn);
     if (op_slots && !runtime.ops) throw Error(SSP_E_UNSUPPORTED, "this host offers no " SSP_EXT_OPS);
     for (OpSlot* slot = op_slots; slot; slot = slot->next) {
       const ssp_status status = runtime.ops->resolve(host, slot->name, slot->overload, slot->args, &slot->op);

@@ -1,0 +1,236 @@
+// Attention of one sample, forward and backward, written in the Vector that was included before. Heads are read out of
+// the packed rows and written back, so that nothing is permuted outside. See row_bodies.h.
+#pragma once
+#include "fused/channel_bodies.h"
+#include "fused/row_bodies.h"
+
+namespace selfsup::fused {
+namespace {
+
+// c [ROWS, COLUMNS vectors] = a [ROWS, K] b [K, COLUMNS vectors], or added to it. The strides of a are free: it may be
+// read transposed.
+template <int ROWS, int COLUMNS>
+inline void tile(const float* a, int64_t a_row, int64_t a_k, const float* b, int64_t ldb, float* c, int64_t ldc,
+                 int64_t K, bool add) {
+  Reg sums[ROWS][COLUMNS];
+  for (int m = 0; m < ROWS; ++m)
+    for (int n = 0; n < COLUMNS; ++n)
+      sums[m][n] = add ? Vector::load(c + m * ldc + n * Vector::width, Whole{}) : Vector::all(0);
+  for (int64_t k = 0; k < K; ++k) {
+    Reg row[COLUMNS];
+    for (int n = 0; n < COLUMNS; ++n) row[n] = Vector::load(b + k * ldb + n * Vector::width, Whole{});
+    for (int m = 0; m < ROWS; ++m) {
+      const Reg x = Vector::all(a[m * a_row + k * a_k]);
+      for (int n = 0; n < COLUMNS; ++n) sums[m][n] = Vector::fma(x, row[n], sums[m][n]);
+    }
+  }
+  for (int m = 0; m < ROWS; ++m)
+    for (int n = 0; n < COLUMNS; ++n) Vector::store(c + m * ldc + n * Vector::width, Whole{}, sums[m][n]);
+}
+
+struct Strided {
+  const float* data;
+  int64_t row, column;
+};
+
+template <int COLUMNS>
+inline void tiles_of_columns(int64_t M, Strided a, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t K,
+                             bool add) {
+  constexpr int kRows = Vector::tile_rows(COLUMNS);
+  int64_t m = 0;
+  for (; m + kRows <= M; m += kRows)
+    tile<kRows, COLUMNS>(a.data + m * a.row, a.row, a.column, b, ldb, c + m * ldc, ldc, K, add);
+  for (; m + 2 <= M; m += 2) tile<2, COLUMNS>(a.data + m * a.row, a.row, a.column, b, ldb, c + m * ldc, ldc, K, add);
+  if (m < M) tile<1, COLUMNS>(a.data + m * a.row, a.row, a.column, b, ldb, c + m * ldc, ldc, K, add);
+}
+
+// c [M, N] = a [M, K] b [K, N], or added to it. N: a multiple of the vectors' width.
+inline void multiply(int64_t M, int64_t N, int64_t K, Strided a, const float* b, int64_t ldb, float* c, int64_t ldc,
+                     bool add = false) {
+  constexpr int kMost = Vector::most_columns, kWidth = Vector::width;
+  int64_t n = 0;
+  for (; n + kMost * kWidth <= N; n += kMost * kWidth) tiles_of_columns<kMost>(M, a, b + n, ldb, c + n, ldc, K, add);
+  if constexpr (kMost > 3)
+    for (; n + 3 * kWidth <= N; n += 3 * kWidth) tiles_of_columns<3>(M, a, b + n, ldb, c + n, ldc, K, add);
+  for (; n + 2 * kWidth <= N; n += 2 * kWidth) tiles_of_columns<2>(M, a, b + n, ldb, c + n, ldc, K, add);
+  if (n < N) tiles_of_columns<1>(M, a, b + n, ldb, c + n, ldc, K, add);
+}
+
+inline int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+
+// The scratch of one head. Rows are padded to 16, what lies there is never used.
+struct HeadScratch {
+  int64_t d, l;  // padded width and number of tokens
+  float *q, *k, *v, *k_t, *v_t, *dout, *out, *dk, *dv, *logits, *dlogits;
+  HeadScratch(const AttentionShape& s, float* memory) : d(padded(s.head)), l(padded(s.tokens)) {
+    const auto take = [&](int64_t n) {
+      float* taken = memory;
+      memory += n;
+      return taken;
+    };
+    q = take(s.queries() * d), dout = take(s.queries() * d), out = take(s.queries() * d);
+    k = take(s.tokens * d), v = take(s.tokens * d), dk = take(s.tokens * d), dv = take(s.tokens * d);
+    k_t = take(s.head * l), v_t = take(s.head * l);
+    logits = take(query_tile(s) * l), dlogits = take(query_tile(s) * l);
+  }
+};
+
+template <class T>
+inline void read_rows(const T* x, int64_t stride, int64_t rows, int64_t width, float by, float* y, int64_t y_stride) {
+  for (int64_t i = 0; i < rows; ++i)
+    each_vector(width, [&](int64_t c, auto m) {
+      Vector::store(y + i * y_stride + c, m, Vector::load(x + i * stride + c, m) * Vector::all(by));
+    });
+}
+template <class T>
+inline void write_rows(const float* x, int64_t x_stride, int64_t rows, int64_t width, float by, T* y, int64_t stride) {
+  for (int64_t i = 0; i < rows; ++i)
+    each_vector(width, [&](int64_t c, auto m) {
+      Vector::store(y + i * stride + c, m, Vector::load(x + i * x_stride + c, m) * Vector::all(by));
+    });
+}
+inline void transpose(const float* x, int64_t rows, int64_t width, int64_t x_stride, float* y, int64_t y_stride) {
+  constexpr int64_t kSquare = Vector::width;
+  const auto rest = [&](int64_t row, int64_t column, int64_t columns) {
+    for (int64_t c = column; c < column + columns; ++c)
+      for (int64_t i = row; i < (row + kSquare < rows ? row + kSquare : rows); ++i)
+        y[c * y_stride + i] = x[i * x_stride + c];
+  };
+  for (int64_t i = 0; i < rows; i += kSquare)
+    for (int64_t c = 0; c < width; c += kSquare) {
+      const int64_t columns = c + kSquare <= width ? kSquare : width - c;
+      if (i + kSquare <= rows && columns == kSquare)
+        Vector::transpose(x + i * x_stride + c, x_stride, y + c * y_stride + i, y_stride);
+      else
+        rest(i, c, columns);
+    }
+}
+
+// Keys that query i may look at.
+inline int64_t visible(const AttentionShape& s, int64_t query) {
+  return s.causal && s.from + query + 1 < s.tokens ? s.from + query + 1 : s.tokens;
+}
+
+// Logits of queries first … first + count become probabilities; those of keys that must not be seen are 0. A row in
+// which nothing can be seen, all -inf, is 0 everywhere.
+inline void softmax(const AttentionShape& s, const LogitBias& bias, int64_t head, int64_t first, int64_t count,
+                    const HeadScratch& h) {
+  const Reg lowest = Vector::all(-__builtin_inff());
+  for (int64_t i = 0; i < count; ++i) {
+    float* row = h.logits + i * h.l;
+    const int64_t keys = visible(s, first + i);
+    if (bias.data) {
+      const float* added = bias.data + head * bias.head + (first + i) * bias.query;
+      each_vector(keys, [&](int64_t c, auto m) {
+        const Reg b = bias.key ? Vector::load(added + c, m) : Vector::all(*added);
+        Vector::store(row + c, m, Vector::load(row + c, m) + b);
+      });
+    }
+    Reg top = lowest;
+    each_vector(
+        keys, [&](int64_t c, auto m) { top = Vector::max(top, Vector::choose(m, Vector::load(row + c, m), lowest)); });
+    const float largest = Vector::largest(top);
+    if (largest == -__builtin_inff()) {
+      for (int64_t c = 0; c < s.tokens; ++c) row[c] = 0;
+      continue;
+    }
+    Reg sum = Vector::all(0);
+    each_vector(keys, [&](int64_t c, auto m) {
+      const Reg e = exp_of_negative(Vector::load(row + c, m) - Vector::all(largest));
+      Vector::store(row + c, m, e);
+      sum = sum + Vector::choose(m, e, Vector::all(0));
+    });
+    const Reg inverse = Vector::all(1.0f / Vector::sum(sum));
+    each_vector(keys, [&](int64_t c, auto m) { Vector::store(row + c, m, Vector::load(row + c, m) * inverse); });
+    for (int64_t c = keys; c < s.tokens; ++c) row[c] = 0;
+  }
+}
+
+// Reads a head's q (times the scale), k and v.
+template <class T>
+inline void read_head(const AttentionShape& s, const T* head, HeadScratch& h) {
+  const int64_t D = s.width(), row = 3 * D;
+  read_rows(head + s.from * row, row, s.queries(), s.head, s.scale, h.q, h.d);
+  read_rows(head + D, row, s.tokens, s.head, 1, h.k, h.d);
+  read_rows(head + 2 * D, row, s.tokens, s.head, 1, h.v, h.d);
+  transpose(h.k, s.tokens, s.head, h.d, h.k_t, h.l);
+}
+
+inline void probabilities(const AttentionShape& s, const LogitBias& bias, int64_t head, int64_t first, int64_t count,
+                          HeadScratch& h) {
+  multiply(count, h.l, s.head, {h.q + first * h.d, h.d, 1}, h.k_t, h.l, h.logits, h.l);
+  softmax(s, bias, head, first, count, h);
+  multiply(count, h.d, s.tokens, {h.logits, h.l, 1}, h.v, h.d, h.out + first * h.d, h.d);
+}
+
+template <class T>
+void attend(const AttentionShape& s, const LogitBias& bias, const T* qkv, T* out, float* scratch) {
+  HeadScratch h(s, scratch);
+  const int64_t tile = query_tile(s);
+  for (int64_t head = 0; head < s.heads; ++head) {
+    read_head(s, qkv + head * s.head, h);
+    for (int64_t first = 0; first < s.queries(); first += tile)
+      probabilities(s, bias, head, first, first + tile < s.queries() ? tile : s.queries() - first, h);
+    write_rows(h.out, h.d, s.queries(), s.head, 1, out + head * s.head, s.width());
+  }
+}
+
+// dlogits = p * (dp - sum(p * dp)) of each query, in place of dp.
+inline void softmax_backward(const AttentionShape& s, int64_t count, const HeadScratch& h) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float* p = h.logits + i * h.l;
+    float* g = h.dlogits + i * h.l;
+    Reg dot = Vector::all(0);
+    each_vector(s.tokens,
+                [&](int64_t c, auto m) { dot = Vector::fma(Vector::load(p + c, m), Vector::load(g + c, m), dot); });
+    const Reg delta = Vector::all(Vector::sum(dot));
+    each_vector(s.tokens, [&](int64_t c, auto m) {
+      Vector::store(g + c, m, Vector::load(p + c, m) * (Vector::load(g + c, m) - delta));
+    });
+  }
+}
+
+template <class T>
+void attend_backward(const AttentionShape& s, const LogitBias& bias, const T* qkv, const float* dout, T* out, T* dqkv,
+                     float* dlogits, float* scratch) {
+  HeadScratch h(s, scratch);
+  const int64_t D = s.width(), row = 3 * D, tile = query_tile(s);
+  for (int64_t i = 0; i < s.from; ++i)
+    each_vector(D, [&](int64_t c, auto m) { Vector::store(dqkv + i * row + c, m, Vector::all(0)); });
+  for (int64_t head = 0; head < s.heads; ++head) {
+    read_head(s, qkv + head * s.head, h);
+    transpose(h.v, s.tokens, s.head, h.d, h.v_t, h.l);
+    read_rows(dout + head * s.head, D, s.queries(), s.head, 1, h.dout, h.d);
+    T* to = dqkv + head * s.head;
+    for (int64_t first = 0; first < s.queries(); first += tile) {
+      const int64_t count = first + tile < s.queries() ? tile : s.queries() - first;
+      probabilities(s, bias, head, first, count, h);
+      const float* g = h.dout + first * h.d;
+      multiply(s.tokens, h.d, count, {h.logits, 1, h.l}, g, h.d, h.dv, h.d, first > 0);
+      multiply(count, h.l, s.head, {g, h.d, 1}, h.v_t, h.l, h.dlogits, h.l);
+      softmax_backward(s, count, h);
+      if (dlogits)
+        read_rows(h.dlogits, h.l, count, s.tokens, 1, dlogits + (head * s.queries() + first) * s.tokens, s.tokens);
+      multiply(s.tokens, h.d, count, {h.dlogits, 1, h.l}, h.q + first * h.d, h.d, h.dk, h.d, first > 0);
+      // Nothing reads these queries of dout any more: dq takes their place.
+      multiply(count, h.d, s.tokens, {h.dlogits, h.l, 1}, h.k, h.d, h.dout + first * h.d, h.d);
+    }
+    write_rows(h.out, h.d, s.queries(), s.head, 1, out + head * s.head, D);
+    write_rows(h.dout, h.d, s.queries(), s.head, s.scale, to + s.from * row, row);
+    write_rows(h.dk, h.d, s.tokens, s.head, 1, to + D, row);
+    write_rows(h.dv, h.d, s.tokens, s.head, 1, to + 2 * D, row);
+  }
+}
+
+// Those of the included Vector.
+template <class T>
+TypedKernels<T> typed_kernels() {
+  return {norm<T>,  norm_again<T>, add_bias<T>, activate<T>,        activate_backward<T>,
+          weigh<T>, column_sum<T>, attend<T>,   attend_backward<T>, channel_kernels<T>()};
+}
+inline Kernels kernels_named(const char* name) {
+  return {name, typed_kernels<float>(), typed_kernels<Bf16>(), norm_backward, add_branch};
+}
+
+}  // namespace
+}  // namespace selfsup::fused

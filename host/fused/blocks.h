@@ -10,6 +10,10 @@
 
 #include "fused/products.h"
 
+#ifndef _OPENMP
+#error "without OpenMP at::parallel_for of the headers is a plain loop"
+#endif
+
 namespace selfsup::fused {
 
 // Rows of a block: so many that the widest scratch stays in the second cache and products are at their full speed,

@@ -9,6 +9,10 @@
 #include <cstdint>
 #include <vector>
 
+#ifndef _OPENMP
+#error "without OpenMP at::parallel_for of the headers is a plain loop"
+#endif
+
 namespace selfsup::train {
 
 struct FloatPiece {

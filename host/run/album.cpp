@@ -1,6 +1,5 @@
 #include "run/album.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -16,6 +15,7 @@
 #include "report/curve.h"
 #include "report/table.h"
 #include "report/terminal.h"
+#include "run/attempt.h"
 #include "run/command_text.h"
 
 namespace selfsup::run {
@@ -25,14 +25,9 @@ constexpr uint64_t kLargestFigure = 16u << 20;
 constexpr size_t kMostBadFiles = 50;
 constexpr int kColumns = 72, kRows = 9;
 
-// What fails in `work` is a warning.
 template <class Work>
-void attempt(const std::string& what, const Work& work) try {
-  work();
-} catch (const c10::Error& error) {
-  log_warning(fmt::format("no {}: {}", what, error.what_without_backtrace()));
-} catch (const std::exception& error) {
-  log_warning(fmt::format("no {}: {}", what, error.what()));
+void attempt_to_make(const std::string& what, const Work& work) {
+  attempt(fmt::format("no {}: ", what), work);
 }
 
 std::string now_text() {
@@ -97,7 +92,7 @@ std::vector<std::function<void()>> Album::pictures(const bridge::Step& step) {
 
 void Album::draw(const std::string& name, const Draw& make) {
   if (!writes_) return;
-  attempt(name, [&] {
+  attempt_to_make(name, [&] {
     std::optional<evaluate::Captioned> drawn;
     training_.alone([&] { drawn = make(); });
     if (!drawn) return;
@@ -113,9 +108,9 @@ void Album::add_table(const std::string& text) { tables_.push_back(text); }
 
 void Album::finish(const std::string& outcome, const std::vector<data::BadFile>& bad_files) {
   if (!writes_ || folder_.lost()) return;
-  attempt("report", [&] {
+  attempt_to_make("report", [&] {
     const report::History history(folder_.files() + "/metrics.jsonl");
-    attempt("curve", [&] { write_curve(history); });
+    attempt_to_make("curve", [&] { write_curve(history); });
     const std::string path = folder_.files() + "/report.html";
     checkpoint::write_file(path, page(history, outcome, bad_files));
     log_info(fmt::format("the run in one page: {}", path));
@@ -150,7 +145,7 @@ std::string Album::page(const report::History& history, const std::string& outco
   page.tables.push_back(gauges_text(history));
   std::erase(page.tables, "");
   for (report::Figure figure : figures_)
-    attempt(figure.name + " in the report", [&] {
+    attempt_to_make(figure.name + " in the report", [&] {
       figure.png = RegularFile(fmt::format("{}/{}", folder_.files(), figure.name)).read_all(kLargestFigure);
       page.figures.push_back(std::move(figure));
     });

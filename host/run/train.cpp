@@ -1,13 +1,11 @@
 #include "run/train.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -17,6 +15,7 @@
 #include "plugin/ending.h"
 #include "plugin/surroundings.h"
 #include "run/album.h"
+#include "run/attempt.h"
 #include "run/bad_files.h"
 #include "run/changes.h"
 #include "run/environment.h"
@@ -151,13 +150,6 @@ bool is_of_data(const std::exception& failure) {
   return error && error->exit() == Exit::data;
 }
 
-// What fails on the way out is a warning: the run's own error is what counts.
-void attempt(const std::function<void()>& work) try { work(); } catch (const c10::Error& error) {
-  log_warning(error.what_without_backtrace());
-} catch (const std::exception& error) {
-  log_warning(error.what());
-}
-
 Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const Settings& settings,
               Training& training) {
   train::Loop loop =
@@ -173,8 +165,8 @@ Exit train_in(Processes& processes, RunFolder& folder, Prepared& prepared, const
   } catch (const std::exception& failure) {
     plugin::restore_surroundings();
     const std::vector<data::BadFile> bad = training.bad_files_here();  // the other ranks may be gone
-    if (is_of_data(failure) && training.group.world() == 1) attempt([&] { loop.save_done(watch); });
-    attempt([&] { folder.list_bad_files(bad); });
+    if (is_of_data(failure) && training.group.world() == 1) attempt("", [&] { loop.save_done(watch); });
+    attempt("", [&] { folder.list_bad_files(bad); });  // the run's own error is what counts
     album.finish(fmt::format("failed at iteration {}: {}", loop.course().at().iter, failure.what()), bad);
     throw;
   }

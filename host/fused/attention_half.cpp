@@ -93,7 +93,7 @@ class Attention {
             const T* own_qkv = qkv ? qkv + first * L_ * 3 * D_ : room.qkv;
             if (!qkv) project(first, samples, room.stats, room, room.qkv);
             const float* dy_rows = dy + first * M * D_;
-            const T* dy_read = read_dy(dy_rows, factor_ ? factor_ + first * M : nullptr, samples * M,
+            const T* dy_read = read_dy(typed_, dy_rows, factor_ ? factor_ + first * M : nullptr, samples * M, D_,
                                        own_dy ? dy_of_group + at * M * D_ : nullptr, sums.part(block, 3));
             multiply(samples * M, D_, D_, dy_read, {D_, false}, proj_, {D_, false}, 0, room.branch, D_);
             for (int64_t k = 0; k < samples; ++k)
@@ -150,14 +150,6 @@ class Attention {
     if constexpr (!kOwnT) t = qkv;
     multiply(rows, 3 * D_, D_, room.h, {D_, false}, qkv_, {D_, true}, 0, t, 3 * D_);
     typed_.add_bias(t, floats_of(qkv_bias_), rows, 3 * D_, qkv);
-  }
-
-  // dy times the factor of each row, as products read it: in `room` where that is another number.
-  const T* read_dy(const float* dy, const float* factor, int64_t rows, T* room, float* sum) const {
-    typed_.weigh(dy, factor, rows, D_, room, sum);
-    if constexpr (!kOwnT)
-      if (!room) return dy;
-    return room;
   }
 
   // Tokens before `from` have no residual: of y they are not part.

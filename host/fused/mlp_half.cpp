@@ -75,7 +75,7 @@ class Mlp {
             const float* own_stats = stats ? stats + 2 * first : room.stats;
             const T* own_u = u ? u + first * F_ : room.u;
             if (!u) upwards(first, rows, room.stats, room, room.u);
-            const T* dy_read = read_dy(dy_rows, factor_ ? factor_ + first : nullptr, rows,
+            const T* dy_read = read_dy(typed_, dy_rows, factor_ ? factor_ + first : nullptr, rows, D_,
                                        own_dy ? dy_of_group + at * D_ : nullptr, sums.part(block, 3));
             float* const dg = place_of_product(du + at * F_, room.t);
             multiply(rows, F_, D_, dy_read, {D_, false}, down_, {F_, false}, 0, dg, F_);
@@ -128,14 +128,6 @@ class Mlp {
     float* const t = place_of_product(u, room.t);
     multiply(rows, F_, D_, room.h, {D_, false}, up_, {D_, true}, 0, t, F_);
     typed_.activate(act_, t, floats_of(up_bias_), rows, F_, u, room.g);
-  }
-
-  // dy times the factor of each row, as products read it: in `room` where that is another number.
-  const T* read_dy(const float* dy, const float* factor, int64_t rows, T* room, float* sum) const {
-    typed_.weigh(dy, factor, rows, D_, room, sum);
-    if constexpr (!kOwnT)
-      if (!room) return dy;
-    return room;
   }
 
   const Kernels& all_ = kernels_in_use();

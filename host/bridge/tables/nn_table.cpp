@@ -63,6 +63,13 @@ void require_tokens(const NnArguments& in, int64_t from, int64_t tokens) {
     in.wrong(fmt::format("from is {}; of {} tokens it must be 0 to {}", from, tokens, tokens - 1));
 }
 
+void require_few(int64_t tokens) {
+  if (tokens > kMostTokens) throw NotFused{fmt::format("{} tokens, and {} are fused at most", tokens, kMostTokens)};
+}
+void require_narrow(int64_t width) {
+  if (width > kMostWidth) throw NotFused{fmt::format("a width of {}, and {} is fused at most", width, kMostWidth)};
+}
+
 // What both halves have beside x.
 void read_half(NnArguments& in, ssp_tensor keep, ssp_tensor layer_scale, uint32_t flags, fused::Half& half) {
   half.keep = in.maybe(keep, "keep");
@@ -114,8 +121,8 @@ at::Tensor run_attention(HostState& host, const ssp_nn_attention* args) {
                   at::kFloat);
   half.bias = as_logits(half.bias);
   require_fusible({half.bias}, at::kFloat);
-  if (L > kMostTokens) throw NotFused{fmt::format("{} tokens, and {} are fused at most", L, kMostTokens)};
-  if (D > kMostWidth) throw NotFused{fmt::format("a width of {}, and {} is fused at most", D, kMostWidth)};
+  require_few(L);
+  require_narrow(D);
   lay_in_rows(half);
   lay_in_rows(half.qkv);
   lay_in_rows(half.proj);
@@ -147,8 +154,7 @@ at::Tensor run_mlp(HostState& host, const ssp_nn_mlp* args) {
   require_fusible({half.x, half.norm.weight, half.norm.bias, half.up.weight, half.up.bias, half.down.weight,
                    half.down.bias, half.keep, half.layer_scale},
                   at::kFloat);
-  const int64_t widest = std::max(D, up.size(0));
-  if (widest > kMostWidth) throw NotFused{fmt::format("a width of {}, and {} is fused at most", widest, kMostWidth)};
+  require_narrow(std::max(D, up.size(0)));
   lay_in_rows(half);
   lay_in_rows(half.up);
   lay_in_rows(half.down);
@@ -176,7 +182,7 @@ at::Tensor run_packed(HostState& host, const ssp_nn_packed* args) {
   require_fusible({a.qkv}, a.qkv.scalar_type() == at::kFloat ? at::kFloat : type);
   a.bias = as_logits(a.bias);
   require_fusible({a.bias}, at::kFloat);
-  if (L > kMostTokens) throw NotFused{fmt::format("{} tokens, and {} are fused at most", L, kMostTokens)};
+  require_few(L);
   a.qkv = in_rows(a.qkv.to(type)), a.bias = in_rows(a.bias);
   return fused::packed_attention(a);
 }

@@ -35,11 +35,6 @@ struct NormAct : Built {
     fuse(true);
     window.emplace(host);
   }
-  void fuse(bool yes) {
-    Environment environment;
-    environment.fused = yes;
-    host.set_environment(environment);
-  }
   ssp_tensor handle(const at::Tensor& t) { return give(host, t); }
   ssp::Tensor tensor(const at::Tensor& t) { return ssp::Tensor(handle(t)); }
   ssp_tensor channels_last(int64_t n, int64_t channels) {

@@ -30,11 +30,6 @@ struct Nn : Built {
     fuse(true);
     window.emplace(host);
   }
-  void fuse(bool yes) {
-    Environment environment;
-    environment.fused = yes;
-    host.set_environment(environment);
-  }
 
   ssp_tensor handle(const at::Tensor& t) { return give(host, t); }
   ssp_nn_linear linear(int64_t out, int64_t in) { return {handle(at::randn({out, in})), handle(at::randn({out}))}; }
@@ -216,11 +211,6 @@ struct Layers : Built {
     build->store.initialise(3);
     leaf = at::randn({8, L, D}).requires_grad_();
     window.emplace(host, Step{}, 8, at::arange(8));
-  }
-  void fuse(bool yes) {
-    Environment environment;
-    environment.fused = yes;
-    host.set_environment(environment);
   }
   ssp::Tensor tensor(const at::Tensor& t) { return ssp::Tensor(give(host, t)); }
 

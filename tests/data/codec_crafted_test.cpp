@@ -18,17 +18,6 @@ namespace {
 using Catch::Matchers::Contains;
 using namespace test;
 
-// "" when it is decoded.
-std::string reason(const Bytes& bytes, const Decoding& how = {}) {
-  try {
-    Image image;
-    decode_image(bytes, how, image);
-  } catch (const BadImage& e) {
-    return e.what();
-  }
-  return "";
-}
-
 void put(Bytes& bytes, uint32_t n, int size) {
   for (int i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(n >> 8 * i));
 }

@@ -16,18 +16,6 @@ namespace {
 using Catch::Matchers::Contains;
 using namespace test;
 
-// "" when it is decoded.
-std::string reason(const Bytes& bytes, const Decoding& how = {}) {
-  try {
-    Image image;
-    decode_image(bytes, how, image);
-    CHECK(image.pixels.size() == static_cast<size_t>(image.height) * image.row_bytes());
-  } catch (const BadImage& e) {
-    return e.what();
-  }
-  return "";
-}
-
 Bytes with_at(Bytes bytes, size_t at, const Bytes& put) {
   REQUIRE(at + put.size() <= bytes.size());
   std::copy(put.begin(), put.end(), bytes.begin() + static_cast<ptrdiff_t>(at));

@@ -21,16 +21,6 @@ Image decode(const Bytes& bytes, int channels) {
   return image;
 }
 
-std::string reason(const Bytes& bytes, const Decoding& how = {}) {
-  try {
-    Image image;
-    decode_image(bytes, how, image);
-  } catch (const BadImage& e) {
-    return e.what();
-  }
-  return "";
-}
-
 Image with_channels(Image image, int channels) {
   convert_channels(channels, image);
   return image;

@@ -10,11 +10,13 @@
 #include "fused/products.h"
 #include "fused/support/counting.h"
 #include "fused/support/single_operators.h"
+#include "threads.h"
 
 namespace selfsup::fused::testing {
 namespace {
 
 using Catch::Contains;
+using test::Threads;
 
 // Odd widths and numbers of rows leave rests of vectors, tiles and blocks; 300 tokens are more than a tile of queries.
 const Shape kShapes[] = {
@@ -24,15 +26,6 @@ class On {
  public:
   explicit On(const Kernels& k) { use_kernels(&k); }
   ~On() { use_kernels(nullptr); }
-};
-
-class Threads {
- public:
-  explicit Threads(int n) : before_(at::get_num_threads()) { at::set_num_threads(n); }
-  ~Threads() { at::set_num_threads(before_); }
-
- private:
-  int before_;
 };
 
 at::Tensor kept_samples(int64_t batch) {

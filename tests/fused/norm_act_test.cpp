@@ -11,20 +11,13 @@
 #include "fused/norm_act.h"
 #include "fused/support/counting.h"
 #include "fused/support/single_operators.h"
+#include "threads.h"
 
 namespace selfsup::fused::testing {
 namespace {
 
 using Catch::Contains;
-
-class Threads {
- public:
-  explicit Threads(int n) : before_(at::get_num_threads()) { at::set_num_threads(n); }
-  ~Threads() { at::set_num_threads(before_); }
-
- private:
-  int before_;
-};
+using test::Threads;
 
 // With one thread: the operators' barriers cost more than these sizes do.
 class On {

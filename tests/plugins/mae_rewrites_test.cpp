@@ -6,8 +6,10 @@
 
 #include "model/memory_format.h"
 #include "support/plain_mae.h"
+#include "threads.h"
 
 using namespace selfsup;
+using selfsup::test::Threads;
 using selfsup::testing::FixedNoise;
 using selfsup::testing::Fusing;
 using selfsup::testing::Model;
@@ -46,15 +48,6 @@ double relative(const at::Tensor& got, const at::Tensor& want) {
   if (at::equal(want, at::zeros_like(want))) return got.abs().max().item<double>();
   return ((got.to(at::kDouble) - want).norm() / want.norm()).item<double>();
 }
-
-class Threads {
- public:
-  explicit Threads(int n) : before_(at::get_num_threads()) { at::set_num_threads(n); }
-  ~Threads() { at::set_num_threads(before_); }
-
- private:
-  int before_;
-};
 
 struct Named {
   std::string name;

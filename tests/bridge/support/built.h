@@ -41,6 +41,12 @@ struct Built {
     REQUIRE(config.get(b, text(key), &v) == SSP_OK);
     return v;
   }
+  // As a run does that fuses, or one that does not.
+  void fuse(bool yes) {
+    Environment environment;
+    environment.fused = yes;
+    host.set_environment(environment);
+  }
 };
 
 }  // namespace selfsup::bridge::testing

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,17 @@
 
 namespace selfsup::data::test {
 namespace fs = std::filesystem;
+
+std::string reason(const Bytes& bytes, const Decoding& how) {
+  try {
+    Image image;
+    decode_image(bytes, how, image);
+    CHECK(image.pixels.size() == static_cast<size_t>(image.height) * image.row_bytes());
+  } catch (const BadImage& e) {
+    return e.what();
+  }
+  return "";
+}
 
 TempDir::TempDir() {
   std::string name = (fs::temp_directory_path() / "selfsup-data-XXXXXX").string();

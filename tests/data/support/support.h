@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/codecs/codec.h"
 #include "data/datasets/dataset.h"
 #include "data/image.h"
 
@@ -30,6 +31,9 @@ using Bytes = std::vector<uint8_t>;
 // Makes the folders above it too.
 void write_file(const std::string& path, const Bytes& bytes);
 void write_text(const std::string& path, std::string_view text);
+
+// Why it is refused; "" when it is decoded, and then its pixels are as many as its sizes say.
+std::string reason(const Bytes& bytes, const Decoding& how = {});
 
 // A smooth picture that differs in every channel and corner.
 Image gradient(int height, int width, int channels);

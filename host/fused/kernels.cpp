@@ -2,17 +2,17 @@
 
 #include <vector>
 
+#include "base/processor.h"
+
 namespace selfsup::fused {
 namespace {
 
 std::vector<Kernels> find_kernels() {
   std::vector<Kernels> found;
 #if defined(__x86_64__)
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (avx512 && __builtin_cpu_supports("avx512bf16")) found.push_back(avx512_bf16_kernels());
-  if (avx512) found.push_back(avx512_kernels());
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(avx2_kernels());
+  if (has_avx512() && __builtin_cpu_supports("avx512bf16")) found.push_back(avx512_bf16_kernels());
+  if (has_avx512()) found.push_back(avx512_kernels());
+  if (has_avx2()) found.push_back(avx2_kernels());
 #endif
   found.push_back(portable_kernels());
   return found;

@@ -45,10 +45,9 @@ Watch::~Watch() {
 }
 
 void Watch::log(report::TrainPoint point) {
-  plugin::restore_surroundings();
   training_.bad_files.hear_of(point.bad_files);
-  if (!first_) return;
   folder_.require_ours();
+  if (!first_) return;
   point.memory_mib = training_.device.peak_memory_mib().value_or(report::peak_memory_mib());
   log_info(report::train_line(point));
   write(report::metrics_object(point), point.iter);

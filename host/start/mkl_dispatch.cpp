@@ -5,13 +5,15 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/processor.h"
+
 namespace {
 
 int answer() {
   __builtin_cpu_init();
   const char* wish = std::getenv("SELFSUP_MKL_DISPATCH");
   if (wish && std::strcmp(wish, "default") == 0) return __builtin_cpu_is("intel") != 0;  // as MKL itself would
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return selfsup::has_avx2();
 }
 
 }  // namespace

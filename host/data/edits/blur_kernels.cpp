@@ -113,7 +113,7 @@ SELFSUP_AVX512 void box_avx512(const uint8_t* const* taps, const Window& box, ui
 std::vector<Kernels> find_kernels() {
   std::vector<Kernels> found;
 #if defined(__x86_64__)
-  if (has_avx512()) found.push_back({"AVX-512", box_avx512});
+  if (has_newer_avx512()) found.push_back({"AVX-512", box_avx512});
   if (has_avx2()) found.push_back({"AVX2", box_avx2});
 #endif
   found.push_back({"portable", box_portable});

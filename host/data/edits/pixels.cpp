@@ -136,7 +136,7 @@ std::span<const Kernels> kernels() {
   static const std::vector<Kernels> found = [] {
     std::vector<Kernels> list;
 #if defined(__x86_64__)
-    if (has_avx512()) list.push_back(avx512_kernels());
+    if (has_newer_avx512()) list.push_back(avx512_kernels());
     if (has_avx2()) list.push_back(avx2_kernels());
 #endif
     list.push_back(portable_kernels());

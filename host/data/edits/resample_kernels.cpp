@@ -82,7 +82,7 @@ void vertical(const uint8_t* rows, size_t stride, const Taps& taps, size_t y, ui
 std::vector<Kernels> find_kernels() {
   std::vector<Kernels> found;
 #if defined(__x86_64__)
-  if (has_avx512()) found.push_back(avx512_kernels());
+  if (has_newer_avx512()) found.push_back(avx512_kernels());
   if (has_avx2()) found.push_back(avx2_kernels());
 #endif
   found.push_back({"portable", portable::horizontal, portable::vertical});

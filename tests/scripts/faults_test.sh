@@ -273,23 +273,26 @@ grep -q 'has not come to an end' out || fail "a hanging transform: not said"
 grep -q 'resuming from work/checkpoints/iter_' out || fail "a hanging transform: nothing was saved"
 
 # Nor at the first batch of the run, nor at that of an epoch, nor where there is no room to save.
-# hangs CODE SECONDS FAULT ARGUMENTS...: SIGTERM comes when the transform has hung for a while.
+# hangs CODE LINE FAULT ARGUMENTS...: SIGTERM comes a second after that line, when the transform hangs.
 hangs() {
-  expected=$1 seconds=$2 fault=$3
+  expected=$1 line=$2 fault=$3
   shift 3
   rm -rf work
+  : >out
   SELFSUP_TEST_FAULT=$fault "$host" --plugin "$plugin" run.json --work-dir work "$@" >out 2>&1 &
   pid=$!
-  sleep "$seconds"
+  ticks=0
+  until grep -qF "$line" out || [ $ticks -gt 600 ]; do sleep 0.1 && ticks=$((ticks + 1)); done
+  sleep 1
   kill -TERM $pid
   ends_soon
   rc=$?
   pid=
   [ $rc -eq "$expected" ] || fail "$fault, $*: exit $rc, not $expected"
 }
-hangs 75 4 'apply 2 hang' --cfg-options $threads
+hangs 75 'work folder: work' 'apply 2 hang' --cfg-options $threads
 grep -q 'stopped before the first iteration' out || fail "a transform that hangs at once: not said"
-hangs 75 4 'apply 20 hang' --cfg-options $threads train_cfg.max_iters=100 default_hooks.checkpoint.interval=100
+hangs 75 ' 4/100]' 'apply 20 hang' --cfg-options $threads train_cfg.max_iters=100 default_hooks.checkpoint.interval=100 default_hooks.logger.interval=1
 grep -q 'stopped at iteration 4 and saved' out || fail "a transform that hangs as an epoch begins: not saved"
 
 # The end is the host's: a plugin that ends the process is a failure with its name, whatever it says about the status.

@@ -2,7 +2,7 @@
 // the packed rows and written back, so that nothing is permuted outside. See row_bodies.h.
 #pragma once
 #include "fused/channel_bodies.h"
-#include "fused/row_bodies.h"
+#include "fused/lane_attention_bodies.h"
 
 namespace selfsup::fused {
 namespace {
@@ -89,26 +89,18 @@ inline void write_rows(const float* x, int64_t x_stride, int64_t rows, int64_t w
       Vector::store(y + i * stride + c, m, Vector::load(x + i * x_stride + c, m) * Vector::all(by));
     });
 }
+// Rows of both are padded.
 inline void transpose(const float* x, int64_t rows, int64_t width, int64_t x_stride, float* y, int64_t y_stride) {
-  constexpr int64_t kSquare = Vector::width;
-  const auto rest = [&](int64_t row, int64_t column, int64_t columns) {
-    for (int64_t c = column; c < column + columns; ++c)
-      for (int64_t i = row; i < (row + kSquare < rows ? row + kSquare : rows); ++i)
-        y[c * y_stride + i] = x[i * x_stride + c];
-  };
-  for (int64_t i = 0; i < rows; i += kSquare)
-    for (int64_t c = 0; c < width; c += kSquare) {
-      const int64_t columns = c + kSquare <= width ? kSquare : width - c;
-      if (i + kSquare <= rows && columns == kSquare)
-        Vector::transpose(x + i * x_stride + c, x_stride, y + c * y_stride + i, y_stride);
-      else
-        rest(i, c, columns);
+  constexpr int64_t kSide = Vector::width;
+  for (int64_t i = 0; i < rows; i += kSide)
+    for (int64_t c = 0; c < width; c += kSide) {
+      Reg square[kSide];
+      for (int64_t k = 0; k < kSide; ++k)
+        square[k] = i + k < rows ? Vector::load(x + (i + k) * x_stride + c, Whole{}) : Vector::all(0);
+      Vector::transpose(square);
+      for (int64_t k = 0; k < kSide && c + k < width; ++k)
+        Vector::store(y + (c + k) * y_stride + i, Whole{}, square[k]);
     }
-}
-
-// Keys that query i may look at.
-inline int64_t visible(const AttentionShape& s, int64_t query) {
-  return s.causal && s.from + query + 1 < s.tokens ? s.from + query + 1 : s.tokens;
 }
 
 // Logits of queries first … first + count become probabilities; those of keys that must not be seen are 0. A row in
@@ -164,7 +156,7 @@ inline void probabilities(const AttentionShape& s, const LogitBias& bias, int64_
 }
 
 template <class T>
-void attend(const AttentionShape& s, const LogitBias& bias, const T* qkv, T* out, float* scratch) {
+void attend_sample(const AttentionShape& s, const LogitBias& bias, const T* qkv, T* out, float* scratch) {
   HeadScratch h(s, scratch);
   const int64_t tile = query_tile(s);
   for (int64_t head = 0; head < s.heads; ++head) {
@@ -191,12 +183,10 @@ inline void softmax_backward(const AttentionShape& s, int64_t count, const HeadS
 }
 
 template <class T>
-void attend_backward(const AttentionShape& s, const LogitBias& bias, const T* qkv, const float* dout, T* out, T* dqkv,
-                     float* dlogits, float* scratch) {
+void attend_backward_sample(const AttentionShape& s, const LogitBias& bias, const T* qkv, const float* dout, T* out,
+                            T* dqkv, float* dlogits, float* scratch) {
   HeadScratch h(s, scratch);
   const int64_t D = s.width(), row = 3 * D, tile = query_tile(s);
-  for (int64_t i = 0; i < s.from; ++i)
-    each_vector(D, [&](int64_t c, auto m) { Vector::store(dqkv + i * row + c, m, Vector::all(0)); });
   for (int64_t head = 0; head < s.heads; ++head) {
     read_head(s, qkv + head * s.head, h);
     transpose(h.v, s.tokens, s.head, h.d, h.v_t, h.l);
@@ -219,6 +209,31 @@ void attend_backward(const AttentionShape& s, const LogitBias& bias, const T* qk
     write_rows(h.dout, h.d, s.queries(), s.head, s.scale, to + s.from * row, row);
     write_rows(h.dk, h.d, s.tokens, s.head, 1, to + D, row);
     write_rows(h.dv, h.d, s.tokens, s.head, 1, to + 2 * D, row);
+  }
+}
+
+template <class T>
+void attend(const AttentionShape& s, const LogitBias& bias, int64_t samples, const T* qkv, T* out, float* scratch) {
+  if (in_lanes(s) && !bias.data) return attend_in_lanes(s, samples, qkv, out, scratch);
+  LogitBias own = bias;
+  for (int64_t i = 0; i < samples; ++i, own.data += bias.sample)
+    attend_sample(s, own, qkv + i * s.tokens * 3 * s.width(), out + i * s.queries() * s.width(), scratch);
+}
+
+template <class T>
+void attend_backward(const AttentionShape& s, const LogitBias& bias, int64_t samples, const T* qkv, const float* dout,
+                     T* out, T* dqkv, float* dlogits, float* scratch) {
+  const int64_t D = s.width(), row = 3 * D;
+  for (int64_t i = 0; i < samples; ++i)
+    for (int64_t token = 0; token < s.from; ++token)
+      each_vector(
+          D, [&](int64_t c, auto m) { Vector::store(dqkv + (i * s.tokens + token) * row + c, m, Vector::all(0)); });
+  if (in_lanes(s) && !bias.data) return attend_backward_in_lanes(s, samples, qkv, dout, out, dqkv, scratch);
+  LogitBias own = bias;
+  for (int64_t i = 0; i < samples; ++i, own.data += bias.sample) {
+    const int64_t m = i * s.queries();
+    attend_backward_sample(s, own, qkv + i * s.tokens * row, dout + m * D, out + m * D, dqkv + i * s.tokens * row,
+                           dlogits ? dlogits + m * s.heads * s.tokens : nullptr, scratch);
   }
 }
 

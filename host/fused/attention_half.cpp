@@ -31,7 +31,7 @@ class Attention {
         D_(half.x.size(2)),
         shape_{L_, half.from, half.heads, D_ / half.heads, static_cast<float>(half.scale), half.causal},
         bias_(half.bias, half.x.size(0), half.heads, L_ - half.from, L_),
-        blocks_(half.x.size(0), std::max<int64_t>(1, rows_of_block(3 * D_ * D_) / L_)) {}
+        blocks_(half.x.size(0), samples_of_block(shape_, 3 * D_ * D_)) {}
 
   // stats and qkv: all rows', or null where they are not kept.
   void forward(float* stats, T* qkv, float* y) const {
@@ -44,8 +44,7 @@ class Attention {
           project(first, samples, stats ? stats + 2 * first * L_ : room.stats, room, own_qkv);
           const float* x = x_ + first * L_ * D_;
           float* const to = y + first * M * D_;
-          for (int64_t i = 0; i < samples; ++i)
-            typed_.attend(shape_, bias_.of(first + i), own_qkv + i * L_ * 3 * D_, room.out + i * M * D_, room.heads);
+          typed_.attend(shape_, bias_.from(first), samples, own_qkv, room.out, room.heads);
           const auto add = [&](const float* branch) {
             for (int64_t i = 0; i < samples; ++i)
               all_.add_branch(x + (i * L_ + shape_.from) * D_, branch ? branch + i * M * D_ : nullptr,
@@ -96,10 +95,8 @@ class Attention {
             const T* dy_read = read_dy(typed_, dy_rows, factor_ ? factor_ + first * M : nullptr, samples * M, D_,
                                        own_dy ? dy_of_group + at * M * D_ : nullptr, sums.part(block, 3));
             multiply(samples * M, D_, D_, dy_read, {D_, false}, proj_, {D_, false}, 0, room.branch, D_);
-            for (int64_t k = 0; k < samples; ++k)
-              typed_.attend_backward(shape_, bias_.of(first + k), own_qkv + k * L_ * 3 * D_, room.branch + k * M * D_,
-                                     out + (at + k) * M * D_, dqkv + (at + k) * L_ * 3 * D_,
-                                     dlogits ? dlogits + (at + k) * logits : nullptr, room.heads);
+            typed_.attend_backward(shape_, bias_.from(first), samples, own_qkv, room.branch, out + at * M * D_,
+                                   dqkv + at * L_ * 3 * D_, dlogits ? dlogits + at * logits : nullptr, room.heads);
             typed_.column_sum(dqkv + at * L_ * 3 * D_, samples * L_, 3 * D_, sums.part(block, 2));
             typed_.norm_again(x_ + first * L_ * D_, samples * L_, D_, floats_of(norm_.weight), floats_of(norm_.bias),
                               own_stats, h + at * L_ * D_);

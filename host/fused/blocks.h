@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -21,6 +22,12 @@ namespace selfsup::fused {
 inline int64_t rows_of_block(int64_t weights) {
   constexpr int64_t kLargeWeights = int64_t{1} << 19;
   return weights >= kLargeWeights ? 256 : 128;
+}
+
+// Whole samples, which fill all lanes where attention has one in each.
+inline int64_t samples_of_block(const AttentionShape& s, int64_t weights) {
+  const int64_t samples = std::max<int64_t>(1, rows_of_block(weights) / s.tokens);
+  return in_lanes(s) ? (samples + kLanes - 1) / kLanes * kLanes : samples;
 }
 
 // All of one size, as far as that goes.
@@ -73,13 +80,15 @@ class Scratch {
   uint8_t* next_;
 };
 
-// work(i, scratch) for each i < count, on all threads; make gives each thread its scratch.
+// work(i, scratch) for each i < count, on all threads; make gives each thread its scratch. A thread that is done takes
+// the next i: which one takes it changes no bit, as work writes what is of i alone.
 template <class Make, class Work>
 void in_parallel(int64_t count, Make make, Work work) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+  std::atomic<int64_t> next = 0;
+  at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
     const OneThread alone;
     auto scratch = make();
-    for (int64_t i = begin; i < end; ++i) work(i, scratch);
+    for (int64_t i = next++; i < count; i = next++) work(i, scratch);
   });
 }
 
@@ -115,27 +124,34 @@ struct WeightGradient {
   int64_t depth;
 };
 
-// In tiles of the weights' rows. add: to what is there.
+// In tiles, the largest first, so that threads are done at about the same time. add: to what is there.
 template <class T>
 void add_weight_gradients(const std::vector<WeightGradient<T>>& gradients, bool add) {
   struct Tile {
     const WeightGradient<T>* gradient;
-    int64_t first, rows;
+    int64_t row, rows, column, columns;
+    int64_t work() const { return rows * columns * gradient->depth; }
   };
-  constexpr int64_t kFewestRows = 64, kTiles = 16;
+  constexpr int64_t kRows = 64, kMostRows = 256, kColumns = 192, kTiles = 32;
   std::vector<Tile> tiles;
   for (const WeightGradient<T>& g : gradients) {
     if (!g.out.defined()) continue;
-    const int64_t rows = g.out.size(0), step = std::max(kFewestRows, ((rows + kTiles - 1) / kTiles + 15) / 16 * 16);
-    for (int64_t first = 0; first < rows; first += step) tiles.push_back({&g, first, std::min(step, rows - first)});
+    const Blocks across(g.out.size(1), kColumns);
+    const int64_t rows = (g.out.size(0) * across.count() / kTiles + 15) / 16 * 16;
+    const Blocks down(g.out.size(0), std::clamp(rows, kRows, kMostRows));
+    for (int64_t i = 0; i < down.count(); ++i)
+      for (int64_t k = 0; k < across.count(); ++k)
+        tiles.push_back({&g, down.first(i), down.size(i), across.first(k), across.size(k)});
   }
+  std::stable_sort(tiles.begin(), tiles.end(), [](const Tile& a, const Tile& b) { return a.work() > b.work(); });
   in_parallel(
       static_cast<int64_t>(tiles.size()), [] { return 0; },
       [&](int64_t i, int) {
-        const auto& [g, first, rows] = tiles[static_cast<size_t>(i)];
-        const int64_t all = g->out.size(0), columns = g->out.size(1);
-        multiply(rows, columns, g->depth, g->left + first, {all, true}, g->right, {columns, false}, add ? 1 : 0,
-                 data_of<float>(g->out) + first * columns, columns);
+        const Tile& tile = tiles[static_cast<size_t>(i)];
+        const WeightGradient<T>& g = *tile.gradient;
+        const int64_t height = g.out.size(0), width = g.out.size(1);
+        multiply(tile.rows, tile.columns, g.depth, g.left + tile.row, {height, true}, g.right + tile.column,
+                 {width, false}, add ? 1 : 0, data_of<float>(g.out) + tile.row * width + tile.column, width);
       });
 }
 

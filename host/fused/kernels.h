@@ -1,4 +1,4 @@
-// Passes over rows and the attention of one sample, over plain memory, for each instruction set. Each runs on the
+// Passes over rows and the attention of some samples, over plain memory, for each instruction set. Each runs on the
 // calling thread and sums in an order that depends on sizes alone. Knows no tensors.
 #pragma once
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Bf16 {
 
 enum class Activation { gelu, gelu_tanh, silu, relu };
 
-// The attention of one sample: queries are the tokens from `from` on.
+// Attention: queries are the tokens from `from` on.
 struct AttentionShape {
   int64_t tokens, from, heads, head;  // head: width of one
   float scale;
@@ -24,11 +24,16 @@ struct AttentionShape {
   int64_t width() const { return heads * head; }
 };
 
-// What is added to the logits of one sample, by strides; that of keys is 0 or 1.
+// What is added to the logits, by strides; that of keys is 0 or 1.
 struct LogitBias {
   const float* data = nullptr;
-  int64_t head = 0, query = 0, key = 0;
+  int64_t sample = 0, head = 0, query = 0, key = 0;
 };
+
+// Sequences so short that a vector holds a number of sixteen samples at a time, where nothing is added to the logits:
+// heads of few numbers fill no vectors of their own. What is read and written of a head then stays in the second cache.
+inline bool in_lanes(const AttentionShape& s) { return s.tokens <= 32 && s.tokens * s.head <= 512; }
+inline constexpr int64_t kLanes = 16;
 
 // Queries that are worked on at once, so that their logits stay in the cache.
 inline int64_t query_tile(const AttentionShape& s) {
@@ -39,8 +44,10 @@ inline int64_t query_tile(const AttentionShape& s) {
 // Floats of scratch for attend and attend_backward; zeros when it is first used.
 inline int64_t attention_scratch(const AttentionShape& s) {
   const auto padded = [](int64_t n) { return (n + 15) / 16 * 16; };
-  const int64_t d = padded(s.head), l = padded(s.tokens);
-  return d * (3 * s.queries() + 4 * s.tokens) + l * (2 * s.head + 2 * query_tile(s));
+  const int64_t d = padded(s.head), l = padded(s.tokens), m = s.queries();
+  const int64_t one_sample = d * (3 * m + 4 * s.tokens) + l * (2 * s.head + 2 * query_tile(s));
+  const int64_t lanes = kLanes * (s.head * (2 * m + 3 * s.tokens) + 2 * m * s.tokens);
+  return in_lanes(s) && lanes > one_sample ? lanes : one_sample;
 }
 
 template <class T>
@@ -61,12 +68,13 @@ struct TypedKernels {
   void (*weigh)(const float* x, const float* scale, int64_t rows, int64_t width, T* out, float* sum);
   // sum [width] += x over rows.
   void (*column_sum)(const T* x, int64_t rows, int64_t width, float* sum);
-  // qkv [tokens, 3, heads, head] -> out [queries, heads, head].
-  void (*attend)(const AttentionShape& shape, const LogitBias& bias, const T* qkv, T* out, float* scratch);
-  // From the gradient of out; out is computed again. dqkv: as qkv, queries before `from` are 0. dlogits [heads,
-  // queries, tokens], or null: the gradient of what was added to the logits.
-  void (*attend_backward)(const AttentionShape& shape, const LogitBias& bias, const T* qkv, const float* dout, T* out,
-                          T* dqkv, float* dlogits, float* scratch);
+  // qkv [samples, tokens, 3, heads, head] -> out [samples, queries, heads, head].
+  void (*attend)(const AttentionShape& shape, const LogitBias& bias, int64_t samples, const T* qkv, T* out,
+                 float* scratch);
+  // From the gradient of out; out is computed again. dqkv: as qkv, queries before `from` are 0. dlogits [samples,
+  // heads, queries, tokens], or null: the gradient of what was added to the logits.
+  void (*attend_backward)(const AttentionShape& shape, const LogitBias& bias, int64_t samples, const T* qkv,
+                          const float* dout, T* out, T* dqkv, float* dlogits, float* scratch);
   ChannelKernels<T> channels;
 };
 

@@ -9,9 +9,10 @@ BatchBias::BatchBias(const at::Tensor& bias, int64_t batch, int64_t heads, int64
   if (bias_.stride(3) > 1) bias_ = bias.contiguous().expand({batch, heads, queries, keys});
 }
 
-LogitBias BatchBias::of(int64_t sample) const {
+LogitBias BatchBias::from(int64_t sample) const {
   if (!bias_.defined()) return {};
-  return {floats_of(bias_) + sample * bias_.stride(0), bias_.stride(1), bias_.stride(2), bias_.stride(3)};
+  return {floats_of(bias_) + sample * bias_.stride(0), bias_.stride(0), bias_.stride(1), bias_.stride(2),
+          bias_.stride(3)};
 }
 
 void BatchBias::add_gradient(const float* dlogits, int64_t first, int64_t samples, const at::Tensor& gradient) const {

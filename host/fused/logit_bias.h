@@ -9,7 +9,7 @@ class BatchBias {
  public:
   // bias: f32, broadcasts to [batch, heads, queries, keys]; or undefined.
   BatchBias(const at::Tensor& bias, int64_t batch, int64_t heads, int64_t queries, int64_t keys);
-  LogitBias of(int64_t sample) const;
+  LogitBias from(int64_t sample) const;  // of this one and those that follow
   // gradient [as bias, contiguous] += dlogits [samples, heads, queries, keys] of samples first, first + 1, …
   void add_gradient(const float* dlogits, int64_t first, int64_t samples, const at::Tensor& gradient) const;
 

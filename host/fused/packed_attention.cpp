@@ -14,7 +14,7 @@ struct Layout {
       : batch(a.qkv.size(0)), shape{a.qkv.size(1), a.from, a.qkv.size(3), a.qkv.size(4), static_cast<float>(a.scale),
                                     a.causal} {}
   BatchBias bias(const at::Tensor& b) const { return BatchBias(b, batch, shape.heads, shape.queries(), shape.tokens); }
-  Blocks blocks() const { return {batch, std::max<int64_t>(1, rows_of_block(0) / shape.tokens)}; }
+  Blocks blocks() const { return {batch, samples_of_block(shape, 0)}; }
 };
 
 // Scratch of one thread: the heads', then whatever else is asked for.
@@ -35,9 +35,10 @@ at::Tensor forward(const PackedAttention& a) {
   in_parallel(
       blocks.count(), [&] { return Room(s); },
       [&](int64_t block, Room& room) {
-        for (int64_t i = blocks.first(block), end = i + blocks.size(block); i < end; ++i)
-          kernels_in_use().typed<T>().attend(s, bias.of(i), qkv + i * s.tokens * 3 * s.width(),
-                                             to + i * s.queries() * s.width(), floats_of(room.heads));
+        const int64_t first = blocks.first(block);
+        kernels_in_use().typed<T>().attend(s, bias.from(first), blocks.size(block),
+                                           qkv + first * s.tokens * 3 * s.width(), to + first * s.queries() * s.width(),
+                                           floats_of(room.heads));
       });
   return y;
 }
@@ -58,15 +59,14 @@ std::vector<at::Tensor> backward(const PackedAttention& a, const Backward& b) {
   for (int64_t begin = 0; begin < blocks.count(); begin += group) {
     const int64_t count = std::min(group, blocks.count() - begin), start = blocks.first(begin);
     in_parallel(
-        count, [&] { return std::pair(Room(s), at::empty({M * D}, options_of<T>())); },
+        count, [&] { return std::pair(Room(s), at::empty({blocks.per_block * M * D}, options_of<T>())); },
         [&](int64_t i, const auto& room) {
           const auto& [heads, out] = room;  // out is computed again, and not needed here
-          const int64_t block = begin + i;
-          for (int64_t k = blocks.first(block), end = k + blocks.size(block); k < end; ++k)
-            kernels_in_use().typed<T>().attend_backward(
-                s, bias.of(k), data_of<T>(a.qkv) + k * s.tokens * 3 * D, floats_of(dy) + k * M * D, data_of<T>(out),
-                data_of<T>(dqkv) + k * s.tokens * 3 * D,
-                dbias.defined() ? floats_of(dlogits) + (k - start) * logits : nullptr, floats_of(heads.heads));
+          const int64_t block = begin + i, first = blocks.first(block);
+          kernels_in_use().typed<T>().attend_backward(
+              s, bias.from(first), blocks.size(block), data_of<T>(a.qkv) + first * s.tokens * 3 * D,
+              floats_of(dy) + first * M * D, data_of<T>(out), data_of<T>(dqkv) + first * s.tokens * 3 * D,
+              dbias.defined() ? floats_of(dlogits) + (first - start) * logits : nullptr, floats_of(heads.heads));
         });
     if (dbias.defined())
       bias.add_gradient(floats_of(dlogits), start, std::min(count * blocks.per_block, layout.batch - start), dbias);

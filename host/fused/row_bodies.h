@@ -26,7 +26,7 @@ inline Reg as_stored(Reg x) {
 }
 
 // e^x for x <= 0, by Cephes' polynomial; below the smallest normal number it is 0.
-inline Reg exp_of_negative(Reg x) {
+[[gnu::always_inline]] inline Reg exp_of_negative(Reg x) {
   const Reg limit = Vector::all(-87.3f), at = Vector::max(limit, x);
   const Reg n = Vector::round(at * Vector::all(1.44269504f));
   const Reg r = Vector::fma(n, Vector::all(2.12194440e-4f), Vector::fma(n, Vector::all(-0.693359375f), at));
@@ -48,7 +48,7 @@ inline Reg logistic(Reg x) {
 
 // An activation's value, and its slope where that is asked for.
 struct Gelu {  // x * normal distribution at x; its tail by Abramowitz and Stegun 7.1.26
-  static Reg value(Reg x, Reg* slope) {
+  [[gnu::always_inline]] static Reg value(Reg x, Reg* slope) {
     const Reg e = exp_of_negative(x * x * Vector::all(-0.5f));
     const Reg t =
         Vector::reciprocal(Vector::fma(Vector::abs(x), Vector::all(0.3275911f * 0.70710678f), Vector::all(1)));
@@ -64,7 +64,7 @@ struct Gelu {  // x * normal distribution at x; its tail by Abramowitz and Stegu
   }
 };
 struct GeluTanh {  // x (1 + tanh z) / 2 = x * logistic(2 z), z = sqrt(2 / pi) (x + 0.044715 x^3)
-  static Reg value(Reg x, Reg* slope) {
+  [[gnu::always_inline]] static Reg value(Reg x, Reg* slope) {
     constexpr float kTwice = 1.5957691216f;
     const Reg square = x * x;
     const Reg s = logistic(x * Vector::fma(square, Vector::all(kTwice * 0.044715f), Vector::all(kTwice)));
@@ -74,14 +74,14 @@ struct GeluTanh {  // x (1 + tanh z) / 2 = x * logistic(2 z), z = sqrt(2 / pi) (
   }
 };
 struct Silu {
-  static Reg value(Reg x, Reg* slope) {
+  [[gnu::always_inline]] static Reg value(Reg x, Reg* slope) {
     const Reg s = logistic(x);
     if (slope) *slope = s * Vector::fma(x, Vector::all(1) - s, Vector::all(1));
     return x * s;
   }
 };
 struct Relu {
-  static Reg value(Reg x, Reg* slope) {
+  [[gnu::always_inline]] static Reg value(Reg x, Reg* slope) {
     if (slope) *slope = Vector::where_less(Vector::all(0), x, Vector::all(1), Vector::all(0));
     return Vector::max(Vector::all(0), x);
   }

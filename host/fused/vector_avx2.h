@@ -10,7 +10,7 @@ namespace {
 
 struct Vector {
   using Reg = __m256;
-  static constexpr int width = 8, most_columns = 2;
+  static constexpr int width = 8, most_columns = 2, lane_tile = 3;
   static constexpr int tile_rows(int columns) { return columns == 2 ? 6 : 8; }
 
   static Reg all(float x) { return _mm256_set1_ps(x); }
@@ -53,10 +53,19 @@ struct Vector {
     return _mm256_castsi256_ps(_mm256_slli_epi32(i, 23));
   }
   static Reg reciprocal(Reg x) { return all(1) / x; }
-  // A square of width by width numbers.
-  static void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
-    for (int c = 0; c < width; ++c)
-      for (int i = 0; i < width; ++i) y[c * y_stride + i] = x[i * x_stride + c];
+  // Rows become columns.
+  [[gnu::always_inline]] static void transpose(Reg (&a)[width]) {
+    Reg b[width];
+    for (int i = 0; i < 8; i += 2)
+      b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
+    for (int i = 0; i < 8; i += 4) {
+      a[i] = _mm256_shuffle_ps(b[i], b[i + 2], 0x44), a[i + 1] = _mm256_shuffle_ps(b[i], b[i + 2], 0xee);
+      a[i + 2] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0x44), a[i + 3] = _mm256_shuffle_ps(b[i + 1], b[i + 3], 0xee);
+    }
+    for (int j = 0; j < 4; ++j) {
+      b[j] = _mm256_permute2f128_ps(a[j], a[4 + j], 0x20), b[4 + j] = _mm256_permute2f128_ps(a[j], a[4 + j], 0x31);
+    }
+    for (int j = 0; j < 8; ++j) a[j] = b[j];
   }
   static float sum(Reg x) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

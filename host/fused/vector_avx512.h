@@ -9,7 +9,7 @@ namespace {
 
 struct Vector {
   using Reg = __m512;
-  static constexpr int width = 16, most_columns = 4;
+  static constexpr int width = 16, most_columns = 4, lane_tile = 4;
   static constexpr int tile_rows(int columns) { return columns >= 3 ? 6 : columns == 2 ? 8 : 12; }
 
   static Reg all(float x) { return _mm512_set1_ps(x); }
@@ -39,10 +39,9 @@ struct Vector {
     const Reg r = _mm512_rcp14_ps(x);
     return r * _mm512_fnmadd_ps(x, r, all(2));
   }
-  // A square of width by width numbers.
-  static void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
-    Reg a[16], b[16];
-    for (int i = 0; i < 16; ++i) a[i] = _mm512_loadu_ps(x + i * x_stride);
+  // Rows become columns.
+  [[gnu::always_inline]] static void transpose(Reg (&a)[width]) {
+    Reg b[width];
     for (int i = 0; i < 16; i += 2)
       b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]), b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
     for (int i = 0; i < 16; i += 4) {
@@ -55,10 +54,8 @@ struct Vector {
       b[8 + j] = even_quarters(a[8 + j], a[12 + j]), b[12 + j] = odd_quarters(a[8 + j], a[12 + j]);
     }
     for (int j = 0; j < 4; ++j) {
-      _mm512_storeu_ps(y + j * y_stride, even_quarters(b[j], b[8 + j]));
-      _mm512_storeu_ps(y + (8 + j) * y_stride, odd_quarters(b[j], b[8 + j]));
-      _mm512_storeu_ps(y + (4 + j) * y_stride, even_quarters(b[4 + j], b[12 + j]));
-      _mm512_storeu_ps(y + (12 + j) * y_stride, odd_quarters(b[4 + j], b[12 + j]));
+      a[j] = even_quarters(b[j], b[8 + j]), a[8 + j] = odd_quarters(b[j], b[8 + j]);
+      a[4 + j] = even_quarters(b[4 + j], b[12 + j]), a[12 + j] = odd_quarters(b[4 + j], b[12 + j]);
     }
   }
   static float sum(Reg x) { return _mm512_reduce_add_ps(x); }

@@ -14,7 +14,7 @@ struct Vector {
   typedef int32_t Ints __attribute__((vector_size(16)));
   typedef uint32_t Bits __attribute__((vector_size(16)));
   typedef uint16_t Halves __attribute__((vector_size(8)));
-  static constexpr int width = 4, most_columns = 2;
+  static constexpr int width = 4, most_columns = 2, lane_tile = 3;
   static constexpr int tile_rows(int columns) { return columns == 2 ? 4 : 6; }
 
   static Reg all(float x) { return Reg{x, x, x, x}; }
@@ -77,10 +77,13 @@ struct Vector {
     return reinterpret_cast<Reg>(i << 23);
   }
   static Reg reciprocal(Reg x) { return all(1) / x; }
-  // A square of width by width numbers.
-  static void transpose(const float* x, int64_t x_stride, float* y, int64_t y_stride) {
-    for (int c = 0; c < width; ++c)
-      for (int i = 0; i < width; ++i) y[c * y_stride + i] = x[i * x_stride + c];
+  // Rows become columns.
+  [[gnu::always_inline]] static void transpose(Reg (&a)[width]) {
+    for (int c = 1; c < width; ++c)
+      for (int i = 0; i < c; ++i) {
+        const float x = a[i][c];
+        a[i][c] = a[c][i], a[c][i] = x;
+      }
   }
   static float sum(Reg x) { return (x[0] + x[1]) + (x[2] + x[3]); }
   static float largest(Reg x) {

@@ -104,11 +104,7 @@ Outputs Mae::training_step(const Batch& batch, const Call& call) const {
   const Tensor images = batch.view(0), order = shuffled(images, call), patches = patches_.split(images);
   const Tensor pred = decoder_(encode_visible(images, patches, order, call), order, keep_, call);
   AutocastOff fp32(call);
-  Tensor target = rows(patches, order.slice(1, keep_));
-  if (norm_pix_) {
-    const PatchStatistics own(target);
-    target = (target - own.mean) / own.deviation;
-  }
+  const Tensor hidden = rows(patches, order.slice(1, keep_)), target = norm_pix_ ? normed(hidden) : hidden;
   // Image by image first: a sum of everything at once would depend on the number of threads.
   return {{"loss", mse_loss(pred.to(f32), target, Reduction::none).mean({1, 2}).mean()}};
 }

@@ -1,6 +1,14 @@
 #include "patches.hpp"
 
+#include <cmath>
+
 using namespace ssp;
+
+namespace {
+
+constexpr double kEps = 1e-6;
+
+}  // namespace
 
 Patches::Patches(const ssp_token_info& info)
     : grid_h_(info.grid_h),
@@ -42,5 +50,11 @@ Tensor rows(const Tensor& x, const Tensor& ids) {
 PatchStatistics::PatchStatistics(const Tensor& patches) {
   const auto [variance, average] = var_mean(patches, {-1}, 1, true);
   mean = average;
-  deviation = (variance + 1e-6).sqrt();
+  deviation = (variance + kEps).sqrt();
+}
+
+Tensor normed(const Tensor& patches) {
+  const int64_t n = patches.size(2);
+  const double biased = static_cast<double>(n - 1) / static_cast<double>(n);
+  return layer_norm(patches, {n}, full({n}, std::sqrt(biased), patches), {}, biased * kEps);
 }

@@ -32,3 +32,7 @@ struct PatchStatistics {
   ssp::Tensor mean, deviation;
   explicit PatchStatistics(const ssp::Tensor& patches);
 };
+
+// Patches less their mean, over their deviation, in one pass: the layer norm's variance is the biased one, (n - 1) / n
+// of the unbiased one.
+ssp::Tensor normed(const ssp::Tensor& patches);

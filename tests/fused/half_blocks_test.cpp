@@ -18,9 +18,10 @@ namespace {
 using Catch::Contains;
 using test::Threads;
 
-// Odd widths and numbers of rows leave rests of vectors, tiles and blocks; 300 tokens are more than a tile of queries.
-const Shape kShapes[] = {
-    {3, 5, 16, 4, 24}, {2, 17, 36, 3, 50}, {30, 9, 20, 2, 33}, {1, 1, 8, 1, 8}, {2, 300, 24, 1, 40}};
+// Odd widths and numbers of rows leave rests of vectors, tiles and blocks, 36 samples one of lanes; 40 tokens are too
+// many for lanes, 300 more than a tile of queries.
+const Shape kShapes[] = {{3, 5, 16, 4, 24}, {2, 17, 36, 3, 50},  {30, 9, 20, 2, 33}, {36, 5, 40, 2, 24},
+                         {1, 1, 8, 1, 8},   {2, 40, 70, 2, 100}, {2, 300, 24, 1, 40}};
 
 class On {
  public:
@@ -44,12 +45,12 @@ H with_options(H half) {
 at::Tensor run(const AttentionHalf& h) { return attention_half(h); }
 at::Tensor run(const MlpHalf& h) { return mlp_half(h); }
 
+// In double precision: where a sum over rows nearly cancels, as of a bias's gradient, those in float are far off too.
 template <class H>
 double against_single_operators(const H& half) {
   const Threads one(1);  // the operators' barriers cost more than these sizes do
-  const std::vector<at::Tensor> inputs = inputs_of(half);
-  const Outcome fused = outcome(run(half), inputs);
-  return distance(fused, outcome(in_single_operators(half), inputs));
+  const H exact = in_double(half);
+  return distance(outcome(run(half), inputs_of(half)), outcome(in_single_operators(exact), inputs_of(exact)));
 }
 
 constexpr double kClose = 1e-5;
@@ -101,14 +102,16 @@ TEST_CASE("MLP half-blocks have the values and gradients of single operators, wi
                     << static_cast<int>(act));
         MlpHalf half = mlp_of(s);
         half.activation = act;
-        CHECK(against_single_operators(half) < kClose);
+        // A number beside the kink may fall to its other side.
+        const double close = act == Activation::relu ? 1e-4 : kClose;
+        CHECK(against_single_operators(half) < close);
         half.recompute = true;
-        CHECK(against_single_operators(with_options(half)) < kClose);
+        CHECK(against_single_operators(with_options(half)) < close);
         half.up.bias = half.down.bias = half.norm.weight = half.norm.bias = at::Tensor();
-        CHECK(against_single_operators(with_options(half)) < kClose);
+        CHECK(against_single_operators(with_options(half)) < close);
         half.x = at::randn({2, 3, s.tokens, s.width}).requires_grad_();
         half.keep = kept_samples(2);
-        CHECK(against_single_operators(half) < kClose);
+        CHECK(against_single_operators(half) < close);
       }
 }
 
@@ -228,8 +231,9 @@ TEST_CASE("in bf16 nothing is farther from fp32 than it is in single operators")
 TEST_CASE("the same bits on every run, with one, two and four threads, of MKL's products and of ATen's") {
   at::manual_seed(6);
   const Shape s = {70, 17, 48, 4, 192};
-  AttentionHalf attention = with_options(attention_of(s));
-  attention.bias = at::randn({s.heads, s.tokens, s.tokens}).requires_grad_();
+  const AttentionHalf attention = with_options(attention_of(s));
+  AttentionHalf biased = attention;
+  biased.bias = at::randn({s.heads, s.tokens, s.tokens}).requires_grad_();
   const MlpHalf mlp = with_options(mlp_of(s));
   const auto check = [](auto half) {
     for (const bool half_types : {false, true}) {
@@ -247,9 +251,11 @@ TEST_CASE("the same bits on every run, with one, two and four threads, of MKL's 
   for (const bool aten : {false, true}) {
     use_aten_products(aten);
     check(attention);
+    check(biased);
     check(mlp);
     CHECK(against_single_operators(mlp) < kClose);
     CHECK(against_single_operators(attention) < kClose);
+    CHECK(against_single_operators(biased) < kClose);
   }
   use_aten_products(false);
 }

@@ -12,6 +12,10 @@ at::Tensor random(at::IntArrayRef sizes, double deviation, double mean = 0) {
   return (at::randn(sizes) * deviation + mean).requires_grad_();
 }
 
+void widen(at::Tensor& t) {
+  if (t.defined()) t = t.detach().to(at::kDouble).requires_grad_(t.requires_grad());
+}
+
 at::Tensor normed(const at::Tensor& x, const Norm& norm) {
   return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, norm.eps);
 }
@@ -73,6 +77,20 @@ at::Tensor in_single_operators(const MlpHalf& h) {
 at::Tensor in_single_operators(const PackedAttention& a) {
   const auto parts = a.qkv.permute({2, 0, 3, 1, 4}).unbind(0);
   return attended(parts[0].slice(2, a.from), parts[1], parts[2], a.bias, a.causal, a.scale).flatten(2);
+}
+
+AttentionHalf in_double(AttentionHalf h) {
+  for (at::Tensor* t : {&h.x, &h.norm.weight, &h.norm.bias, &h.qkv.weight, &h.qkv.bias, &h.proj.weight, &h.proj.bias,
+                        &h.keep, &h.layer_scale, &h.bias})
+    widen(*t);
+  return h;
+}
+
+MlpHalf in_double(MlpHalf h) {
+  for (at::Tensor* t : {&h.x, &h.norm.weight, &h.norm.bias, &h.up.weight, &h.up.bias, &h.down.weight, &h.down.bias,
+                        &h.keep, &h.layer_scale})
+    widen(*t);
+  return h;
 }
 
 AttentionHalf attention_of(const Shape& s) {

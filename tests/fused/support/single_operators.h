@@ -14,6 +14,10 @@ at::Tensor in_single_operators(const AttentionHalf& h);
 at::Tensor in_single_operators(const MlpHalf& h);
 at::Tensor in_single_operators(const PackedAttention& a);
 
+// The same in double precision, as leaves of their own.
+AttentionHalf in_double(AttentionHalf h);
+MlpHalf in_double(MlpHalf h);
+
 // What an attention half-block is made of; the options are those of the tests.
 struct Shape {
   int64_t batch, tokens, width, heads, hidden;

@@ -97,13 +97,15 @@ class Sums {
  public:
   Sums(int64_t blocks, std::vector<int64_t> widths) : blocks_(blocks), widths_(std::move(widths)) {
     for (const int64_t width : widths_) starts_.push_back(row_), row_ += width;
-    parts_ = at::zeros({blocks, row_}, at::kFloat);
+    parts_ = at::empty({blocks, row_}, at::kFloat);
+    std::fill_n(part(0, 0), blocks * row_, 0.0f);
   }
   float* part(int64_t block, size_t which) { return data_of<float>(parts_) + block * row_ + starts_[which]; }
   at::Tensor total(size_t which) {
-    at::Tensor sum = at::zeros({widths_[which]}, at::kFloat);
+    at::Tensor sum = at::empty({widths_[which]}, at::kFloat);
     float* to = data_of<float>(sum);
-    for (int64_t block = 0; block < blocks_; ++block) {
+    std::copy_n(part(0, which), widths_[which], to);
+    for (int64_t block = 1; block < blocks_; ++block) {
       const float* from = part(block, which);
       for (int64_t i = 0; i < widths_[which]; ++i) to[i] += from[i];
     }
@@ -132,7 +134,7 @@ void add_weight_gradients(const std::vector<WeightGradient<T>>& gradients, bool 
     int64_t row, rows, column, columns;
     int64_t work() const { return rows * columns * gradient->depth; }
   };
-  constexpr int64_t kRows = 64, kMostRows = 256, kColumns = 192, kTiles = 32;
+  constexpr int64_t kRows = 64, kMostRows = 128, kColumns = 384, kTiles = 16;
   std::vector<Tile> tiles;
   for (const WeightGradient<T>& g : gradients) {
     if (!g.out.defined()) continue;

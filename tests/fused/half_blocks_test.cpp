@@ -112,6 +112,17 @@ TEST_CASE("MLP half-blocks have the values and gradients of single operators, wi
       }
 }
 
+TEST_CASE("half-blocks of one sample: keep counts for each of its rows") {
+  at::manual_seed(9);
+  for (const Kernels& k : kernels()) {
+    const On on(k);
+    INFO(k.name);
+    const Shape s = {1, 21, 16, 2, 24};
+    CHECK(against_single_operators(with_options(attention_of(s))) < kClose);
+    CHECK(against_single_operators(with_options(mlp_of(s))) < kClose);
+  }
+}
+
 namespace {
 
 // Distances from fp32, of each tensor over several draws, in single operators and fused. How large each rounding of a

@@ -299,6 +299,26 @@ TEST_CASE("numbers that are not finite stay visible") {
   }
 }
 
+TEST_CASE("a logit that is NaN stays visible beside ones that are masked by -inf") {
+  constexpr int64_t kTokens = 20;
+  for (const Kernels& k : kernels()) {
+    const On on(k);
+    INFO(k.name);
+    PackedAttention a;
+    a.qkv = at::ones({1, kTokens, 3, 1, 8});
+    a.scale = 1;
+    a.causal = true;
+    a.qkv[0][0][0].fill_(NAN);  // the first query, which sees one key
+    CHECK(packed_attention(a)[0][0].isnan().all().item<bool>());
+    CHECK(packed_attention(a)[0][1].isfinite().all().item<bool>());
+    a.causal = false;
+    a.qkv.fill_(1)[0][0][1].fill_(NAN);  // the only key that is not masked
+    a.bias = at::full({kTokens, kTokens}, -INFINITY);
+    a.bias.select(1, 0).zero_();
+    CHECK(packed_attention(a).isnan().all().item<bool>());
+  }
+}
+
 TEST_CASE("a second derivative, or a backward after a change in place, is an error that says so") {
   AttentionHalf attention = attention_of({2, 5, 8, 2, 16});
   MlpHalf mlp = mlp_of({2, 5, 8, 2, 16});

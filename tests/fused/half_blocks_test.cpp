@@ -299,6 +299,18 @@ TEST_CASE("numbers that are not finite stay visible") {
   }
 }
 
+TEST_CASE("the gradient of a bias that all samples, heads and queries share is as exact as the others") {
+  at::manual_seed(10);
+  PackedAttention a;
+  a.qkv = at::randn({256, 65, 3, 4, 8}).requires_grad_();
+  a.bias = at::randn({65}).requires_grad_();
+  a.scale = 0.5;
+  PackedAttention exact = a;
+  exact.qkv = a.qkv.detach().to(at::kDouble), exact.bias = a.bias.detach().to(at::kDouble).requires_grad_();
+  const Outcome to = outcome(in_single_operators(exact), {exact.bias});
+  CHECK(distance(outcome(packed_attention(a), {a.bias}).tensors[1], to.tensors[1]) < 1e-6);
+}
+
 TEST_CASE("a logit that is NaN stays visible beside ones that are masked by -inf") {
   constexpr int64_t kTokens = 20;
   for (const Kernels& k : kernels()) {

@@ -123,6 +123,18 @@ TEST_CASE("half-blocks of one sample: keep counts for each of its rows") {
   }
 }
 
+TEST_CASE("a half-block of one row a sample keeps what keep was, whatever becomes of it before the backward") {
+  at::manual_seed(11);
+  MlpHalf half = with_options(mlp_of({3, 1, 8, 1, 8}));
+  const auto gradient = [&](double factor) {
+    const at::Tensor y = mlp_half(half);
+    half.keep.mul_(factor);
+    return torch::autograd::grad({y.sum()}, {half.x})[0];
+  };
+  const at::Tensor undisturbed = gradient(1);
+  CHECK(at::equal(gradient(0), undisturbed));
+}
+
 namespace {
 
 // Distances from fp32, of each tensor over several draws, in single operators and fused. How large each rounding of a

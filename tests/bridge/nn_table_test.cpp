@@ -1,6 +1,7 @@
 // The table "ssp.nn": wrong arguments are errors with the tensor's name, what is not fused is answered without a text,
 // and the C++ layer's blocks come to the same values and gradients either way.
 #include <ATen/autocast_mode.h>
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "bridge/support/built.h"
@@ -148,10 +149,7 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   unsupported<A>(a, [&](A& t) { t.x = as(at::kBFloat16); });
   unsupported<A>(a, [&](A& t) { t.qkv.weight = handle(at::randn({3 * D, D}, at::kDouble)); });
   unsupported<A>(a, [&](A& t) { t.bias = handle(at::ones({L, L}, at::kBool)); });
-  unsupported<A>(a, [&](A& t) {
-    t.x = handle(at::randn({B, 0, D})), t.from = 0;
-    t.x = handle(at::randn({0, L, D}));
-  });
+  unsupported<A>(a, [&](A& t) { t.x = handle(at::randn({0, L, D})); });
   unsupported<A>(a, [&](A& t) { t.x = handle(at::randn({1, 1025, D})); });
   unsupported<M>(mlp(), [&](M& t) { t.x = as(at::kHalf); });
   unsupported<P>(packed(), [&](P& t) { t.qkv = handle(at::randn({B, L, 3, H, 4}).to(at::kHalf)); });
@@ -253,13 +251,13 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
   const at::Tensor mask = at::randn({1, H, L - 2, L});
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call& call) { return b(x, call, tensor(mask), 2); });
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) { return b.attn(x, tensor(mask), 2); });
-  const at::Tensor scale = at::rand({D});
+  const at::Tensor scale = at::rand({D}), logits = at::randn({L, L});
   for (const bool causal : {false, true})
     for (const int64_t from : {0, 3})
       same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) {
         AttentionOptions o;
         o.heads = H, o.from = from, o.causal = causal, o.layer_scale = tensor(scale), o.scale = 0.4;
-        o.mask = tensor(at::ones({L - from, L}) * 0.5), o.recompute = causal;
+        o.mask = tensor(logits.slice(0, from)), o.recompute = causal;
         return attention_half(x, b.ln1, b.attn.qkv, b.attn.proj, o);
       });
   for (const Activation act : {Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::relu})
@@ -270,14 +268,40 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
     });
 }
 
-TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask, tensors that are f64") {
+TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask") {
   fuse(true);
+  const int64_t before = host.fused_calls();
   const at::Tensor seen = at::ones({L, L}, at::kBool).tril();
   const auto masked = run([&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(seen)); });
+  CHECK(host.fused_calls() == before + 1);  // the MLP
   const at::Tensor hidden = at::zeros({L, L}).masked_fill(seen.logical_not(), -INFINITY);
   const auto added =
       run([&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(hidden)); });
   for (size_t i = 0; i < added.size(); ++i) CHECK(at::allclose(masked[i], added[i], 1e-4, 1e-5));
+}
+
+TEST_CASE_METHOD(Layers, "a query that sees no token gets 0 of the attention, fused or not") {
+  at::Tensor hidden = at::zeros({1, 1, L, L});
+  hidden.select(2, 1).fill_(-INFINITY);
+  const auto masked = [&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(hidden)); };
+  same_both_ways(masked);
+  for (const bool yes : {false, true}) {
+    fuse(yes);
+    for (const at::Tensor& t : run(masked)) CHECK(t.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE_METHOD(Layers, "heads that do not divide the width are an error that says so, fused or not") {
+  for (const bool yes : {false, true})
+    for (const int64_t heads : {0, 3, -4}) {
+      fuse(yes);
+      ssp::nn::AttentionOptions o;
+      o.heads = heads;
+      const auto attend = [&] {
+        ssp::nn::attention_half(tensor(leaf), block->ln1, block->attn.qkv, block->attn.proj, o);
+      };
+      CHECK_THROWS_WITH(attend(), Contains(fmt::format("16 channels cannot have {} heads", heads)));
+    }
 }
 
 TEST_CASE_METHOD(Layers, "under autocast both ways read bf16") {

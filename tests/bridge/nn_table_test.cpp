@@ -94,6 +94,7 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   A without_x = a;
   without_x.x.id = 0;
   CHECK(run(without_x) == SSP_E_HANDLE);
+  CHECK_THAT(error_text(), Contains("nn.attention: x is none"));
   refused<A>(a, "x is [5, 16], and must be [B, L, D]", [&](A& t) { t.x = of({L, D}); });
   refused<A>(a, "heads is 3, which does not divide the width 16 of x", [&](A& t) { t.heads = 3; });
   refused<A>(a, "heads is 0", [&](A& t) { t.heads = 0; });
@@ -114,7 +115,8 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   });
   refused<A>(a, "does not broadcast to [3, 4, 3, 5]", [&](A& t) { t.from = 2, t.bias = of({L, L}); });
   refused<A>(a, "scale is -1", [&](A& t) { t.scale = -1; });
-  refused<A>(a, "flags have the bits 0x2", [&](A& t) { t.flags = 2; });
+  refused<A>(a, "there is no token", [&](A& t) { t.x = of({B, 0, D}); });
+  refused<A>(a, "not even x is in it", [&](A& t) { t.struct_size = 8; });
   refused<A>(a, "struct_size is 16", [&](A& t) { t.struct_size = 16; });
   const M m = mlp();
   refused<M>(m, "x is [16]", [&](M& t) { t.x = of({D}); });
@@ -122,15 +124,15 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   refused<M>(m, "up.weight is [24]", [&](M& t) { t.up.weight = of({F}); });
   refused<M>(m, "down.weight is [24, 16], and must be [16, 24]", [&](M& t) { t.down.weight = of({F, D}); });
   refused<M>(m, "down.bias is [24]", [&](M& t) { t.down.bias = of({F}); });
-  refused<M>(m, "no activation 4", [&](M& t) { t.activation = SSP_NN_NONE; });
-  refused<M>(m, "reserved", [&](M& t) { t.reserved = 1; });
-  refused<M>(m, "flags", [&](M& t) { t.flags = SSP_NN_CAUSAL; });
+  refused<M>(m, "activation is none", [&](M& t) { t.activation = SSP_NN_NONE; });
+  refused<M>(m, "flags have SSP_NN_CAUSAL", [&](M& t) { t.flags = SSP_NN_CAUSAL; });
   refused<P>(packed(), "qkv is [3, 5, 2, 4, 4]", [&](P& t) { t.qkv = of({B, L, 2, H, 4}); });
   refused<P>(packed(), "from is 9", [&](P& t) { t.from = 9; });
   refused<P>(packed(), "bias is [2, 5, 5]", [&](P& t) { t.bias = of({2, L, L}); });
   CHECK(nn.mlp(&m, nullptr) == SSP_E_ARGUMENT);
   ssp_tensor y{0};
-  CHECK(nn.mlp(nullptr, &y) != SSP_OK);
+  CHECK(nn.mlp(nullptr, &y) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("nn.mlp: the argument is null"));
   CHECK(y.id == 0);
   const ssp_tensor gone = of({D});
   release(gone);
@@ -157,7 +159,15 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   const std::string text = log.text();
   CHECK(text.find("is f64", text.find("is f64") + 1) == text.npos);
 
-  // A newer plugin's argument: what is beyond this host's struct is 0, or asks for what it does not know.
+  // A newer plugin's argument: flags and activations of later headers; what is beyond this host's struct is 0, or asks
+  // for what it does not know. Hints are ignored.
+  unsupported<A>(a, [&](A& t) { t.flags = 1u << 1; });
+  unsupported<P>(packed(), [&](P& t) { t.flags = 1u << 15; });
+  unsupported<M>(mlp(), [&](M& t) { t.activation = SSP_NN_NONE + 1; });
+  unsupported<M>(mlp(), [&](M& t) { t.reserved = 1; });
+  A hinted = a;
+  hinted.flags = 1u << 31;
+  CHECK(run(hinted) == SSP_OK);
   struct Newer {
     ssp_nn_mlp known;
     uint64_t more[2];

@@ -103,6 +103,13 @@ inline void transpose(const float* x, int64_t rows, int64_t width, int64_t x_str
     }
 }
 
+// Whether all are -inf. Their maximum does not tell: a NaN may have been lost in it.
+inline bool all_hidden(const float* logits, int64_t n) {
+  for (int64_t c = 0; c < n; ++c)
+    if (logits[c] != -__builtin_inff()) return false;
+  return true;
+}
+
 // Logits of queries first … first + count become probabilities; those of keys that must not be seen are 0. A row in
 // which nothing can be seen, all -inf, is 0 everywhere.
 inline void softmax(const AttentionShape& s, const LogitBias& bias, int64_t head, int64_t first, int64_t count,
@@ -122,7 +129,7 @@ inline void softmax(const AttentionShape& s, const LogitBias& bias, int64_t head
     each_vector(
         keys, [&](int64_t c, auto m) { top = Vector::max(top, Vector::choose(m, Vector::load(row + c, m), lowest)); });
     const float largest = Vector::largest(top);
-    if (largest == -__builtin_inff()) {
+    if (largest == -__builtin_inff() && all_hidden(row, keys)) {
       for (int64_t c = 0; c < s.tokens; ++c) row[c] = 0;
       continue;
     }

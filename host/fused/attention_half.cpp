@@ -61,7 +61,7 @@ class Attention {
   }
 
   struct Gradients {
-    at::Tensor dx, qkv, proj, bias;  // undefined: not asked for; bias: zeros
+    at::Tensor dx, qkv, proj, bias;  // undefined: not asked for; bias: zeros, f64
     at::Tensor norm_weight, norm_bias, qkv_bias, proj_bias;
   };
   // stats and qkv null: computed again.
@@ -202,7 +202,7 @@ std::vector<at::Tensor> backward(const AttentionHalf& half, const Backward& b) {
   to.dx = like(b.wants[kX], kX);
   to.qkv = like(b.wants[kQkvWeight], kQkvWeight);
   to.proj = like(b.wants[kProjWeight] || b.wants[kScale], kProjWeight);
-  if (b.wants[kBias]) to.bias = at::zeros(half.bias.sizes(), at::kFloat);
+  if (b.wants[kBias]) to.bias = at::zeros(half.bias.sizes(), at::kDouble);
   const bool through_norm = b.wants[kX] || b.wants[kNormWeight] || b.wants[kNormBias];
   const Attention<T> attention(half, b.kept[kKeptQkvWeight], b.kept[kKeptProj], at::Tensor(), b.kept[kKeptFactor]);
   const at::Tensor& qkv = b.kept[kKeptQkv];
@@ -211,6 +211,7 @@ std::vector<at::Tensor> backward(const AttentionHalf& half, const Backward& b) {
   const at::Tensor scale = gradient_of_scale(half.proj, half.layer_scale, to.proj, to.proj_bias);
   std::vector<at::Tensor> gradients = {to.dx,   to.norm_weight, to.norm_bias, to.qkv, to.qkv_bias,
                                        to.proj, to.proj_bias,   scale,        to.bias};
+  if (to.bias.defined()) gradients[kBias] = to.bias.to(at::kFloat);
   for (size_t i = 0; i < gradients.size(); ++i)
     if (!b.wants[i]) gradients[i] = at::Tensor();
   return gradients;

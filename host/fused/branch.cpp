@@ -15,7 +15,8 @@ ReadNorm::ReadNorm(const Norm& norm, int64_t width)
 
 at::Tensor factor_of_rows(const at::Tensor& keep, int64_t rows_of_sample) {
   if (!keep.defined()) return {};
-  return keep.unsqueeze(1).expand({keep.size(0), rows_of_sample}).reshape({-1});
+  // Not reshape: of one sample, or of one row each, that is a view of keep, which may be changed before the backward.
+  return keep.unsqueeze(1).expand({keep.size(0), rows_of_sample}).clone(at::MemoryFormat::Contiguous).view({-1});
 }
 
 at::Tensor gradient_of_scale(const Linear& layer, const at::Tensor& scale, const at::Tensor& weight_gradient,

@@ -17,15 +17,15 @@ LogitBias BatchBias::from(int64_t sample) const {
 
 void BatchBias::add_gradient(const float* dlogits, int64_t first, int64_t samples, const at::Tensor& gradient) const {
   const at::Tensor to = gradient.expand(bias_.sizes());
-  float* const data = floats_of(to);
+  double* const data = data_of<double>(to);
   for (int64_t sample = first; sample < first + samples; ++sample)
     for (int64_t head = 0; head < heads_; ++head)
       for (int64_t query = 0; query < queries_; ++query, dlogits += keys_) {
-        float* row = data + sample * to.stride(0) + head * to.stride(1) + query * to.stride(2);
+        double* row = data + sample * to.stride(0) + head * to.stride(1) + query * to.stride(2);
         if (to.stride(3) == 0)
-          for (int64_t key = 0; key < keys_; ++key) *row += dlogits[key];
+          for (int64_t key = 0; key < keys_; ++key) *row += static_cast<double>(dlogits[key]);
         else
-          for (int64_t key = 0; key < keys_; ++key) row[key] += dlogits[key];
+          for (int64_t key = 0; key < keys_; ++key) row[key] += static_cast<double>(dlogits[key]);
       }
 }
 

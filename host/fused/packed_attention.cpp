@@ -51,7 +51,7 @@ std::vector<at::Tensor> backward(const PackedAttention& a, const Backward& b) {
   const Blocks blocks = layout.blocks();
   const int64_t M = s.queries(), D = s.width(), logits = s.heads * M * s.tokens;
   const at::Tensor dqkv = at::empty_like(a.qkv), dy = b.dy.to(at::kFloat);
-  const at::Tensor dbias = b.wants[1] ? at::zeros(a.bias.sizes(), at::kFloat) : at::Tensor();
+  const at::Tensor dbias = b.wants[1] ? at::zeros(a.bias.sizes(), at::kDouble) : at::Tensor();
   const int64_t group = blocks_of_group(blocks.per_block * 4 * logits);
   const at::Tensor dlogits = dbias.defined()
                                  ? at::empty({std::min(group, blocks.count()) * blocks.per_block * logits}, at::kFloat)
@@ -71,7 +71,7 @@ std::vector<at::Tensor> backward(const PackedAttention& a, const Backward& b) {
     if (dbias.defined())
       bias.add_gradient(floats_of(dlogits), start, std::min(count * blocks.per_block, layout.batch - start), dbias);
   }
-  return {b.wants[0] ? dqkv : at::Tensor(), dbias};
+  return {b.wants[0] ? dqkv : at::Tensor(), dbias.defined() ? dbias.to(at::kFloat) : dbias};
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ TEST_CASE_METHOD(NormAct, "nn.norm_act: what no host could run is refused by the
   refused(a, "residual is [1, 16, 4, 4]", [&](Act& t) { t.residual = channels_last(1, 16); });
   refused(a, "activation is 0", [&](Act& t) { t.activation = SSP_NN_GELU; });
   refused(a, "no sync 3", [&](Act& t) { t.sync = 3; });
-  refused(a, "flags have the bits 0x1", [&](Act& t) { t.flags = SSP_NN_CAUSAL; });
+  refused(a, "flags have SSP_NN_CAUSAL", [&](Act& t) { t.flags = SSP_NN_CAUSAL; });
   refused(a, "one value a channel in [1, 16]", [&](Act& t) { t.x = of({1, 16}), t.residual.id = 0; });
   CHECK(peek(a.count).item<int64_t>() == 1);
   ssp_tensor y{0};
@@ -123,6 +123,8 @@ TEST_CASE_METHOD(NormAct, "nn.norm_act: planar memory, other types, few channels
     t.x = channels_last(2, 8);
     t.weight.id = t.bias.id = t.mean.id = t.var.id = t.residual.id = 0;
   });
+  unsupported(a, [&](Act& t) { t.activation = SSP_NN_NONE + 1; });
+  unsupported(a, [&](Act& t) { t.flags = 1u << 1; });
   CHECK_THAT(log.text(), Contains("nn.norm_act: x does not lie in memory channels last"));
   fuse(false);
   unsupported(a, [](Act&) {});

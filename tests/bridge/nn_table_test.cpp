@@ -1,6 +1,7 @@
 // The table "ssp.nn": wrong arguments are errors with the tensor's name, what is not fused is answered without a text,
 // and the C++ layer's blocks come to the same values and gradients either way.
 #include <ATen/autocast_mode.h>
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "bridge/support/built.h"
@@ -93,6 +94,7 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   A without_x = a;
   without_x.x.id = 0;
   CHECK(run(without_x) == SSP_E_HANDLE);
+  CHECK_THAT(error_text(), Contains("nn.attention: x is none"));
   refused<A>(a, "x is [5, 16], and must be [B, L, D]", [&](A& t) { t.x = of({L, D}); });
   refused<A>(a, "heads is 3, which does not divide the width 16 of x", [&](A& t) { t.heads = 3; });
   refused<A>(a, "heads is 0", [&](A& t) { t.heads = 0; });
@@ -113,7 +115,8 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   });
   refused<A>(a, "does not broadcast to [3, 4, 3, 5]", [&](A& t) { t.from = 2, t.bias = of({L, L}); });
   refused<A>(a, "scale is -1", [&](A& t) { t.scale = -1; });
-  refused<A>(a, "flags have the bits 0x2", [&](A& t) { t.flags = 2; });
+  refused<A>(a, "there is no token", [&](A& t) { t.x = of({B, 0, D}); });
+  refused<A>(a, "not even x is in it", [&](A& t) { t.struct_size = 8; });
   refused<A>(a, "struct_size is 16", [&](A& t) { t.struct_size = 16; });
   const M m = mlp();
   refused<M>(m, "x is [16]", [&](M& t) { t.x = of({D}); });
@@ -121,15 +124,15 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
   refused<M>(m, "up.weight is [24]", [&](M& t) { t.up.weight = of({F}); });
   refused<M>(m, "down.weight is [24, 16], and must be [16, 24]", [&](M& t) { t.down.weight = of({F, D}); });
   refused<M>(m, "down.bias is [24]", [&](M& t) { t.down.bias = of({F}); });
-  refused<M>(m, "no activation 4", [&](M& t) { t.activation = SSP_NN_NONE; });
-  refused<M>(m, "reserved", [&](M& t) { t.reserved = 1; });
-  refused<M>(m, "flags", [&](M& t) { t.flags = SSP_NN_CAUSAL; });
+  refused<M>(m, "activation is none", [&](M& t) { t.activation = SSP_NN_NONE; });
+  refused<M>(m, "flags have SSP_NN_CAUSAL", [&](M& t) { t.flags = SSP_NN_CAUSAL; });
   refused<P>(packed(), "qkv is [3, 5, 2, 4, 4]", [&](P& t) { t.qkv = of({B, L, 2, H, 4}); });
   refused<P>(packed(), "from is 9", [&](P& t) { t.from = 9; });
   refused<P>(packed(), "bias is [2, 5, 5]", [&](P& t) { t.bias = of({2, L, L}); });
   CHECK(nn.mlp(&m, nullptr) == SSP_E_ARGUMENT);
   ssp_tensor y{0};
-  CHECK(nn.mlp(nullptr, &y) != SSP_OK);
+  CHECK(nn.mlp(nullptr, &y) == SSP_E_ARGUMENT);
+  CHECK_THAT(error_text(), Contains("nn.mlp: the argument is null"));
   CHECK(y.id == 0);
   const ssp_tensor gone = of({D});
   release(gone);
@@ -148,10 +151,7 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   unsupported<A>(a, [&](A& t) { t.x = as(at::kBFloat16); });
   unsupported<A>(a, [&](A& t) { t.qkv.weight = handle(at::randn({3 * D, D}, at::kDouble)); });
   unsupported<A>(a, [&](A& t) { t.bias = handle(at::ones({L, L}, at::kBool)); });
-  unsupported<A>(a, [&](A& t) {
-    t.x = handle(at::randn({B, 0, D})), t.from = 0;
-    t.x = handle(at::randn({0, L, D}));
-  });
+  unsupported<A>(a, [&](A& t) { t.x = handle(at::randn({0, L, D})); });
   unsupported<A>(a, [&](A& t) { t.x = handle(at::randn({1, 1025, D})); });
   unsupported<M>(mlp(), [&](M& t) { t.x = as(at::kHalf); });
   unsupported<P>(packed(), [&](P& t) { t.qkv = handle(at::randn({B, L, 3, H, 4}).to(at::kHalf)); });
@@ -159,7 +159,15 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   const std::string text = log.text();
   CHECK(text.find("is f64", text.find("is f64") + 1) == text.npos);
 
-  // A newer plugin's argument: what is beyond this host's struct is 0, or asks for what it does not know.
+  // A newer plugin's argument: flags and activations of later headers; what is beyond this host's struct is 0, or asks
+  // for what it does not know. Hints are ignored.
+  unsupported<A>(a, [&](A& t) { t.flags = 1u << 1; });
+  unsupported<P>(packed(), [&](P& t) { t.flags = 1u << 15; });
+  unsupported<M>(mlp(), [&](M& t) { t.activation = SSP_NN_NONE + 1; });
+  unsupported<M>(mlp(), [&](M& t) { t.reserved = 1; });
+  A hinted = a;
+  hinted.flags = 1u << 31;
+  CHECK(run(hinted) == SSP_OK);
   struct Newer {
     ssp_nn_mlp known;
     uint64_t more[2];
@@ -253,13 +261,13 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
   const at::Tensor mask = at::randn({1, H, L - 2, L});
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call& call) { return b(x, call, tensor(mask), 2); });
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) { return b.attn(x, tensor(mask), 2); });
-  const at::Tensor scale = at::rand({D});
+  const at::Tensor scale = at::rand({D}), logits = at::randn({L, L});
   for (const bool causal : {false, true})
     for (const int64_t from : {0, 3})
       same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) {
         AttentionOptions o;
         o.heads = H, o.from = from, o.causal = causal, o.layer_scale = tensor(scale), o.scale = 0.4;
-        o.mask = tensor(at::ones({L - from, L}) * 0.5), o.recompute = causal;
+        o.mask = tensor(logits.slice(0, from)), o.recompute = causal;
         return attention_half(x, b.ln1, b.attn.qkv, b.attn.proj, o);
       });
   for (const Activation act : {Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::relu})
@@ -270,14 +278,40 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
     });
 }
 
-TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask, tensors that are f64") {
+TEST_CASE_METHOD(Layers, "a block that is not fused runs in single operators: a boolean mask") {
   fuse(true);
+  const int64_t before = host.fused_calls();
   const at::Tensor seen = at::ones({L, L}, at::kBool).tril();
   const auto masked = run([&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(seen)); });
+  CHECK(host.fused_calls() == before + 1);  // the MLP
   const at::Tensor hidden = at::zeros({L, L}).masked_fill(seen.logical_not(), -INFINITY);
   const auto added =
       run([&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(hidden)); });
   for (size_t i = 0; i < added.size(); ++i) CHECK(at::allclose(masked[i], added[i], 1e-4, 1e-5));
+}
+
+TEST_CASE_METHOD(Layers, "a query that sees no token gets 0 of the attention, fused or not") {
+  at::Tensor hidden = at::zeros({1, 1, L, L});
+  hidden.select(2, 1).fill_(-INFINITY);
+  const auto masked = [&](const ssp::Tensor& x, const ssp::Call& call) { return (*block)(x, call, tensor(hidden)); };
+  same_both_ways(masked);
+  for (const bool yes : {false, true}) {
+    fuse(yes);
+    for (const at::Tensor& t : run(masked)) CHECK(t.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE_METHOD(Layers, "heads that do not divide the width are an error that says so, fused or not") {
+  for (const bool yes : {false, true})
+    for (const int64_t heads : {0, 3, -4}) {
+      fuse(yes);
+      ssp::nn::AttentionOptions o;
+      o.heads = heads;
+      const auto attend = [&] {
+        ssp::nn::attention_half(tensor(leaf), block->ln1, block->attn.qkv, block->attn.proj, o);
+      };
+      CHECK_THROWS_WITH(attend(), Contains(fmt::format("16 channels cannot have {} heads", heads)));
+    }
 }
 
 TEST_CASE_METHOD(Layers, "under autocast both ways read bf16") {

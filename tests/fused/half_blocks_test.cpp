@@ -115,6 +115,29 @@ TEST_CASE("MLP half-blocks have the values and gradients of single operators, wi
       }
 }
 
+TEST_CASE("half-blocks of one sample: keep counts for each of its rows") {
+  at::manual_seed(9);
+  for (const Kernels& k : kernels()) {
+    const On on(k);
+    INFO(k.name);
+    const Shape s = {1, 21, 16, 2, 24};
+    CHECK(against_single_operators(with_options(attention_of(s))) < kClose);
+    CHECK(against_single_operators(with_options(mlp_of(s))) < kClose);
+  }
+}
+
+TEST_CASE("a half-block of one row a sample keeps what keep was, whatever becomes of it before the backward") {
+  at::manual_seed(11);
+  MlpHalf half = with_options(mlp_of({3, 1, 8, 1, 8}));
+  const auto gradient = [&](double factor) {
+    const at::Tensor y = mlp_half(half);
+    half.keep.mul_(factor);
+    return torch::autograd::grad({y.sum()}, {half.x})[0];
+  };
+  const at::Tensor undisturbed = gradient(1);
+  CHECK(at::equal(gradient(0), undisturbed));
+}
+
 namespace {
 
 // Distances from fp32, of each tensor over several draws, in single operators and fused. How large each rounding of a
@@ -291,6 +314,38 @@ TEST_CASE("numbers that are not finite stay visible") {
       CHECK_FALSE(mlp_half(mlp)[0][4].isfinite().any().item<bool>());
       CHECK(mlp_half(mlp)[0][5].isfinite().all().item<bool>());
     }
+  }
+}
+
+TEST_CASE("the gradient of a bias that all samples, heads and queries share is as exact as the others") {
+  at::manual_seed(10);
+  PackedAttention a;
+  a.qkv = at::randn({256, 65, 3, 4, 8}).requires_grad_();
+  a.bias = at::randn({65}).requires_grad_();
+  a.scale = 0.5;
+  PackedAttention exact = a;
+  exact.qkv = a.qkv.detach().to(at::kDouble), exact.bias = a.bias.detach().to(at::kDouble).requires_grad_();
+  const Outcome to = outcome(in_single_operators(exact), {exact.bias});
+  CHECK(distance(outcome(packed_attention(a), {a.bias}).tensors[1], to.tensors[1]) < 1e-6);
+}
+
+TEST_CASE("a logit that is NaN stays visible beside ones that are masked by -inf") {
+  constexpr int64_t kTokens = 20;
+  for (const Kernels& k : kernels()) {
+    const On on(k);
+    INFO(k.name);
+    PackedAttention a;
+    a.qkv = at::ones({1, kTokens, 3, 1, 8});
+    a.scale = 1;
+    a.causal = true;
+    a.qkv[0][0][0].fill_(NAN);  // the first query, which sees one key
+    CHECK(packed_attention(a)[0][0].isnan().all().item<bool>());
+    CHECK(packed_attention(a)[0][1].isfinite().all().item<bool>());
+    a.causal = false;
+    a.qkv.fill_(1)[0][0][1].fill_(NAN);  // the only key that is not masked
+    a.bias = at::full({kTokens, kTokens}, -INFINITY);
+    a.bias.select(1, 0).zero_();
+    CHECK(packed_attention(a).isnan().all().item<bool>());
   }
 }
 

@@ -27,8 +27,13 @@ bool fits(at::IntArrayRef sizes, at::IntArrayRef to) {
 void NnArguments::wrong(const std::string& text) const { fail(SSP_E_ARGUMENT, fmt::format("{}: {}", what_, text)); }
 
 void NnArguments::flags(uint32_t given, uint32_t known) const {
-  if (const uint32_t unknown = given & 0xffff & ~known; unknown != 0)
-    wrong(fmt::format("flags have the bits {:#x}, which mean nothing here", unknown));
+  const uint32_t unknown = given & 0xffff & ~known;  // those from bit 16 on may be ignored
+  if (unknown & SSP_NN_CAUSAL) wrong("flags have SSP_NN_CAUSAL, which means nothing here");
+  if (unknown != 0) throw NotFused{fmt::format("it has flags that this host does not know: {:#x}", unknown)};
+}
+
+void NnArguments::activation(uint32_t given) const {
+  if (given > SSP_NN_NONE) throw NotFused{fmt::format("this host knows no activation {}", given)};
 }
 
 at::Tensor NnArguments::tensor(ssp_tensor handle, const char* name) {

@@ -37,7 +37,9 @@ class NnArguments {
  public:
   NnArguments(HostState& host, const char* what) : host_(host), what_(what) {}
 
+  // NotFused for what a later header may name; Failure for a flag of this one that does not belong there.
   void flags(uint32_t given, uint32_t known) const;
+  void activation(uint32_t given) const;
   // Failure(SSP_E_ARGUMENT) with the tensor's name when it is none.
   at::Tensor tensor(ssp_tensor handle, const char* name);
   at::Tensor maybe(ssp_tensor handle, const char* name);  // undefined for none

@@ -36,6 +36,7 @@ at::Tensor run_norm_act(HostState& host, const ssp_call* call, const ssp_nn_norm
       read_nn(args, offsetof(ssp_nn_norm_act, activation) + sizeof args->activation, "ssp_nn_norm_act");
   in.flags(a.flags, 0);
   if (a.sync > SSP_SYNC_AS_RUN) in.wrong(fmt::format("there is no sync {}", a.sync));
+  in.activation(a.activation);
   if (a.activation != SSP_NN_RELU && a.activation != SSP_NN_NONE)
     in.wrong(fmt::format("activation is {}, and must be that of ReLU or none", a.activation));
   fused::NormAct n;

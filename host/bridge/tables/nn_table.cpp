@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "bridge/components/session.h"
+#include "bridge/operators/dtype.h"
 #include "bridge/status.h"
 #include "bridge/tables/extensions.h"
 #include "bridge/tables/nn_arguments.h"
@@ -19,13 +20,32 @@ namespace {
 constexpr int64_t kMostTokens = 1024;
 constexpr int64_t kMostWidth = int64_t{1} << 20;  // MKL counts in 32 bits
 
+// The tensor that tells which host is asked.
+template <class Args>
+struct First {
+  ssp_tensor Args::*member;
+  size_t offset;
+  const char* name;
+};
+
+template <class Args>
+HostState& host_of_first(const char* what, const Args* args, const First<Args>& first) {
+  if (!args) fail(SSP_E_ARGUMENT, fmt::format("{}: the argument is null", what));
+  if (args->struct_size < first.offset + sizeof(ssp_tensor))
+    fail(SSP_E_ARGUMENT,
+         fmt::format("{}: struct_size is {}: not even {} is in it", what, args->struct_size, first.name));
+  const ssp_tensor tensor = args->*first.member;
+  if (tensor.id == 0) fail(SSP_E_HANDLE, fmt::format("{}: {} is none; it cannot be left out", what, first.name));
+  return host_of(tensor);
+}
+
 // The answer of a function of the table: its result, or that single operators are to be used, which leaves no text.
-template <class Body>
-ssp_status answer(const char* what, ssp_tensor first, ssp_tensor* y, Body body) noexcept {
+template <class Args, class Body>
+ssp_status answer(const char* what, const Args* args, First<Args> first, ssp_tensor* y, Body body) noexcept {
   bool fused = true;
   const ssp_status status = guarded([&] {
-    require(y != nullptr, SSP_E_ARGUMENT, "nn: y is null");
-    HostState& host = host_of(first);
+    if (!y) fail(SSP_E_ARGUMENT, fmt::format("{}: y is null", what));
+    HostState& host = host_of_first(what, args, first);
     require_operators(host);
     fused = host.environment.fused;  // asked first: on a GPU every step comes by
     if (!fused) return;
@@ -45,11 +65,6 @@ ssp_status answer(const char* what, ssp_tensor first, ssp_tensor* y, Body body) 
   return status == SSP_OK && !fused ? SSP_E_UNSUPPORTED : status;
 }
 
-template <class Args>
-ssp_tensor first_of(const Args* args, ssp_tensor Args::*member, size_t offset) {
-  return args && args->struct_size >= offset + sizeof(ssp_tensor) ? args->*member : ssp_tensor{0};
-}
-
 std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
 
 double scale_of(const NnArguments& in, double scale, int64_t head) {
@@ -59,6 +74,7 @@ double scale_of(const NnArguments& in, double scale, int64_t head) {
 }
 
 void require_tokens(const NnArguments& in, int64_t from, int64_t tokens) {
+  if (tokens == 0) in.wrong("there is no token");
   if (from < 0 || from >= tokens)
     in.wrong(fmt::format("from is {}; of {} tokens it must be 0 to {}", from, tokens, tokens - 1));
 }
@@ -90,7 +106,9 @@ void lay_in_rows(fused::Half& half) {
 // Added to logits in f32, whatever its type.
 at::Tensor as_logits(const at::Tensor& bias) {
   if (!bias.defined()) return bias;
-  if (!bias.is_floating_point()) throw NotFused{"the bias of the logits is no number but a choice"};
+  if (!bias.is_floating_point())
+    throw NotFused{fmt::format("the bias of the logits is {}, and one of floating-point numbers is fused",
+                               dtype_name(bias.scalar_type()))};
   return bias.to(at::kFloat);
 }
 
@@ -133,8 +151,9 @@ at::Tensor run_mlp(HostState& host, const ssp_nn_mlp* args) {
   NnArguments in(host, "nn.mlp");
   const ssp_nn_mlp a = read_nn(args, offsetof(ssp_nn_mlp, reserved) + sizeof args->reserved, "ssp_nn_mlp");
   in.flags(a.flags, 0);
-  if (a.reserved != 0) in.wrong("reserved must be 0");
-  if (a.activation > SSP_NN_RELU) in.wrong(fmt::format("there is no activation {}", a.activation));
+  if (a.reserved != 0) throw NotFused{"it asks for something that this host does not know"};
+  in.activation(a.activation);
+  if (a.activation == SSP_NN_NONE) in.wrong("activation is none, which is not of an MLP");
   fused::MlpHalf half;
   half.x = in.tensor(a.x, "x");
   if (half.x.dim() < 2) in.wrong(fmt::format("x is {}, and must be [B, …, D]", text_of(half.x.sizes())));
@@ -188,22 +207,22 @@ at::Tensor run_packed(HostState& host, const ssp_nn_packed* args) {
 }
 
 ssp_status attention(const ssp_nn_attention* args, ssp_tensor* y) {
-  return answer("nn.attention", first_of(args, &ssp_nn_attention::x, offsetof(ssp_nn_attention, x)), y,
+  return answer("nn.attention", args, {&ssp_nn_attention::x, offsetof(ssp_nn_attention, x), "x"}, y,
                 [&](HostState& host) { return run_attention(host, args); });
 }
 
 ssp_status mlp(const ssp_nn_mlp* args, ssp_tensor* y) {
-  return answer("nn.mlp", first_of(args, &ssp_nn_mlp::x, offsetof(ssp_nn_mlp, x)), y,
+  return answer("nn.mlp", args, {&ssp_nn_mlp::x, offsetof(ssp_nn_mlp, x), "x"}, y,
                 [&](HostState& host) { return run_mlp(host, args); });
 }
 
 ssp_status packed_attention(const ssp_nn_packed* args, ssp_tensor* y) {
-  return answer("nn.packed_attention", first_of(args, &ssp_nn_packed::qkv, offsetof(ssp_nn_packed, qkv)), y,
+  return answer("nn.packed_attention", args, {&ssp_nn_packed::qkv, offsetof(ssp_nn_packed, qkv), "qkv"}, y,
                 [&](HostState& host) { return run_packed(host, args); });
 }
 
 ssp_status norm_act(ssp_call* call, const ssp_nn_norm_act* args, ssp_tensor* y) {
-  return answer("nn.norm_act", first_of(args, &ssp_nn_norm_act::x, offsetof(ssp_nn_norm_act, x)), y,
+  return answer("nn.norm_act", args, {&ssp_nn_norm_act::x, offsetof(ssp_nn_norm_act, x), "x"}, y,
                 [&](HostState& host) { return run_norm_act(host, call, args); });
 }
 

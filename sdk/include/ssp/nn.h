@@ -14,7 +14,8 @@
  *   run's configuration wants single operators. Nothing was done, and no text is set. For one combination the answer is
  *   the same throughout a run. SSP_E_ARGUMENT: no host could run it, and the text names the tensor.
  * - Growth: set struct_size of the argument. Bytes that the host does not know must be 0, else it answers
- *   SSP_E_UNSUPPORTED. ssp_nn_linear and ssp_nn_norm are frozen.
+ *   SSP_E_UNSUPPORTED, and so it does to flags of bits 0-15 and activations that it does not know: a plugin of a later
+ *   header composes single operators then. ssp_nn_linear and ssp_nn_norm are frozen.
  * - No call waits for the device, and none draws random numbers: samples that are dropped come in as `keep`.
  * OWNERSHIP: y is the caller's. THREAD: as operators: that of the call or create in progress. */
 #ifndef SSP_NN_H
@@ -55,11 +56,11 @@ typedef struct ssp_nn_attention {
   ssp_nn_linear proj;     /* [D, D] */
   ssp_tensor keep;        /* f32 [B], gets no gradient: 0, or 1 / (1 - rate), a sample; or none */
   ssp_tensor layer_scale; /* [D]; or none */
-  ssp_tensor bias;        /* added to the logits, broadcast to [B, heads, L - from, L]; or none. A query all of whose
-                           * logits are -inf gets 0 */
+  ssp_tensor bias;        /* broadcast to [B, heads, L - from, L]: floating-point, added to the logits, or boolean, true
+                           * where a token is seen; or none. A query that sees none, all -inf, gets 0 */
   int64_t heads;          /* divides D */
   int64_t from;           /* 0 … L - 1 */
-  double scale;           /* of the logits; 0: (D / heads)^-1/2 */
+  double scale;           /* of the logits, not negative; 0: (D / heads)^-1/2 */
 } ssp_nn_attention;
 
 /* y = x + keep * layer_scale * down(activation(up(norm(x)))). */

@@ -56,6 +56,12 @@ inline void check_from(int64_t from, int64_t tokens) {
                                     " tokens: `from` must be 0 or more, and leave one");
 }
 
+inline void check_heads(int64_t heads, int64_t width) {
+  if (heads < 1 || width % heads != 0)
+    throw Error(SSP_E_ARGUMENT, "attention of " + std::to_string(width) + " channels cannot have " +
+                                    std::to_string(heads) + " heads: the width must be a multiple");
+}
+
 // x + keep * layer_scale * branch.
 SSP_IF_USED Tensor add_branch(const Tensor& x, Tensor branch, const Tensor& keep, const Tensor& layer_scale) {
   if (layer_scale) branch = branch * layer_scale;
@@ -113,6 +119,7 @@ SSP_IF_USED Tensor attention_half(const Tensor& x, const LayerNorm& norm, const 
                                   const AttentionOptions& o) {
   const auto [B, L, D] = x.sizes<3>();
   detail_nn::check_from(o.from, L);
+  detail_nn::check_heads(o.heads, D);
   const ssp_nn* table = detail::runtime.nn;
   if (SSP_HAS(ssp_nn, table, attention)) {
     const ssp_nn_attention args = {sizeof args,

@@ -60,9 +60,9 @@ class SimCLR(nn.Module):
             if distributed.is_initialized():
                 first, everyone = n * distributed.get_rank(), Gather.apply(z)
             rows = torch.arange(n)
-            itself = F.one_hot(first + rows, len(everyone)).bool()
+            itself = torch.arange(len(everyone)) == (first + rows)[:, None]
             logits = (z @ everyone.T / self.temperature).masked_fill(itself, float("-inf"))
-            return F.cross_entropy(logits, first + rows.roll(n // 2))
+            return F.cross_entropy(logits, first + (rows + n // 2) % n)
 
     def load(self, state):
         self.load_state_dict(state, strict=True)

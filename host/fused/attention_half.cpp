@@ -123,7 +123,7 @@ class Attention {
     T *h, *qkv, *out;
     float *t, *stats, *branch, *dh, *heads;
     Room(int64_t rows, int64_t D, int64_t head_floats)
-        : scratch(5 * Scratch::bytes<T>(rows * D) + 3 * Scratch::bytes<float>(rows * D) +
+        : scratch(5 * Scratch::bytes<T>(rows * D) + 2 * Scratch::bytes<float>(rows * D) +
                   Scratch::bytes<float>(kOwnT ? 3 * rows * D : 0) + Scratch::bytes<float>(2 * rows) +
                   Scratch::bytes<float>(head_floats)),
           h(scratch.take<T>(rows * D)),

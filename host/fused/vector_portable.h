@@ -57,10 +57,8 @@ struct Vector {
   static Reg where_less(Reg a, Reg b, Reg yes, Reg no) { return blend(a < b, yes, no); }
   // One bit a lane: whether it is not 0 or less, as it is not where it is a NaN. x where its bit is set, else 0.
   static uint32_t above_zero(Reg x) {
-    const Ints below = x <= all(0);
-    uint32_t bits = 0;
-    for (int i = 0; i < width; ++i) bits |= (below[i] ? 0u : 1u) << i;
-    return bits;
+    const Bits set = ~reinterpret_cast<Bits>(x <= all(0)) & Bits{1, 2, 4, 8};
+    return set[0] | set[1] | set[2] | set[3];
   }
   static Reg where_bits(uint32_t bits, Reg x) {
     const Bits lanes = Bits{bits, bits, bits, bits} & Bits{1, 2, 4, 8};

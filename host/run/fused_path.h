@@ -1,5 +1,5 @@
-// Which way halves of transformer blocks go in a run: fused, by which kernels, or in single operators; and the words
-// for it in the log and in the manifest of a checkpoint. Knows no model.
+// Which way halves of transformer blocks, and norms with what follows, go in a run: fused, by which kernels, or in
+// single operators; and the words for it in the log and in the manifest of a checkpoint. Knows no model.
 #pragma once
 #include <c10/core/Device.h>
 

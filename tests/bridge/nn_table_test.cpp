@@ -155,6 +155,16 @@ TEST_CASE_METHOD(Nn, "nn: what is not fused is answered so, without a text, and 
   unsupported<A>(a, [&](A& t) { t.x = handle(at::randn({1, 1025, D})); });
   unsupported<M>(mlp(), [&](M& t) { t.x = as(at::kHalf); });
   unsupported<P>(packed(), [&](P& t) { t.qkv = handle(at::randn({B, L, 3, H, 4}).to(at::kHalf)); });
+  {
+    at::autocast::set_autocast_dtype(at::kCPU, at::kHalf);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    unsupported<A>(a, [](A&) {});
+    unsupported<M>(mlp(), [](M&) {});
+    unsupported<P>(packed(), [](P&) {});
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  }
+  CHECK_THAT(log.text(), Contains("nn.attention: autocast to f16"));
   CHECK_THAT(log.text(), Contains("nn.attention: a tensor is f64, and f32 is what is fused"));
   const std::string text = log.text();
   CHECK(text.find("is f64", text.find("is f64") + 1) == text.npos);
@@ -261,7 +271,7 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
   const at::Tensor mask = at::randn({1, H, L - 2, L});
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call& call) { return b(x, call, tensor(mask), 2); });
   same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) { return b.attn(x, tensor(mask), 2); });
-  const at::Tensor scale = at::rand({D}), logits = at::randn({L, L});
+  const at::Tensor scale = at::rand({D}), logits = at::randn({L, L}), columns = at::randn({8, 8});
   for (const bool causal : {false, true})
     for (const int64_t from : {0, 3})
       same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) {
@@ -270,6 +280,12 @@ TEST_CASE_METHOD(Layers, "blocks of the C++ layer come to the same values and gr
         o.mask = tensor(logits.slice(0, from)), o.recompute = causal;
         return attention_half(x, b.ln1, b.attn.qkv, b.attn.proj, o);
       });
+  same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) {  // neither x nor the mask lie row by row
+    AttentionOptions o;
+    o.heads = H, o.mask = tensor(columns.t());
+    const ssp::Tensor turned = x.permute({1, 0, 2});
+    return mlp_half(attention_half(turned, b.ln1, b.attn.qkv, b.attn.proj, o), b.ln2, b.ffn.fc1, b.ffn.fc2);
+  });
   for (const Activation act : {Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::relu})
     same_both_ways([&](const ssp::Tensor& x, const ssp::Call&) {
       MlpOptions o;

@@ -136,7 +136,10 @@ at::Device Trained::choose_device() {
   bridge::Environment environment;
   environment.seed = seed_;
   environment.device = device.device;
-  environment.fused = fused_path(config().fused, device.device, checkpoint_ ? &checkpoint_->manifest() : nullptr).fused;
+  // What a run on a CPU insisted on does not keep its network from being looked at on a GPU.
+  const bool on_gpu = config().fused == config::Fused::on && !device.device.is_cpu();
+  const config::Fused wanted = on_gpu ? config::Fused::automatic : config().fused;
+  environment.fused = fused_path(wanted, device.device, checkpoint_ ? &checkpoint_->manifest() : nullptr).fused;
   from_.prepared->host.set_environment(environment);
   return device.device;
 }

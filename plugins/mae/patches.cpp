@@ -33,7 +33,7 @@ Tensor Patches::join(const Tensor& patches) const {
 
 Tensor Patches::strip(const Tensor& patches) const {
   const int64_t B = patches.size(0), K = patches.size(1);
-  // Channel by channel, whatever the images are: there are convolutions that must not be given them channels-last.
+  // Channel by channel, as images are unless somebody reorders them: a backbone may have kernels for that order alone.
   return patches.reshape({B, K, patch_h_, patch_w_, channels_})
       .permute({0, 4, 2, 1, 3})
       .reshape({B, channels_, patch_h_, K * patch_w_})

@@ -114,7 +114,7 @@ TEST_CASE_METHOD(Nn, "nn: what no host could run is refused by the tensor's name
     t.bias = of({H, L, L + 1});
   });
   refused<A>(a, "does not broadcast to [3, 4, 3, 5]", [&](A& t) { t.from = 2, t.bias = of({L, L}); });
-  refused<A>(a, "scale is -1", [&](A& t) { t.scale = -1; });
+  refused<A>(a, "scale is nan", [&](A& t) { t.scale = NAN; });
   refused<A>(a, "there is no token", [&](A& t) { t.x = of({B, 0, D}); });
   refused<A>(a, "not even x is in it", [&](A& t) { t.struct_size = 8; });
   refused<A>(a, "struct_size is 16", [&](A& t) { t.struct_size = 16; });

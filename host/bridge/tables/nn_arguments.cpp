@@ -67,7 +67,8 @@ fused::Norm NnArguments::norm(const ssp_nn_norm& given, int64_t width) {
   const fused::Norm norm = {maybe(given.weight, "norm.weight"), maybe(given.bias, "norm.bias"), given.eps};
   sizes(norm.weight, "norm.weight", {width});
   sizes(norm.bias, "norm.bias", {width});
-  finite(norm.eps, "norm.eps", 0);
+  finite(norm.eps, "norm.eps");
+  if (norm.eps < 0) wrong(fmt::format("norm.eps is {}, and must be 0 or more", norm.eps));
   return norm;
 }
 
@@ -79,9 +80,8 @@ fused::Linear NnArguments::linear(const ssp_nn_linear& given, const char* name, 
   return linear;
 }
 
-void NnArguments::finite(double number, const char* name, double least) const {
-  if (!(number >= least) || !std::isfinite(number))
-    wrong(fmt::format("{} is {}; it must be finite, and {} or more", name, number, least));
+void NnArguments::finite(double number, const char* name) const {
+  if (!std::isfinite(number)) wrong(fmt::format("{} is {}; it must be finite", name, number));
 }
 
 bool products_read_bf16() {

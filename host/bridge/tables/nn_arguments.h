@@ -48,7 +48,7 @@ class NnArguments {
   void broadcasts(const at::Tensor& t, const char* name, at::IntArrayRef to) const;
   fused::Norm norm(const ssp_nn_norm& given, int64_t width);
   fused::Linear linear(const ssp_nn_linear& given, const char* name, int64_t out, int64_t in);
-  void finite(double number, const char* name, double least) const;  // a number, and no less
+  void finite(double number, const char* name) const;
 
   // What x tells about the sizes of the others, for messages.
   void say_of(std::string text) { of_ = std::move(text); }

@@ -69,7 +69,7 @@ std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::joi
 
 double scale_of(const NnArguments& in, double scale, int64_t head) {
   if (scale == 0) return 1 / std::sqrt(static_cast<double>(head));
-  in.finite(scale, "scale", 0);
+  in.finite(scale, "scale");
   return scale;
 }
 
@@ -80,10 +80,11 @@ void require_tokens(const NnArguments& in, int64_t from, int64_t tokens) {
 }
 
 void require_few(int64_t tokens) {
-  if (tokens > kMostTokens) throw NotFused{fmt::format("{} tokens, and {} are fused at most", tokens, kMostTokens)};
+  // Without their number: the log says each reason once, and there are sizes that change from step to step.
+  if (tokens > kMostTokens) throw NotFused{fmt::format("more than {} tokens, which are fused at most", kMostTokens)};
 }
 void require_narrow(int64_t width) {
-  if (width > kMostWidth) throw NotFused{fmt::format("a width of {}, and {} is fused at most", width, kMostWidth)};
+  if (width > kMostWidth) throw NotFused{fmt::format("a width above {}, which is fused at most", kMostWidth)};
 }
 
 // What both halves have beside x.

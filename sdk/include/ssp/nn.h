@@ -44,7 +44,7 @@ typedef struct ssp_nn_norm {
 enum { SSP_NN_GELU = 0, SSP_NN_GELU_TANH = 1, SSP_NN_SILU = 2, SSP_NN_RELU = 3, SSP_NN_NONE = 4 };
 
 /* flags. CAUSAL: the query of token t sees the tokens up to t. RECOMPUTE, which a host may ignore: of what the backward
- * needs only x is kept, the rest is computed again. */
+ * needs and has a row for each of x's, only x is kept; the rest is computed again. */
 enum { SSP_NN_CAUSAL = 1u << 0, SSP_NN_RECOMPUTE = 1u << 16 };
 
 /* y = x[:, from:] + keep * layer_scale * proj(attention(qkv(norm(x)))), the queries being the tokens from `from` on. */
@@ -60,7 +60,7 @@ typedef struct ssp_nn_attention {
                            * where a token is seen; or none. A query that sees none, all -inf, gets 0 */
   int64_t heads;          /* divides D */
   int64_t from;           /* 0 … L - 1 */
-  double scale;           /* of the logits, not negative; 0: (D / heads)^-1/2 */
+  double scale;           /* of the logits; 0: (D / heads)^-1/2 */
 } ssp_nn_attention;
 
 /* y = x + keep * layer_scale * down(activation(up(norm(x)))). */

@@ -219,29 +219,44 @@ void attend_backward_sample(const AttentionShape& s, const LogitBias& bias, cons
   }
 }
 
+// lanes(first, count) for groups of samples that fill half the lanes or more, each(i, bias of it) for all other
+// samples: a group takes as long for one sample as for all of its lanes.
+template <class Lanes, class Each>
+inline void over_samples(const AttentionShape& s, const LogitBias& bias, int64_t samples, Lanes lanes, Each each) {
+  int64_t first = 0;
+  if (in_lanes(s) && !bias.data)
+    for (; 2 * (samples - first) >= Vector::width; first += Vector::width)
+      lanes(first, samples - first < Vector::width ? samples - first : Vector::width);
+  LogitBias own = bias;
+  if (own.data) own.data += first * bias.sample;
+  for (; first < samples; ++first, own.data += bias.sample) each(first, own);
+}
+
 template <class T>
 void attend(const AttentionShape& s, const LogitBias& bias, int64_t samples, const T* qkv, T* out, float* scratch) {
-  if (in_lanes(s) && !bias.data) return attend_in_lanes(s, samples, qkv, out, scratch);
-  LogitBias own = bias;
-  for (int64_t i = 0; i < samples; ++i, own.data += bias.sample)
-    attend_sample(s, own, qkv + i * s.tokens * 3 * s.width(), out + i * s.queries() * s.width(), scratch);
+  const int64_t in = s.tokens * 3 * s.width(), to = s.queries() * s.width();
+  over_samples(
+      s, bias, samples,
+      [&](int64_t i, int64_t count) { attend_in_lanes(s, count, qkv + i * in, out + i * to, scratch); },
+      [&](int64_t i, const LogitBias& own) { attend_sample(s, own, qkv + i * in, out + i * to, scratch); });
 }
 
 template <class T>
 void attend_backward(const AttentionShape& s, const LogitBias& bias, int64_t samples, const T* qkv, const float* dout,
                      T* out, T* dqkv, float* dlogits, float* scratch) {
-  const int64_t D = s.width(), row = 3 * D;
+  const int64_t D = s.width(), row = 3 * D, in = s.tokens * row, to = s.queries() * D;
   for (int64_t i = 0; i < samples; ++i)
     for (int64_t token = 0; token < s.from; ++token)
-      each_vector(
-          D, [&](int64_t c, auto m) { Vector::store(dqkv + (i * s.tokens + token) * row + c, m, Vector::all(0)); });
-  if (in_lanes(s) && !bias.data) return attend_backward_in_lanes(s, samples, qkv, dout, out, dqkv, scratch);
-  LogitBias own = bias;
-  for (int64_t i = 0; i < samples; ++i, own.data += bias.sample) {
-    const int64_t m = i * s.queries();
-    attend_backward_sample(s, own, qkv + i * s.tokens * row, dout + m * D, out + m * D, dqkv + i * s.tokens * row,
-                           dlogits ? dlogits + m * s.heads * s.tokens : nullptr, scratch);
-  }
+      each_vector(D, [&](int64_t c, auto m) { Vector::store(dqkv + i * in + token * row + c, m, Vector::all(0)); });
+  over_samples(
+      s, bias, samples,
+      [&](int64_t i, int64_t count) {
+        attend_backward_in_lanes(s, count, qkv + i * in, dout + i * to, out + i * to, dqkv + i * in, scratch);
+      },
+      [&](int64_t i, const LogitBias& own) {
+        float* const of_logits = dlogits ? dlogits + i * s.heads * s.queries() * s.tokens : nullptr;
+        attend_backward_sample(s, own, qkv + i * in, dout + i * to, out + i * to, dqkv + i * in, of_logits, scratch);
+      });
 }
 
 // Those of the included Vector.

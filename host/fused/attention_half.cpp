@@ -31,7 +31,7 @@ class Attention {
         D_(half.x.size(2)),
         shape_{L_, half.from, half.heads, D_ / half.heads, static_cast<float>(half.scale), half.causal},
         bias_(half.bias, half.x.size(0), half.heads, L_ - half.from, L_),
-        blocks_(half.x.size(0), samples_of_block(shape_, 3 * D_ * D_)) {}
+        blocks_(blocks_of_samples(half.x.size(0), shape_, 3 * D_ * D_)) {}
 
   // stats and qkv: all rows', or null where they are not kept.
   void forward(float* stats, T* qkv, float* y) const {

@@ -24,23 +24,23 @@ inline int64_t rows_of_block(int64_t weights) {
   return weights >= kLargeWeights ? 256 : 128;
 }
 
-// Whole samples, which fill all lanes where attention has one in each.
-inline int64_t samples_of_block(const AttentionShape& s, int64_t weights) {
-  const int64_t samples = std::max<int64_t>(1, rows_of_block(weights) / s.tokens);
-  return in_lanes(s) ? (samples + kLanes - 1) / kLanes * kLanes : samples;
-}
-
-// All of one size, as far as that goes.
+// All of one size, as far as that goes, and that a multiple of `step`.
 struct Blocks {
   int64_t items, per_block;  // items: rows, or samples
-  Blocks(int64_t items_, int64_t most) : items(items_) {
-    const int64_t blocks = (items + most - 1) / most;
-    per_block = (items + blocks - 1) / blocks;
+  Blocks(int64_t items_, int64_t most, int64_t step = 1) : items(items_) {
+    const auto parts = [](int64_t n, int64_t of) { return (n + of - 1) / of; };
+    per_block = parts(parts(items, parts(items, most)), step) * step;
   }
   int64_t count() const { return (items + per_block - 1) / per_block; }
   int64_t first(int64_t block) const { return block * per_block; }
   int64_t size(int64_t block) const { return std::min(per_block, items - first(block)); }
 };
+
+// Whole samples, which fill all lanes where attention has one in each.
+inline Blocks blocks_of_samples(int64_t samples, const AttentionShape& s, int64_t weights) {
+  const int64_t most = std::max<int64_t>(1, rows_of_block(weights) / s.tokens);
+  return in_lanes(s) ? Blocks(samples, std::max(most, kLanes), kLanes) : Blocks(samples, most);
+}
 
 // Blocks whose results are kept until products for weights read them all at once: more make longer sums and more work
 // for threads, fewer stay nearer.

@@ -32,7 +32,7 @@ struct LogitBias {
 
 // Sequences so short that a vector holds a number of sixteen samples at a time, where nothing is added to the logits:
 // heads of few numbers fill no vectors of their own. What is read and written of a head then stays in the second cache.
-inline bool in_lanes(const AttentionShape& s) { return s.tokens <= 32 && s.tokens * s.head <= 512; }
+inline bool in_lanes(const AttentionShape& s) { return s.tokens <= 24 && s.tokens * s.head <= 416; }
 inline constexpr int64_t kLanes = 16;
 
 // Queries that are worked on at once, so that their logits stay in the cache.

@@ -131,7 +131,8 @@ struct LaneScratch {
   }
 };
 
-// Logits become probabilities; those of keys that must not be seen are 0.
+// Logits become probabilities; those of keys that must not be seen are 0. A row of -inf alone, which without a bias is
+// one of products too large for a float, is NaN, and so seen.
 inline void softmax_lanes(const AttentionShape& s, float* p) {
   constexpr int64_t W = Vector::width;
   for (int64_t query = 0; query < s.queries(); ++query, p += s.tokens * W) {
@@ -175,22 +176,15 @@ inline void attend_lanes(const AttentionShape& s, int64_t samples, const T* qkv,
   multiply_lanes(M, d, L, {h.p, L, 1}, {h.v, 1, d}, h.result);
 }
 
-// f(first sample, how many, head) for each head of as many samples as there are lanes.
-template <class F>
-inline void each_head_of_lanes(const AttentionShape& s, int64_t samples, F f) {
-  for (int64_t first = 0; first < samples; first += Vector::width)
-    for (int64_t head = 0; head < s.heads; ++head)
-      f(first, samples - first < Vector::width ? samples - first : Vector::width, head);
-}
-
+// Of as many samples as there are lanes, or fewer.
 template <class T>
 void attend_in_lanes(const AttentionShape& s, int64_t samples, const T* qkv, T* out, float* scratch) {
   const LaneScratch h(s, scratch);
   const int64_t D = s.width(), M = s.queries();
-  each_head_of_lanes(s, samples, [&](int64_t first, int64_t count, int64_t head) {
-    attend_lanes(s, count, qkv + first * s.tokens * 3 * D + head * s.head, h);
-    from_lanes<T>(h.result, count, M, s.head, 1, {out + first * M * D + head * s.head, M * D, D});
-  });
+  for (int64_t head = 0; head < D; head += s.head) {
+    attend_lanes(s, samples, qkv + head, h);
+    from_lanes<T>(h.result, samples, M, s.head, 1, {out + head, M * D, D});
+  }
 }
 
 template <class T>
@@ -198,21 +192,20 @@ void attend_backward_in_lanes(const AttentionShape& s, int64_t samples, const T*
                               T* dqkv, float* scratch) {
   const LaneScratch h(s, scratch);
   const int64_t D = s.width(), row = 3 * D, sample = s.tokens * row, M = s.queries(), L = s.tokens, d = s.head;
-  each_head_of_lanes(s, samples, [&](int64_t first, int64_t count, int64_t head) {
-    const int64_t of_queries = first * M * D + head * d;
-    T* const to = dqkv + first * sample + head * d;
-    attend_lanes(s, count, qkv + first * sample + head * d, h);
-    from_lanes<T>(h.result, count, M, d, 1, {out + of_queries, M * D, D});
-    to_lanes<float>({dout + of_queries, M * D, D}, count, M, d, 1, h.dout);
+  for (int64_t head = 0; head < D; head += d) {
+    T* const to = dqkv + head;
+    attend_lanes(s, samples, qkv + head, h);
+    from_lanes<T>(h.result, samples, M, d, 1, {out + head, M * D, D});
+    to_lanes<float>({dout + head, M * D, D}, samples, M, d, 1, h.dout);
     multiply_lanes(L, d, M, {h.p, 1, L}, {h.dout, 1, d}, h.result);
-    from_lanes<T>(h.result, count, L, d, 1, {to + 2 * D, sample, row});
+    from_lanes<T>(h.result, samples, L, d, 1, {to + 2 * D, sample, row});
     multiply_lanes(M, L, d, {h.dout, d, 1}, {h.v, d, 1}, h.dp);
     softmax_backward_lanes(s, h.p, h.dp);
     multiply_lanes(L, d, M, {h.dp, 1, L}, {h.q, 1, d}, h.result);
-    from_lanes<T>(h.result, count, L, d, 1, {to + D, sample, row});
+    from_lanes<T>(h.result, samples, L, d, 1, {to + D, sample, row});
     multiply_lanes(M, d, L, {h.dp, L, 1}, {h.k, 1, d}, h.result);
-    from_lanes<T>(h.result, count, M, d, s.scale, {to + s.from * row, sample, row});
-  });
+    from_lanes<T>(h.result, samples, M, d, s.scale, {to + s.from * row, sample, row});
+  }
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ struct Layout {
       : batch(a.qkv.size(0)), shape{a.qkv.size(1), a.from, a.qkv.size(3), a.qkv.size(4), static_cast<float>(a.scale),
                                     a.causal} {}
   BatchBias bias(const at::Tensor& b) const { return BatchBias(b, batch, shape.heads, shape.queries(), shape.tokens); }
-  Blocks blocks() const { return {batch, samples_of_block(shape, 0)}; }
+  Blocks blocks() const { return blocks_of_samples(batch, shape, 0); }
 };
 
 // Scratch of one thread: the heads', then whatever else is asked for.

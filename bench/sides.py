@@ -31,6 +31,17 @@ def peers(build, *others):
     return version, python
 
 
+def bring_up_to_date(build, *targets):
+    """Builds what a benchmark runs, where that is the project's own build and not one that the user has named."""
+    if build == ROOT / "build/release" and subprocess.run(["sh", str(ROOT / "scripts/build.sh"), "app", "bench_step", *targets]).returncode:
+        sys.exit("bench: the build failed (above)")
+
+
+def own_step(build, case, threads):
+    """The command of the host's own side."""
+    return [str(build / "bench/bench_step"), "--plugins", str(build / "lib/selfsup/plugins"), "--case", json.dumps(case), "--threads", str(threads)]
+
+
 def environment(threads, answer=None, tuned=False):
     """What a side runs in. answer: the library that makes MKL take its fast kernels. tuned: with what the host's executable sets for
     itself, whose own sides here are no such executable."""

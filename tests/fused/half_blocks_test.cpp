@@ -66,8 +66,7 @@ TEST_CASE("attention half-blocks have the values and gradients of single operato
       CHECK(against_single_operators(plain) < kClose);
       CHECK(against_single_operators(with_options(plain)) < kClose);
       AttentionHalf other = plain;
-      other.scale = -0.37;
-      other.recompute = true;
+      other.scale = -0.37, other.recompute = true;
       other.qkv.bias = other.proj.bias = other.norm.weight = other.norm.bias = at::Tensor();
       CHECK(against_single_operators(with_options(other)) < kClose);
       other.causal = true;

@@ -11,8 +11,6 @@
 namespace selfsup::bridge {
 namespace {
 
-std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
-
 bool fits(at::IntArrayRef sizes, at::IntArrayRef to) {
   if (sizes.size() > to.size()) return false;
   for (size_t i = 1; i <= sizes.size(); ++i) {
@@ -23,6 +21,8 @@ bool fits(at::IntArrayRef sizes, at::IntArrayRef to) {
 }
 
 }  // namespace
+
+std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
 
 void NnArguments::wrong(const std::string& text) const { fail(SSP_E_ARGUMENT, fmt::format("{}: {}", what_, text)); }
 

@@ -32,6 +32,9 @@ Args read_nn(const Args* in, size_t least, const char* what) {
   return known;
 }
 
+// "[2, 3]".
+std::string text_of(at::IntArrayRef sizes);
+
 // The tensors of one call. `what`: "nn.mlp", for messages.
 class NnArguments {
  public:

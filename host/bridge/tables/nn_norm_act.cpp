@@ -2,7 +2,6 @@
 
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "bridge/status.h"
 #include "bridge/tables/call.h"
@@ -14,8 +13,6 @@ namespace {
 
 // Of fewer the vectors are too short to be worth it.
 constexpr int64_t kFewestChannels = 16;
-
-std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
 
 void require_kernels(const fused::NormAct& n) {
   const at::ScalarType type = n.x.scalar_type();

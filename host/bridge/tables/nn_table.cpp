@@ -65,8 +65,6 @@ ssp_status answer(const char* what, const Args* args, First<Args> first, ssp_ten
   return status == SSP_OK && !fused ? SSP_E_UNSUPPORTED : status;
 }
 
-std::string text_of(at::IntArrayRef sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
-
 double scale_of(const NnArguments& in, double scale, int64_t head) {
   if (scale == 0) return 1 / std::sqrt(static_cast<double>(head));
   in.finite(scale, "scale");
